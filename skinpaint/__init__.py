@@ -1,0 +1,50 @@
+"""Image inpainting that is exact, fast, and honest about what it filled in.
+
+A smoothness energy is minimised over the missing pixels while the known ones stay fixed::
+
+    from skinpaint import inpaint
+    restored = inpaint(damaged, mask)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from skinpaint.inpainter import Inpainter, inpaint
+from skinpaint.solution import ConvergenceWarning, Record, Solution
+
+if TYPE_CHECKING:
+    from skinpaint.methods.gradient_descent import GradientDescent
+    from skinpaint.methods.laplace import Laplace
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConvergenceWarning",
+    "GradientDescent",
+    "Inpainter",
+    "Laplace",
+    "Record",
+    "Solution",
+    "inpaint",
+]
+
+_CLASSES = {
+    "GradientDescent": "skinpaint.methods.gradient_descent",
+    "Laplace": "skinpaint.methods.laplace",
+}
+_MODULES = ("damage", "energies", "film", "holdout", "io", "testing")
+
+
+def __getattr__(name: str) -> Any:
+    """Load classes and modules when they are first asked for, so that importing skinpaint stays quick."""
+    if name in _CLASSES:
+        return getattr(import_module(_CLASSES[name]), name)
+    if name in _MODULES:
+        return import_module(f"skinpaint.{name}")
+    raise AttributeError(f"module 'skinpaint' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted((*__all__, *_MODULES))

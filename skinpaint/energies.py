@@ -1,0 +1,168 @@
+"""What "smooth" means: energies of an image, written so that autograd differentiates them.
+
+An energy is any callable ``f(x) -> float`` on one channel `x`, an array of any number of axes with
+values in [0, 1]. The ones here are frozen settings with a ``__call__``; `lines` and `dirichlet` are
+ready-made instances of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.extend import defvjp, primitive
+
+from skinpaint.grid import check_lags
+
+__all__ = ["Dirichlet", "Energy", "Lines", "dirichlet", "lines"]
+
+Energy = Callable[[Any], Any]
+
+
+@primitive
+def difference(x: np.ndarray, axis: int, lag: int) -> np.ndarray:
+    """Differences ``x[i + lag] - x[i]`` along an axis."""
+    x = np.moveaxis(x, axis, 0)
+    return np.moveaxis(x[lag:] - x[:-lag], 0, axis)
+
+
+def _difference_vjp(ans: np.ndarray, x: np.ndarray, axis: int, lag: int) -> Callable:
+    def vjp(g: np.ndarray) -> np.ndarray:
+        out = np.zeros(x.shape)
+        moved, g = np.moveaxis(out, axis, 0), np.moveaxis(g, axis, 0)
+        moved[lag:] += g
+        moved[:-lag] -= g
+        return out
+
+    return vjp
+
+
+defvjp(difference, _difference_vjp, argnums=(0,))
+
+
+@primitive
+def norms(v: np.ndarray, axis: int, phases: int) -> np.ndarray:
+    """Euclidean norms along an axis, of every `phases`-th entry: one norm for each phase and line.
+
+    Where a norm is 0 its derivative is taken to be 0, which is a subgradient.
+    """
+    v = np.moveaxis(v, axis, 0)
+    return np.stack([np.sqrt(np.einsum("i...,i...->...", part, part)) for part in _phases(v, phases)])
+
+
+def _norms_vjp(ans: np.ndarray, v: np.ndarray, axis: int, phases: int) -> Callable:
+    weights = np.divide(1.0, ans, out=np.zeros_like(ans), where=ans > 0)
+
+    def vjp(g: np.ndarray) -> np.ndarray:
+        out = np.empty(v.shape)
+        moved, source = np.moveaxis(out, axis, 0), np.moveaxis(v, axis, 0)
+        for phase, weight in enumerate(g * weights):
+            np.multiply(source[phase::phases], weight, out=moved[phase::phases])
+        return out
+
+    return vjp
+
+
+defvjp(norms, _norms_vjp, argnums=(0,))
+
+
+def _phases(v: np.ndarray, phases: int) -> list[np.ndarray]:
+    return [v[phase::phases] for phase in range(phases)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    r"""The article's energy: one Euclidean norm, not squared, a line and lag.
+
+    For every 1-D line :math:`l` along every axis, with neighbour distance :math:`h` along it,
+
+    .. math:: E = \sum_l \frac{|D l| + |D l_{even}| + |D l_{odd}|}{h},
+
+    where :math:`D` takes differences between neighbours, and the even- and odd-indexed entries of a
+    line are lines of their own (lag 2). It is convex and homogeneous: edges may stay sharp as long as
+    they are few on their line.
+
+    Parameters
+    ----------
+    lags : tuple of int, (1,) or (1, 2)
+        Distances between the pixels that are compared; ``(1,)`` leaves the even and odd terms out.
+    spacing : tuple of float, optional
+        Distance between neighbours along each axis; 1 by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Lines(lags=(1,))(np.array([0.0, 3.0, 7.0]))  # |(3, 4)|
+    5.0
+    >>> Lines()(np.array([0.0, 3.0, 7.0]))  # 5 + |7 - 0| + |nothing|
+    12.0
+    """
+
+    lags: tuple[int, ...] = (1, 2)
+    spacing: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_lags(self.lags, "Lines")
+
+    def __call__(self, x: Any) -> Any:
+        """Energy of `x`; autograd differentiates it."""
+        total = 0.0
+        for axis, lag in _terms(x.shape, self.lags):
+            total = total + anp.sum(norms(difference(x, axis, lag), axis, lag)) / _h(self.spacing, axis)
+        return total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dirichlet:
+    r"""Sum of the squared differences between neighbours: the quadratic twin of :class:`Lines`.
+
+    .. math:: E = \sum_{edges} (x_i - x_j)^2 / h^2.
+
+    Its minimum over the missing pixels is the solution of a sparse linear system, which
+    ``method="laplace"`` solves in closed form.
+
+    Parameters
+    ----------
+    lags : tuple of int, (1,) or (1, 2)
+        Distances between the pixels that are compared.
+    spacing : tuple of float, optional
+        Distance between neighbours along each axis; 1 by default. An edge weighs :math:`1/h^2`
+        whatever its lag.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Dirichlet()(np.array([0.0, 3.0, 7.0]))
+    25.0
+    >>> Dirichlet(lags=(1, 2))(np.array([0.0, 3.0, 7.0]))
+    74.0
+    """
+
+    lags: tuple[int, ...] = (1,)
+    spacing: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_lags(self.lags, "Dirichlet")
+
+    def __call__(self, x: Any) -> Any:
+        """Energy of `x`; autograd differentiates it."""
+        total = 0.0
+        for axis, lag in _terms(x.shape, self.lags):
+            total = total + anp.sum(difference(x, axis, lag) ** 2) / _h(self.spacing, axis) ** 2
+        return total
+
+
+lines = Lines()
+dirichlet = Dirichlet()
+
+
+def _terms(shape: tuple[int, ...], lags: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Every axis and lag for which a line of this shape has differences at all."""
+    return [(axis, lag) for axis in range(len(shape)) for lag in lags if shape[axis] > lag]
+
+
+def _h(spacing: tuple[float, ...] | None, axis: int) -> float:
+    return 1.0 if spacing is None else spacing[axis]

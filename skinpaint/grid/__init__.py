@@ -1,0 +1,11 @@
+"""The numerical engine: Laplacians of weighted grids in n dimensions."""
+
+from __future__ import annotations
+
+__all__ = ["check_lags"]
+
+
+def check_lags(lags: object, owner: str) -> None:
+    """Refuse lags other than (1,) and (1, 2)."""
+    if not isinstance(lags, tuple) or lags not in ((1,), (1, 2)):
+        raise ValueError(f"The 'lags' parameter of {owner} must be (1,) or (1, 2). Got {lags!r} instead.")

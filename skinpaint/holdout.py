@@ -1,0 +1,263 @@
+"""Hide known pixels, restore, score the prediction: how well does a method do where nobody knows the truth?
+
+Pixels that are hidden uniformly sit next to known neighbours, which flatters every method on a large hole.
+So known pixels are hidden the way the missing ones are missing: under randomly shifted copies of the mask.
+What such a copy hits beyond a tenth of the known pixels is given back, in tiles as wide as the holes. Scattered
+damage then keeps its density, and a large hole is matched by patches of its own size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import ndimage
+
+from skinpaint.problem import Problem
+
+__all__ = ["hold_out", "psnr", "score_holdout"]
+
+CEILING = 120.0
+"""PSNR of a perfect answer, in dB: an error of a millionth of the range, finer than sixteen bits resolve."""
+
+
+def hold_out(
+    image: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    channel_axis: int | None = None,
+    fraction: float = 0.1,
+    rng: np.random.Generator | int | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hide some of the known pixels under shifted copies of the mask and overwrite them with noise.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M[, N[, ..., P]][, C])
+        The damaged image. It is not written to.
+    mask : ndarray of shape (M[, N[, ..., P]][, C]), optional
+        True where a pixel is missing. NaN and masked entries are missing as well; without a mask, what is
+        missing is taken from the image as `Inpainter` does.
+    channel_axis : int, optional
+        The axis of the channels; None for an image without channels.
+    fraction : float, default=0.1
+        How much of the known pixels to hide, in (0, 1), for each channel that has a mask of its own.
+    rng : numpy.random.Generator or int, optional
+        Source of the shifts and of the noise.
+
+    Returns
+    -------
+    noisy : ndarray
+        A copy of `image` whose hidden pixels are noise, uniform over the range of the known values.
+    larger : ndarray of bool
+        What is missing now: `mask` and `hidden`. Of the spatial shape if all channels share one mask, else of
+        the image's.
+    hidden : ndarray of bool
+        The pixels that were hidden, of the shape of `larger`. At least one, and never a channel's last.
+
+    Raises
+    ------
+    ValueError
+        If `fraction` is out of range or no channel has two known pixels, besides the errors of `Inpainter`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.holdout import hold_out
+    >>> image = np.arange(100.0).reshape(10, 10)
+    >>> mask = np.zeros((10, 10), dtype=bool)
+    >>> mask[3:6, 3:6] = True
+    >>> noisy, larger, hidden = hold_out(image, mask, rng=0)
+    >>> int(hidden.sum()), bool((hidden & mask).any()), bool((larger == hidden | mask).all())
+    (9, False, True)
+    >>> bool((noisy[~hidden] == image[~hidden]).all())
+    True
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"The 'fraction' parameter of hold_out must be a float in (0, 1). Got {fraction!r} instead.")
+    rng = np.random.default_rng(rng)
+    missing = Problem.from_image(image, mask, channel_axis=channel_axis).mask
+    hidden = _shifted_copy(missing, fraction, rng)
+    if not hidden.any():
+        raise ValueError(
+            "hold_out needs at least two known pixels, one to hide and one to predict it from. "
+            f"Got an image of shape {np.shape(image)} with no more than one in any channel."
+        )
+    noisy = np.array(np.ma.getdata(image))
+    values = noisy[..., np.newaxis] if channel_axis is None else np.moveaxis(noisy, channel_axis, -1)
+    everywhere = np.broadcast_to(hidden, values.shape)
+    known = values[~np.broadcast_to(missing, values.shape)]
+    values[everywhere] = _noise(known, int(everywhere.sum()), rng)
+    return noisy, _in_place(missing | hidden, channel_axis), _in_place(hidden, channel_axis)
+
+
+def score_holdout(
+    restore: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    image: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    channel_axis: int | None = None,
+    fraction: float = 0.1,
+    rng: np.random.Generator | int | None = 0,
+) -> float:
+    """Score a restoration on known pixels that were hidden from it.
+
+    Parameters
+    ----------
+    restore : callable
+        ``restore(image, mask) -> image``. It gets the image with noise in place of the hidden pixels, and the
+        larger mask.
+    image, mask, channel_axis, fraction
+        As for `hold_out`.
+    rng : numpy.random.Generator or int, default=0
+        As for `hold_out`; fixed by default, so that two methods are scored on the same hidden pixels.
+
+    Returns
+    -------
+    float
+        PSNR of the prediction of the hidden pixels, in dB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.holdout import score_holdout
+    >>> image = np.linspace(0, 1, 64).reshape(8, 8)
+    >>> mask = np.random.default_rng(0).random((8, 8)) < 0.3
+    >>> fill_with_mean = lambda image, mask: np.where(mask, image[~mask].mean(), image)
+    >>> 0 < score_holdout(fill_with_mean, image, mask) < 30
+    True
+    """
+    noisy, larger, hidden = hold_out(image, mask, channel_axis=channel_axis, fraction=fraction, rng=rng)
+    if channel_axis is not None and hidden.ndim < noisy.ndim:
+        larger, hidden = (np.expand_dims(m, channel_axis) for m in (larger, hidden))
+        restored = restore(noisy, larger.squeeze(channel_axis))
+    else:
+        restored = restore(noisy, larger)
+    truth = np.ma.array(np.ma.getdata(image), mask=np.broadcast_to(larger & ~hidden, noisy.shape))
+    return psnr(truth, restored, where=hidden)
+
+
+def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) -> float:
+    """Peak signal-to-noise ratio of `image` against `truth`, in dB.
+
+    Integers are measured against the range of their dtype, floats in [0, 1] against 1: both are conventions that
+    make figures comparable from image to image. Any other float has no such convention (heights, temperatures),
+    so its own finite range is the peak, and a change of unit changes no score.
+
+    Parameters
+    ----------
+    truth : ndarray
+        The truth. Masked and non-finite entries are left out.
+    image : ndarray of the same shape
+        What is compared with it.
+    where : ndarray of bool, optional
+        The pixels to compare, broadcast to the shape of `truth`; all of them by default.
+
+    Returns
+    -------
+    float
+        At most 120, also for a perfect answer: an infinite score would spoil every mean.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, nothing is left to compare, or `image` is not finite where it is compared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.holdout import psnr
+    >>> truth = np.zeros((4, 4))
+    >>> psnr(truth, truth + 0.1)
+    20.0
+    >>> psnr(truth, truth)
+    120.0
+    """
+    if np.shape(truth) != np.shape(image):
+        raise ValueError(
+            f"psnr compares images of one shape. Got a truth of shape {np.shape(truth)} and an image of shape "
+            f"{np.shape(image)} instead."
+        )
+    values = np.asarray(np.ma.getdata(truth))
+    usable = ~np.ma.getmaskarray(truth) & np.isfinite(values)
+    compared = usable if where is None else usable & np.broadcast_to(where, values.shape)
+    if not compared.any():
+        raise ValueError("psnr needs at least one finite value of the truth to compare with. Got none.")
+    error = np.asarray(image)[compared].astype(float) - values[compared].astype(float)
+    if not np.isfinite(error).all():
+        raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
+    relative = float(np.sqrt(np.mean(np.square(error)))) / _peak(values[usable])
+    return CEILING if relative == 0 else min(CEILING, float(-20 * np.log10(relative)))
+
+
+def _peak(values: np.ndarray) -> float:
+    """Return the range that a PSNR is measured against."""
+    if np.issubdtype(values.dtype, np.integer):
+        limits = np.iinfo(values.dtype)
+        return float(limits.max - limits.min)
+    low, high = float(values.min()), float(values.max())
+    return 1.0 if low >= 0 and high <= 1 else (high - low) or 1.0
+
+
+def _in_place(mask: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Return a channels-last mask as the user's: spatial if the channels share it, else like the image."""
+    return mask[..., 0] if channel_axis is None or mask.shape[-1] == 1 else np.moveaxis(mask, -1, channel_axis)
+
+
+def _noise(known: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw `size` values, uniform over the range of the known ones."""
+    if np.issubdtype(known.dtype, np.integer):
+        return rng.integers(
+            int(known.min()), int(known.max()), size, dtype=known.dtype.newbyteorder("="), endpoint=True
+        )
+    low, high = float(known.min()), float(known.max())
+    u = rng.random(size)
+    return low * (1 - u) + high * u
+
+
+def _shifted_copy(missing: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Choose a fraction of the known pixels of each channel as shifted copies of what is missing there.
+
+    The channels see the same shifts and the same tiles, so that what is known of one channel where another is
+    missing stays as it is in the damage itself.
+    """
+    shape = missing.shape[:-1]
+    side = _hole_side(missing)
+    tile = [(np.arange(n) + rng.integers(side)) // side for n in shape]
+    tiles = np.ravel_multi_index(np.ix_(*tile), [t[-1] + 1 for t in tile])
+    rank = rng.permutation(tiles.max() + 1)[tiles].ravel()
+    seed = rng.integers(2**32)
+    hidden = np.zeros_like(missing)
+    for c in range(missing.shape[-1]):
+        chosen = _choose(missing[..., c], rank, fraction, np.random.default_rng(seed))
+        hidden[..., c].flat[chosen] = True
+    return hidden
+
+
+def _choose(missing: np.ndarray, rank: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the flat indices of the pixels to hide in one channel."""
+    free = ~missing.ravel()
+    known = int(free.sum())
+    goal = min(max(1, round(fraction * known)), known - 1)
+    holes = np.argwhere(missing)
+    if not len(holes):
+        return rng.permutation(known)[:goal]
+    chosen = []
+    while goal > 0:
+        shifts = rng.integers(missing.shape, size=(-(-goal * missing.size // (len(holes) * known)), missing.ndim))
+        shifted = (holes + shifts[:, np.newaxis]) % missing.shape
+        covered = np.zeros_like(free)
+        covered[np.ravel_multi_index(np.moveaxis(shifted, -1, 0), missing.shape)] = True
+        hit = np.flatnonzero(covered & free)
+        hit = hit[np.argsort(rank[hit], kind="stable")[:goal]]
+        free[hit] = False
+        goal -= len(hit)
+        chosen.append(hit)
+    return np.concatenate(chosen) if chosen else np.empty(0, dtype=int)
+
+
+def _hole_side(missing: np.ndarray) -> int:
+    """Return the width of the holes: twice the depth that nine tenths of the missing pixels stay below."""
+    depths = [ndimage.distance_transform_edt(m)[m] for m in np.moveaxis(missing, -1, 0)]
+    depth = np.concatenate(depths)
+    return max(1, round(2 * float(np.quantile(depth, 0.9))) - 1) if depth.size else 1

@@ -1,0 +1,405 @@
+"""The door: one estimator and one function in front of every method."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from skinpaint.methods import resolve
+from skinpaint.methods.base import Method
+from skinpaint.problem import Bounds, Problem
+from skinpaint.solution import Callback, Record, Solution
+
+__all__ = ["Inpainter", "inpaint"]
+
+
+class Inpainter:
+    """Restore images whose damaged pixels are known.
+
+    Known pixels come back bit for bit, in the image's shape, dtype and range; the missing ones are filled
+    by `method`. Values under the mask never matter.
+
+    Parameters
+    ----------
+    method : str or Method
+        The name of a method, with its default settings, or a method object such as
+        ``GradientDescent(max_iter=200)``.
+    channel_axis : int or None
+        Axis of the colours or bands; None for an image without channels.
+    missing_values : {"auto", "saturated"}, number or None
+        What is missing beyond a given mask. NaN and masked entries of a `numpy.ma.MaskedArray` always are.
+
+        - None: nothing else.
+        - a number (a nodata value): the entries equal to it, each channel for itself.
+        - "saturated": pixels whose every channel is at the lowest or highest value of the dtype (0 or 1 for
+          floats in [0, 1]).
+        - "auto": with a mask, nothing else. Without one, NaN and masked entries if there are any, otherwise
+          saturated pixels, and `solution_.status` says so.
+    bounds : None, "dtype" or (low, high)
+        The range that filled values are kept in: None for that of the channel's known pixels, "dtype" for
+        the integer dtype's range or (0, 1) for floats.
+    spacing : float or sequence of float, optional
+        Distance between neighbours along each spatial axis, such as a voxel size.
+    callback : callable, optional
+        ``callback(record, restore)`` is called after every iteration with a :class:`Record`; ``restore()``
+        gives the picture so far. Returning True stops the method.
+    progress : bool
+        Show a progress bar.
+
+    Attributes
+    ----------
+    restored_ : ndarray
+        The restored image of the last `fit`.
+    mask_ : ndarray of bool
+        What was missing; the image's shape where channels differ, else the spatial shape.
+    solution_ : Solution
+        All that the method has to say about its answer: status, energy, gap, residual.
+    n_iter_ : int
+        Number of iterations.
+    converged_ : bool
+        Whether the method met its own stopping rule.
+    history_ : tuple of Record
+        One record an iteration.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint import Inpainter
+    >>> image = np.array([[10, 20, 30], [10, 0, 30], [10, 20, 30]], dtype=np.uint8)
+    >>> Inpainter(method="laplace").fit_restore(image, image == 0)
+    array([[10, 20, 30],
+           [10, 20, 30],
+           [10, 20, 30]], dtype=uint8)
+    """
+
+    restored_: np.ndarray
+    mask_: np.ndarray
+    solution_: Solution
+    n_iter_: int
+    converged_: bool
+    history_: tuple[Record, ...]
+
+    def __init__(
+        self,
+        method: str | Method = "gd",
+        *,
+        channel_axis: int | None = None,
+        missing_values: Any = "auto",
+        bounds: Bounds = None,
+        spacing: float | Sequence[float] | None = None,
+        callback: Callback | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.method = method
+        self.channel_axis = channel_axis
+        self.missing_values = missing_values
+        self.bounds = bounds
+        self.spacing = spacing
+        self.callback = callback
+        self.progress = progress
+
+    def fit(self, image: Any, y: Any = None, *, mask: Any = None) -> Inpainter:
+        """Restore `image` and keep the answer.
+
+        Parameters
+        ----------
+        image : array_like of shape (M[, N[, ..., P]][, C]), or list of such
+            Integers or floats; an array is one image. A list or tuple is several images: they are checked,
+            and restored by `transform`.
+        y : object
+            Ignored, for pipelines. A mask here is refused, as it is surely meant for `mask`.
+        mask : array_like, optional
+            Where pixels are missing (True, 1 or 255): of the spatial shape, or of the image's full shape for
+            a mask of its own per channel.
+
+        Returns
+        -------
+        self : Inpainter
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the image, the mask or a parameter cannot be used; the message says what would do.
+        """
+        _refuse_mask_as_y(y)
+        if isinstance(image, list | tuple):
+            if mask is not None:
+                raise TypeError(
+                    "The 'mask' parameter of Inpainter.fit must be None for a list of images. Mark missing "
+                    "pixels in the images instead, by NaN, numpy.ma or missing_values=."
+                )
+            for each in image:
+                self._problem(each, None)
+            return self
+        problem = self._problem(image, mask)
+        self.solution_ = self._solve(problem)
+        self.restored_ = problem.restore(self.solution_.values)
+        self.mask_ = problem.user_mask
+        self.n_iter_ = self.solution_.n_iter
+        self.converged_ = self.solution_.converged
+        self.history_ = self.solution_.history
+        return self
+
+    def restore(self) -> np.ndarray:
+        """Return the restored image of the last `fit`, as a new array.
+
+        Raises
+        ------
+        ValueError
+            If no image was fitted yet.
+        """
+        if not hasattr(self, "restored_"):
+            raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
+        return self.restored_.copy()
+
+    def fit_restore(self, image: Any, mask: Any = None) -> np.ndarray:
+        """Restore one image and return it; see `fit` for the parameters.
+
+        Returns
+        -------
+        restored : ndarray
+            A new array of the image's shape and dtype.
+        """
+        if isinstance(image, list | tuple):
+            raise TypeError(
+                "The 'image' parameter of Inpainter.fit_restore must be one array. Got a "
+                f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
+                "numpy.asarray for one image given as nested lists."
+            )
+        return self.fit(image, mask=mask).restored_.copy()
+
+    def transform(self, X: Any) -> Any:
+        """Restore one image (an array) or several (a list or tuple, giving a list); keeps no state.
+
+        Parameters
+        ----------
+        X : array_like or list of array_like
+            What is missing must be visible in the images: NaN, `numpy.ma` or `missing_values`.
+        """
+        if isinstance(X, list | tuple):
+            return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
+        problem = self._problem(X, None)
+        return problem.restore(self._solve(problem).values)
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Fit and transform at the price of one."""
+        if isinstance(X, list | tuple):
+            _refuse_mask_as_y(y)
+            return self.transform(X)
+        return self.fit(X, y).restored_.copy()
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
+
+        Without a truth, a tenth of the known pixels is hidden under a shifted copy of the mask and
+        overwritten with noise; the score says how well they are predicted.
+
+        Parameters
+        ----------
+        X : array_like or list of array_like
+            Damaged images.
+        y : array_like or list of array_like, optional
+            Their truths.
+
+        Returns
+        -------
+        psnr : float
+        """
+        from skinpaint.holdout import psnr, score_holdout
+
+        several = isinstance(X, list | tuple)
+        images = list(X) if several else [X]
+        if y is None:
+            return float(np.mean([self._predict(image, score_holdout) for image in images]))
+        truths = list(y) if several else [y]
+        if len(truths) != len(images):
+            raise ValueError(
+                f"The 'y' parameter of Inpainter.score must hold one truth an image. Got {len(truths)} for "
+                f"{len(images)} images instead."
+            )
+        pairs = zip(truths, images, strict=True)
+        return float(np.mean([psnr(np.asanyarray(truth), self.transform(image)) for truth, image in pairs]))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""
+        params = {name: getattr(self, name) for name in _PARAMETERS}
+        if deep:
+            method = resolve(self.method)
+            for field in dataclasses.fields(method):  # type: ignore[arg-type]
+                params[f"method__{field.name}"] = getattr(method, field.name)
+        return params
+
+    def set_params(self, **params: Any) -> Inpainter:
+        """Set parameters by name, `method` first; ``method__<name>`` replaces a setting of the method."""
+        if "method" in params:
+            resolve(params["method"])
+            self.method = params.pop("method")
+        settings = {}
+        for name, value in params.items():
+            head, _, setting = name.partition("__")
+            if head == "method" and setting:
+                settings[setting] = value
+            elif name in _PARAMETERS:
+                setattr(self, name, value)
+            else:
+                raise ValueError(
+                    f"The parameters of Inpainter must be one of {list(self.get_params())}. Got {name!r} instead."
+                )
+        if settings:
+            method = resolve(self.method)
+            known = [field.name for field in dataclasses.fields(method)]  # type: ignore[arg-type]
+            for setting in settings:
+                if setting not in known:
+                    raise ValueError(
+                        f"The settings of {type(method).__name__} must be one of {known}. Got {setting!r} instead."
+                    )
+            self.method = dataclasses.replace(method, **settings)  # type: ignore[type-var]
+        return self
+
+    def set_output(self, *, transform: Any = None) -> Inpainter:
+        """Accept scikit-learn's call; images stay arrays."""
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
+            input_tags=InputTags(allow_nan=True, two_d_array=True, three_d_array=True),
+            requires_fit=False,
+            no_validation=True,
+        )
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        shown = (
+            f"{name}={value!r}"
+            for name, value in self.get_params(deep=False).items()
+            if value is not defaults[name].default and repr(value) != repr(defaults[name].default)
+        )
+        return f"Inpainter({', '.join(shown)})"
+
+    def _problem(self, image: Any, mask: Any) -> Problem:
+        return Problem.from_image(
+            image,
+            mask,
+            channel_axis=self.channel_axis,
+            missing_values=self.missing_values,
+            bounds=self.bounds,
+            spacing=self.spacing,
+            default_bounds=resolve(self.method).default_bounds,
+        )
+
+    def _predict(self, image: Any, score_holdout: Callable[..., float]) -> float:
+        """PSNR of known pixels that were hidden."""
+
+        def restore(noisy: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            problem = self._problem(noisy, mask)
+            return problem.restore(self._solve(problem).values)
+
+        mask = self._problem(image, None).user_mask
+        return score_holdout(restore, np.asanyarray(image), mask, channel_axis=self.channel_axis)
+
+    def _solve(self, problem: Problem) -> Solution:
+        method = resolve(self.method)
+        if problem.trivial:
+            solution = Solution(values=problem.start, converged=True, status=problem.trivial)
+        elif self.progress:
+            with _Bar(method, self.callback) as bar:
+                solution = method.solve(problem, bar)
+        else:
+            solution = method.solve(problem, self.callback)
+        if problem.note:
+            note = problem.note[0].upper() + problem.note[1:]
+            solution = dataclasses.replace(solution, status=f"{solution.status} {note}.")
+        return solution
+
+
+_PARAMETERS = list(inspect.signature(Inpainter).parameters)
+
+
+def inpaint(
+    image: Any,
+    mask: Any = None,
+    *,
+    method: str | Method = "gd",
+    channel_axis: int | None = None,
+    missing_values: Any = "auto",
+    bounds: Bounds = None,
+    spacing: float | Sequence[float] | None = None,
+    callback: Callback | None = None,
+    progress: bool = False,
+) -> np.ndarray:
+    """Restore `image` in one call; the parameters are those of :class:`Inpainter` and its `fit`.
+
+    Parameters
+    ----------
+    image : array_like of shape (M[, N[, ..., P]][, C])
+        Integers or floats.
+    mask : array_like, optional
+        Where pixels are missing (True, 1 or 255).
+    method, channel_axis, missing_values, bounds, spacing, callback, progress
+        See :class:`Inpainter`.
+
+    Returns
+    -------
+    restored : ndarray
+        A new array of the image's shape and dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image, the mask or a parameter cannot be used; the message says what would do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> inpaint(np.array([0.0, np.nan, np.nan, 3.0]), method="laplace")
+    array([0., 1., 2., 3.])
+    """
+    inpainter = Inpainter(
+        method,
+        channel_axis=channel_axis,
+        missing_values=missing_values,
+        bounds=bounds,
+        spacing=spacing,
+        callback=callback,
+        progress=progress,
+    )
+    return inpainter.fit_restore(image, mask)
+
+
+class _Bar:
+    """A progress bar that is a callback, with the user's own callback inside."""
+
+    def __init__(self, method: Method, inner: Callback | None) -> None:
+        from tqdm.auto import tqdm
+
+        self.inner = inner
+        self.bar = tqdm(total=getattr(method, "max_iter", 1), desc=type(method).__name__, leave=False)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def __call__(self, record: Record, restore: Any) -> object:
+        shown = {"energy": record.energy, "gap": record.gap}
+        self.bar.set_postfix({k: f"{v:.4g}" for k, v in shown.items() if v is not None}, refresh=False)
+        self.bar.update(record.n_iter - self.bar.n)
+        return self.inner(record, restore) if self.inner is not None else None
+
+
+def _refuse_mask_as_y(y: Any) -> None:
+    """A mask given by position lands in `y`; say so instead of ignoring it."""
+    if not isinstance(y, np.ndarray) or y.size == 0:
+        return
+    if y.dtype == bool or (y.dtype.kind in "uif" and np.isin(y, (0, 1, 255)).all()):
+        raise TypeError("pass the mask by keyword: fit(image, mask=...)")
