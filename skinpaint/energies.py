@@ -44,17 +44,27 @@ defvjp(difference, _difference_vjp, argnums=(0,))
 
 
 @primitive
-def norms(v: np.ndarray, axis: int, phases: int) -> np.ndarray:
+def norms(v: np.ndarray, axis: int, phases: int, rounding: float = 0.0) -> np.ndarray:
     """Euclidean norms along an axis, of every `phases`-th entry: one norm for each phase and line.
 
-    Where a norm is 0 its derivative is taken to be 0, which is a subgradient.
+    Where a norm is 0 its derivative is taken to be 0, which is a subgradient. Norms below `rounding` are
+    replaced by the parabola that continues them smoothly to 0, which adds at most ``rounding / 2`` to each.
     """
+    size = _sizes(v, axis, phases)
+    if rounding > 0:
+        size = np.where(size < rounding, size**2 / (2 * rounding) + rounding / 2, size)
+    return size
+
+
+def _sizes(v: np.ndarray, axis: int, phases: int) -> np.ndarray:
     v = np.moveaxis(v, axis, 0)
-    return np.stack([np.sqrt(np.einsum("i...,i...->...", part, part)) for part in _phases(v, phases)])
+    parts = (v[phase::phases] for phase in range(phases))
+    return np.stack([np.sqrt(np.einsum("i...,i...->...", part, part)) for part in parts])
 
 
-def _norms_vjp(ans: np.ndarray, v: np.ndarray, axis: int, phases: int) -> Callable:
-    weights = np.divide(1.0, ans, out=np.zeros_like(ans), where=ans > 0)
+def _norms_vjp(ans: np.ndarray, v: np.ndarray, axis: int, phases: int, rounding: float = 0.0) -> Callable:
+    size = np.maximum(_sizes(v, axis, phases), rounding) if rounding > 0 else ans
+    weights = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
 
     def vjp(g: np.ndarray) -> np.ndarray:
         out = np.empty(v.shape)
@@ -67,10 +77,6 @@ def _norms_vjp(ans: np.ndarray, v: np.ndarray, axis: int, phases: int) -> Callab
 
 
 defvjp(norms, _norms_vjp, argnums=(0,))
-
-
-def _phases(v: np.ndarray, phases: int) -> list[np.ndarray]:
-    return [v[phase::phases] for phase in range(phases)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +97,22 @@ class Lines:
         Distances between the pixels that are compared; ``(1,)`` leaves the even and odd terms out.
     spacing : tuple of float, optional
         Distance between neighbours along each axis; 1 by default.
+    rounding : float
+        Norms below this are rounded off to a parabola, so that the energy has a gradient everywhere; each
+        adds at most half of it. Norms above are not changed. 0 is the article's energy to the letter.
 
     Examples
     --------
     >>> import numpy as np
-    >>> Lines(lags=(1,))(np.array([0.0, 3.0, 7.0]))  # |(3, 4)|
+    >>> float(Lines(lags=(1,))(np.array([0.0, 3.0, 7.0])))  # |(3, 4)|
     5.0
-    >>> Lines()(np.array([0.0, 3.0, 7.0]))  # 5 + |7 - 0| + |nothing|
+    >>> float(Lines()(np.array([0.0, 3.0, 7.0])))  # 5 + |7 - 0| + |nothing|
     12.0
     """
 
     lags: tuple[int, ...] = (1, 2)
     spacing: tuple[float, ...] | None = None
+    rounding: float = 0.0
 
     def __post_init__(self) -> None:
         check_lags(self.lags, "Lines")
@@ -111,7 +121,7 @@ class Lines:
         """Energy of `x`; autograd differentiates it."""
         total = 0.0
         for axis, lag in _terms(x.shape, self.lags):
-            total = total + anp.sum(norms(difference(x, axis, lag), axis, lag)) / _h(self.spacing, axis)
+            total = total + anp.sum(norms(difference(x, axis, lag), axis, lag, self.rounding)) / _h(self.spacing, axis)
         return total
 
 
@@ -135,9 +145,9 @@ class Dirichlet:
     Examples
     --------
     >>> import numpy as np
-    >>> Dirichlet()(np.array([0.0, 3.0, 7.0]))
+    >>> float(Dirichlet()(np.array([0.0, 3.0, 7.0])))
     25.0
-    >>> Dirichlet(lags=(1, 2))(np.array([0.0, 3.0, 7.0]))
+    >>> float(Dirichlet(lags=(1, 2))(np.array([0.0, 3.0, 7.0])))
     74.0
     """
 

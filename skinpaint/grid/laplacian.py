@@ -51,8 +51,9 @@ def laplacian(
     number = np.where(mask, np.cumsum(mask).reshape(mask.shape), np.cumsum(~mask).reshape(mask.shape)) - 1
     unknowns = int(mask.sum())
     diagonal = np.zeros(unknowns)
-    inner: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    outer: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    none = np.empty(0, np.intp)
+    inner = [(none, none, np.empty(0))]
+    outer = [(none, none, np.empty(0))]
     for one, other, weight in edges(mask.shape, lags, spacing):
         for here, there in ((one, other), (other, one)):
             for links, known in ((inner, False), (outer, True)):

@@ -37,7 +37,8 @@ class GradientDescent(IterativeMethod):
     Parameters
     ----------
     energy : {"lines", "dirichlet"} or callable
-        What is minimised. A callable ``f(x) -> float`` written in ``autograd.numpy`` gets one channel as
+        What is minimised. The accelerated descent rounds norms below 1e-4 off, as a gradient is needed there
+        too; only lines that are all but flat notice. A callable ``f(x) -> float`` written in ``autograd.numpy`` gets one channel as
         floats in [0, 1], and channels are summed.
     lags : (1,) or (1, 2), optional
         Distances between compared pixels, for the energies given by name. By default (1, 2) for "lines",
@@ -127,6 +128,7 @@ class GradientDescent(IterativeMethod):
         """Start from the fill or from the damage."""
         x = problem.clip(problem.damaged if self.start == "damaged" else nearest_fill(problem))
         objective = Objective(self._energy(problem), joint=self.joint_channels)
+        objective.value(x)  # refuses a bad energy in its own words, before autograd meets it
         energy, gradient = objective.value_and_gradient(x)
         return Descent(values=x, ahead=x, objective=objective, energy=energy, gradient=gradient)
 
@@ -144,6 +146,8 @@ class GradientDescent(IterativeMethod):
                 )
             return self.energy
         energy = replace(ENERGIES[self.energy], spacing=problem.spacing)
+        if self.energy == "lines" and self.step_size == "accelerated":
+            energy = replace(energy, rounding=ROUND_OFF)
         return energy if self.lags is None else replace(energy, lags=self.lags)
 
     def _plain(self, problem: Problem, state: Descent) -> Descent:
@@ -173,7 +177,7 @@ class GradientDescent(IterativeMethod):
             model = float(np.vdot(d, d)) / (2 * s)
             bound = energy + float(np.vdot(gradient, d)) + model
             reached = objective.value(z)
-            noise = ROUNDING * abs(energy)
+            noise = NOISE * abs(energy)
             if reached <= bound + noise or s < SHORTEST:
                 break
             s /= 2
@@ -216,7 +220,8 @@ class Descent:
     note: str = ""
 
 
-ROUNDING = 1e-14  # relative noise of an energy that is summed in float64
+ROUND_OFF = 1e-4  # norms below this, of lines with values in [0, 1], become parabolas
+NOISE = 1e-14  # relative noise of an energy that is summed in float64
 SHORTEST = 1e-300
 GROWTH = 1.1
 

@@ -1,0 +1,225 @@
+"""Gradient descent: the article's to the letter, the accelerated one against the closed form, any energy."""
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from autograd import grad
+from skimage import data
+
+from skinpaint import ConvergenceWarning, GradientDescent, Inpainter, Laplace, inpaint
+from skinpaint.damage import random_pixels
+from skinpaint.problem import Problem
+
+
+def err_func(img):
+    """The article's energy as a user pastes it: a loop over rows and columns."""
+    err = 0.0
+    for rows in (img, img.T):
+        for row in rows:
+            err = err + anp.linalg.norm(row[1:] - row[:-1])
+            err = err + anp.linalg.norm(row[0::2][1:] - row[0::2][:-1])
+            err = err + anp.linalg.norm(row[1::2][1:] - row[1::2][:-1])
+    return err
+
+
+@pytest.fixture
+def crop():
+    return np.ascontiguousarray(data.camera()[200:224, 200:224])
+
+
+def damaged_array(shape, seed=0, missing=0.6):
+    rng = np.random.default_rng(seed)
+    image = rng.random(shape)
+    mask = rng.random(shape) < missing
+    return image, mask
+
+
+def test_classic_equals_a_literal_transcription(crop):
+    damaged, mask = random_pixels(crop, rng=0)
+    x = damaged / 255
+    gradient = grad(err_func)
+    for k in range(10):
+        step = gradient(x)
+        step[~mask] = 0
+        x = np.clip(x - max(1.5 / (k + 1), 0.015) * step, 0, 1)
+    classic = GradientDescent(**{**vars(GradientDescent.classic()), "max_iter": 10})
+    solution = classic.solve(Problem.from_image(damaged, mask, bounds="dtype"))
+    np.testing.assert_allclose(solution.values[..., 0], x, rtol=0, atol=1e-10)
+    assert not solution.converged
+    assert solution.n_iter == 10
+
+
+def test_classic_takes_500_steps_in_the_dtype_range_and_does_not_warn(crop):
+    damaged, mask = random_pixels(crop, rng=0)
+    inpainter = Inpainter(GradientDescent.classic()).fit(damaged, mask=mask)
+    assert inpainter.n_iter_ == 500
+    assert not inpainter.converged_
+    assert "as asked" in inpainter.solution_.status
+
+
+@pytest.mark.parametrize("lags", [(1,), (1, 2)])
+@pytest.mark.parametrize("shape", [(40,), (17, 14), (7, 8, 6)])
+def test_gd_on_squares_equals_the_closed_form(shape, lags):
+    image, mask = damaged_array(shape)
+    problem = Problem.from_image(image, mask, spacing=(1.0, 2.0, 0.5)[: len(shape)])
+    exact = Laplace(lags=lags, solver="direct").solve(problem)
+    descent = GradientDescent(energy="dirichlet", lags=lags, tol=1e-9, max_iter=20_000).solve(problem)
+    assert descent.converged
+    np.testing.assert_allclose(descent.values, exact.values, rtol=0, atol=1e-6)
+    assert descent.energy == pytest.approx(exact.energy, rel=1e-12)
+
+
+@pytest.mark.parametrize("own_masks", [False, True])
+def test_gd_on_squares_equals_the_closed_form_in_colour(own_masks):
+    image, mask = damaged_array((12, 11, 3))
+    problem = Problem.from_image(image, mask if own_masks else mask[..., 0], channel_axis=-1)
+    exact = Laplace(solver="direct").solve(problem)
+    descent = GradientDescent(energy="dirichlet", tol=1e-9, max_iter=20_000).solve(problem)
+    np.testing.assert_allclose(descent.values, exact.values, rtol=0, atol=1e-6)
+
+
+def test_energy_never_rises_and_comes_within_a_thousandth(crop):
+    damaged, mask = random_pixels(crop, rng=0)
+    problem = Problem.from_image(damaged, mask)
+    found = GradientDescent().solve(problem)
+    best = GradientDescent(tol=1e-8, max_iter=50_000).solve(problem)
+    energies = [record.energy for record in found.history]
+    assert found.converged
+    assert best.converged
+    assert all(b <= a * (1 + 1e-13) for a, b in zip(energies, energies[1:], strict=False))
+    assert best.energy <= found.energy <= 1.001 * best.energy
+
+
+@pytest.mark.parametrize("step_size", [0.05, lambda k: 0.5 / (k + 2)])
+def test_plain_steps_go_downhill(crop, step_size):
+    damaged, mask = random_pixels(crop, rng=0)
+    solution = GradientDescent(step_size=step_size, max_iter=50, tol=None).solve(Problem.from_image(damaged, mask))
+    assert solution.n_iter == 50
+    assert solution.history[-1].energy < solution.history[0].energy
+
+
+def test_plain_steps_can_converge():
+    image, mask = damaged_array((9, 9))
+    problem = Problem.from_image(image, mask)
+    plain = GradientDescent(energy="dirichlet", step_size=0.1, tol=1e-9, max_iter=5000).solve(problem)
+    assert plain.converged
+    np.testing.assert_allclose(plain.values, Laplace().solve(problem).values, atol=1e-6)
+
+
+def test_the_articles_function_pasted_by_a_user_gives_the_same_descent(crop):
+    damaged, mask = random_pixels(crop, rng=0)
+    settings = {"max_iter": 15, "tol": None}
+    problem = Problem.from_image(damaged, mask)
+    theirs = GradientDescent(energy=err_func, **settings).solve(problem)
+    ours = GradientDescent(**settings).solve(problem)
+    np.testing.assert_allclose(theirs.values, ours.values, atol=1e-9)
+
+
+def test_the_articles_function_survives_a_flat_row(crop):
+    crop[5] = 77
+    mask = np.random.default_rng(0).random(crop.shape) < 0.5
+    mask[5] = False
+    inpainter = Inpainter(GradientDescent(energy=err_func, max_iter=15, tol=None)).fit(crop, mask=mask)
+    assert "1e-9 beside" in inpainter.solution_.status
+    assert inpainter.solution_.history[-1].energy < inpainter.solution_.history[0].energy
+
+
+def test_joint_channels_hands_over_all_channels_last():
+    image, mask = damaged_array((3, 8, 9))
+    seen = []
+
+    def energy(x):
+        seen.append(x.shape)
+        dy, dx = x[1:] - x[:-1], x[:, 1:] - x[:, :-1]
+        return anp.sum(dy**2) + anp.sum(dx**2)
+
+    joint = GradientDescent(energy=energy, joint_channels=True, tol=1e-8)
+    own = GradientDescent(energy=energy, tol=1e-8)
+    a = inpaint(image, mask[0], method=joint, channel_axis=0)
+    b = inpaint(image, mask[0], method=own, channel_axis=0)
+    assert set(seen) == {(8, 9, 3), (8, 9)}
+    np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_not_converging_warns_with_a_way_out():
+    image, mask = damaged_array((12, 12))
+    with pytest.warns(ConvergenceWarning, match=r"Not converged after max_iter = 2 .* Raise max_iter or tol"):
+        inpaint(image, mask, method=GradientDescent(max_iter=2))
+
+
+def test_ctrl_c_returns_the_best_so_far():
+    image, mask = damaged_array((12, 12))
+    energies = []
+
+    def interrupt(record, restore):
+        energies.append(record.energy)
+        if record.n_iter == 5:
+            raise KeyboardInterrupt
+
+    inpainter = Inpainter(callback=interrupt).fit(image, mask=mask)
+    assert not inpainter.converged_
+    assert inpainter.n_iter_ == 5
+    assert inpainter.solution_.energy == min(energies)
+    assert "Interrupted after 5 iterations" in inpainter.solution_.status
+
+
+def test_the_callback_sees_the_picture_and_can_stop():
+    image, mask = damaged_array((12, 12))
+    pictures = []
+
+    def watch(record, restore):
+        pictures.append(restore())
+        return record.n_iter == 4
+
+    inpainter = Inpainter(callback=watch).fit(image, mask=mask)
+    assert len(pictures) == inpainter.n_iter_ == 4
+    assert np.array_equal(pictures[-1], inpainter.restored_)
+    assert not np.array_equal(pictures[0], pictures[-1])
+    assert "Stopped by the callback" in inpainter.solution_.status
+
+
+@pytest.mark.parametrize(
+    ("energy", "error", "sentence"),
+    [
+        (lambda x: anp.sum(x) * np.nan, ValueError, "must return a finite float. Got nan"),
+        (lambda x: x**2, ValueError, r"must return one real float. Got shape \(5, 5\)"),
+        (lambda x: 1j * anp.sum(x), ValueError, "must return one real float. Got a value of dtype complex128"),
+        (lambda x: 3, ValueError, "must return one real float. Got a value of dtype int64"),
+        (lambda x: 1 / 0, ZeroDivisionError, "division by zero"),
+        (lambda x: anp.sum(anp.sqrt(anp.abs(x * 0))), ValueError, "must have a finite gradient"),
+    ],
+)
+def test_a_bad_energy_gets_a_sentence(energy, error, sentence):
+    image, mask = damaged_array((5, 5))
+    with pytest.raises(error, match=sentence) as caught:
+        inpaint(image, mask, method=GradientDescent(energy=energy))
+    if error is ZeroDivisionError:
+        assert any("the energy given to GradientDescent" in note for note in caught.value.__notes__)
+    # The next call is not poisoned.
+    assert np.isfinite(inpaint(image, mask)).all()
+
+
+def test_spacing_with_an_energy_of_ones_own_is_refused():
+    image, mask = damaged_array((5, 5))
+    with pytest.raises(ValueError, match="The 'spacing' parameter of Inpainter must be None with an energy of your"):
+        inpaint(image, mask, spacing=2.0, method=GradientDescent(energy=lambda x: anp.sum(x**2)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"tol": -1}, r"The 'tol' parameter of GradientDescent must be a float in \(0, 1\) or None. Got -1 instead."),
+        ({"max_iter": 0}, "The 'max_iter' parameter of GradientDescent must be an int >= 1. Got 0"),
+        ({"max_iter": 2.5}, "The 'max_iter' parameter"),
+        ({"energy": "smooth"}, r"The 'energy' parameter of GradientDescent must be one of .* Got 'smooth'"),
+        ({"step_size": -1.0}, "The 'step_size' parameter of GradientDescent must be 'accelerated', a positive"),
+        ({"step_size": "fast"}, "The 'step_size' parameter"),
+        ({"start": "noise"}, "The 'start' parameter of GradientDescent must be 'fill' or 'damaged'. Got 'noise'"),
+        ({"lags": (3,)}, "The 'lags' parameter of GradientDescent"),
+        ({"energy": abs, "lags": (1,)}, "The 'lags' parameter of GradientDescent must be None when the energy is"),
+        ({"joint_channels": 1}, "The 'joint_channels' parameter of GradientDescent must be a bool. Got 1"),
+    ],
+)
+def test_settings_check_themselves(setting, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        GradientDescent(**setting)

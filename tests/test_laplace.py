@@ -1,0 +1,103 @@
+"""The closed form: against its definition, and the laws of a harmonic fill."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes
+
+from skinpaint import Inpainter, Laplace, inpaint
+from skinpaint.methods import laplace as room
+from skinpaint.problem import Problem
+
+
+def dense_solution(x, mask, lags, spacing):
+    """Solve the definition with dense matrices built edge by edge."""
+    number = np.arange(x.size).reshape(x.shape)
+    L = np.zeros((x.size, x.size))
+    for index in np.ndindex(x.shape):
+        for axis, h in enumerate(spacing):
+            for lag in lags:
+                other = list(index)
+                other[axis] += lag
+                if other[axis] < x.shape[axis]:
+                    i, j = number[index], number[tuple(other)]
+                    L[i, i] += h**-2
+                    L[j, j] += h**-2
+                    L[i, j] -= h**-2
+                    L[j, i] -= h**-2
+    U, K = mask.ravel(), ~mask.ravel()
+    out = x.ravel().copy()
+    out[U] = np.linalg.solve(L[np.ix_(U, U)], -L[np.ix_(U, K)] @ out[K])
+    return out.reshape(x.shape)
+
+
+@st.composite
+def problems(draw):
+    shape = draw(array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    image = rng.random(shape)
+    mask = rng.random(shape) < draw(st.floats(0.05, 0.95))
+    mask.flat[rng.integers(mask.size)] = False
+    return image, mask
+
+
+@given(problems(), st.sampled_from([(1,), (1, 2)]), st.sampled_from(["auto", "direct"]))
+def test_equals_the_dense_definition(case, lags, solver):
+    image, mask = case
+    spacing = (1.0, 0.5, 3.0)[: image.ndim]
+    problem = Problem.from_image(image, mask, spacing=spacing)
+    solution = Laplace(lags=lags, solver=solver).solve(problem)
+    exact = dense_solution(problem.values[..., 0], mask, lags, spacing)
+    np.testing.assert_allclose(solution.values[..., 0], exact, rtol=0, atol=1e-11)
+    assert solution.converged
+    assert solution.residual < 1e-12
+
+
+@given(problems(), st.sampled_from([(1,), (1, 2)]))
+def test_maximum_principle_before_clipping(case, lags):
+    image, mask = case
+    solution = Laplace(lags=lags).solve(Problem.from_image(image, mask))
+    assert solution.values.min() >= -1e-12
+    assert solution.values.max() <= 1 + 1e-12
+
+
+def test_a_plane_is_continued_exactly_inside():
+    y, x = np.mgrid[:12, :15]
+    plane = 2.0 * y - 3.0 * x
+    mask = np.zeros(plane.shape, bool)
+    mask[3:9, 4:11] = True
+    np.testing.assert_allclose(inpaint(plane, mask, method="laplace"), plane, atol=1e-12)
+
+
+def test_iterations_take_over_where_a_factorisation_is_dear(monkeypatch):
+    rng = np.random.default_rng(0)
+    image, mask = rng.random((40, 40, 2)), rng.random((40, 40)) < 0.8
+    problem = Problem.from_image(image, mask, channel_axis=-1)
+    direct = Laplace(solver="direct").solve(problem)
+    monkeypatch.setattr(room, "DIRECT_LIMIT", 0)
+    iterated = Laplace().solve(problem)
+    np.testing.assert_allclose(iterated.values, direct.values, atol=1e-8)
+    assert direct.residual < 1e-13 < iterated.residual < 1e-9
+
+
+def test_energy_is_that_of_the_answer():
+    image = np.array([0.0, np.nan, np.nan, 3.0])
+    inpainter = Inpainter(method="laplace").fit(image)
+    assert inpainter.solution_.energy == pytest.approx(3 * (1 / 3) ** 2)
+    np.testing.assert_allclose(inpainter.restored_, [0, 1, 2, 3])
+
+
+def test_the_callback_is_called_once():
+    calls = []
+    image = np.array([0.0, np.nan, 2.0])
+    inpaint(image, method="laplace", callback=lambda record, restore: calls.append((record.n_iter, restore())))
+    assert len(calls) == 1
+    np.testing.assert_allclose(calls[0][1], [0, 1, 2])
+
+
+@pytest.mark.parametrize("setting", [{"solver": "magic"}, {"lags": (2,)}])
+def test_settings_check_themselves(setting):
+    name = next(iter(setting))
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of Laplace must be .* Got"):
+        Laplace(**setting)
