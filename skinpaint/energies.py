@@ -7,6 +7,7 @@ ready-made instances of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from autograd.extend import defvjp, primitive
 
 from skinpaint.grid import check_lags
+from skinpaint.grid.threads import share
 
 __all__ = ["Dirichlet", "Energy", "Lines", "dirichlet", "lines"]
 
@@ -23,60 +25,77 @@ Energy = Callable[[Any], Any]
 
 
 @primitive
-def difference(x: np.ndarray, axis: int, lag: int) -> np.ndarray:
-    """Differences ``x[i + lag] - x[i]`` along an axis."""
-    x = np.moveaxis(x, axis, 0)
-    return np.moveaxis(x[lag:] - x[:-lag], 0, axis)
+def lengths(x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], rounding: float = 0.0) -> np.ndarray:
+    """Euclidean lengths of the differences along all lines: one for each line, and with lag 2 one for each parity.
 
+    Where a length is 0 its derivative is taken to be 0, which is a subgradient. Lengths below `rounding` are replaced
+    by the parabola that continues them smoothly to 0, which adds at most ``rounding / 2`` to each.
 
-def _difference_vjp(ans: np.ndarray, x: np.ndarray, axis: int, lag: int) -> Callable:
-    def vjp(g: np.ndarray) -> np.ndarray:
-        out = np.zeros(x.shape)
-        moved, g = np.moveaxis(out, axis, 0), np.moveaxis(g, axis, 0)
-        moved[lag:] += g
-        moved[:-lag] -= g
-        return out
-
-    return vjp
-
-
-defvjp(difference, _difference_vjp, argnums=(0,))
-
-
-@primitive
-def norms(v: np.ndarray, axis: int, phases: int, rounding: float = 0.0) -> np.ndarray:
-    """Euclidean norms along an axis, of every `phases`-th entry: one norm for each phase and line.
-
-    Where a norm is 0 its derivative is taken to be 0, which is a subgradient. Norms below `rounding` are
-    replaced by the parabola that continues them smoothly to 0, which adds at most ``rounding / 2`` to each.
+    Returns
+    -------
+    lengths : ndarray of shape (number of lines and parities,)
+        Axis after axis, divided by the spacing of the axis.
     """
-    size = _sizes(v, axis, phases)
+    x = np.ascontiguousarray(x, dtype=float)
+    size = np.concatenate([_along(x, axis, lags).ravel() / h for axis, h in _axes(x.shape, spacing)] or [np.zeros(0)])
     if rounding > 0:
         size = np.where(size < rounding, size**2 / (2 * rounding) + rounding / 2, size)
     return size
 
 
-def _sizes(v: np.ndarray, axis: int, phases: int) -> np.ndarray:
-    v = np.moveaxis(v, axis, 0)
-    parts = (v[phase::phases] for phase in range(phases))
-    return np.stack([np.sqrt(np.einsum("i...,i...->...", part, part)) for part in parts])
-
-
-def _norms_vjp(ans: np.ndarray, v: np.ndarray, axis: int, phases: int, rounding: float = 0.0) -> Callable:
-    size = np.maximum(_sizes(v, axis, phases), rounding) if rounding > 0 else ans
-    weights = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
+def _lengths_vjp(
+    ans: np.ndarray, x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], rounding: float = 0.0
+) -> Callable:
+    size = np.maximum(ans, rounding)  # of a parabola the weight is constant
+    x = np.ascontiguousarray(x, dtype=float)
 
     def vjp(g: np.ndarray) -> np.ndarray:
-        out = np.empty(v.shape)
-        moved, source = np.moveaxis(out, axis, 0), np.moveaxis(v, axis, 0)
-        for phase, weight in enumerate(g * weights):
-            np.multiply(source[phase::phases], weight, out=moved[phase::phases])
+        weights = np.divide(g, size, out=np.zeros_like(size), where=size > 0)
+        out = np.zeros(x.shape)
+        for axis, h in _axes(x.shape, spacing):
+            here, weights = np.split(weights, [_groups(lags) * x.size // x.shape[axis]])
+            _spread(x, axis, here / h**2, out)
         return out
 
     return vjp
 
 
-defvjp(norms, _norms_vjp, argnums=(0,))
+defvjp(lengths, _lengths_vjp, argnums=(0,))
+
+
+def _axes(shape: tuple[int, ...], spacing: tuple[float, ...]) -> list[tuple[int, float]]:
+    """The axes along which there are differences at all, and their spacing."""
+    return [(axis, h) for axis, h in enumerate(spacing) if shape[axis] > 1]
+
+
+def _groups(lags: tuple[int, ...]) -> int:
+    """How many lengths a line has: neighbours, and with lag 2 also the even and the odd ones."""
+    return 3 if 2 in lags else 1
+
+
+def _folded(x: np.ndarray, axis: int) -> np.ndarray:
+    """View `x` as (A, n, B) with the axis in the middle, or as (A, n) if it is the last."""
+    before = math.prod(x.shape[:axis])
+    return x.reshape(before, x.shape[axis], -1) if axis < x.ndim - 1 else x.reshape(before, -1)
+
+
+def _along(x: np.ndarray, axis: int, lags: tuple[int, ...]) -> np.ndarray:
+    from skinpaint.grid import kernels
+
+    folded = _folded(x, axis)
+    out = np.empty((_groups(lags), folded.shape[0], *folded.shape[2:]))
+    kernel = kernels.length_rows if folded.ndim == 2 else kernels.length_columns
+    share(kernel, out.shape[-1], x.size, folded, out)
+    return out
+
+
+def _spread(x: np.ndarray, axis: int, weights: np.ndarray, out: np.ndarray) -> None:
+    from skinpaint.grid import kernels
+
+    folded = _folded(x, axis)
+    weights = weights.reshape(-1, folded.shape[0], *folded.shape[2:])
+    kernel = kernels.spread_rows if folded.ndim == 2 else kernels.spread_columns
+    share(kernel, weights.shape[-1], x.size, folded, weights, _folded(out, axis))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +138,7 @@ class Lines:
 
     def __call__(self, x: Any) -> Any:
         """Energy of `x`; autograd differentiates it."""
-        total = 0.0
-        for axis, lag in _terms(x.shape, self.lags):
-            total = total + anp.sum(norms(difference(x, axis, lag), axis, lag, self.rounding)) / _h(self.spacing, axis)
-        return total
+        return anp.sum(lengths(x, self.lags, _spacing(self.spacing, x.ndim), self.rounding))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,20 +175,12 @@ class Dirichlet:
 
     def __call__(self, x: Any) -> Any:
         """Energy of `x`; autograd differentiates it."""
-        total = 0.0
-        for axis, lag in _terms(x.shape, self.lags):
-            total = total + anp.sum(difference(x, axis, lag) ** 2) / _h(self.spacing, axis) ** 2
-        return total
+        return anp.sum(lengths(x, self.lags, _spacing(self.spacing, x.ndim)) ** 2)
 
 
 lines = Lines()
 dirichlet = Dirichlet()
 
 
-def _terms(shape: tuple[int, ...], lags: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Every axis and lag for which a line of this shape has differences at all."""
-    return [(axis, lag) for axis in range(len(shape)) for lag in lags if shape[axis] > lag]
-
-
-def _h(spacing: tuple[float, ...] | None, axis: int) -> float:
-    return 1.0 if spacing is None else spacing[axis]
+def _spacing(spacing: tuple[float, ...] | None, ndim: int) -> tuple[float, ...]:
+    return (1.0,) * ndim if spacing is None else tuple(spacing)

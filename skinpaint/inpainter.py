@@ -125,7 +125,7 @@ class Inpainter:
         TypeError, ValueError
             If the image, the mask or a parameter cannot be used; the message says what would do.
         """
-        _refuse_mask_as_y(y)
+        _refuse_mask_as_y(image, y)
         if isinstance(image, list | tuple):
             if mask is not None:
                 raise TypeError(
@@ -188,7 +188,7 @@ class Inpainter:
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit and transform at the price of one."""
         if isinstance(X, list | tuple):
-            _refuse_mask_as_y(y)
+            _refuse_mask_as_y(X, y)
             return self.transform(X)
         return self.fit(X, y).restored_.copy()
 
@@ -397,9 +397,9 @@ class _Bar:
         return self.inner(record, restore) if self.inner is not None else None
 
 
-def _refuse_mask_as_y(y: Any) -> None:
-    """A mask given by position lands in `y`; say so instead of ignoring it."""
-    if not isinstance(y, np.ndarray) or y.size == 0:
+def _refuse_mask_as_y(image: Any, y: Any) -> None:
+    """A mask given by position lands in `y`; say so instead of ignoring it. Labels of several images are no mask."""
+    if not isinstance(y, np.ndarray) or y.size == 0 or (isinstance(image, list | tuple) and y.shape == (len(image),)):
         return
     if y.dtype == bool or (y.dtype.kind in "uif" and np.isin(y, (0, 1, 255)).all()):
         raise TypeError("pass the mask by keyword: fit(image, mask=...)")

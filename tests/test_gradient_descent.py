@@ -1,5 +1,7 @@
 """Gradient descent: the article's to the letter, the accelerated one against the closed form, any energy."""
 
+from itertools import pairwise
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -86,7 +88,7 @@ def test_energy_never_rises_and_comes_within_a_thousandth(crop):
     energies = [record.energy for record in found.history]
     assert found.converged
     assert best.converged
-    assert all(b <= a * (1 + 1e-13) for a, b in zip(energies, energies[1:], strict=False))
+    assert all(b <= a * (1 + 1e-13) for a, b in pairwise(energies))
     assert best.energy <= found.energy <= 1.001 * best.energy
 
 

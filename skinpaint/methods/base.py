@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Record, Solution
 
-__all__ = ["IterativeMethod", "Method", "State", "require"]
+__all__ = ["IterativeMethod", "Method", "State", "require", "warn"]
 
 
 def require(valid: object, owner: object, parameter: str, allowed: str, got: object) -> None:
@@ -21,6 +22,14 @@ def require(valid: object, owner: object, parameter: str, allowed: str, got: obj
     if not valid:
         name = owner if isinstance(owner, str) else type(owner).__name__
         raise ValueError(f"The {parameter!r} parameter of {name} must be {allowed}. Got {got!r} instead.")
+
+
+def warn(status: str) -> None:
+    """Warn that a method did not converge, at the line of the user's code that called the library."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("skinpaint."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(status, ConvergenceWarning, stacklevel=level - 1)
 
 
 class Method(ABC):
@@ -119,5 +128,5 @@ class IterativeMethod(Method):
             f"Not converged after max_iter = {n_iter} iterations: {self.measure} {state.distance:.2g} "
             f"> tol {self.tol:g}. Raise max_iter or tol."
         )
-        warnings.warn(status, ConvergenceWarning, stacklevel=6)
+        warn(status)
         return status

@@ -37,9 +37,9 @@ class GradientDescent(IterativeMethod):
     Parameters
     ----------
     energy : {"lines", "dirichlet"} or callable
-        What is minimised. The accelerated descent rounds norms below 1e-4 off, as a gradient is needed there
-        too; only lines that are all but flat notice. A callable ``f(x) -> float`` written in ``autograd.numpy`` gets one channel as
-        floats in [0, 1], and channels are summed.
+        What is minimised. A callable ``f(x) -> float`` written in ``autograd.numpy`` gets one channel as floats in
+        [0, 1], and channels are summed. The accelerated descent rounds the norms of "lines" off below 1e-4, as a
+        gradient is needed there too; only lines that are all but flat notice.
     lags : (1,) or (1, 2), optional
         Distances between compared pixels, for the energies given by name. By default (1, 2) for "lines",
         (1,) for "dirichlet".
@@ -110,7 +110,7 @@ class GradientDescent(IterativeMethod):
         """The article's descent to the letter.
 
         500 steps of length ``max(1.5 / (k + 1), 0.015)`` from the damaged values, in the dtype's range.
-        It stops because the article does, about one percent above the minimum: ``converged`` is False.
+        It stops because the article does, a little above the minimum: ``converged`` is False.
 
         Examples
         --------

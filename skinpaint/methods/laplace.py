@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -13,9 +12,9 @@ from scipy.sparse.linalg import cg, splu
 
 from skinpaint.grid import check_lags
 from skinpaint.grid.laplacian import edges, laplacian
-from skinpaint.methods.base import Method, require
+from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
-from skinpaint.solution import Callback, ConvergenceWarning, Record, Solution
+from skinpaint.solution import Callback, Record, Solution
 
 __all__ = ["Laplace"]
 
@@ -74,7 +73,7 @@ class Laplace(Method):
             status = (
                 f"Not solved: the relative residual is {worst:.1g}, above {ACCEPTED:g}. Use Laplace(solver='direct')."
             )
-            warnings.warn(status, ConvergenceWarning, stacklevel=4)
+            warn(status)
         return Solution(
             values=values,
             converged=converged,

@@ -1,0 +1,32 @@
+"""What several test files need: one small grey and one small colour image, and masks for them."""
+
+import hypothesis
+import numpy as np
+import pytest
+
+# The first call of a kernel compiles it; how long an example takes is not what these tests are about.
+hypothesis.settings.register_profile("skinpaint", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("skinpaint")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def grey(rng):
+    """Return values from 40 to 200, so that every dtype can hold them and none is at its limits."""
+    return rng.integers(40, 201, (9, 11)).astype(np.uint8)
+
+
+@pytest.fixture
+def colour(rng):
+    return rng.integers(40, 201, (9, 11, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def mask(rng):
+    mask = rng.random((9, 11)) < 0.5
+    mask[0, 0], mask[4, 5] = False, True
+    return mask
