@@ -67,15 +67,22 @@ def entries_equal(image: np.ndarray, value: float) -> np.ndarray:
     return image == value
 
 
-def saturated(image: np.ndarray, *, channels: bool) -> np.ndarray | None:
-    """Pixels whose every channel is at the lowest or highest value of the dtype, or None if undefined.
+def saturated(image: np.ndarray, missing: np.ndarray) -> np.ndarray | None:
+    """Pixels whose every channel is known and at the lowest or highest value of the dtype, or None if undefined.
 
     It is undefined for floats outside [0, 1], which have no lowest and highest value.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M[, N[, ..., P]], C)
+        Channels last.
+    missing : ndarray of bool, broadcastable to the shape of `image`
+        Entries that are missing already; what they hold does not count.
     """
+    known = np.broadcast_to(~missing, image.shape)
     if image.dtype.kind == "f":
-        finite = image[np.isfinite(image)]
+        finite = image[known & np.isfinite(image)]
         if finite.size and (finite.min() < 0 or finite.max() > 1):
             return None
     low, high = dtype_range(image.dtype)
-    at_limit = (image == low) | (image == high)
-    return at_limit.all(axis=-1) if channels else at_limit
+    return (((image == low) | (image == high)) & known).all(axis=-1)

@@ -265,15 +265,14 @@ def _missing(
             masks.entries_equal(array, missing_values)  # type: ignore[arg-type]  # raises the sentence
         if missing_values == "auto" and (mask is not None or missing.any()):
             return missing, ""
-        found = masks.saturated(array, channels=True)
+        found = masks.saturated(array, missing)
         low, high = masks.dtype_range(array.dtype)
         if found is None:
             if missing_values == "auto":
                 return missing, ""
             raise ValueError(
                 "The 'missing_values' parameter of Inpainter can be 'saturated' only for integers and for "
-                f"floats in [0, 1]. Got values from {np.nanmin(array):g} to {np.nanmax(array):g} instead. "
-                "Pass mask= or a number."
+                "floats in [0, 1]. Got values outside of it instead. Pass mask= or a number."
             )
         if not found.any():
             return missing, ""
