@@ -270,9 +270,10 @@ def _missing(
         if found is None:
             if missing_values == "auto":
                 return missing, ""
+            known = array[np.broadcast_to(~missing, array.shape)]
             raise ValueError(
-                "The 'missing_values' parameter of Inpainter can be 'saturated' only for integers and for "
-                "floats in [0, 1]. Got values outside of it instead. Pass mask= or a number."
+                "The 'missing_values' parameter of Inpainter can be 'saturated' only for integers and for floats in "
+                f"[0, 1]. Got known values from {known.min():g} to {known.max():g} instead. Pass mask= or a number."
             )
         if not found.any():
             return missing, ""
