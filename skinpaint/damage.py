@@ -7,6 +7,8 @@ from itertools import cycle
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from skinpaint.masks import dtype_range
+
 __all__ = ["random_pixels", "scratches", "text"]
 
 PANGRAM = "The quick brown fox jumps over the lazy dog."
@@ -65,7 +67,7 @@ def random_pixels(
     damaged, pixels = _copy_with_channels_last(image, channel_axis, owner="random_pixels")
     rng = np.random.default_rng(rng)
     mask = rng.random(pixels.shape[:-1]) < fraction
-    black_and_white = np.array(_black_and_white(pixels.dtype), pixels.dtype)
+    black_and_white = np.array(dtype_range(pixels.dtype), pixels.dtype)
     pixels[mask] = rng.choice(black_and_white, size=(int(mask.sum()), 1))
     return damaged, mask
 
@@ -238,16 +240,9 @@ def _copy_with_channels_last(
     return damaged, pixels
 
 
-def _black_and_white(dtype: np.dtype) -> tuple[float, float]:
-    if dtype.kind == "f":
-        return 0.0, 1.0
-    limits = np.iinfo(dtype)
-    return limits.min, limits.max
-
-
 def _ink(value: float | None, dtype: np.dtype, *, owner: str) -> float:
     if value is None:
-        return _black_and_white(dtype)[1]
+        return dtype_range(dtype)[1]
     if dtype.kind != "f" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
         raise ValueError(f"The 'value' parameter of {owner} must fit the image's dtype {dtype}. Got {value!r} instead.")
     return value

@@ -2,8 +2,9 @@
 
 Pixels that are hidden uniformly sit next to known neighbours, which flatters every method on a large hole.
 So known pixels are hidden the way the missing ones are missing: under randomly shifted copies of the mask.
-What such a copy hits beyond a tenth of the known pixels is given back, in tiles as wide as the holes. Scattered
-damage then keeps its density, and a large hole is matched by patches of its own size.
+Where a copy hits more of them than wanted, it is kept on some tiles of the image only, and the tiles are as wide
+as it takes for the hidden pixels to lie as deep as the missing ones do. Scattered damage then keeps its density,
+and a hole is matched by holes.
 """
 
 from __future__ import annotations
@@ -128,13 +129,11 @@ def score_holdout(
     True
     """
     noisy, larger, hidden = hold_out(image, mask, channel_axis=channel_axis, fraction=fraction, rng=rng)
-    if channel_axis is not None and hidden.ndim < noisy.ndim:
-        larger, hidden = (np.expand_dims(m, channel_axis) for m in (larger, hidden))
-        restored = restore(noisy, larger.squeeze(channel_axis))
-    else:
-        restored = restore(noisy, larger)
-    truth = np.ma.array(np.ma.getdata(image), mask=np.broadcast_to(larger & ~hidden, noisy.shape))
-    return psnr(truth, restored, where=hidden)
+    compared, damage = hidden, larger & ~hidden
+    if hidden.ndim < noisy.ndim:
+        compared, damage = (np.expand_dims(m, channel_axis) for m in (compared, damage))  # type: ignore[arg-type]
+    truth = np.ma.array(np.ma.getdata(image), mask=np.broadcast_to(damage, noisy.shape))
+    return psnr(truth, restore(noisy, larger), where=compared)
 
 
 def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) -> float:
@@ -216,16 +215,37 @@ def _noise(known: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray
 
 
 def _shifted_copy(missing: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    """Choose a fraction of the known pixels of each channel as shifted copies of what is missing there.
+    """Choose a fraction of the known pixels of each channel, as deep as the missing ones on average."""
+    depth = _depth(missing, missing)
+    seed = rng.integers(2**32)
+    best, error, side = np.zeros_like(missing), np.inf, 1
+    while True:
+        hidden = _on_tiles(missing, fraction, side, np.random.default_rng(seed))
+        excess = _depth(missing | hidden, hidden).mean() - depth.mean() if depth.size and hidden.any() else 0.0
+        if abs(excess) < error:
+            best, error = hidden, abs(excess)
+        if excess >= 0 or side > 2 * depth.max():
+            return best
+        side *= 2
+
+
+def _depth(missing: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Return the distances of the pixels asked about to the nearest known one of their channel."""
+    channels = range(missing.shape[-1])
+    return np.concatenate([ndimage.distance_transform_edt(missing[..., c])[where[..., c]] for c in channels])
+
+
+def _on_tiles(missing: np.ndarray, fraction: float, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Choose a fraction of the known pixels of each channel, thinned out by tiles of this side.
 
     The channels see the same shifts and the same tiles, so that what is known of one channel where another is
     missing stays as it is in the damage itself.
     """
     shape = missing.shape[:-1]
-    side = _hole_side(missing)
-    tile = [(np.arange(n) + rng.integers(side)) // side for n in shape]
-    tiles = np.ravel_multi_index(np.ix_(*tile), [t[-1] + 1 for t in tile])
-    rank = rng.permutation(tiles.max() + 1)[tiles].ravel()
+    index = np.indices(shape) + rng.integers(side, size=(len(shape), *[1] * len(shape)))
+    tiles = np.ravel_multi_index(tuple(index // side), tuple(n // side + 2 for n in shape))
+    within = (index % side).max(axis=0)  # a tile that is taken in part is taken as a smaller one
+    rank = (rng.permutation(tiles.max() + 1)[tiles] * side + within).ravel()
     seed = rng.integers(2**32)
     hidden = np.zeros_like(missing)
     for c in range(missing.shape[-1]):
@@ -254,10 +274,3 @@ def _choose(missing: np.ndarray, rank: np.ndarray, fraction: float, rng: np.rand
         goal -= len(hit)
         chosen.append(hit)
     return np.concatenate(chosen) if chosen else np.empty(0, dtype=int)
-
-
-def _hole_side(missing: np.ndarray) -> int:
-    """Return the width of the holes: twice the depth that nine tenths of the missing pixels stay below."""
-    depths = [ndimage.distance_transform_edt(m)[m] for m in np.moveaxis(missing, -1, 0)]
-    depth = np.concatenate(depths)
-    return max(1, round(2 * float(np.quantile(depth, 0.9))) - 1) if depth.size else 1

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.methods import resolve
-from skinpaint.methods.base import Method
+from skinpaint.methods.base import Method, require
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, Record, Solution
 
@@ -286,6 +286,8 @@ class Inpainter:
         return f"Inpainter({', '.join(shown)})"
 
     def _problem(self, image: Any, mask: Any) -> Problem:
+        require(self.callback is None or callable(self.callback), self, "callback", "callable or None", self.callback)
+        require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
         return Problem.from_image(
             image,
             mask,
@@ -399,7 +401,11 @@ class _Bar:
 
 def _refuse_mask_as_y(image: Any, y: Any) -> None:
     """A mask given by position lands in `y`; say so instead of ignoring it. Labels of several images are no mask."""
-    if not isinstance(y, np.ndarray) or y.size == 0 or (isinstance(image, list | tuple) and y.shape == (len(image),)):
+    several = isinstance(image, list | tuple)
+    if y is None or (isinstance(y, list | tuple) and several):
+        return
+    y = np.asarray(y)
+    if y.size == 0 or (several and y.shape == (len(image),)):
         return
     if y.dtype == bool or (y.dtype.kind in "uif" and np.isin(y, (0, 1, 255)).all()):
         raise TypeError("pass the mask by keyword: fit(image, mask=...)")

@@ -362,7 +362,8 @@ def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[
         return (1.0,) * ndim
     try:
         given = np.asarray(spacing, dtype=float)
-        valid = given.shape in ((), (ndim,)) and bool((np.isfinite(given) & (given > 0)).all())
+        valid = not isinstance(spacing, bool) and given.shape in ((), (ndim,))
+        valid = valid and bool((np.isfinite(given) & (given > 0)).all())
     except (TypeError, ValueError):
         valid = False
     if not valid:

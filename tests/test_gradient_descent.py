@@ -225,3 +225,13 @@ def test_spacing_with_an_energy_of_ones_own_is_refused():
 def test_settings_check_themselves(setting, sentence):
     with pytest.raises(ValueError, match=sentence):
         GradientDescent(**setting)
+
+
+def test_intact_surroundings_do_not_loosen_the_stopping_rule():
+    camera = data.camera().astype(float)
+    mask = np.zeros(camera.shape, bool)
+    mask[200:220, 250:270] = True
+    found = Inpainter().fit(camera, mask=mask)
+    tight = inpaint(camera, mask, method=GradientDescent(tol=1e-6, max_iter=20_000))
+    assert found.converged_
+    assert np.sqrt(np.mean((found.restored_ - tight)[mask] ** 2)) < 0.2  # grey levels of 255

@@ -8,7 +8,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_dilation, distance_transform_edt, generate_binary_structure
 
 from skinpaint import energies
 from skinpaint.grid import check_lags
@@ -51,8 +51,8 @@ class GradientDescent(IterativeMethod):
     max_iter : int
         Largest number of steps.
     tol : float in (0, 1) or None
-        Stop when the projected gradient on the missing pixels is this small next to the gradient on the
-        whole image. None takes `max_iter` steps.
+        Stop when the projected gradient on the missing pixels is this small next to the gradient on them and the
+        known pixels around them. None takes `max_iter` steps.
     joint_channels : bool
         Give the energy all channels at once, on the last axis, instead of one after another.
 
@@ -130,7 +130,9 @@ class GradientDescent(IterativeMethod):
         objective = Objective(self._energy(problem), joint=self.joint_channels)
         objective.value(x)  # refuses a bad energy in its own words, before autograd meets it
         energy, gradient = objective.value_and_gradient(x)
-        return Descent(values=x, ahead=x, objective=objective, energy=energy, gradient=gradient)
+        return Descent(
+            values=x, ahead=x, objective=objective, around=_around(problem), energy=energy, gradient=gradient
+        )
 
     def step(self, problem: Problem, state: Descent) -> Descent:
         """One accelerated or one plain projected step."""
@@ -162,7 +164,7 @@ class GradientDescent(IterativeMethod):
             energy=energy,
             gradient=gradient,
             change=float(np.abs(new - x).max()),
-            distance=_stationarity(problem, new, gradient),
+            distance=_stationarity(problem, new, gradient, state.around),
             k=state.k + 1,
             note=objective.note,
         )
@@ -181,7 +183,7 @@ class GradientDescent(IterativeMethod):
             if reached <= bound + noise or s < SHORTEST:
                 break
             s /= 2
-        distance = _ratio(np.linalg.norm(d) / s, np.linalg.norm(gradient))
+        distance = _ratio(np.linalg.norm(d) / s, np.linalg.norm(gradient[state.around]))
         longer = s * GROWTH if model > 100 * noise else s
         if reached > state.energy + noise:  # uphill: keep x, forget the momentum
             return replace(state, ahead=x, momentum=1.0, length=longer, change=0.0, distance=distance, k=state.k + 1)
@@ -209,6 +211,7 @@ class Descent:
     values: np.ndarray
     ahead: np.ndarray  # the extrapolated point that the next gradient is taken at
     objective: Objective
+    around: np.ndarray  # the missing pixels and their neighbours, whose gradient is what a small one is measured by
     energy: float
     gradient: np.ndarray  # at the values, where they are what the next step starts from
     gap: float | None = None
@@ -236,11 +239,17 @@ def nearest_fill(problem: Problem) -> np.ndarray:
     return out
 
 
-def _stationarity(problem: Problem, x: np.ndarray, gradient: np.ndarray) -> float:
-    """Norm of the projected gradient at `x` next to that of the whole gradient."""
+def _around(problem: Problem) -> np.ndarray:
+    """The missing pixels and their known neighbours up to a distance of 2, along the axes."""
+    cross = generate_binary_structure(problem.ndim, 1)[..., None]
+    return np.broadcast_to(binary_dilation(problem.mask, cross, iterations=2), problem.values.shape)
+
+
+def _stationarity(problem: Problem, x: np.ndarray, gradient: np.ndarray, around: np.ndarray) -> float:
+    """Norm of the projected gradient at `x` next to that of the gradient around."""
     blocked = ((x <= problem.low) & (gradient > 0)) | ((x >= problem.high) & (gradient < 0))
     free = np.where(problem.mask & ~blocked, gradient, 0.0)
-    return _ratio(np.linalg.norm(free), np.linalg.norm(gradient))
+    return _ratio(np.linalg.norm(free), np.linalg.norm(gradient[around]))
 
 
 def _ratio(part: Any, whole: Any) -> float:

@@ -1,0 +1,365 @@
+"""The restoration as an animation, and its energy as a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from skinpaint.io import check_place, whole_file
+from skinpaint.solution import Record
+
+__all__ = ["Recorder", "check_film", "displayed", "energy_curve", "film", "with_caption"]
+
+ANIMATIONS = {
+    ".gif": ("GIF", {}),
+    ".webp": ("WEBP", {"quality": 85}),
+    ".png": ("PNG", {}),
+    ".apng": ("PNG", {}),
+}
+"""Pillow's name and options for each suffix."""
+
+
+class Recorder:
+    """A callback that keeps frames of a running method: each of the first iterations, then ever fewer.
+
+    The change from one iteration to the next shrinks as a method converges. With iteration numbers that
+    grow geometrically each frame differs visibly from the one before, and memory grows with the logarithm
+    of the number of iterations only.
+
+    Parameters
+    ----------
+    growth : float, optional
+        Ratio of successive iteration numbers.
+    max_side : int, optional
+        Frames are reduced until no side is longer.
+
+    Attributes
+    ----------
+    frames : list of ndarray
+        The pictures, in the user's dtype.
+    iterations : list of int
+        Their iteration numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint import GradientDescent, inpaint
+    >>> from skinpaint.film import Recorder
+    >>> damaged = np.linspace(0, 1, 64).reshape(8, 8)
+    >>> recorder = Recorder(growth=1.5)
+    >>> method = GradientDescent(max_iter=20, tol=None)
+    >>> _ = inpaint(damaged, np.eye(8), method=method, callback=recorder)
+    >>> recorder.iterations
+    [1, 2, 3, 5, 8, 12, 18]
+    """
+
+    def __init__(self, *, growth: float = 1.12, max_side: int = 640) -> None:
+        if not 1 < growth < np.inf:
+            raise ValueError(f"The 'growth' parameter of Recorder must be a number above 1. Got {growth!r} instead.")
+        _check_max_side(max_side, "Recorder")
+        self.growth = growth
+        self.max_side = max_side
+        self.frames: list[np.ndarray] = []
+        self.iterations: list[int] = []
+        self._next = 1
+
+    def __call__(self, record: Record, restore: Callable[[], np.ndarray]) -> None:
+        """Keep this iteration's picture if it is its turn."""
+        if record.n_iter >= self._next:
+            self.frames.append(_reduced(np.asarray(restore()), self.max_side))
+            self.iterations.append(record.n_iter)
+            self._next = ceil(record.n_iter * self.growth)
+
+
+def film(
+    frames: Iterable[np.ndarray],
+    path: str | Path,
+    *,
+    captions: Sequence[str] | None = None,
+    seconds: float = 0.08,
+    hold: float = 2.5,
+    max_side: int = 640,
+    overwrite: bool = False,
+) -> None:
+    """Write pictures as an animation that starts over for ever.
+
+    Parameters
+    ----------
+    frames : iterable of ndarray of shape (M, N) or (M, N, 3)
+        The pictures, all of one shape once they are reduced. Start with the damaged picture and end with
+        the restored one: ``[damaged, *recorder.frames, restored]``. 8 bits are shown as they are, floats
+        within [0, 1] from black to white, and anything else stretched over the range of the last picture.
+    path : str or Path
+        The file; its suffix is the format: .gif, .webp, or .png and .apng for an animated PNG.
+    captions : sequence of str, optional
+        A line to write below each frame.
+    seconds : float, optional
+        How long a frame is shown.
+    hold : float, optional
+        How many seconds the last frame is shown; the first stays half as long.
+    max_side : int, optional
+        Frames are reduced until no side is longer.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    ValueError
+        If the suffix is unknown, there is no frame, or the frames' shapes differ or are not pictures.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from skinpaint.film import film
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "fade.gif")
+    ...     film([np.full((8, 8), level) for level in (0.0, 0.5, 1.0)], path)
+    ...     with Image.open(path) as animation:
+    ...         animation.n_frames
+    3
+    """
+    path = check_film(path, overwrite=overwrite)
+    _check_max_side(max_side, "film")
+    for name, value in (("seconds", seconds), ("hold", hold)):
+        if not 0 < value < np.inf:
+            raise ValueError(f"The '{name}' parameter of film must be a positive number. Got {value!r} instead.")
+    reduced = [_reduced(np.asarray(frame), max_side) for frame in frames]
+    shapes = {frame.shape for frame in reduced}
+    if len(shapes) != 1:
+        found = ", ".join(map(str, sorted(shapes))) or "none"
+        raise ValueError(f"The 'frames' parameter of film must hold pictures of one shape. Got {found} instead.")
+    if captions is not None and len(captions) != len(reduced):
+        raise ValueError(
+            f"The 'captions' parameter of film must hold one line for each of {len(reduced)} frames. "
+            f"Got {len(captions)} instead."
+        )
+    pictures = [Image.fromarray(frame) for frame in displayed(reduced)]
+    if captions is not None:
+        pictures = [with_caption(picture, text) for picture, text in zip(pictures, captions, strict=True)]
+    milliseconds = [round(1000 * seconds)] * len(pictures)
+    milliseconds[0] = max(milliseconds[0], round(500 * hold))
+    milliseconds[-1] = max(milliseconds[-1], round(1000 * hold))
+    name, options = ANIMATIONS[path.suffix.lower()]
+    if name == "GIF":
+        pictures = [_in_few_greys(picture) for picture in pictures]
+    with whole_file(path, overwrite=overwrite) as partial:
+        pictures[0].save(
+            partial,
+            format=name,
+            save_all=True,
+            append_images=pictures[1:],
+            duration=milliseconds,
+            loop=0,
+            **options,
+        )
+
+
+def check_film(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Raise now the error about its file that :func:`film` would raise later, after the work.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file that is to be written.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    ValueError
+        If the suffix is unknown.
+
+    Examples
+    --------
+    >>> from skinpaint.film import check_film
+    >>> check_film("film.avi")
+    Traceback (most recent call last):
+        ...
+    ValueError: film.avi cannot be written: the suffix of a film must be one of .gif, .webp, .png, .apng.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ANIMATIONS:
+        raise ValueError(f"{path} cannot be written: the suffix of a film must be one of {', '.join(ANIMATIONS)}.")
+    check_place(path, overwrite=overwrite)
+    return path
+
+
+def energy_curve(
+    histories: Sequence[Record] | Mapping[str, Sequence[Record]],
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Draw the energy over the iterations, on logarithmic axes where the range asks for them.
+
+    Parameters
+    ----------
+    histories : sequence of Record, or mapping of str to sequence of Record
+        The history of one method, ``inpainter.history_``, or those of several by the names for the legend.
+    path : str or Path
+        The picture; any suffix that matplotlib writes, such as .png, .svg or .pdf.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    ValueError
+        If a history is empty or has no energies.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from pathlib import Path
+    >>> from skinpaint import Inpainter
+    >>> from skinpaint.film import energy_curve
+    >>> image = np.linspace(0, 1, 64).reshape(8, 8)
+    >>> inpainter = Inpainter().fit(image, mask=np.eye(8))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     energy_curve({"gd": inpainter.history_}, Path(folder, "energy.png"))
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['energy.png']
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
+
+    curves = dict(histories) if isinstance(histories, Mapping) else {"": histories}
+    for label, history in curves.items():
+        if not history or any(record.energy is None for record in history):
+            whose = f" of {label!r}" if label else ""
+            raise ValueError(
+                f"The 'histories' parameter of energy_curve must hold records with an energy. The history{whose} "
+                "is empty or has none; some methods minimise no energy."
+            )
+    figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    for label, history in curves.items():
+        iterations = [record.n_iter for record in history]
+        energies = [record.energy for record in history]
+        axes.plot(iterations, energies, label=label or None, marker="o" if len(history) == 1 else None)
+    records = [record for history in curves.values() for record in history]
+    energies = [record.energy for record in records]
+    if max(record.n_iter for record in records) > 20:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+    if min(energies) > 0 and max(energies) > 10 * min(energies):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(LogFormatter())
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    axes.set_xlabel("iteration")
+    axes.set_ylabel("energy")
+    axes.grid(alpha=0.3, which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+    if any(curves):
+        axes.legend(frameon=False)
+    with whole_file(path, overwrite=overwrite) as partial:
+        figure.savefig(partial)
+
+
+def displayed(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return `frames` in the 8 bits of a screen, all on the scale of the last one.
+
+    Parameters
+    ----------
+    frames : sequence of ndarray
+        8 bits stay as they are, floats within [0, 1] go from black to white, and anything else is stretched
+        over the range of the last frame. NaN is black.
+
+    Returns
+    -------
+    frames : list of ndarray of uint8
+        The same shapes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.film import displayed
+    >>> displayed([np.array([0, 4095], np.uint16), np.array([0, 1000], np.uint16)])
+    [array([  0, 255], dtype=uint8), array([  0, 255], dtype=uint8)]
+    """
+    last = frames[-1]
+    if last.dtype == np.uint8:
+        return list(frames)
+    finite = last[np.isfinite(last)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if last.dtype.kind == "f" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    scale = 255 / (high - low) if high > low else 1.0
+    levels = (np.clip(np.where(np.isnan(frame), low, frame), low, high) for frame in frames)
+    return [np.rint((level - low) * scale).astype(np.uint8) for level in levels]
+
+
+def with_caption(picture: Image.Image, text: str) -> Image.Image:
+    """Return `picture` on a white ground with a line of text below it.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Grey or RGB.
+    text : str
+        What to write; it is set smaller if it would not fit.
+
+    Returns
+    -------
+    captioned : PIL.Image.Image
+        Of the same mode and width, and higher.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from skinpaint.film import with_caption
+    >>> with_caption(Image.new("L", (200, 100)), "damaged").size
+    (200, 124)
+    """
+    strip = max(24, round(0.07 * picture.width))
+    size = 0.58 * strip
+    font = ImageFont.load_default(size=size)
+    length = font.getlength(text)
+    if length > 0.96 * picture.width:
+        font = ImageFont.load_default(size=max(1.0, size * 0.96 * picture.width / length))
+    white = 255 if picture.mode == "L" else (255, 255, 255)
+    captioned = Image.new(picture.mode, (picture.width, picture.height + strip), white)
+    captioned.paste(picture, (0, 0))
+    middle = (picture.width / 2, picture.height + strip / 2)
+    ImageDraw.Draw(captioned).text(middle, text, fill=0 if picture.mode == "L" else (0, 0, 0), font=font, anchor="mm")
+    return captioned
+
+
+def _reduced(frame: np.ndarray, max_side: int) -> np.ndarray:
+    """Average blocks of pixels until no side is longer than `max_side`; the dtype stays."""
+    if frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] != 3) or frame.size == 0:
+        raise ValueError(f"The frames of a film must have shape (M, N) or (M, N, 3). Got {frame.shape} instead.")
+    k = ceil(max(frame.shape[:2]) / max_side)
+    if k == 1:
+        return frame
+    rows, columns = (max(1, side // k) for side in frame.shape[:2])
+    ky, kx = min(k, frame.shape[0]), min(k, frame.shape[1])
+    whole = frame[: rows * ky, : columns * kx]
+    means = whole.reshape(rows, ky, columns, kx, *frame.shape[2:]).mean(axis=(1, 3))
+    return (means if frame.dtype.kind == "f" else np.rint(means)).astype(frame.dtype)
+
+
+def _in_few_greys(picture: Image.Image) -> Image.Image:
+    """Round a grey picture to 64 levels, which the eye does not see and which halve the size of a GIF."""
+    return picture.point(lambda level: round(level * 63 / 255) * 255 // 63) if picture.mode == "L" else picture
+
+
+def _check_max_side(max_side: int, owner: str) -> None:
+    if not max_side >= 1:
+        raise ValueError(f"The 'max_side' parameter of {owner} must be an int of at least 1. Got {max_side!r} instead.")

@@ -1,0 +1,324 @@
+"""Checks for methods of your own: the laws that every method in the library obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from skinpaint.inpainter import Inpainter
+from skinpaint.methods.base import Method
+from skinpaint.problem import Problem
+from skinpaint.solution import Record
+
+__all__ = ["LAWS", "TRIALS", "Trial", "check_method"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """A small problem that laws are tried on.
+
+    Attributes
+    ----------
+    image : ndarray of shape (M[, N[, ..., P]][, C])
+        An image; channels, if it has any, are last.
+    mask : ndarray of bool
+        What is missing, of the spatial or of the image's shape.
+    channel_axis : None or -1
+        Whether the last axis is that of channels.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    channel_axis: int | None = None
+
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes."""
+        return self.image.ndim - (self.channel_axis is not None)
+
+    @property
+    def floats(self) -> np.ndarray:
+        """The image as float64, in [0, 1]."""
+        scale = 1 if self.image.dtype.kind == "f" else np.iinfo(self.image.dtype).max
+        return self.image.astype(float) / scale
+
+    @property
+    def missing(self) -> np.ndarray:
+        """The mask in the image's shape."""
+        extra = self.image.ndim - self.mask.ndim
+        return np.broadcast_to(self.mask.reshape(self.mask.shape + (1,) * extra), self.image.shape)
+
+    def restore(self, method: Method, image: np.ndarray | None = None) -> np.ndarray:
+        """Restore `image`, by default the trial's own."""
+        return self._inpainter(method).fit_restore(self.image if image is None else image, self.mask)
+
+    def problem(self, method: Method) -> Problem:
+        """What the method is given."""
+        return Problem.from_image(
+            self.image, self.mask, channel_axis=self.channel_axis, default_bounds=method.default_bounds
+        )
+
+    def moved(self, move: Callable[[np.ndarray], np.ndarray]) -> Trial:
+        """The trial with its image (as floats) and its mask moved in the same way."""
+        return Trial(image=move(self.floats), mask=move(self.mask), channel_axis=self.channel_axis)
+
+    def _inpainter(self, method: Method, **settings: Any) -> Inpainter:
+        return Inpainter(method, channel_axis=self.channel_axis, **settings)
+
+
+def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = ()) -> None:
+    """Try every law on every trial; what is new about a method is only how it fills, not what it may touch.
+
+    The laws, by name:
+
+    - "well_formed": values of the right shape, finite, with a status in words and a history that adds up;
+    - "known_pixels": known pixels come back bit for bit, in shape and dtype, and no array is written to;
+    - "hidden_values": what the image holds under the mask makes no difference, to the last bit;
+    - "memory": neither do problems that were solved before;
+    - "affine": a change of unit changes nothing else;
+    - "flips", "axes": neither do mirrored or exchanged axes;
+    - "channels": each channel is restored as if it were alone;
+    - "constant": a channel of one value stays so;
+    - "undamaged": an image without damage comes back as a copy, without work;
+    - "callback": it is called with one record an iteration, can show the picture, and stops the method.
+
+    Parameters
+    ----------
+    method : Method
+        The method with its settings.
+    tol : float, default=1e-6
+        How far two answers may differ where a law says that they are equal, as a fraction of the range of the
+        known pixels. An iterative method needs at least what its own tolerance leaves open.
+    skip : collection of str
+        Laws that the method does not claim, such as "channels" for one that looks at all channels at once.
+
+    Raises
+    ------
+    AssertionError
+        If a law is broken; the message says which, where and by how much.
+    ValueError
+        If `skip` names something that is no law.
+
+    Examples
+    --------
+    >>> from skinpaint import Laplace
+    >>> from skinpaint.testing import check_method
+    >>> check_method(Laplace(), tol=1e-12)
+    """
+    unknown = sorted(set(skip) - set(LAWS))
+    if unknown:
+        raise ValueError(
+            f"The 'skip' parameter of check_method must hold names of laws: {', '.join(LAWS)}. Got {unknown} instead."
+        )
+    for law, check in LAWS.items():
+        if law in skip:
+            continue
+        for name, trial in TRIALS.items():
+            try:
+                check(method, trial, tol)
+            except AssertionError as error:
+                raise AssertionError(
+                    f"{type(method).__name__} breaks the law {law!r} on the trial {name!r}: {error}"
+                ) from None
+
+
+def _well_formed(method: Method, trial: Trial, tol: float) -> None:
+    problem = trial.problem(method)
+    solution = method.solve(problem)
+    shape, expected = np.shape(solution.values), problem.values.shape
+    _demand(shape == expected, f"the values have shape {shape}, the problem has {expected}.")
+    wrong = int((~np.isfinite(solution.values)).sum())
+    _demand(wrong == 0, f"{wrong} of the values are not finite.")
+    status = solution.status
+    _demand(status.strip().endswith("."), f"the status must be a full sentence; it is {status!r}.")
+    _demand(isinstance(solution.converged, bool), f"converged must be a bool; it is {solution.converged!r}.")
+    numbers = [record.n_iter for record in solution.history]
+    _demand(
+        numbers == list(range(1, solution.n_iter + 1)),
+        f"the history must count from 1 to n_iter = {solution.n_iter}; it has {len(numbers)} records.",
+    )
+
+
+def _known_pixels(method: Method, trial: Trial, tol: float) -> None:
+    image, mask, known = trial.image.copy(), trial.mask.copy(), ~trial.missing
+    restored = trial.restore(method)
+    _demand(
+        trial.image.tobytes() == image.tobytes() and trial.mask.tobytes() == mask.tobytes(),
+        "the image or the mask that was given has been written to.",
+    )
+    _demand(restored.dtype == image.dtype, f"an image of dtype {image.dtype} came back as {restored.dtype}.")
+    _demand(restored.shape == image.shape, f"an image of shape {image.shape} came back as {restored.shape}.")
+    changed = int((restored[known] != image[known]).sum())
+    _demand(restored[known].tobytes() == image[known].tobytes(), f"{changed} known pixels were changed.")
+    problem, untouched = trial.problem(method), trial.problem(method)
+    values = method.solve(problem).values
+    _demand(
+        np.array_equal(problem.values, untouched.values) and np.array_equal(problem.mask, untouched.mask),
+        "the problem that the method was given has been written to.",
+    )
+    moved = np.abs(values - problem.values)[~np.broadcast_to(problem.mask, problem.values.shape)].max()
+    _demand(moved <= tol, f"the method moves known values by {moved:.2g} of the range.")
+
+
+def _hidden_values(method: Method, trial: Trial, tol: float) -> None:
+    expected = trial.restore(method)
+    for hidden in (0, 1e30, np.inf, np.nan) if trial.image.dtype.kind == "f" else (0, np.iinfo(trial.image.dtype).max):
+        image = trial.image.copy()
+        image[trial.missing] = hidden
+        restored = trial.restore(method, image)
+        _demand(
+            restored.tobytes() == expected.tobytes(),
+            f"the answer changes by {_distance(restored, expected, trial):.2g} of the range when the values under "
+            f"the mask are {hidden}.",
+        )
+
+
+def _memory(method: Method, trial: Trial, tol: float) -> None:
+    other = Trial(image=trial.image[::-1].copy(), mask=trial.mask, channel_axis=trial.channel_axis)
+    before = trial.restore(method)
+    other.restore(method)
+    after = trial.restore(method)
+    _demand(
+        after.tobytes() == before.tobytes(),
+        f"asked again after another problem, it answers differently by {_distance(after, before, trial):.2g} of the "
+        "range.",
+    )
+
+
+def _affine(method: Method, trial: Trial, tol: float) -> None:
+    image, a, b = trial.floats, 2.7, -31.0
+    moved = (trial.restore(method, a * image + b) - b) / a
+    _equal(moved, trial.restore(method, image), trial, tol, f"{a} * image + {b}")
+
+
+def _flips(method: Method, trial: Trial, tol: float) -> None:
+    expected = trial.restore(method, trial.floats)
+    for axis in range(trial.ndim):
+        flipped = trial.moved(partial(np.flip, axis=axis))
+        _equal(np.flip(flipped.restore(method), axis), expected, trial, tol, f"a flip of axis {axis}")
+
+
+def _axes(method: Method, trial: Trial, tol: float) -> None:
+    def exchange(array: np.ndarray) -> np.ndarray:
+        return array.transpose(*range(trial.ndim)[::-1], *range(trial.ndim, array.ndim))
+
+    exchanged = trial.moved(exchange).restore(method)
+    expected = trial.restore(method, trial.floats)
+    _equal(exchange(exchanged), expected, trial, tol, "an exchange of axes")
+
+
+def _channels(method: Method, trial: Trial, tol: float) -> None:
+    if trial.channel_axis is None:
+        return
+    together = trial.restore(method, trial.floats)
+    for c in range(trial.image.shape[-1]):
+        alone = Trial(image=trial.floats[..., c], mask=trial.missing[..., c])
+        _equal(together[..., c], alone.restore(method), trial, tol, f"the absence of all channels but {c}")
+
+
+def _constant(method: Method, trial: Trial, tol: float) -> None:
+    image = trial.floats if trial.channel_axis is not None else np.stack([trial.floats] * 2, axis=-1)
+    image[..., 0] = image.mean()
+    mixed = Trial(image=image, mask=trial.mask, channel_axis=-1)
+    problem = mixed.problem(method)
+    moved = float(np.abs(method.solve(problem).values[..., 0] - problem.low[0]).max())
+    _demand(moved <= tol, f"a channel whose known pixels are all equal is filled with values {moved:.2g} off.")
+
+
+def _undamaged(method: Method, trial: Trial, tol: float) -> None:
+    inpainter = trial._inpainter(method)
+    restored = inpainter.fit_restore(trial.image, np.zeros_like(trial.mask))
+    _demand(restored.tobytes() == trial.image.tobytes(), "an image without damage comes back changed.")
+    _demand(not np.shares_memory(restored, trial.image), "an image without damage comes back as itself, not a copy.")
+    _demand(inpainter.n_iter_ == 0, f"an image without damage costs {inpainter.n_iter_} iterations.")
+
+
+def _callback(method: Method, trial: Trial, tol: float) -> None:
+    seen: list[tuple[Record, np.ndarray]] = []
+
+    def watch(record: Record, restore: Callable[[], np.ndarray]) -> bool:
+        seen.append((record, restore()))
+        return len(seen) == 2
+
+    inpainter = trial._inpainter(method, callback=watch).fit(trial.image, mask=trial.mask)
+    _demand(len(seen) > 0, "the callback is never called.")
+    _demand(len(seen) <= 2, f"the callback returned True at its second call, and was called {len(seen)} times.")
+    _demand(inpainter.n_iter_ == len(seen), f"{inpainter.n_iter_} iterations after {len(seen)} calls of the callback.")
+    _demand(
+        inpainter.history_ == tuple(record for record, _ in seen),
+        "the history differs from the records that the callback was given.",
+    )
+    known = ~trial.missing
+    for record, picture in seen:
+        energy = record.energy
+        _demand(energy is None or np.isfinite(energy), f"the energy in a record is {energy}.")
+        _demand(
+            picture.dtype == trial.image.dtype and picture[known].tobytes() == trial.image[known].tobytes(),
+            "the picture that the callback can ask for has other known pixels than the image.",
+        )
+
+
+LAWS: dict[str, Callable[[Method, Trial, float], None]] = {
+    "well_formed": _well_formed,
+    "known_pixels": _known_pixels,
+    "hidden_values": _hidden_values,
+    "memory": _memory,
+    "affine": _affine,
+    "flips": _flips,
+    "axes": _axes,
+    "channels": _channels,
+    "constant": _constant,
+    "undamaged": _undamaged,
+    "callback": _callback,
+}
+"""``law(method, trial, tol)`` raises an AssertionError with a sentence if the law is broken."""
+
+
+def _demand(valid: object, sentence: str) -> None:
+    if not valid:
+        raise AssertionError(sentence)
+
+
+def _distance(one: np.ndarray, other: np.ndarray, trial: Trial) -> float:
+    """Largest difference as a fraction of the range of the known pixels."""
+    known = (trial.floats if one.dtype.kind == "f" else trial.image.astype(float))[~trial.missing]
+    return float(np.abs(one.astype(float) - other.astype(float)).max() / np.ptp(known))
+
+
+def _equal(one: np.ndarray, other: np.ndarray, trial: Trial, tol: float, change: str) -> None:
+    distance = _distance(one, other, trial)
+    _demand(distance <= tol, f"{change} changes the answer by {distance:.2g} of the range, more than {tol:g}.")
+
+
+def _trials() -> Iterator[tuple[str, Trial]]:
+    """One trial for each thing that can go wrong: axes, channels, dtypes, density, borders."""
+    rng = np.random.default_rng(0)
+
+    def picture(*shape: int) -> np.ndarray:
+        """Slopes with noise on them, well inside [0, 1]."""
+        x = np.sum([np.cumsum(rng.standard_normal(shape), axis) for axis in range(len(shape))], axis=0)
+        return 0.1 + 0.6 * (x - x.min()) / np.ptp(x)
+
+    def scattered(fraction: float, *shape: int) -> np.ndarray:
+        mask = rng.random(shape) < fraction
+        mask[(0,) * len(shape)], mask[(-1,) * len(shape)] = False, True
+        return mask
+
+    hole = np.zeros((11, 9), dtype=bool)
+    hole[2:7, 4:] = True
+    yield "signal", Trial(image=picture(23), mask=scattered(0.6, 23))
+    yield "scattered", Trial(image=picture(12, 10), mask=scattered(0.9, 12, 10))
+    yield "hole", Trial(image=picture(11, 9).astype(np.float32), mask=hole)
+    yield "line", Trial(image=picture(1, 9), mask=scattered(0.5, 1, 9))
+    yield "bytes", Trial(image=(255 * picture(8, 9)).astype(np.uint8), mask=scattered(0.5, 8, 9))
+    yield "volume", Trial(image=picture(4, 5, 6), mask=scattered(0.6, 4, 5, 6))
+    yield "colour", Trial(image=picture(7, 8, 3), mask=scattered(0.5, 7, 8), channel_axis=-1)
+    yield "mosaic", Trial(image=picture(7, 8, 3), mask=scattered(0.6, 7, 8, 3), channel_axis=-1)
+
+
+TRIALS: dict[str, Trial] = dict(_trials())
+"""The trials by name."""

@@ -1,0 +1,264 @@
+"""The command line, run as a user runs it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import skinpaint
+from skinpaint.damage import random_pixels
+from skinpaint.io import Extras, read, write
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(*arguments, status=0):
+        done = subprocess.run(
+            [sys.executable, "-m", "skinpaint", *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == status, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def ramp(dtype=np.uint8, shape=(24, 32)):
+    """Return a smooth picture away from the limits of its dtype."""
+    top = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    return ((0.2 + 0.5 * (x + y) / sum(shape)) * top).astype(dtype)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return a damaged picture and its mask, written to damaged.png and mask.png."""
+    damaged, mask = random_pixels(ramp(), 0.5, rng=0)
+    write(tmp_path / "damaged.png", damaged)
+    write(tmp_path / "mask.png", np.where(mask, 255, 0).astype(np.uint8))
+    return damaged, mask
+
+
+def test_version_and_help(run):
+    assert run("--version").stdout == f"skinpaint {skinpaint.__version__}\n"
+    assert "--mask-threshold" in run("restore", "--help").stdout
+    assert "the following arguments are required" in run(status=2).stderr
+
+
+def test_restore_writes_all_that_was_asked_for(run, tmp_path, pictures):
+    damaged, mask = pictures
+    done = run("restore", "damaged.png", "--mask", "mask.png", "--film", "film.gif", "--mask-out", "filled.png",
+               "--report", "report.json", "--set", "max_iter=40", "--set", "tol=None")  # fmt: skip
+    assert "filled 3" in done.stdout
+    restored, _ = read(tmp_path / "damaged-restored.png")
+    np.testing.assert_array_equal(restored[~mask], damaged[~mask])
+    assert np.abs(restored.astype(int) - ramp()).max() < 12
+    np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, mask)
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames > 5
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["input"], report["output"]) == ("damaged.png", "damaged-restored.png")
+    assert (report["missing"], report["fraction"]) == (mask.sum(), pytest.approx(mask.mean()))
+    assert (report["method"], report["settings"]["max_iter"], report["n_iter"]) == ("GradientDescent", 40, 40)
+    assert set(report) >= {"status", "converged", "energy", "gap", "residual", "seconds", "version"}
+
+
+def test_saturated_pixels_are_taken_for_missing_and_that_is_said(run, tmp_path, pictures):
+    damaged, mask = pictures
+    assert "at 0 or 255 for missing" in run("restore", "damaged.png", "--method", "laplace").stdout
+    np.testing.assert_array_equal(read(tmp_path / "damaged-restored.png")[0][~mask], damaged[~mask])
+
+
+def test_nothing_is_replaced_unasked(run, tmp_path, pictures):
+    before = (tmp_path / "damaged.png").read_bytes()
+    done = run("restore", "damaged.png", "-o", "damaged.png", status=2)
+    assert done.stderr.startswith("skinpaint: error: damaged.png exists.")
+    assert (tmp_path / "damaged.png").read_bytes() == before
+    quiet = run("restore", "damaged.png", "-o", "damaged.png", "--overwrite", "--method", "laplace", "--quiet")
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+    assert (tmp_path / "damaged.png").read_bytes() != before
+
+
+def test_not_converged_is_one_line_of_warning(run, pictures):
+    done = run("restore", "damaged.png", "--set", "max_iter=2")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("skinpaint: warning: damaged.png: Not converged after max_iter = 2 iterations")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("missing", ["transparent", "none"])
+def test_alpha_is_carried_and_what_it_marks_as_missing_becomes_visible(run, tmp_path, dtype, missing):
+    image = np.stack([ramp(dtype), ramp(dtype) // 2, ramp(dtype) // 3], axis=-1)
+    top = np.iinfo(dtype).max
+    alpha = np.full(image.shape[:2], top, dtype)
+    alpha[5:9, 5:9], alpha[0] = 0, top // 3
+    image[alpha == 0] = 0
+    write(tmp_path / "a.png", image, Extras(alpha=alpha, dpi=(300, 300)))
+    run("restore", "a.png", "--missing", missing, "--method", "laplace")
+    restored, extras = read(tmp_path / "a-restored.png")
+    assert extras.dpi == pytest.approx((300, 300), abs=0.02)
+    assert restored.dtype == dtype
+    np.testing.assert_array_equal(restored[alpha > 0], image[alpha > 0])
+    if missing == "none":
+        np.testing.assert_array_equal(extras.alpha, alpha)
+    else:
+        assert (restored[alpha == 0] > 0).all()
+        np.testing.assert_array_equal(extras.alpha, np.where(alpha == 0, top, alpha))
+
+
+def test_nan_and_nodata_in_a_float_tiff(run, tmp_path):
+    image = ramp(np.float32) * 1000
+    holes = np.zeros(image.shape, bool)
+    holes[4:8, 4:8] = holes[20, ::3] = True
+    write(tmp_path / "nan.tif", np.where(holes, np.float32(np.nan), image))
+    write(tmp_path / "nodata.tif", np.where(holes, np.float32(-9999), image))
+    run("restore", "nan.tif", "--method", "laplace")
+    run("restore", "nodata.tif", "--method", "laplace", "--missing=-9999")
+    by_nan, by_number = (read(tmp_path / f"{name}-restored.tif")[0] for name in ("nan", "nodata"))
+    np.testing.assert_array_equal(by_nan, by_number)
+    np.testing.assert_allclose(by_nan, image, atol=60)
+
+
+def test_bounds_and_presets(run, tmp_path, pictures):
+    known = pictures[0][~pictures[1]]
+    low, high = known.min(), known.max()
+    run("restore", "damaged.png", "--mask", "mask.png", "--bounds", f"{low},{high}", "-o", "tight.png")
+    assert (read(tmp_path / "tight.png")[0] >= low).all()
+    refused = run("restore", "damaged.png", "--mask", "mask.png", "--bounds", f"{low + 1},{high}", status=2)
+    assert "The 'bounds' parameter of Inpainter" in refused.stderr
+    done = run("restore", "damaged.png", "--mask", "mask.png", "--method", "gd:classic", "--set", "max_iter=5")
+    assert "after max_iter = 5 iterations" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("says", "arguments"),
+    [
+        ("nowhere.png: No such file or directory.", ["nowhere.png"]),
+        ("--method must be one of gd, laplace", ["damaged.png", "--method", "magic"]),
+        ("The preset of --method gd must be one of classic", ["damaged.png", "--method", "gd:modern"]),
+        ("NAME must be one of energy, ", ["damaged.png", "--set", "maximum=3"]),
+        ("The 'max_iter' parameter of GradientDescent", ["damaged.png", "--set", "max_iter=many"]),
+        ("argument --missing: must be auto, ", ["damaged.png", "--missing", "holes"]),
+        ("argument --bounds: must be dtype, ", ["damaged.png", "--bounds", "0"]),
+        ("'threshold' parameter", ["damaged.png", "--mask", "mask.png", "--mask-threshold", "0"]),
+        ("needs an alpha channel, and damaged.png has none", ["damaged.png", "--missing", "transparent"]),
+        ("small.png has 3 x 2 pixels, but damaged.png has 32 x 24", ["damaged.png", "--mask", "small.png"]),
+        ("small.png cannot be read as a picture", ["text/small.png"]),
+        ("a.bmp cannot be written: its suffix", ["damaged.png", "-o", "a.bmp"]),
+        ("the suffix of a film must be", ["damaged.png", "--film", "a.avi"]),
+        ("nowhere/a.json cannot be written: the folder", ["damaged.png", "--report", "nowhere/a.json"]),
+        ("text holds no picture", ["empty"]),
+    ],
+)
+def test_bad_input_is_one_sentence(run, tmp_path, pictures, says, arguments):
+    write(tmp_path / "small.png", np.full((2, 3), 255, np.uint8))
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "small.png").write_text("no picture")
+    (tmp_path / "empty").mkdir()
+    done = run("restore", *arguments, status=2)
+    assert says.replace("text holds", "empty holds") in done.stderr
+    assert not done.stdout
+    assert not list(tmp_path.glob("*-restored*"))
+
+
+def test_folder(run, tmp_path, pictures):
+    folder, masks = tmp_path / "scans", tmp_path / "masks"
+    folder.mkdir()
+    masks.mkdir()
+    damaged, mask = pictures
+    for name in ("a.png", "b.tif", "d.png"):
+        write(folder / name, damaged)
+        write(masks / f"{name[0]}.png", np.where(mask, 255, 0).astype(np.uint8))
+    (folder / "c.png").write_text("no picture")
+    write(masks / "c.png", np.full((3, 3), 255, np.uint8))
+    (folder / "notes.txt").write_text("left alone")
+    (masks / "d.png").unlink()
+    done = run("restore", "scans", "--mask", "masks", "--method", "laplace", "--mask-out", "filled",
+               "--report", "report.json", status=1)  # fmt: skip
+    assert "2 of 4 pictures could not be restored" in done.stderr
+    assert "scans/c.png cannot be read as a picture" in done.stderr
+    assert "holds 0 masks named d" in done.stderr
+    assert "4/4" in done.stderr, "the progress bar"
+    out = tmp_path / "scans-restored"
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.tif"]
+    assert sorted(path.name for path in (tmp_path / "filled").iterdir()) == ["a.png", "b.png"]
+    np.testing.assert_array_equal(read(out / "a.png")[0], read(out / "b.tif")[0])
+    assert [entry["missing"] for entry in json.loads((tmp_path / "report.json").read_text())] == [mask.sum()] * 2
+    assert "is a folder" in run("restore", "scans", "--film", "a.gif", status=2).stderr
+
+
+INTERRUPTED_AT_5 = """
+import signal, sys
+from skinpaint import cli, film
+
+class Recorder(film.Recorder):
+    def __call__(self, record, restore):
+        super().__call__(record, restore)
+        if record.n_iter == 5:
+            signal.raise_signal(signal.SIGINT)
+
+film.Recorder = Recorder
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_saves_the_answer_so_far(tmp_path, pictures):
+    damaged, mask = pictures
+    arguments = ["--mask", "mask.png", "--film", "film.gif", "--report", "report.json"]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AT_5, "restore", "damaged.png", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr == "skinpaint: interrupted; the answer so far is in damaged-restored.png.\n"
+    assert "Interrupted after 5 iterations" in done.stdout
+    np.testing.assert_array_equal(read(tmp_path / "damaged-restored.png")[0][~mask], damaged[~mask])
+    assert json.loads((tmp_path / "report.json").read_text())["converged"] is False
+
+
+def test_damage_and_back(run, tmp_path):
+    write(tmp_path / "a.png", ramp(np.uint16))
+    first = run("damage", "a.png", "-o", "b.png", "--fraction", "0.5", "--seed", "3", "--mask-out", "mask.png")
+    assert "b.png: damaged " in first.stdout
+    damaged, mask = read(tmp_path / "b.png")[0], read(tmp_path / "mask.png")[0] > 0
+    expected = random_pixels(ramp(np.uint16), 0.5, rng=3)
+    np.testing.assert_array_equal(damaged, expected[0])
+    np.testing.assert_array_equal(mask, expected[1])
+    run("restore", "b.png", "--mask", "mask.png", "--method", "laplace")
+    restored, _ = read(tmp_path / "b-restored.png")
+    assert restored.dtype == np.uint16
+    np.testing.assert_array_equal(restored[~mask], ramp(np.uint16)[~mask])
+    assert "exists" in run("damage", "a.png", "-o", "b.png", status=2).stderr
+    for kind in ("text", "scratches"):
+        run("damage", "a.png", "-o", f"{kind}.tif", "--kind", kind)
+        assert (read(tmp_path / f"{kind}.tif")[0] == 65535).any()
+
+
+def test_damage_warns_of_jpeg(run, tmp_path):
+    write(tmp_path / "a.png", ramp())
+    assert "JPEG smears the damage" in run("damage", "a.png", "-o", "a.jpg").stderr
+
+
+def test_demo(run, tmp_path):
+    done = run("demo", "--size", "48", "--out", "shown")
+    names = ["truth.png", "damaged.png", "mask.png", "classic.png", "gd.png", "laplace.png", "sheet.png", "film.gif",
+             "energy.png"]  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "shown").iterdir()) == sorted(names)
+    for name in names:
+        assert f"shown/{name}" in done.stdout
+    for heading in ("PSNR", "SSIM", "seconds", "iterations", "residual"):
+        assert heading in done.stdout
+    assert "Known pixels are bit-identical in every result: yes." in done.stdout
+    truth, mask = read(tmp_path / "shown" / "truth.png")[0], read(tmp_path / "shown" / "mask.png")[0] > 0
+    for name in ("classic", "gd", "laplace"):
+        np.testing.assert_array_equal(read(tmp_path / "shown" / f"{name}.png")[0][~mask], truth[~mask])
+    assert "'size' parameter of demo" in run("demo", "--size", "8", status=2).stderr

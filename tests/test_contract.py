@@ -1,0 +1,346 @@
+"""Every method on every trial, law by law; and a fault for every law, which the law must catch."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+
+from skinpaint import GradientDescent, Inpainter, Laplace, Solution, inpaint
+from skinpaint.methods import METHODS, resolve
+from skinpaint.methods.base import IterativeMethod, Method
+from skinpaint.problem import Problem
+from skinpaint.solution import Record
+from skinpaint.testing import LAWS, TRIALS, check_method
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a method promises. Unless the table says otherwise: every law, to the rounding of float64."""
+
+    tol: float = 1e-12
+    settings: dict = dataclasses.field(default_factory=dict)  # to try the laws with
+    skip: tuple[str, ...] = ()
+    linear: bool = False  # superposition, and values inside the known range before any clipping
+
+
+# A descent obeys most laws after every step, so that a few steps test them without waiting for convergence. It
+# is symmetric, and its channels are independent, only where it has converged: it starts from the nearest known
+# values, of which there may be several, and the channels share a step length.
+UNTIL_CONVERGED = ("flips", "axes", "channels")
+CLAIMS = {
+    "gd": Claim(tol=1e-9, settings={"max_iter": 20, "tol": None}, skip=UNTIL_CONVERGED),
+    "laplace": Claim(linear=True),
+}
+PRESETS = {
+    "gd, dirichlet": (GradientDescent(energy="dirichlet", tol=1e-9), Claim(tol=1e-7)),
+    "gd, constant step": (GradientDescent(step_size=0.02, max_iter=20, tol=None), Claim(skip=UNTIL_CONVERGED)),
+    "gd, classic": (
+        dataclasses.replace(GradientDescent.classic(), max_iter=20),
+        Claim(skip=("hidden_values", "affine")),
+    ),
+    "laplace, two lags": (Laplace(lags=(1, 2)), Claim(linear=True)),
+    "laplace, direct": (Laplace(solver="direct"), Claim(linear=True)),
+}
+
+
+def entrant(name):
+    """The method of this name and what it claims."""
+    if name in PRESETS:
+        return PRESETS[name]
+    claim = CLAIMS.get(name, Claim())
+    return dataclasses.replace(resolve(name), **claim.settings), claim
+
+
+ENTRANTS = [*METHODS, *PRESETS]
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+@pytest.mark.parametrize(
+    ("name", "law"), [(name, law) for name in ENTRANTS for law in LAWS if law not in entrant(name)[1].skip]
+)
+def test_law(name, law, trial):
+    method, claim = entrant(name)
+    LAWS[law](method, TRIALS[trial], claim.tol)
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+@pytest.mark.parametrize("name", [name for name in ENTRANTS if entrant(name)[1].linear])
+def test_linear_methods_superpose_and_obey_the_maximum_principle_before_clipping(name, trial):
+    method, claim = entrant(name)
+    trial = TRIALS[trial]
+    problem = trial.problem(method)
+    problem = dataclasses.replace(problem, values=problem.values.astype(float))
+    values = method.solve(problem).values
+    known = np.where(problem.mask, np.nan, problem.values)
+    axes = tuple(range(problem.ndim))
+    assert (values >= np.nanmin(known, axis=axes) - claim.tol).all()
+    assert (values <= np.nanmax(known, axis=axes) + claim.tol).all()
+
+    other = dataclasses.replace(problem, values=np.where(problem.mask, 0.5, problem.values[::-1] ** 2))
+    mixed = dataclasses.replace(problem, values=(problem.values + 3 * other.values) / 4)
+    expected = (values + 3 * method.solve(other).values) / 4
+    np.testing.assert_allclose(method.solve(mixed).values, expected, rtol=0, atol=claim.tol)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_default_settings_converge_and_say_so(name, colour, mask):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        inpainter = Inpainter(name, channel_axis=-1).fit(colour, mask=mask)
+    assert not caught
+    assert inpainter.converged_ is True
+    assert inpainter.solution_.status.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("law", "trial"), [("flips", "signal"), ("flips", "hole"), ("axes", "hole"), ("channels", "colour")]
+)
+def test_a_converged_descent_is_symmetric_to_its_tolerance(law, trial):
+    LAWS[law](GradientDescent(), TRIALS[trial], 3e-3)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_settings_are_frozen_keyword_only_and_replaceable(name):
+    method = resolve(name)
+    fields = dataclasses.fields(method)
+    assert all(field.kw_only for field in fields)
+    assert dataclasses.replace(method) == method
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(method, fields[0].name, None)
+    with pytest.raises(TypeError):
+        type(method)(getattr(method, fields[0].name))
+    with pytest.raises(TypeError):
+        type(method)(no_such_setting=1)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_all_known_pixels_equal_needs_no_work(name, mask):
+    inpainter = Inpainter(name).fit(np.where(mask, 3.0, 77.7), mask=mask)
+    assert inpainter.n_iter_ == 0
+    assert inpainter.converged_
+    np.testing.assert_array_equal(inpainter.restored_, np.full(mask.shape, 77.7))
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if issubclass(type(resolve(name)), IterativeMethod)])
+class TestLoop:
+    def test_interruption_returns_the_answer_so_far(self, name, grey, mask):
+        def interrupt(record, restore):
+            if record.n_iter == 3:
+                raise KeyboardInterrupt
+
+        interrupted = Inpainter(name, callback=interrupt).fit(grey, mask=mask)
+        stopped = Inpainter(name, callback=lambda record, restore: record.n_iter == 3).fit(grey, mask=mask)
+        assert interrupted.n_iter_ == 3
+        assert not interrupted.converged_
+        assert "Interrupted" in interrupted.solution_.status
+        np.testing.assert_array_equal(interrupted.restored_, stopped.restored_)
+
+    def test_too_few_iterations_warn_with_the_way_out(self, name, grey, mask):
+        method = dataclasses.replace(resolve(name), max_iter=1)
+        with pytest.warns(match=r"(?s)max_iter.*Raise max_iter or tol") as caught:
+            inpainter = Inpainter(method).fit(grey, mask=mask)
+        assert [w.category.__name__ for w in caught] == ["ConvergenceWarning"]
+        assert not inpainter.converged_
+        assert inpainter.n_iter_ == 1
+
+    def test_a_truthy_answer_that_is_not_true_does_not_stop(self, name, grey, mask):
+        method = dataclasses.replace(resolve(name), max_iter=3, tol=None)
+        inpainter = Inpainter(method, callback=lambda record, restore: restore()).fit(grey, mask=mask)
+        assert inpainter.n_iter_ == 3
+
+    def test_progress_shows_a_bar_and_changes_nothing(self, name, grey, mask, capsys):
+        method = dataclasses.replace(resolve(name), max_iter=3, tol=None)
+        restored = inpaint(grey, mask, method=method, progress=True)
+        shown = capsys.readouterr()
+        assert type(method).__name__ in shown.err
+        assert shown.out == ""
+        np.testing.assert_array_equal(restored, inpaint(grey, mask, method=method))
+
+
+def test_nothing_prints(grey, mask, capsys):
+    for name in METHODS:
+        inpaint(grey, mask, method=name)
+    assert capsys.readouterr() == ("", "")
+
+
+# Planted faults: one way to break each law, and the law that must notice. A method fills with the middle of each
+# channel's box, which obeys every law, except for its fault.
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Middle(Method):
+    def fill(self, problem):
+        return problem.start.astype(float)
+
+    def solve(self, problem, callback=None):
+        values = self.fill(problem)
+        record = Record(n_iter=1)
+        if callback is not None:
+            callback(record, lambda: problem.restore(values))
+        return Solution(values=values, converged=True, status="Filled.", n_iter=1, history=(record,))
+
+
+class NotFinite(Middle):
+    def fill(self, problem):
+        return np.where(problem.mask, np.nan, problem.values)
+
+
+class WrongShape(Middle):
+    def fill(self, problem):
+        return problem.start[..., 0]
+
+
+class Silent(Middle):
+    def solve(self, problem, callback=None):
+        return dataclasses.replace(super().solve(problem, callback), status="")
+
+
+class LostHistory(Middle):
+    def solve(self, problem, callback=None):
+        return dataclasses.replace(super().solve(problem, callback), history=())
+
+
+class MovesKnown(Middle):
+    def fill(self, problem):
+        return problem.start + 1e-5
+
+
+class WritesToTheProblem(Middle):
+    def fill(self, problem):
+        values = super().fill(problem)
+        problem.values[:] = 0
+        return values
+
+
+class Leaks(Middle):
+    def fill(self, problem):
+        return problem.damaged.copy()
+
+
+class Remembers(Middle):
+    seen = {}  # noqa: RUF012
+
+    def fill(self, problem):
+        """Return what the previous problem of this shape had where this one has nothing."""
+        before = self.seen.get(problem.values.shape, problem.start)
+        self.seen[problem.values.shape] = problem.values
+        return np.where(problem.mask, before, problem.values)
+
+
+class Absolute(Middle):
+    def fill(self, problem):
+        """Fill with what is one unit of the image, whatever the unit."""
+        return np.where(problem.mask, 1 / problem._scale, problem.values)
+
+
+class FirstToLast(Middle):
+    def fill(self, problem):
+        """Repeat the previous value in C order."""
+        flat = problem.start.reshape(-1, problem.values.shape[-1])
+        for i in range(1, len(flat)):
+            missing = np.broadcast_to(problem.mask, problem.values.shape).reshape(flat.shape)[i]
+            flat[i] = np.where(missing, flat[i - 1], flat[i])
+        return flat.reshape(problem.values.shape)
+
+
+class AlongTheFirstAxis(Middle):
+    def fill(self, problem):
+        """Mean of each line along the first axis: flips do not matter, an exchange of axes does."""
+        known = ~np.broadcast_to(problem.mask, problem.values.shape)
+        total = np.where(known, problem.values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        return np.where(known, problem.values, total)
+
+
+class MixesChannels(Middle):
+    def fill(self, problem):
+        return np.where(problem.mask, problem.start.mean(axis=-1, keepdims=True), problem.values)
+
+
+class NeverHalf(Middle):
+    def fill(self, problem):
+        return np.where(problem.mask, 0.75, problem.values)
+
+
+class Deaf(Middle):
+    def solve(self, problem, callback=None):
+        return super().solve(problem)
+
+
+class Relentless(Middle):
+    def solve(self, problem, callback=None):
+        for _ in range(3):
+            solution = super().solve(problem, callback)
+        return solution
+
+
+class ForgetsRecords(Middle):
+    def solve(self, problem, callback=None):
+        return dataclasses.replace(super().solve(problem, callback), history=(Record(n_iter=1, energy=0.0),))
+
+
+FAULTS = {
+    NotFinite: "well_formed",
+    WrongShape: "well_formed",
+    Silent: "well_formed",
+    LostHistory: "well_formed",
+    MovesKnown: "known_pixels",
+    WritesToTheProblem: "known_pixels",
+    Leaks: "hidden_values",
+    Remembers: "memory",
+    Absolute: "affine",
+    FirstToLast: "flips",
+    AlongTheFirstAxis: "axes",
+    MixesChannels: "channels",
+    NeverHalf: "constant",
+    Deaf: "callback",
+    Relentless: "callback",
+    ForgetsRecords: "callback",
+}
+
+
+def test_the_sound_method_passes():
+    check_method(Middle(), tol=1e-12)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_planted_fault_is_caught_by_its_law(fault):
+    law = FAULTS[fault]
+    others = [name for name in LAWS if name != law]
+    with pytest.raises(AssertionError, match=rf"^{fault.__name__} breaks the law '{law}' on the trial '\w+': .+\.$"):
+        check_method(fault(), skip=others)
+
+
+def test_a_door_that_returns_the_image_itself_is_caught(monkeypatch):
+    monkeypatch.setattr(Inpainter, "fit_restore", lambda self, image, mask: self.fit(image, mask=mask) and image)
+    with pytest.raises(AssertionError, match=r"'undamaged'.* not a copy"):
+        check_method(Middle(), skip=[name for name in LAWS if name != "undamaged"])
+
+
+def test_a_door_that_works_without_need_is_caught(monkeypatch):
+    monkeypatch.setattr(Problem, "trivial", "")
+    with pytest.raises(AssertionError, match=r"'undamaged'.* costs 1 iterations"):
+        check_method(Middle(), skip=[name for name in LAWS if name != "undamaged"])
+
+
+def test_a_door_that_changes_known_pixels_is_caught(monkeypatch):
+    restore = Problem.restore
+    monkeypatch.setattr(Problem, "restore", lambda self, values: np.nextafter(restore(self, values), np.float32(9)))
+    with pytest.raises(AssertionError, match=r"'known_pixels'.*pixels were changed"):
+        check_method(Middle(), skip=[name for name in LAWS if name != "known_pixels"])
+
+
+def test_a_door_that_changes_the_dtype_is_caught(monkeypatch):
+    restore = Problem.restore
+    monkeypatch.setattr(Problem, "restore", lambda self, values: restore(self, values).astype(np.float32))
+    with pytest.raises(AssertionError, match=r"'known_pixels'.*dtype float64 came back as float32"):
+        check_method(Middle(), skip=[name for name in LAWS if name != "known_pixels"])
+
+
+def test_every_law_has_a_planted_fault():
+    assert set(FAULTS.values()) | {"undamaged"} == set(LAWS)
+
+
+def test_check_method_refuses_unknown_laws():
+    with pytest.raises(ValueError, match=r"'skip' parameter of check_method .* Got \['flip'\] instead"):
+        check_method(Middle(), skip=["flip"])

@@ -1,0 +1,307 @@
+"""The errors a user can make, row by row, and the sentences that come back."""
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+
+from skinpaint import GradientDescent, Inpainter, Laplace, inpaint
+
+GREY = np.arange(12.0).reshape(3, 4)
+RGB = np.arange(36.0).reshape(3, 4, 3)
+ONE = np.eye(3, 4) > 0
+
+
+def raises(error, *parts):
+    return pytest.raises(error, match="(?s)" + ".*".join(parts))
+
+
+class TestMask:
+    def test_of_another_shape_names_both(self):
+        with raises(ValueError, r"'mask' parameter", r"\(3, 4\)", r"Got shape \(4, 3\) instead"):
+            inpaint(GREY, ONE.T)
+
+    def test_of_the_spatial_shape_of_a_colour_image_asks_about_channel_axis(self):
+        with raises(ValueError, r"\(3, 4, 3\)", r"\(3, 4\)", r"[Dd]id you mean channel_axis=-1\?"):
+            inpaint(RGB, ONE)
+
+    def test_of_the_spatial_shape_with_channels_first_asks_about_that_axis(self):
+        with raises(ValueError, r"\(3, 4, 5\)", r"\(4, 5\)", r"[Dd]id you mean channel_axis=0\?"):
+            inpaint(np.arange(60.0).reshape(3, 4, 5), np.zeros((4, 5), bool))
+
+    def test_of_a_wrong_shape_with_channels_names_what_fits(self):
+        with raises(ValueError, r"\(3, 4\)", r"\(3, 4, 3\)", r"\(3, 4, 2\)"):
+            inpaint(RGB, np.zeros((3, 4, 2), bool), channel_axis=-1)
+
+    @pytest.mark.parametrize(
+        ("mask", "named"),
+        [
+            (np.arange(12).reshape(3, 4), "2, 3"),
+            (np.where(ONE, 0.5, 0), r"0\.5"),
+            (np.where(ONE, -1, 0), "-1"),
+            (np.where(ONE, np.nan, 0), "nan"),
+            (np.array([[0, 1, 255, 0]] * 3), "1"),
+        ],
+    )
+    def test_with_other_values_names_some(self, mask, named):
+        with raises(ValueError, r"'mask' parameter must", "0/1", "0/255", f"Got {named}"):
+            inpaint(GREY, mask)
+
+    @pytest.mark.parametrize("mask", [np.full((3, 4), "a"), np.full((3, 4), 1j), np.full((3, 4), None)])
+    def test_of_another_kind(self, mask):
+        with raises((TypeError, ValueError), "'mask' parameter must", "Got"):
+            inpaint(GREY, mask)
+
+    @pytest.mark.parametrize("of", [bool, np.uint8, np.int64, float, ">i2"])
+    @pytest.mark.parametrize("top", [1, 255])
+    def test_zero_and_one_or_255_are_taken(self, of, top):
+        expected = inpaint(GREY, ONE, method="laplace")
+        np.testing.assert_array_equal(inpaint(GREY, (ONE * top).astype(of), method="laplace"), expected)
+
+    def test_where_everything_is_missing(self):
+        with raises(ValueError, "at least one known pixel"):
+            inpaint(GREY, np.ones((3, 4), bool))
+
+    def test_where_a_whole_channel_is_missing_names_it(self):
+        mask = np.zeros((3, 4, 3), bool)
+        mask[..., 1] = True
+        with raises(ValueError, "at least one known pixel", "channel 1"):
+            inpaint(RGB, mask, channel_axis=-1)
+
+    def test_in_the_place_of_y(self):
+        for mask in (ONE, ONE.astype(np.uint8), 255 * ONE.astype(np.uint8), ONE.astype(float)):
+            with raises(TypeError, r"pass the mask by keyword: fit\(image, mask=\.\.\.\)"):
+                Inpainter().fit(GREY, mask)
+            with raises(TypeError, r"pass the mask by keyword: fit\(image, mask=\.\.\.\)"):
+                Inpainter().fit_transform(GREY, mask)
+        Inpainter("laplace").fit(GREY, GREY)  # a truth is ignored
+
+    def test_for_a_list_of_images(self):
+        with raises(TypeError, "mask", "list"):
+            Inpainter().fit([GREY, GREY], mask=ONE)
+
+
+class TestImage:
+    def test_nan_is_missing(self):
+        image = np.where(ONE, np.nan, GREY)
+        inpainter = Inpainter("laplace").fit(image)
+        np.testing.assert_array_equal(inpainter.mask_, ONE)
+        assert np.isfinite(inpainter.restored_).all()
+
+    def test_infinity_among_known_pixels_is_counted(self):
+        image = GREY.copy()
+        image[1, 1:3] = np.inf, -np.inf
+        with raises(ValueError, "'image' parameter must be finite", r"Got 2 infinite values"):
+            inpaint(image, ONE & (np.arange(3)[:, None] != 1))
+
+    def test_all_nan(self):
+        with raises(ValueError, "at least one known pixel"):
+            inpaint(np.full((3, 4), np.nan))
+
+    def test_all_saturated_says_what_was_taken_for_missing(self):
+        with raises(ValueError, "at least one known pixel", r"took 4 pixels \(100 %\) at 0 or 255"):
+            inpaint(np.array([[0, 255], [255, 0]], np.uint8))
+
+    @pytest.mark.parametrize("image", [np.zeros(0), np.zeros((3, 0)), np.zeros((0, 4, 3))])
+    def test_empty(self, image):
+        with raises(ValueError, "'image' parameter must not be empty", r"Got shape \("):
+            inpaint(image)
+
+    def test_scalar(self):
+        with raises((TypeError, ValueError), "'image' parameter must", "at least one axis", "Got a scalar instead"):
+            inpaint(np.float64(3))
+
+    @pytest.mark.parametrize(
+        ("image", "named"),
+        [
+            (GREY + 1j, "complex128"),
+            (GREY.astype(object), "object"),
+            (GREY.astype(str), "<U"),
+            (GREY.astype("M8[s]"), "datetime64"),
+        ],
+    )
+    def test_of_another_kind(self, image, named):
+        with raises(TypeError, "'image' parameter must hold integers or real floats", f"Got {named}"):
+            inpaint(image, ONE)
+
+    def test_bool_is_to_be_converted(self):
+        with raises(ValueError, "'image' parameter must", "bool", r"[Cc]onvert", "astype"):
+            inpaint(GREY > 3, ONE)
+
+    def test_nothing_missing_is_a_copy_without_work(self):
+        inpainter = Inpainter().fit(GREY, mask=np.zeros((3, 4), bool))
+        np.testing.assert_array_equal(inpainter.restored_, GREY)
+        assert not np.shares_memory(inpainter.restored_, GREY)
+        assert inpainter.n_iter_ == 0
+        assert inpainter.converged_
+
+    def test_a_list_is_not_one_image(self):
+        with raises(TypeError, "'image' parameter of Inpainter.fit_restore must be one array", "list of 3"):
+            inpaint(GREY.tolist(), ONE)
+
+
+class TestParameters:
+    @pytest.mark.parametrize("axis", [3, -4, 99])
+    def test_channel_axis_outside(self, axis):
+        with raises(ValueError, "'channel_axis' parameter of Inpainter", f"Got {axis}", r"\(3, 4, 3\)"):
+            inpaint(RGB, ONE, channel_axis=axis)
+
+    @pytest.mark.parametrize("axis", [1.0, "last", True, (2,)])
+    def test_channel_axis_of_another_kind(self, axis):
+        with raises(TypeError, "'channel_axis' parameter of Inpainter must be an int or None", "Got"):
+            inpaint(RGB, ONE, channel_axis=axis)
+
+    def test_channel_axis_of_a_signal(self):
+        with raises(ValueError, "'channel_axis' parameter of Inpainter", r"\(4,\)"):
+            inpaint(GREY[0], ONE[0], channel_axis=0)
+
+    @pytest.mark.parametrize("missing", ["nan", "SATURATED", True, [0], object()])
+    def test_missing_values(self, missing):
+        with raises(ValueError, "'missing_values' parameter of Inpainter must be", "'auto'", "'saturated'", "Got"):
+            inpaint(GREY, ONE, missing_values=missing)
+
+    def test_saturated_floats_outside_the_unit_interval(self):
+        with raises(
+            ValueError, "'missing_values' parameter of Inpainter", r"\[0, 1\]", "Got known values from 1 to 11"
+        ):
+            inpaint(GREY, ONE, missing_values="saturated")
+
+    @pytest.mark.parametrize("bounds", ["range", (1,), (3, 2), (0, 0), (0, np.inf), (np.nan, 1), (0, 1, 2), 7, "ab"])
+    def test_bounds(self, bounds):
+        with raises(ValueError, "'bounds' parameter of Inpainter must be", "'dtype'", r"\(low, high\)", "Got"):
+            inpaint(GREY, ONE, bounds=bounds)
+
+    def test_known_values_outside_the_bounds(self):
+        with raises(ValueError, "'bounds' parameter of Inpainter", "values from 1 to 11"):
+            inpaint(GREY, ONE, bounds=(2, 20))
+        with raises(ValueError, "'bounds' parameter of Inpainter", "'dtype'", "values from 1 to 11"):
+            inpaint(GREY, ONE, bounds="dtype")
+
+    @pytest.mark.parametrize("spacing", [0, -1, np.nan, np.inf, (1,), (1, 2, 3), (1, 0), "a", (1, "b")])
+    def test_spacing(self, spacing):
+        with raises(ValueError, "'spacing' parameter of Inpainter must be", "positive", "Got"):
+            inpaint(GREY, ONE, spacing=spacing)
+
+    def test_spacing_with_an_energy_of_your_own(self):
+        method = GradientDescent(energy=lambda x: anp.sum(x**2))
+        with raises(ValueError, "'spacing' parameter of Inpainter", "energy", r"\(1\.0, 2\.0\)"):
+            inpaint(GREY, ONE, spacing=(1, 2), method=method)
+
+    def test_an_unknown_method_lists_the_known_ones(self):
+        with raises(ValueError, "'method' parameter of Inpainter must be one of", "'gd'", "'laplace'", "Got 'telea'"):
+            inpaint(GREY, ONE, method="telea")
+
+    def test_a_class_instead_of_a_method_asks_about_the_call(self):
+        with raises(TypeError, "'method' parameter of Inpainter", "call the class"):
+            inpaint(GREY, ONE, method=Laplace)
+
+    @pytest.mark.parametrize("method", [None, 3, lambda problem: problem])
+    def test_a_method_of_another_kind(self, method):
+        with raises(TypeError, "'method' parameter of Inpainter must be", "Got"):
+            inpaint(GREY, ONE, method=method)
+
+    def test_restore_before_fit(self):
+        with raises((ValueError, AttributeError), "fit"):
+            Inpainter().restore()
+
+    def test_set_params_names_what_there_is(self):
+        with raises(ValueError, "'nonsense'"):
+            Inpainter().set_params(nonsense=1)
+        with raises(ValueError, "GradientDescent", "max_iter", "'nonsense'"):
+            Inpainter().set_params(method__nonsense=1)
+
+
+class TestSettings:
+    @pytest.mark.parametrize("tol", [-1, 0.0, 1.0, 2, "a", np.nan])
+    def test_tol_in_the_one_grammar(self, tol):
+        with raises(
+            ValueError, r"The 'tol' parameter of GradientDescent must be a float in \(0, 1\)", f"Got {tol!r} instead"
+        ):
+            GradientDescent(tol=tol)
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("max_iter", 0),
+            ("max_iter", 2.5),
+            ("max_iter", True),
+            ("energy", "tv"),
+            ("energy", 3),
+            ("lags", (2,)),
+            ("lags", [1]),
+            ("lags", (1, 2, 3)),
+            ("joint_channels", "yes"),
+        ],
+    )
+    def test_of_the_descent(self, setting, value):
+        with raises(ValueError, f"The '{setting}' parameter of GradientDescent must be", "Got", "instead"):
+            GradientDescent(**{setting: value})
+
+    @pytest.mark.parametrize(("setting", "value"), [("lags", (2,)), ("lags", 1), ("solver", "cholesky")])
+    def test_of_the_closed_form(self, setting, value):
+        with raises(ValueError, f"The '{setting}' parameter of Laplace must be", "Got", "instead"):
+            Laplace(**{setting: value})
+
+    def test_are_checked_when_they_are_replaced(self):
+        with raises(ValueError, "The 'max_iter' parameter of GradientDescent", "Got -3 instead"):
+            Inpainter().set_params(method__max_iter=-3)
+
+    def test_lags_with_an_energy_of_your_own(self):
+        with raises(ValueError, "'lags' parameter of GradientDescent"):
+            GradientDescent(energy=lambda x: anp.sum(x**2), lags=(1,))
+
+
+class TestEnergy:
+    def restore(self, energy):
+        return inpaint(GREY, ONE, method=GradientDescent(energy=energy, max_iter=3, tol=None))
+
+    def test_that_raises_keeps_its_error_and_gains_a_line(self):
+        def energy(x):
+            raise ZeroDivisionError("mine")
+
+        with pytest.raises(ZeroDivisionError, match="mine") as caught:
+            self.restore(energy)
+        assert any("energy" in note and "GradientDescent" in note for note in caught.value.__notes__)
+
+    def test_that_returns_nan(self):
+        with raises(ValueError, "'energy' parameter of GradientDescent", "finite", "Got nan"):
+            self.restore(lambda x: anp.sum(x) * np.nan)
+
+    def test_that_returns_an_array(self):
+        with raises(ValueError, "'energy' parameter of GradientDescent", "one real float", r"shape \(3, 4\)"):
+            self.restore(lambda x: x**2)
+
+    @pytest.mark.parametrize("answer", [None, "low", 1j])
+    def test_that_returns_no_number(self, answer):
+        with raises((TypeError, ValueError), "'energy' parameter of GradientDescent", "Got"):
+            self.restore(lambda x: answer)
+
+    def test_without_a_finite_gradient_anywhere(self):
+        with raises(ValueError, "'energy' parameter of GradientDescent", "gradient"):
+            self.restore(lambda x: anp.sum(anp.sqrt(x - x)))
+
+
+def test_an_error_of_the_callback_reaches_the_user():
+    def callback(record, restore):
+        raise ZeroDivisionError("mine")
+
+    for method in ("gd", "laplace"):
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            inpaint(GREY, ONE, method=method, callback=callback)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"callback": 3}, "The 'callback' parameter of Inpainter must be callable or None. Got 3 instead."),
+        ({"progress": "x"}, "The 'progress' parameter of Inpainter must be a bool. Got 'x' instead."),
+        ({"spacing": True}, "The 'spacing' parameter of Inpainter must be a positive number"),
+    ],
+)
+def test_settings_of_the_door(setting, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Inpainter(**setting).fit(GREY, mask=ONE)
+
+
+def test_a_mask_given_as_a_list_by_position():
+    with pytest.raises(TypeError, match="pass the mask by keyword"):
+        Inpainter().fit(np.array([1.0, 2.0, 3.0]), [True, False, True])

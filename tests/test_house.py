@@ -1,0 +1,213 @@
+"""The house keeps its order: who may import whom, what is public, and what importing the package costs."""
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skinpaint
+from skinpaint.methods import METHODS
+
+PACKAGE = Path(skinpaint.__file__).parent
+MODULES = sorted(
+    ".".join(("skinpaint", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+
+# The floors, lowest first. A module imports from floors below its own; on one floor, only what is listed.
+FLOORS = (
+    ("skinpaint.grid.kernels",),
+    ("skinpaint.grid",),
+    (
+        "skinpaint.solution",
+        "skinpaint.masks",
+        "skinpaint.problem",
+        "skinpaint.energies",
+        "skinpaint.objective",
+        "skinpaint.damage",
+        "skinpaint.io",
+    ),
+    ("skinpaint.methods.base",),
+    ("skinpaint.methods.*",),
+    ("skinpaint.methods",),
+    ("skinpaint.inpainter",),
+    ("skinpaint",),
+    ("skinpaint.holdout",),
+    ("skinpaint.compare", "skinpaint.film", "skinpaint.testing"),
+    ("skinpaint.demo",),
+    ("skinpaint.cli",),
+    ("skinpaint.__main__",),
+)
+ON_ONE_FLOOR = {
+    ("skinpaint.problem", "skinpaint.masks"),
+    ("skinpaint.damage", "skinpaint.masks"),
+}
+UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
+
+
+def floor(module):
+    """The floor of a module; unknown rooms are an error, so that a new one is given its place here."""
+    for level, rooms in enumerate(FLOORS):
+        if module in rooms:
+            return level
+    if module.startswith("skinpaint.grid."):
+        return floor("skinpaint.grid")
+    if module.startswith("skinpaint.methods."):
+        return floor("skinpaint.methods.*")
+    raise LookupError(f"{module} has no floor")
+
+
+def path_of(module):
+    parts = module.split(".")[1:]
+    package = PACKAGE.joinpath(*parts, "__init__.py")
+    return package if package.exists() else PACKAGE.joinpath(*parts).with_suffix(".py")
+
+
+def is_type_checking(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def imports(tree, module, *, when_called=False):
+    """Yield ``(imported module, whether only when called)`` for a parsed module."""
+    for node in ast.iter_child_nodes(tree):
+        if is_type_checking(node):
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, when_called) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner if inner in MODULES else node.module), when_called
+        else:
+            called = when_called or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from imports(node, module, when_called=called)
+
+
+def imports_of(module):
+    return list(imports(ast.parse(path_of(module).read_text()), module))
+
+
+def allowed(module, imported, when_called):
+    pair = (module, imported)
+    if pair in ON_ONE_FLOOR or (when_called and pair in UPWARD_WHEN_CALLED):
+        return True
+    if (
+        module.startswith("skinpaint.grid.")
+        and imported.startswith("skinpaint.grid")
+        and not module.endswith("kernels")
+    ):
+        return True  # the engine is one room
+    return floor(imported) < floor(module)
+
+
+def inside(imported):
+    return imported.split(".")[0] == "skinpaint"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_arrows_point_down(module):
+    wrong = [name for name, called in imports_of(module) if inside(name) and not allowed(module, name, called)]
+    assert not wrong, f"{module} may not import {wrong}"
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "fine"),
+    [
+        ("skinpaint.problem", "from skinpaint.inpainter import Inpainter", False),
+        ("skinpaint.problem", "from skinpaint import masks", True),
+        ("skinpaint.masks", "from skinpaint import problem", False),
+        ("skinpaint.inpainter", "from skinpaint.holdout import psnr", False),
+        ("skinpaint.inpainter", "def f():\n    from skinpaint.holdout import psnr", True),
+        ("skinpaint.problem", "class A:\n    def f(self):\n        import skinpaint.inpainter", False),
+        ("skinpaint.methods.laplace", "from skinpaint.methods.gradient_descent import GradientDescent", False),
+        ("skinpaint.methods.laplace", "from skinpaint.methods import resolve", False),
+        ("skinpaint.methods.laplace", "from skinpaint.methods.base import Method", True),
+        ("skinpaint.methods.laplace", "from skinpaint.grid.laplacian import laplacian", True),
+        ("skinpaint.grid.laplacian", "import skinpaint.energies", False),
+        ("skinpaint.holdout", "from skinpaint.testing import TRIALS", False),
+        ("skinpaint.inpainter", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import skinpaint.cli", True),
+    ],
+)
+def test_the_reading_of_imports_knows_right_from_wrong(module, source, fine):
+    found = [pair for pair in imports(ast.parse(source), module) if inside(pair[0])]
+    assert all(allowed(module, *pair) for pair in found) == fine
+
+
+def test_only_the_kernels_import_numba():
+    importers = [m for m in MODULES if any(name.split(".")[0] in ("numba", "llvmlite") for name, _ in imports_of(m))]
+    assert set(importers) <= {"skinpaint.grid.kernels"}
+
+
+def test_no_room_of_a_method_imports_another():
+    rooms = [m for m in MODULES if m.startswith("skinpaint.methods.") and m != "skinpaint.methods.base"]
+    assert set(rooms) >= {target.split(":")[0] for target in METHODS.values()}
+    for room in rooms:
+        assert not {name for name, _ in imports_of(room)} & (set(rooms) - {room})
+
+
+def public_names(module):
+    """Names that a module defines at its top level, itself, without a leading underscore."""
+    for node in ast.parse(path_of(module).read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "skinpaint.__main__"])
+def test_every_name_in_all_exists_and_is_defined_there(module):
+    loaded = importlib.import_module(module)
+    names = loaded.__all__
+    assert len(names) == len(set(names))
+    for name in names:
+        assert getattr(loaded, name) is not None
+    if module not in ("skinpaint", "skinpaint.methods.base"):
+        own = {name for name in names if name in set(public_names(module))}
+        assert own == set(names), "a module exports what it defines itself"
+
+
+def test_the_public_names_are_what_the_package_offers():
+    namespace = {}
+    exec("from skinpaint import *", namespace)
+    del namespace["__builtins__"]
+    assert sorted(namespace) == sorted(skinpaint.__all__)
+    assert set(skinpaint.__all__) <= set(dir(skinpaint))
+    defined = {m.name for m in pkgutil.iter_modules([str(PACKAGE)])}
+    visible = {name for name in vars(skinpaint) if not name.startswith("_")} - defined
+    assert visible <= {*skinpaint.__all__, "annotations", "TYPE_CHECKING", "Any", "import_module"}
+
+
+def test_every_method_class_is_public_under_its_own_name():
+    for target in METHODS.values():
+        name = target.split(":")[1]
+        assert name in skinpaint.__all__
+        assert getattr(skinpaint, name).__module__ == target.split(":")[0]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'skinpaint' has no attribute 'nonsense'"):
+        skinpaint.nonsense  # noqa: B018
+
+
+HEAVY = (
+    "numba", "llvmlite", "sklearn", "matplotlib", "tqdm", "autograd", "skimage", "scipy.sparse", "scipy.ndimage",
+    "scipy.fft", "PIL", "tifffile", "png", "imageio", "pandas", "cv2", "pyamg", "networkx", "hypothesis",
+)  # fmt: skip
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = f"import skinpaint, sys; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_importing_the_package_loads_no_method():
+    code = "import skinpaint, sys; print(*[m for m in sys.modules if m.startswith('skinpaint.methods.')])"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["skinpaint.methods.base"]
