@@ -299,7 +299,7 @@ def _restore_file(
     seconds = perf_counter() - began
     filled = inpainter.mask_
 
-    if args.missing == "transparent":
+    if args.missing == "transparent" and extras.alpha is not None:
         extras = extras.opaque_where(extras.alpha == 0)
     io.write(output, restored, extras, overwrite=args.overwrite)
     if mask_out is not None:

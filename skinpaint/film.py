@@ -239,9 +239,11 @@ def energy_curve(
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter
 
-    curves = dict(histories) if isinstance(histories, Mapping) else {"": histories}
-    for label, history in curves.items():
-        if not history or any(record.energy is None for record in history):
+    named = dict(histories) if isinstance(histories, Mapping) else {"": histories}
+    curves = {}
+    for label, history in named.items():
+        curves[label] = {record.n_iter: record.energy for record in history if record.energy is not None}
+        if not curves[label]:
             whose = f" of {label!r}" if label else ""
             raise ValueError(
                 f"The 'histories' parameter of energy_curve must hold records with an energy. The history{whose} "
@@ -249,13 +251,11 @@ def energy_curve(
             )
     figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    for label, history in curves.items():
-        iterations = [record.n_iter for record in history]
-        energies = [record.energy for record in history]
-        axes.plot(iterations, energies, label=label or None, marker="o" if len(history) == 1 else None)
-    records = [record for history in curves.values() for record in history]
-    energies = [record.energy for record in records]
-    if max(record.n_iter for record in records) > 20:
+    for label, curve in curves.items():
+        marker = "o" if len(curve) == 1 else None
+        axes.plot(list(curve), list(curve.values()), label=label or None, marker=marker)
+    energies = [energy for curve in curves.values() for energy in curve.values()]
+    if max(map(max, curves.values())) > 20:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
     if min(energies) > 0 and max(energies) > 10 * min(energies):

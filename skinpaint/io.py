@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -378,8 +378,9 @@ def _read_with_pillow(path: Path) -> tuple[np.ndarray, Extras]:
         raise ValueError("its contents are not PNG, JPEG, TIFF or WebP.") from None
     with file:
         # A phone's MPO is a JPEG with previews behind it; its first frame is the picture.
-        if getattr(file, "n_frames", 1) > 1 and file.format != "MPO":
-            raise ValueError(f"it holds {file.n_frames} frames. Save them as single pictures first.")
+        n_frames = getattr(file, "n_frames", 1)
+        if n_frames > 1 and file.format != "MPO":
+            raise ValueError(f"it holds {n_frames} frames. Save them as single pictures first.")
         orientation = file.getexif().get(ORIENTATION, 1)
         pixels = np.array(_in_plain_mode(file))
         turned_already = file.format == "TIFF"
@@ -418,7 +419,8 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, Extras]:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        pages = [page for page in file.pages if not page.is_reduced]  # a preview is no picture
+        pages = [page.aspage() for page in file.pages]
+        pages = [page for page in pages if not page.is_reduced]  # a preview is no picture
         if len(pages) != 1:
             raise ValueError(
                 f"it holds {len(pages)} pages. Save them as single pictures first; a volume is restored "
@@ -427,10 +429,14 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, Extras]:
         page = pages[0]
         if page.dtype in (bool, np.uint8):
             return _read_with_pillow(path)
-        colours = page.photometric.name
-        if page.axes not in ("YX", "YXS", "SYX") or colours not in ("MINISBLACK", "RGB"):
-            raise ValueError(f"it holds {colours} data on the axes {page.axes}. Convert it to grey or RGB first.")
-        if "ASSOCALPHA" in {sample.name for sample in page.extrasamples}:
+        colours = page.photometric
+        plain = colours in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
+        if not plain or page.axes not in ("YX", "YXS", "SYX"):
+            raise ValueError(
+                f"it holds {getattr(colours, 'name', colours)} data on the axes {page.axes}. "
+                "Convert it to grey or RGB first."
+            )
+        if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
             raise ValueError("its colours are multiplied by its alpha. Save it with a separate alpha first.")
         try:
             pixels = page.asarray()
@@ -505,11 +511,9 @@ def _write_with_pillow(path: Path, image: np.ndarray, extras: Extras) -> None:
         image = np.stack([image] * 3, axis=-1)
         if profile is not None and profile[16:20] == b"GRAY":  # it would not fit RGB
             profile = None
-    options = {
-        "PNG": {},
-        "JPEG": {"quality": 95, "subsampling": 0, "optimize": True},
-        "WebP": {"lossless": True, "exact": True},
-    }[name]
+    lossy: dict[str, Any] = {"quality": 95, "subsampling": 0, "optimize": True}
+    lossless: dict[str, Any] = {"lossless": True, "exact": True}
+    options: dict[str, Any] = {"JPEG": lossy, "WebP": lossless}.get(name, {})
     if profile is not None:
         options["icc_profile"] = profile
     if extras.dpi is not None:
