@@ -135,7 +135,7 @@ def text(
         while draw.textlength(line, font=font) < width:
             line += " " + next(supply)
         draw.text((0, top), line, fill=1, font=font)
-    mask = np.asarray(canvas, dtype=bool)
+    mask = np.asarray(canvas) != 0  # Pillow stores True as 255
     pixels[mask] = _ink(value, pixels.dtype, owner="text")
     return damaged, mask
 
@@ -206,7 +206,7 @@ def scratches(
         control = (start + end) / 2 + rng.normal(0, 0.08, size=2) * shape
         curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end
         draw.line([(x, y) for y, x in curve], fill=1, width=int(width), joint="curve")
-    mask = np.asarray(canvas, dtype=bool)
+    mask = np.asarray(canvas) != 0  # Pillow stores True as 255
     pixels[mask] = _ink(value, pixels.dtype, owner="scratches")
     return damaged, mask
 

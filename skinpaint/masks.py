@@ -23,7 +23,7 @@ def as_bool(mask: object) -> np.ndarray:
     """
     array = np.asarray(mask)
     if array.dtype == bool:
-        return array
+        return array != 0  # a True from Pillow is stored as 255, which is no True to others
     if array.dtype.kind not in "uif":
         raise ValueError(f"The 'mask' parameter must hold bool, 0/1 or 0/255. Got dtype {array.dtype} instead.")
     found = np.unique(array)

@@ -40,6 +40,11 @@ PRESETS = {
         Claim(skip=("hidden_values", "affine")),
     ),
     "laplace, two lags": (Laplace(lags=(1, 2)), Claim(linear=True)),
+    "laplace, multigrid": (Laplace(solver="multigrid", tol=1e-12), Claim(tol=1e-10, linear=True)),
+    "laplace, multigrid, two lags": (
+        Laplace(solver="multigrid", lags=(1, 2), tol=1e-12),
+        Claim(tol=1e-10, linear=True),
+    ),
     "laplace, direct": (Laplace(solver="direct"), Claim(linear=True)),
 }
 

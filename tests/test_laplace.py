@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
 from skinpaint import Inpainter, Laplace, inpaint
-from skinpaint.methods import laplace as room
 from skinpaint.problem import Problem
 
 
@@ -42,24 +41,28 @@ def problems(draw):
     return image, mask
 
 
-@given(problems(), st.sampled_from([(1,), (1, 2)]), st.sampled_from(["auto", "direct"]))
+@given(problems(), st.sampled_from([(1,), (1, 2)]), st.sampled_from(["multigrid", "direct"]))
 def test_equals_the_dense_definition(case, lags, solver):
     image, mask = case
     spacing = (1.0, 0.5, 3.0)[: image.ndim]
     problem = Problem.from_image(image, mask, spacing=spacing)
-    solution = Laplace(lags=lags, solver=solver).solve(problem)
+    if problem.trivial:
+        return
+    solution = Laplace(lags=lags, solver=solver, tol=1e-12).solve(problem)
     exact = dense_solution(problem.values[..., 0], mask, lags, spacing)
-    np.testing.assert_allclose(solution.values[..., 0], exact, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(solution.values[..., 0], exact, rtol=0, atol=1e-9)
     assert solution.converged
-    assert solution.residual < 1e-12
+    assert solution.residual <= 1e-12
 
 
 @given(problems(), st.sampled_from([(1,), (1, 2)]))
 def test_maximum_principle_before_clipping(case, lags):
     image, mask = case
-    solution = Laplace(lags=lags).solve(Problem.from_image(image, mask))
-    assert solution.values.min() >= -1e-12
-    assert solution.values.max() <= 1 + 1e-12
+    problem = Problem.from_image(image, mask)
+    if not problem.trivial:
+        values = Laplace(lags=lags, tol=1e-12).solve(problem).values
+        assert values.min() >= -1e-9
+        assert values.max() <= 1 + 1e-9
 
 
 def test_a_plane_is_continued_exactly_inside():
@@ -67,18 +70,7 @@ def test_a_plane_is_continued_exactly_inside():
     plane = 2.0 * y - 3.0 * x
     mask = np.zeros(plane.shape, bool)
     mask[3:9, 4:11] = True
-    np.testing.assert_allclose(inpaint(plane, mask, method="laplace"), plane, atol=1e-12)
-
-
-def test_iterations_take_over_where_a_factorisation_is_dear(monkeypatch):
-    rng = np.random.default_rng(0)
-    image, mask = rng.random((40, 40, 2)), rng.random((40, 40)) < 0.8
-    problem = Problem.from_image(image, mask, channel_axis=-1)
-    direct = Laplace(solver="direct").solve(problem)
-    monkeypatch.setattr(room, "DIRECT_LIMIT", 0)
-    iterated = Laplace().solve(problem)
-    np.testing.assert_allclose(iterated.values, direct.values, atol=1e-8)
-    assert direct.residual < 1e-13 < iterated.residual < 1e-9
+    np.testing.assert_allclose(inpaint(plane, mask, method=Laplace(tol=1e-12)), plane, atol=1e-9)
 
 
 def test_energy_is_that_of_the_answer():

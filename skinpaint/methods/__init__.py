@@ -27,7 +27,7 @@ def resolve(method: str | Method) -> Method:
     Examples
     --------
     >>> resolve("laplace")
-    Laplace(lags=(1,), solver='auto')
+    Laplace(lags=(1,), solver='auto', tol=1e-06)
     """
     if isinstance(method, Method):
         return method
