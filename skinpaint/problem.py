@@ -13,6 +13,9 @@ from skinpaint import masks
 
 __all__ = ["Bounds", "Problem"]
 
+CHUNK = 2**16  # entries
+TABLE = 2**17  # entries of an image from which a table of all values pays
+
 Bounds = tuple[float, float] | str | None
 
 
@@ -90,7 +93,7 @@ class Problem:
         offset, scale = _affine(*limits)
         dtype = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize <= 4 else np.float64
         return cls(
-            values=_scaled(array, ~missing, offset, scale, fill=0.5).astype(dtype, copy=False),
+            values=_scaled(array, missing, offset, scale, dtype),
             mask=missing,
             low=(limits[0] - offset) / scale,
             high=(limits[1] - offset) / scale,
@@ -121,7 +124,7 @@ class Problem:
 
         Non-finite entries are 0.5.
         """
-        return _scaled(self._image, np.isfinite(self._image), self._offset, self._scale, fill=0.5)
+        return _scaled(self._image, ~np.isfinite(self._image), self._offset, self._scale, float)
 
     @property
     def trivial(self) -> str:
@@ -168,11 +171,15 @@ class Problem:
         """
         image = self._image
         out = image.copy()
-        missing = np.broadcast_to(self.mask, image.shape)
-        if missing.any():
-            filled = np.asarray(values)[missing].astype(float) * self._scale + self._offset
-            low, high = (np.broadcast_to(limit, image.shape)[missing] for limit in self._limits)
-            out[missing] = _cast(np.clip(filled, low, high), image.dtype)
+        if self.mask.any():
+            values = np.broadcast_to(values, image.shape)
+            step = max(1, CHUNK * image.shape[0] // image.size)
+            for start in range(0, image.shape[0], step):  # a piece at a time, which stays in the cache
+                piece = slice(start, start + step)
+                filled = values[piece] * self._scale
+                filled += self._offset
+                np.clip(filled, *self._limits, out=filled)
+                np.copyto(out[piece], _cast(filled, image.dtype), where=self.mask[piece])
         if self._channel_axis is None:
             return out[..., 0]
         return np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
@@ -311,11 +318,9 @@ def _check_known(array: np.ndarray, missing: np.ndarray, note: str) -> None:
 
 def _limits(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value that each channel may take, in the image's units."""
-    spatial = tuple(range(array.ndim - 1))
-    known = np.broadcast_to(~missing, array.shape)
-    bottom, top = (-np.inf, np.inf) if array.dtype.kind == "f" else masks.dtype_range(array.dtype)
-    lowest = array.min(axis=spatial, initial=top, where=known).astype(float)
-    highest = array.max(axis=spatial, initial=bottom, where=known).astype(float)
+    channels = range(array.shape[-1])
+    ranges = [_known_range(array[..., c], missing[..., c % missing.shape[-1]]) for c in channels]
+    lowest, highest = np.array(ranges, dtype=float).T
     if bounds is None:
         return lowest, highest
     low, high = _check_bounds(bounds, array.dtype)
@@ -327,6 +332,16 @@ def _limits(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.
     # A channel whose known pixels are all equal is continued as that constant, whatever the box.
     constant = lowest == highest
     return np.where(constant, lowest, low), np.where(constant, highest, high)
+
+
+def _known_range(channel: np.ndarray, missing: np.ndarray) -> tuple[Any, Any]:
+    """Lowest and highest known value of a channel."""
+    low, high = channel.min(), channel.max()
+    for extreme in (low, high):  # mostly some known pixel is as low, and some as high, as any: that is quick to see
+        if not ((channel == extreme) > missing).any():
+            known = channel[~missing]
+            return known.min(), known.max()
+    return low, high
 
 
 def _affine(lowest: np.ndarray, highest: np.ndarray) -> tuple[float, float]:
@@ -374,21 +389,27 @@ def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[
     return tuple(np.broadcast_to(given, (ndim,)).tolist())
 
 
-def _scaled(array: np.ndarray, where: np.ndarray, offset: float, scale: float, *, fill: float) -> np.ndarray:
-    """``(array - offset) / scale`` in float64 where asked, `fill` elsewhere."""
-    out = np.where(where, array, offset).astype(float, copy=False)
-    out -= offset
-    out /= scale
-    out[np.broadcast_to(~where, out.shape)] = fill
+def _scaled(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, dtype: type) -> np.ndarray:
+    """``(array - offset) / scale`` where known and 0.5 where missing."""
+    if array.dtype.kind == "u" and array.dtype.itemsize <= 2 and array.size > TABLE:
+        table = (np.arange(np.iinfo(array.dtype).max + 1) - offset) / scale  # few values: look them up
+        out = table[array]
+    else:
+        out = array.astype(dtype)
+        with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
+            out -= dtype(offset)
+            out /= dtype(scale)
+    np.copyto(out, 0.5, where=missing)
     return out
 
 
 def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Round for integers, and never leave the dtype's range."""
+    """Round in place for integers, and never leave the dtype's range."""
     if dtype.kind == "f":
         return values.astype(dtype)
     info = np.iinfo(dtype)
     top = float(info.max)
     if top > info.max:  # 64-bit limits are not floats
         top = np.nextafter(top, 0)
-    return np.clip(np.rint(values), float(info.min), top).astype(dtype)
+    np.rint(values, out=values)
+    return np.clip(values, float(info.min), top, out=values).astype(dtype)

@@ -29,12 +29,15 @@ __all__ = [
     "descend",
     "extend",
     "invert",
+    "invert_dense",
     "length_columns",
     "length_rows",
     "products",
     "prolong",
     "relax",
     "restrict",
+    "solve_dense",
+    "source",
     "spread_columns",
     "spread_rows",
 ]
@@ -99,10 +102,15 @@ def begin(lo, hi, starts, n, phase, colours, inverse, b, x):
 @kernel
 def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, b, x):
     """Gauss-Seidel on the entries of one colour."""
+    relaxed = np.empty(n, np.float32)
     for r in range(lo, hi):
         base = starts[r]
-        for i in range(base + (colour - phase[r]) % colours, base + n, colours):
-            x[uintp(i)] = inverse[uintp(i)] * (b[uintp(i)] + neighbours(x, i, offsets, weights))
+        # All colours are computed, since that goes by whole vectors, and one is kept.
+        for j in range(n):
+            i = base + j
+            relaxed[uintp(j)] = inverse[uintp(i)] * (b[uintp(i)] + neighbours(x, i, offsets, weights))
+        for j in range((colour - phase[r]) % colours, n, colours):
+            x[uintp(base + j)] = relaxed[uintp(j)]
 
 
 @kernel
@@ -225,31 +233,73 @@ def extend(lo, hi, starts, n, beta, z, p):
             p[uintp(i)] = z[uintp(i)] + beta * p[uintp(i)]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def defect(lo, hi, starts, n, state, offsets, weights, shift, x, r, sums):
-    """``r = b - A x`` from the definition, in double precision, and the parts of ``|r|^2`` and ``|b|^2``."""
+    """``r = b - A x`` from the definition, in double precision, and the parts of ``|r|^2``."""
     for row in range(lo, hi):
-        size, scale = 0.0, 0.0
+        size = 0.0
         for i in range(starts[row], starts[row] + n):
-            s, b = 0.0, 0.0
-            if state[uintp(i)] == UNKNOWN:
-                for k in range(len(offsets)):
-                    ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
-                    w = weight_at(weights[k], uintp(i))
-                    if state[ahead] != OUTSIDE:
-                        s += w * (x[ahead] - x[uintp(i)])
-                        if state[ahead] == KNOWN:
-                            b += w * x[ahead]
-                    w = weight_at(weights[k], behind)
-                    if state[behind] != OUTSIDE:
-                        s += w * (x[behind] - x[uintp(i)])
-                        if state[behind] == KNOWN:
-                            b += w * x[behind]
-                s -= weight_at(shift, uintp(i)) * x[uintp(i)]
+            here = x[uintp(i)]
+            s = -weight_at(shift, uintp(i)) * here
+            for k in range(len(offsets)):
+                ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
+                v = weight_at(weights[k], uintp(i)) * (x[ahead] - here)
+                s += v if state[ahead] != OUTSIDE else 0.0
+                v = weight_at(weights[k], behind) * (x[behind] - here)
+                s += v if state[behind] != OUTSIDE else 0.0
+            s = s if state[uintp(i)] == UNKNOWN else 0.0
             r[uintp(i)] = s
             size += s * s
-            scale += b * b
-        sums[row, 0], sums[row, 1] = size, scale
+        sums[row] = size
+
+
+@kernel
+def source(lo, hi, starts, n, state, offsets, weights, x, sums):
+    """The parts of ``|b|^2``, where ``b = -L_UK x_K``."""
+    for row in range(lo, hi):
+        size = 0.0
+        for i in range(starts[row], starts[row] + n):
+            b = 0.0
+            for k in range(len(offsets)):
+                ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
+                v = weight_at(weights[k], uintp(i)) * x[ahead]
+                b += v if state[ahead] == KNOWN else 0.0
+                v = weight_at(weights[k], behind) * x[behind]
+                b += v if state[behind] == KNOWN else 0.0
+            b = b if state[uintp(i)] == UNKNOWN else 0.0
+            size += b * b
+        sums[row] = size
+
+
+@kernel
+def invert_dense(A):
+    """Invert a symmetric positive definite matrix in place, by Gauss and Jordan: small, and no threads of others."""
+    n = A.shape[0]
+    for k in range(n):
+        pivot = 1 / A[k, k]
+        A[k, k] = 1.0
+        for j in range(n):
+            A[k, j] *= pivot
+        for i in range(n):
+            if i != k:
+                factor = A[i, k]
+                A[i, k] = 0.0
+                for j in range(n):
+                    A[i, j] -= factor * A[k, j]
+
+
+@kernel
+def solve_dense(inverse, at, b, x):
+    """``x = inverse b`` on the entries `at`."""
+    n = at.size
+    packed = np.empty(n, np.float32)
+    for i in range(n):
+        packed[i] = b[at[i]]
+    for i in range(n):
+        s = np.float32(0)
+        for j in range(n):
+            s += inverse[i, j] * packed[j]
+        x[at[i]] = s
 
 
 @kernel

@@ -30,6 +30,7 @@ from skinpaint.grid.threads import share
 
 __all__ = ["Layout", "Level", "Multigrid", "System"]
 
+DRIFT = 1e-6  # reduction by which the residual of single precision still agrees with that of double
 COARSEST = 300  # entries of a level that is solved densely
 
 STRETCH = {1: 1.8, 2: 1.2}  # of a coarse correction, by the largest lag of the level
@@ -66,7 +67,7 @@ class Layout:
         starts = sum(((i + self.pad) * s for i, s in zip(leading, self.strides, strict=False)), np.int64(self.pad))
         return np.broadcast_to(starts, leading.shape[1:]).astype(np.int64), leading.sum(axis=0, dtype=np.int64)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of entries of the grid, without the padding."""
         return int(np.prod(self.shape))
@@ -199,13 +200,14 @@ class Multigrid:
         while self.levels[-1].layout.size > COARSEST:
             self.levels.append(self.levels[-1].coarsen())
         self.at, A = self.levels[-1].matrix()
-        self.inverse = np.linalg.inv(A).astype(np.float32)
+        kernels.invert_dense(A)
+        self.inverse = A.astype(np.float32)
         self.work = [(level.layout.zeros(), level.layout.zeros()) for level in self.levels[1:]]
 
     def cycle(self, b: np.ndarray, x: np.ndarray, k: int = 0) -> None:
         """Write an approximate solution of ``A x = b`` into `x`; a symmetric linear map of `b`."""
         if k == len(self.levels) - 1:
-            x[self.at] = self.inverse @ b[self.at]
+            kernels.solve_dense(self.inverse, self.at, b, x)
             return
         level, (coarse_b, coarse_x) = self.levels[k], self.work[k]
         forth = range(1, level.colours)
@@ -279,13 +281,15 @@ class System:
         r, z, p, q = (layout.zeros() for _ in range(4))
         sums, pairs = np.empty(rows), np.empty((rows, 2))
         n_iter = 0
-        square, scale = self._defect(x, r, pairs)
+        layout.run(kernels.source, self.flat_state, level.offsets, tuple(self.exact[:-1]), x, sums)
+        scale = sums.sum()
         if scale == 0:  # only zeros around: the answer is zero
             x[self.flat_state == kernels.UNKNOWN] = 0
             return layout.inner(x), 0, 0.0
+        square = self._defect(x, r, sums)
         while square > tol**2 * scale and n_iter < max_iter:
             # Steps in single precision, until they must be judged in double.
-            target = max(0.25 * tol**2 * scale, 1e-10 * square)
+            target = max(0.25 * tol**2 * scale, DRIFT**2 * square)
             zr, a = 0.0, 0.0
             while square > target and n_iter < max_iter:
                 self.multigrid.cycle(r, z)
@@ -299,15 +303,13 @@ class System:
                 a = zr / sums.sum()
                 layout.run(kernels.descend, np.float32(a), p, q, x, r, sums)
                 square = sums.sum()
-            square, scale = self._defect(x, r, pairs)
+            square = self._defect(x, r, sums)
         return layout.inner(x), n_iter, float(np.sqrt(square / scale))
 
-    def _defect(self, x: np.ndarray, r: np.ndarray, pairs: np.ndarray) -> tuple[float, float]:
-        level = self.level
-        self.layout.run(
-            kernels.defect, self.flat_state, level.offsets, tuple(self.exact[:-1]), self.exact[-1], x, r, pairs
-        )
-        return tuple(pairs.sum(axis=0))
+    def _defect(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> float:
+        *weights, shift = self.exact
+        self.layout.run(kernels.defect, self.flat_state, self.level.offsets, tuple(weights), shift, x, r, sums)
+        return sums.sum()
 
     def _flatten(self, weight: Any, dtype: type) -> Any:
         return self._flat(weight, dtype) if np.ndim(weight) else dtype(weight)

@@ -58,7 +58,7 @@ class Laplace(Method):
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Solve for all channels; those that share a mask share the factorisation or the hierarchy."""
         began = perf_counter()
-        values = problem.start.astype(float)
+        values = problem.values.astype(float)
         n_iter, worst, direct = 0, 0.0, True
         for mask, channels in problem.groups():
             tiny = self.solver == "auto" and np.count_nonzero(mask) <= TINY
