@@ -85,7 +85,7 @@ def _along(x: np.ndarray, axis: int, lags: tuple[int, ...]) -> np.ndarray:
     folded = _folded(x, axis)
     out = np.empty((_groups(lags), folded.shape[0], *folded.shape[2:]))
     kernel = kernels.length_rows if folded.ndim == 2 else kernels.length_columns
-    share(kernel, out.shape[-1], x.size, folded, out)
+    share(kernel, 0, out.shape[-1], x.size, folded, out)
     return out
 
 
@@ -95,7 +95,7 @@ def _spread(x: np.ndarray, axis: int, weights: np.ndarray, out: np.ndarray) -> N
     folded = _folded(x, axis)
     weights = weights.reshape(-1, folded.shape[0], *folded.shape[2:])
     kernel = kernels.spread_rows if folded.ndim == 2 else kernels.spread_columns
-    share(kernel, weights.shape[-1], x.size, folded, weights, _folded(out, axis))
+    share(kernel, 0, weights.shape[-1], x.size, folded, weights, _folded(out, axis))
 
 
 @dataclass(frozen=True, kw_only=True)

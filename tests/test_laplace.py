@@ -93,3 +93,15 @@ def test_settings_check_themselves(setting):
     name = next(iter(setting))
     with pytest.raises(ValueError, match=f"The '{name}' parameter of Laplace must be .* Got"):
         Laplace(**setting)
+
+
+@pytest.mark.parametrize("shape", [(301, 200), (64, 37, 30), (5, 9, 8, 11)])
+@pytest.mark.parametrize("lags", [(1,), (1, 2)])
+def test_slabs_change_no_bit(monkeypatch, shape, lags):
+    rng = np.random.default_rng(0)
+    problem = Problem.from_image(rng.random(shape), rng.random(shape) < 0.7)
+    method = Laplace(lags=lags, solver="multigrid")
+    monkeypatch.setattr("skinpaint.grid.multigrid.SLAB", 2**40)
+    whole = method.solve(problem).values
+    monkeypatch.setattr("skinpaint.grid.multigrid.SLAB", 1)
+    assert method.solve(problem).values.tobytes() == whole.tobytes()

@@ -31,6 +31,7 @@ from skinpaint.grid.threads import share
 __all__ = ["Layout", "Level", "Multigrid", "System"]
 
 DRIFT = 1e-6  # reduction by which the residual of single precision still agrees with that of double
+SLAB = 2**16  # entries of a slab: a few arrays of it fit into the cache
 COARSEST = 300  # entries of a level that is solved densely
 
 STRETCH = {1: 1.8, 2: 1.2}  # of a coarse correction, by the largest lag of the level
@@ -80,10 +81,45 @@ class Layout:
         """The grid inside a flat padded array, as a view."""
         return flat.reshape(self.padded)[(slice(self.pad, -self.pad),) * len(self.shape)]
 
-    def run(self, kernel, *args) -> None:
-        """Run a kernel over all rows."""
+    @cached_property
+    def layers(self) -> int:
+        """Number of layers along the first axis; a line is one layer."""
+        return self.shape[0] if len(self.shape) > 1 else 1
+
+    def stage(self, kernel: Any, *args: Any) -> Stage:
+        """A kernel over the rows of this grid."""
         starts, _ = self.rows
-        share(kernel, starts.size, self.size, starts, self.shape[-1], *args)
+        return Stage(kernel, starts.size // self.layers, 0, (starts, self.shape[-1], *args))
+
+    def sweep(self, *stages: Stage) -> None:
+        """Run the stages one after another over the whole grid.
+
+        A large grid is cut into slabs, and each stage follows one slab behind the one before, so that it finds in the
+        cache what that left there. The answer is the same: a stage needs the one before it no further than a slab away.
+        """
+        per_layer = self.size // self.layers
+        thick = max(SLAB // per_layer, 2) & ~1  # even, as two layers make a coarse one
+        slabs = -(-self.layers // thick)
+        for step in range(slabs + len(stages) - 1):
+            for lag, stage in enumerate(stages):
+                if 0 <= step - lag < slabs:
+                    lo = (step - lag) * thick
+                    hi = min(lo + thick, self.layers)
+                    stage(lo, hi, (hi - lo) * per_layer)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A kernel and its arguments, to be run on a range of layers; of a grid half as high if `halve` is 1."""
+
+    kernel: Any
+    rows: int  # in a layer
+    halve: int
+    args: tuple[Any, ...]
+
+    def __call__(self, lo: int, hi: int, work: int) -> None:
+        rows = self.rows
+        share(self.kernel, (lo >> self.halve) * rows, ((hi + self.halve) >> self.halve) * rows, work, *self.args)
 
 
 @dataclass(eq=False)
@@ -142,42 +178,47 @@ class Level:
                 for axis, lag in self.terms
             ]
         )
-        starts, _ = self.layout.rows
         coarse_starts, _ = layout.rows
-        share(
-            kernels.coarsen, coarse_starts.size, self.layout.size, starts, self.layout.shape[-1], self.halved[-1],
-            self.inverse, self.offsets, self.weights, reach, children, parents, coarse_starts, diagonal, edges,
-        )  # fmt: skip
+        args = (self.inverse, self.offsets, self.weights, reach, children, parents, coarse_starts, diagonal, edges)
+        self.layout.sweep(self._to_coarse(kernels.coarsen, *args))
         inverse = np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
         return Level(layout, tuple((axis, 1) for axis in range(d)), tuple(edges), inverse)
 
-    def begin(self, b: np.ndarray, x: np.ndarray) -> None:
+    def begin(self, b: np.ndarray, x: np.ndarray) -> list[Stage]:
         """Relax all colours, starting from zero."""
         _, phase = self.layout.rows
-        self.layout.run(kernels.begin, phase, self.colours, self.inverse, b, x)
-        self.relax(b, x, range(1, self.colours))
+        first = self.layout.stage(kernels.begin, phase, self.colours, self.inverse, b, x)
+        return [first, *self.relax(b, x, range(1, self.colours))]
 
-    def relax(self, b: np.ndarray, x: np.ndarray, colours: Sequence[int]) -> None:
+    def relax(self, b: np.ndarray, x: np.ndarray, colours: Sequence[int]) -> list[Stage]:
         """Gauss-Seidel, one colour after another."""
         _, phase = self.layout.rows
-        for colour in colours:
-            self.layout.run(kernels.relax, phase, self.colours, colour, self.inverse, self.offsets, self.weights, b, x)
+        return [
+            self.layout.stage(
+                kernels.relax, phase, self.colours, colour, self.inverse, self.offsets, self.weights, b, x
+            )
+            for colour in colours
+        ]
 
-    def restrict(self, b: np.ndarray, x: np.ndarray, coarse: np.ndarray) -> None:
+    def restrict(self, b: np.ndarray, x: np.ndarray, coarse: np.ndarray) -> Stage:
         """The residual of `x`, added up over the blocks."""
-        starts, _ = self.layout.rows
         coarse_starts, _ = self.coarse_layout.rows
-        share(
-            kernels.restrict, coarse_starts.size, self.layout.size, starts, self.layout.shape[-1], self.halved[-1],
-            self.inverse, self.offsets, self.weights, b, x, self.family[0], coarse_starts, coarse,
-        )  # fmt: skip
+        args = (self.inverse, self.offsets, self.weights, b, x, self.family[0], coarse_starts, coarse)
+        return self._to_coarse(kernels.restrict, *args)
 
-    def prolong(self, coarse: np.ndarray, x: np.ndarray) -> None:
+    def prolong(self, coarse: np.ndarray, x: np.ndarray) -> Stage:
         """Add the stretched coarse correction."""
         coarse_starts, _ = self.coarse_layout.rows
-        self.layout.run(
+        return self.layout.stage(
             kernels.prolong, self.halved[-1], self.inverse, self.family[1], coarse_starts, coarse, self.stretch, x
         )
+
+    def _to_coarse(self, kernel: Any, *args: Any) -> Stage:
+        """A kernel over the coarse rows that reads the rows of this level."""
+        starts, _ = self.layout.rows
+        rows = self.coarse_layout.rows[0].size // self.coarse_layout.layers
+        halve = self.halved[0] if len(self.halved) > 1 else 0
+        return Stage(kernel, rows, halve, (starts, self.layout.shape[-1], self.halved[-1], *args))
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns are, and the matrix between them, for a small level."""
@@ -193,7 +234,13 @@ class Level:
 
 
 class Multigrid:
-    """The hierarchy below a level, and its cycle."""
+    """The hierarchy below a level, and its cycle.
+
+    Attributes
+    ----------
+    b, x : ndarray
+        Right-hand side and answer of a cycle, flat and padded.
+    """
 
     def __init__(self, finest: Level) -> None:
         self.levels = [finest]
@@ -202,23 +249,46 @@ class Multigrid:
         self.at, A = self.levels[-1].matrix()
         kernels.invert_dense(A)
         self.inverse = A.astype(np.float32)
-        self.work = [(level.layout.zeros(), level.layout.zeros()) for level in self.levels[1:]]
+        work = [(level.layout.zeros(), level.layout.zeros()) for level in self.levels]
+        self.b, self.x = work[0]
+        self.bottom = work[-1]
+        # What each level does: on the way down, on the way up, and between two visits of the level below.
+        self.down, self.up, self.between = [], [], []
+        for level, (b, x), (coarse_b, coarse_x) in zip(self.levels, work, work[1:], strict=False):
+            back = range(level.colours - 1, -1, -1)
+            restrict, up = level.restrict(b, x, coarse_b), [level.prolong(coarse_x, x), *level.relax(b, x, back)]
+            self.down.append([*level.begin(b, x), restrict])
+            self.between.append([*level.relax(b, x, range(1, level.colours)), restrict])
+            self.up.append(up)
 
-    def cycle(self, b: np.ndarray, x: np.ndarray, k: int = 0) -> None:
+    def descend(self, *before: Stage) -> None:
+        """Begin a cycle: from the finest level, where the stages `before` come first, to the one below."""
+        down = self.down[0] if self.down else []
+        self.levels[0].layout.sweep(*before, *down)
+
+    def ascend(self, *after: Stage) -> None:
+        """End a cycle: solve on the coarser levels and come back to the finest, where the stages `after` come last."""
+        self._visit(1)
+        up = self.up[0] if self.up else []
+        self.levels[0].layout.sweep(*up, *after)
+
+    def cycle(self) -> None:
         """Write an approximate solution of ``A x = b`` into `x`; a symmetric linear map of `b`."""
-        if k == len(self.levels) - 1:
-            kernels.solve_dense(self.inverse, self.at, b, x)
+        self.descend()
+        self.ascend()
+
+    def _visit(self, k: int) -> None:
+        """A W-cycle on level `k`."""
+        if k >= len(self.down):
+            kernels.solve_dense(self.inverse, self.at, *self.bottom)
             return
-        level, (coarse_b, coarse_x) = self.levels[k], self.work[k]
-        forth = range(1, level.colours)
-        level.begin(b, x)
-        for visit in range(2 if k else 1):
-            if visit:
-                level.relax(b, x, forth)
-            level.restrict(b, x, coarse_b)
-            self.cycle(coarse_b, coarse_x, k + 1)
-            level.prolong(coarse_x, x)
-            level.relax(b, x, range(level.colours - 1, -1, -1))
+        sweep = self.levels[k].layout.sweep
+        sweep(*self.down[k])
+        self._visit(k + 1)
+        sweep(*self.up[k])
+        sweep(*self.between[k])
+        self._visit(k + 1)
+        sweep(*self.up[k])
 
 
 @dataclass(eq=False)
@@ -249,9 +319,8 @@ class System:
         self.exact = [self._flatten(w, np.float64) for w in (*self.weights, self.shift)]
         *weights, shift = (self._flatten(w, np.float32) for w in (*self.weights, self.shift))
         self.level = Level(self.layout, self.terms, tuple(weights), self.layout.zeros())
-        self.layout.run(
-            kernels.invert, self.flat_state, self.level.offsets, self.level.weights, shift, self.level.inverse
-        )
+        args = (self.flat_state, self.level.offsets, self.level.weights, shift, self.level.inverse)
+        self.layout.sweep(self.layout.stage(kernels.invert, *args))
         self.multigrid = Multigrid(self.level)
 
     def solve(self, values: np.ndarray, *, tol: float, max_iter: int) -> tuple[np.ndarray, int, float]:
@@ -275,41 +344,44 @@ class System:
         residual : float
             ``|b - A x| / |b|``, from the definition.
         """
-        layout, level = self.layout, self.level
+        layout, level, multigrid = self.layout, self.level, self.multigrid
         rows = layout.rows[0].size
         x = self._flat(values, np.float64)
-        r, z, p, q = (layout.zeros() for _ in range(4))
+        r, z, p, q = multigrid.b, multigrid.x, layout.zeros(), layout.zeros()
         sums, pairs = np.empty(rows), np.empty((rows, 2))
-        n_iter = 0
-        layout.run(kernels.source, self.flat_state, level.offsets, tuple(self.exact[:-1]), x, sums)
+        *weights, shift = self.exact
+        terms = level.offsets, tuple(weights)
+        source = layout.stage(kernels.source, self.flat_state, *terms, x, sums)
+        defect = layout.stage(kernels.defect, self.flat_state, *terms, shift, x, r, sums)
+        products = layout.stage(kernels.products, z, r, q, pairs)
+        apply = layout.stage(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
+
+        layout.sweep(source)
         scale = sums.sum()
         if scale == 0:  # only zeros around: the answer is zero
             x[self.flat_state == kernels.UNKNOWN] = 0
             return layout.inner(x), 0, 0.0
-        square = self._defect(x, r, sums)
+        n_iter = 0
+        layout.sweep(defect)
+        square = sums.sum()
         while square > tol**2 * scale and n_iter < max_iter:
             # Steps in single precision, until they must be judged in double.
             target = max(0.25 * tol**2 * scale, DRIFT**2 * square)
             zr, a = 0.0, 0.0
+            multigrid.descend()
             while square > target and n_iter < max_iter:
-                self.multigrid.cycle(r, z)
+                multigrid.ascend(products)
                 n_iter += 1
-                layout.run(kernels.products, z, r, q, pairs)
                 new, turn = pairs.sum(axis=0)
                 beta = -a * turn / zr if zr else 0.0  # flexible: <z, r - r_old> / <z_old, r_old>
                 zr = new
-                layout.run(kernels.extend, np.float32(beta), z, p)
-                layout.run(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
+                layout.sweep(layout.stage(kernels.extend, np.float32(beta), z, p), apply)
                 a = zr / sums.sum()
-                layout.run(kernels.descend, np.float32(a), p, q, x, r, sums)
+                multigrid.descend(layout.stage(kernels.descend, np.float32(a), p, q, x, r, sums))
                 square = sums.sum()
-            square = self._defect(x, r, sums)
+            layout.sweep(defect)
+            square = sums.sum()
         return layout.inner(x), n_iter, float(np.sqrt(square / scale))
-
-    def _defect(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> float:
-        *weights, shift = self.exact
-        self.layout.run(kernels.defect, self.flat_state, self.level.offsets, tuple(weights), shift, x, r, sums)
-        return sums.sum()
 
     def _flatten(self, weight: Any, dtype: type) -> Any:
         return self._flat(weight, dtype) if np.ndim(weight) else dtype(weight)

@@ -26,22 +26,22 @@ def workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def share(kernel: Callable[..., Any], rows: int, work: int, *args: Any) -> None:
-    """Call ``kernel(lo, hi, *args)`` so that all rows are done once; `work` is the number of entries in them.
+def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:
+    """Call ``kernel(lo, hi, *args)`` in parts so that all rows are done once; `work` is the number of entries in them.
 
     Examples
     --------
     >>> done = []
-    >>> share(lambda lo, hi: done.append((lo, hi)), 10, 0)
+    >>> share(lambda lo, hi: done.append((lo, hi)), 0, 10, 0)
     >>> done
     [(0, 10)]
     """
-    parts = min(workers(), rows) if work >= SMALL else 1
+    parts = min(workers(), hi - lo) if work >= SMALL else 1
     if parts <= 1:
-        kernel(0, rows, *args)
+        kernel(lo, hi, *args)
         return
-    cuts = [rows * k // parts for k in range(parts + 1)]
-    others = [_executor().submit(kernel, lo, hi, *args) for lo, hi in pairwise(cuts[1:])]
+    cuts = [lo + (hi - lo) * k // parts for k in range(parts + 1)]
+    others = [_executor().submit(kernel, start, stop, *args) for start, stop in pairwise(cuts[1:])]
     kernel(cuts[0], cuts[1], *args)
     for other in others:
         other.result()
