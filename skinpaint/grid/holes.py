@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import ceil, inf, prod, sqrt
 
 import numpy as np
-from scipy import ndimage
 
 from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN
 
@@ -95,6 +94,8 @@ def _whole(mask: np.ndarray) -> Sheet:
 
 def _islands(mask: np.ndarray, side: int, margin: int) -> tuple[np.ndarray, dict[int, Box]]:
     """Number the islands by tile, from 1, and find the box of each, `margin` included."""
+    from scipy import ndimage  # slow to load, and not needed where nothing is cut out
+
     at = np.unravel_index(np.flatnonzero(mask), mask.shape)
     tile = tuple(i // side for i in at)
     tiles = np.zeros([ceil(n / side) for n in mask.shape], bool)

@@ -8,10 +8,8 @@ from functools import partial
 from time import perf_counter
 
 import numpy as np
-from scipy.sparse.linalg import splu
 
-from skinpaint.grid import check_lags
-from skinpaint.grid.laplacian import edges, laplacian
+from skinpaint.grid import check_lags, edges
 from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, Record, Solution
@@ -98,6 +96,10 @@ def _factorise(
     values: np.ndarray, mask: np.ndarray, channels: list[int], lags: tuple[int, ...], spacing: tuple[float, ...]
 ) -> Iterator[tuple[int, float]]:
     """Fill `values` in place by SuperLU; gives (1, residual) for each channel."""
+    from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
+
+    from skinpaint.grid.laplacian import laplacian
+
     L_UU, L_UK = laplacian(mask, lags, spacing)
     factor = splu(L_UU, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     for c in channels:
