@@ -7,7 +7,6 @@ ready-made instances of them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 from autograd.extend import defvjp, primitive
 
 from skinpaint.grid import check_lags
-from skinpaint.grid.threads import share
+from skinpaint.grid.lines import line_lengths, spread_lengths
 
 __all__ = ["Dirichlet", "Energy", "Lines", "dirichlet", "lines"]
 
@@ -36,8 +35,7 @@ def lengths(x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], ro
     lengths : ndarray of shape (number of lines and parities,)
         Axis after axis, divided by the spacing of the axis.
     """
-    x = np.ascontiguousarray(x, dtype=float)
-    size = np.concatenate([_along(x, axis, lags).ravel() / h for axis, h in _axes(x.shape, spacing)] or [np.zeros(0)])
+    size = line_lengths(x, lags, spacing)
     if rounding > 0:
         size = np.where(size < rounding, size**2 / (2 * rounding) + rounding / 2, size)
     return size
@@ -47,55 +45,15 @@ def _lengths_vjp(
     ans: np.ndarray, x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], rounding: float = 0.0
 ) -> Callable:
     size = np.maximum(ans, rounding)  # of a parabola the weight is constant
-    x = np.ascontiguousarray(x, dtype=float)
 
     def vjp(g: np.ndarray) -> np.ndarray:
         weights = np.divide(g, size, out=np.zeros_like(size), where=size > 0)
-        out = np.zeros(x.shape)
-        for axis, h in _axes(x.shape, spacing):
-            here, weights = np.split(weights, [_groups(lags) * x.size // x.shape[axis]])
-            _spread(x, axis, here / h**2, out)
-        return out
+        return spread_lengths(x, weights, lags, spacing)
 
     return vjp
 
 
 defvjp(lengths, _lengths_vjp, argnums=(0,))
-
-
-def _axes(shape: tuple[int, ...], spacing: tuple[float, ...]) -> list[tuple[int, float]]:
-    """The axes along which there are differences at all, and their spacing."""
-    return [(axis, h) for axis, h in enumerate(spacing) if shape[axis] > 1]
-
-
-def _groups(lags: tuple[int, ...]) -> int:
-    """How many lengths a line has: neighbours, and with lag 2 also the even and the odd ones."""
-    return 3 if 2 in lags else 1
-
-
-def _folded(x: np.ndarray, axis: int) -> np.ndarray:
-    """View `x` as (A, n, B) with the axis in the middle, or as (A, n) if it is the last."""
-    before = math.prod(x.shape[:axis])
-    return x.reshape(before, x.shape[axis], -1) if axis < x.ndim - 1 else x.reshape(before, -1)
-
-
-def _along(x: np.ndarray, axis: int, lags: tuple[int, ...]) -> np.ndarray:
-    from skinpaint.grid import kernels
-
-    folded = _folded(x, axis)
-    out = np.empty((_groups(lags), folded.shape[0], *folded.shape[2:]))
-    kernel = kernels.length_rows if folded.ndim == 2 else kernels.length_columns
-    share(kernel, 0, out.shape[-1], x.size, folded, out)
-    return out
-
-
-def _spread(x: np.ndarray, axis: int, weights: np.ndarray, out: np.ndarray) -> None:
-    from skinpaint.grid import kernels
-
-    folded = _folded(x, axis)
-    weights = weights.reshape(-1, folded.shape[0], *folded.shape[2:])
-    kernel = kernels.spread_rows if folded.ndim == 2 else kernels.spread_columns
-    share(kernel, 0, weights.shape[-1], x.size, folded, weights, _folded(out, axis))
 
 
 @dataclass(frozen=True, kw_only=True)

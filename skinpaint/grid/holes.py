@@ -16,7 +16,7 @@ from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN
 
 __all__ = ["Sheet", "cut_out"]
 
-TILE = {1: 256, 2: 16}  # side of a tile, by the number of axes
+TILE = 8  # side of a tile
 LARGE = 20_000  # pixels of a box that is worth a sheet of its own
 DENSE = 0.6  # share of the image in boxes from which it is solved as a whole
 
@@ -77,14 +77,13 @@ def cut_out(mask: np.ndarray, margin: int) -> list[Sheet]:
     """
     if np.count_nonzero(mask) > DENSE * mask.size:
         return [_whole(mask)]
-    side = TILE.get(mask.ndim, 8)
-    islands, boxes = _islands(mask, side, margin)
+    islands, boxes = _islands(mask, margin)
     sheets = [[number] for number, box in boxes.items() if _size(box) > LARGE]
     small = [number for number, box in boxes.items() if _size(box) <= LARGE]
     layouts = [_lay_out({number: boxes[number] for number in sheet}, margin) for sheet in (*sheets, small) if sheet]
     if sum(prod(shape) for shape, _ in layouts) > DENSE * mask.size:
         return [_whole(mask)]
-    return [_fill(mask, islands, side, boxes, *layout) for layout in layouts]
+    return [_fill(mask, islands, boxes, *layout) for layout in layouts]
 
 
 def _whole(mask: np.ndarray) -> Sheet:
@@ -92,13 +91,13 @@ def _whole(mask: np.ndarray) -> Sheet:
     return Sheet(np.where(mask, np.uint8(UNKNOWN), np.uint8(KNOWN)), [(everything, everything)])
 
 
-def _islands(mask: np.ndarray, side: int, margin: int) -> tuple[np.ndarray, dict[int, Box]]:
+def _islands(mask: np.ndarray, margin: int) -> tuple[np.ndarray, dict[int, Box]]:
     """Number the islands by tile, from 1, and find the box of each, `margin` included."""
     from scipy import ndimage  # slow to load, and not needed where nothing is cut out
 
     at = np.unravel_index(np.flatnonzero(mask), mask.shape)
-    tile = tuple(i // side for i in at)
-    tiles = np.zeros([ceil(n / side) for n in mask.shape], bool)
+    tile = tuple(i // TILE for i in at)
+    tiles = np.zeros([ceil(n / TILE) for n in mask.shape], bool)
     tiles[tile] = True
     islands, count = ndimage.label(tiles, np.ones((3,) * mask.ndim))
     owner = islands[tile].astype(np.min_scalar_type(count))
@@ -140,7 +139,6 @@ def _shelve(extents: dict[int, tuple[int, ...]], gap: int, limit: float) -> tupl
 def _fill(
     mask: np.ndarray,
     islands: np.ndarray,
-    side: int,
     boxes: dict[int, Box],
     shape: tuple[int, ...],
     places: dict[int, Box],
@@ -149,7 +147,7 @@ def _fill(
     state = np.full(shape, OUTSIDE, np.uint8)
     for number, place in places.items():
         box = boxes[number]
-        own = islands[np.ix_(*(np.arange(s.start, s.stop) // side for s in box))] == number
+        own = islands[np.ix_(*(np.arange(s.start, s.stop) // TILE for s in box))] == number
         state[place] = np.where(mask[box], np.where(own, UNKNOWN, OUTSIDE), KNOWN)
     return Sheet(state, [(boxes[number], place) for number, place in places.items()])
 

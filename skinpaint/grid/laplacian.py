@@ -11,12 +11,12 @@ as the grid is connected and some pixel is known, positive definite.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import sparse
 
-from skinpaint.grid import edges
-
-__all__ = ["laplacian"]
+__all__ = ["edges", "laplacian"]
 
 
 def laplacian(
@@ -67,6 +67,17 @@ def laplacian(
         _assemble(inner, (unknowns, unknowns)).tocsc(),
         _assemble(outer, (unknowns, mask.size - unknowns)).tocsr(),
     )
+
+
+def edges(
+    shape: tuple[int, ...], lags: tuple[int, ...], spacing: tuple[float, ...]
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], float]]:
+    """The two ends of all edges along each axis and lag, as slices, and their weight."""
+    for axis, h in enumerate(spacing):
+        for lag in lags:
+            if shape[axis] > lag:
+                ahead = (slice(None),) * axis
+                yield (*ahead, slice(None, -lag)), (*ahead, slice(lag, None)), 1 / h**2
 
 
 def _assemble(parts: list, shape: tuple[int, int]) -> sparse.coo_array:

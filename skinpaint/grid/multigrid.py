@@ -20,19 +20,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from skinpaint.grid import kernels
-from skinpaint.grid.threads import share
+from skinpaint.grid.threads import together
 
 __all__ = ["Layout", "Level", "Multigrid", "System"]
 
 DRIFT = 1e-6  # reduction by which the residual of single precision still agrees with that of double
 SLAB = 2**16  # entries of a slab: a few arrays of it fit into the cache
-COARSEST = 300  # entries of a level that is solved densely
+COARSEST = 200  # entries of a level that is solved densely
 
 STRETCH = {1: 1.8, 2: 1.2}  # of a coarse correction, by the largest lag of the level
 Weights = tuple[Any, ...]  # of floats or of arrays
@@ -94,18 +94,19 @@ class Layout:
     def sweep(self, *stages: Stage) -> None:
         """Run the stages one after another over the whole grid.
 
-        A large grid is cut into slabs, and each stage follows one slab behind the one before, so that it finds in the
-        cache what that left there. The answer is the same: a stage needs the one before it no further than a slab away.
+        A large grid is cut into slabs, and each stage follows two slabs behind the one before, so that it finds in the
+        cache what that left there. A stage needs the one before it no further than a slab away, so the answer is the
+        same, and what the stages do at the same step may be done at the same time.
         """
-        per_layer = self.size // self.layers
-        thick = max(SLAB // per_layer, 2) & ~1  # even, as two layers make a coarse one
+        if self.size <= SLAB:
+            for stage in stages:
+                stage(0, self.layers)
+            return
+        thick = max(SLAB * self.layers // self.size, 2) & ~1  # even, as two layers make a coarse one
         slabs = -(-self.layers // thick)
-        for step in range(slabs + len(stages) - 1):
-            for lag, stage in enumerate(stages):
-                if 0 <= step - lag < slabs:
-                    lo = (step - lag) * thick
-                    hi = min(lo + thick, self.layers)
-                    stage(lo, hi, (hi - lo) * per_layer)
+        for step in range(slabs + 2 * len(stages) - 2):
+            at = ((stage, (step - 2 * s) * thick) for s, stage in enumerate(stages))
+            together([partial(stage, lo, min(lo + thick, self.layers)) for stage, lo in at if 0 <= lo < self.layers])
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +118,8 @@ class Stage:
     halve: int
     args: tuple[Any, ...]
 
-    def __call__(self, lo: int, hi: int, work: int) -> None:
-        rows = self.rows
-        share(self.kernel, (lo >> self.halve) * rows, ((hi + self.halve) >> self.halve) * rows, work, *self.args)
+    def __call__(self, lo: int, hi: int) -> None:
+        self.kernel((lo >> self.halve) * self.rows, ((hi + self.halve) >> self.halve) * self.rows, *self.args)
 
 
 @dataclass(eq=False)

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
-from skinpaint.grid import check_lags, edges
+from skinpaint.grid import check_lags
 from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, Record, Solution
@@ -55,6 +55,8 @@ class Laplace(Method):
 
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Solve for all channels; those that share a mask share the factorisation or the hierarchy."""
+        from skinpaint.grid.lines import line_lengths
+
         began = perf_counter()
         values = problem.values.astype(float)
         n_iter, worst, direct = 0, 0.0, True
@@ -64,7 +66,8 @@ class Laplace(Method):
             direct &= solve is _factorise
             for iterations, residual in solve(values, mask, channels, self.lags, problem.spacing):
                 n_iter, worst = max(n_iter, iterations), max(worst, residual)
-        energy = _energy(values, self.lags, problem.spacing)
+        lengths = [line_lengths(x, self.lags, problem.spacing) for x in np.moveaxis(values, -1, 0)]
+        energy = float(sum((each**2).sum() for each in lengths))
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.restore, values))
@@ -135,9 +138,3 @@ def _iterate(
             solved, n_iter, residual = system.solve(sheet.gather(channel), tol=tol, max_iter=MAX_ITER)
             sheet.scatter(solved, channel)
             yield n_iter, residual
-
-
-def _energy(x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...]) -> float:
-    """The sum of squared differences that the solution minimises, over all channels."""
-    squares = (float(((x[b] - x[a]) ** 2).sum()) * weight for a, b, weight in edges(x.shape[:-1], lags, spacing))
-    return sum(squares)
