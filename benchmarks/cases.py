@@ -1,0 +1,93 @@
+"""The trials: natural images and volumes of any size, and masks of each kind; every seed gives a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2gray
+
+__all__ = ["KINDS", "Case", "make"]
+
+PHOTOGRAPHS = "camera", "astronaut", "brick", "coffee", "grass", "rocket", "gravel", "chelsea", "moon", "retina"
+TILE = 1000  # side to which a photograph is resized; larger images are mosaics of different ones
+
+KINDS = {
+    "random": "90 % missing at random",
+    "hole": "one square hole, 0.4 of the side",
+    "discs": "2.5 % missing in discs of radius 8",
+    "volume": "volume, 50 % missing at random",
+    "volume-hole": "volume, one cubic hole, 0.39 of the side",
+    "margin": "one square hole in a margin of 20 pixels",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """An image whose truth is known, and what is missing in it."""
+
+    image: np.ndarray
+    mask: np.ndarray
+
+
+def make(kind: str, side: int, seed: int) -> Case:
+    """Make a case of one of :data:`KINDS`; `side` is the length of every axis."""
+    rng = np.random.default_rng(seed)
+    image = volume(side, rng) if kind.startswith("volume") else photographs(side, rng)
+    shape, extent = image.shape, {"hole": 0.4, "volume-hole": 100 / 256}
+    if kind in ("random", "volume"):
+        return Case(image, rng.random(shape, np.float32) < (0.9 if kind == "random" else 0.5))
+    if kind == "discs":
+        return Case(image, discs(shape, 0.025, 8, rng))
+    mask = np.zeros(shape, bool)
+    if kind == "margin":
+        mask[20:-20, 20:-20] = True
+    else:
+        width = round(extent[kind] * side)
+        mask[tuple(slice(c, c + width) for c in rng.integers(1, side - width, len(shape)))] = True
+    return Case(image, mask)
+
+
+def photographs(side: int, rng: np.random.Generator) -> np.ndarray:
+    """Grey photographs from scikit-image, each resized to a tile, side by side in random order."""
+    tile = min(side, TILE)
+    count = -(-side // tile)
+    tiles = [photograph(name, tile) for name in rng.permutation(PHOTOGRAPHS)[: count**2]]
+    rows = [np.hstack([tiles[(i * count + j) % len(tiles)] for j in range(count)]) for i in range(count)]
+    return np.vstack(rows)[:side, :side].copy()
+
+
+def photograph(name: str, side: int) -> np.ndarray:
+    """One of the photographs, its central square, as uint8."""
+    image = getattr(data, name)()
+    grey = np.rint(255 * rgb2gray(image)).astype(np.uint8) if image.ndim == 3 else image
+    width = min(grey.shape)
+    corner = [(n - width) // 2 for n in grey.shape]
+    square = grey[tuple(slice(c, c + width) for c in corner)]
+    return np.asarray(Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def volume(side: int, rng: np.random.Generator) -> np.ndarray:
+    """Smooth waves in random directions and noise of 1 %, as float32 in about [0, 1]."""
+    axis = np.linspace(0, 2 * pi, side, dtype=np.float32)
+    out = np.full((side,) * 3, 0.5, np.float32)
+    for amplitude in (0.2, 0.15, 0.1):
+        waves = (np.sin(rng.uniform(0.5, 4) * axis + rng.uniform(0, 2 * pi)) for _ in range(3))
+        x, y, z = (wave.astype(np.float32) for wave in waves)
+        out += np.float32(amplitude) * x[:, None, None] * y[:, None] * z
+    out += np.float32(0.01) * rng.standard_normal(out.shape, np.float32)
+    return out
+
+
+def discs(shape: tuple[int, ...], fraction: float, radius: int, rng: np.random.Generator) -> np.ndarray:
+    """Discs at random places until `fraction` is covered."""
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    disc = y**2 + x**2 <= radius**2
+    mask = np.zeros(shape, bool)
+    while np.count_nonzero(mask) < fraction * mask.size:
+        i, j = (int(rng.integers(0, n - 2 * radius)) for n in shape)
+        mask[i : i + 2 * radius + 1, j : j + 2 * radius + 1] |= disc
+    return mask

@@ -1,0 +1,268 @@
+"""The engine: its operator is the definition's, its cycle is a preconditioner, and its residual tells the truth."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from skinpaint import Inpainter, Laplace
+from skinpaint.grid import kernels, multigrid
+from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN
+from skinpaint.grid.laplacian import laplacian
+from skinpaint.grid.multigrid import Level, System
+
+SHAPES = [(40,), (7, 9), (5, 4, 6), (3, 4, 3, 5)]
+LAGS = [(1,), (1, 2)]
+WEIGHTS = ["scalar", "edges", "lines"]
+
+
+def some_state(shape, rng, missing=0.7, outside=0.0):
+    """States at random, the first entry known, so that the matrix is definite wherever the grid is connected."""
+    state = np.where(rng.random(shape) < missing, UNKNOWN, KNOWN).astype(np.uint8)
+    state[rng.random(shape) < outside] = OUTSIDE
+    state.flat[0] = KNOWN
+    return state
+
+
+def some_weights(kind, shape, terms, rng):
+    if kind == "scalar":
+        return tuple(float(w) for w in rng.uniform(0.2, 2, len(terms)))
+    if kind == "edges":
+        return tuple(rng.uniform(0.2, 2, shape) for _ in terms)
+    return tuple(rng.uniform(0.2, 2, [1 if k == axis else n for k, n in enumerate(shape)]) for axis, _ in terms)
+
+
+def dense(state, terms, weights, shift):
+    """The matrix of all entries, edge by edge; weights lie at the lower ends."""
+    number = np.arange(state.size).reshape(state.shape)
+    A = np.diag(np.broadcast_to(shift, state.shape).ravel().astype(float))
+    for (axis, lag), weight in zip(terms, weights, strict=True):
+        w = np.broadcast_to(weight, state.shape)
+        for index in np.ndindex(state.shape):
+            other = (*index[:axis], index[axis] + lag, *index[axis + 1 :])
+            if other[axis] < state.shape[axis] and OUTSIDE not in (state[index], state[other]):
+                i, j = number[index], number[other]
+                A[[i, j], [i, j]] += w[index]
+                A[[i, j], [j, i]] -= w[index]
+    return A
+
+
+def cycle_matrix(system):
+    """What one cycle does to each unit vector of an unknown."""
+    at = np.flatnonzero(system.level.inverse > 0)
+    columns = []
+    for i in at:
+        system.multigrid.b.fill(0)
+        system.multigrid.b[i] = 1
+        system.multigrid.cycle()
+        columns.append(system.multigrid.x[at].astype(float))
+    return np.column_stack(columns)
+
+
+def check_preconditioner(system, A):
+    """Symmetric, positive definite, and close to the inverse of `A`: what conjugate gradients ask for."""
+    M = cycle_matrix(system)
+    scale = np.abs(M).max()
+    assert np.abs(M - M.T).max() < 1e-5 * scale, "the cycle is not symmetric"
+    assert np.linalg.eigvalsh((M + M.T) / 2).min() > 0, "the cycle is not positive definite"
+    spread = np.sort(np.linalg.eigvals(M @ A).real)
+    assert spread[-1] < 5 * spread[0], f"the cycle leaves a condition number of {spread[-1] / spread[0]:.2g}"
+
+
+def check_residual(values, mask, said):
+    """What the solver says of its residual is what SciPy finds from the definition."""
+    L_UU, L_UK = laplacian(mask, (1,), (1.0,) * mask.ndim)
+    b = -(L_UK @ values[~mask])
+    found = np.linalg.norm(b - L_UU @ values[mask]) / np.linalg.norm(b)
+    assert said == pytest.approx(found, rel=1e-3)
+    beyond = ndimage.laplace(values, mode="nearest")[mask]  # the rim, repeated, has no differences across the border
+    assert said == pytest.approx(np.linalg.norm(beyond) / np.linalg.norm(b), rel=1e-3)
+
+
+def solve(image, mask, *, spacing=None, **settings):
+    return Inpainter(Laplace(solver="multigrid", **settings), spacing=spacing).fit(image, mask=mask).solution_
+
+
+def hole(shape, margin):
+    mask = np.zeros(shape, bool)
+    mask[(slice(margin, -margin),) * len(shape)] = True
+    return mask
+
+
+@pytest.fixture
+def _many_levels(monkeypatch):
+    """Small grids get a hierarchy too."""
+    monkeypatch.setattr(multigrid, "COARSEST", 8)
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.usefixtures("_many_levels")
+def test_solves_the_dense_definition(shape, lags, kind, rng):
+    terms = tuple((axis, lag) for axis in range(len(shape)) for lag in lags)
+    state, weights = some_state(shape, rng), some_weights(kind, shape, terms, rng)
+    shift = 0.7 if kind == "scalar" else rng.uniform(0, 2, shape)
+    A = dense(state, terms, weights, shift)
+    U, K = (state == UNKNOWN).ravel(), (state == KNOWN).ravel()
+    x = rng.random(shape)
+    b = -A[np.ix_(U, K)] @ x.ravel()[K]
+    exact = np.linalg.solve(A[np.ix_(U, U)], b)
+
+    system = System(state, terms, weights, shift)
+    assert len(system.multigrid.levels) > 1
+    values, n_iter, residual = system.solve(x, tol=1e-12, max_iter=60)
+    assert n_iter < 60
+    assert residual <= 1e-12
+    np.testing.assert_allclose(values.ravel()[U], exact, rtol=0, atol=1e-10)
+
+    # From the guess alone: the residual of `x`, which no cycle has touched.
+    _, none, untouched = system.solve(x, tol=1e-12, max_iter=0)
+    assert none == 0
+    expected = np.linalg.norm(b - A[np.ix_(U, U)] @ x.ravel()[U]) / np.linalg.norm(b)
+    assert untouched == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("lags", LAGS)
+def test_edges_do_not_leave_the_image(lags, rng):
+    terms = tuple((axis, lag) for axis in range(2) for lag in lags)
+    state = some_state((9, 8), rng, missing=0.6, outside=0.2)
+    A = dense(state, terms, (1.0,) * len(terms), 0.1)
+    U, K = (state == UNKNOWN).ravel(), (state == KNOWN).ravel()
+    x = rng.random(state.shape)
+    exact = np.linalg.solve(A[np.ix_(U, U)], -A[np.ix_(U, K)] @ x.ravel()[K])
+    values, *_ = System(state, terms, (1.0,) * len(terms), 0.1).solve(x, tol=1e-12, max_iter=60)
+    np.testing.assert_allclose(values.ravel()[U], exact, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["scalar", "edges"])
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.usefixtures("_many_levels")
+def test_a_cycle_is_symmetric_and_positive_definite(shape, lags, kind, rng):
+    check_preconditioner(*some_system(shape, lags, kind, rng))
+
+
+def some_system(shape, lags, kind, rng):
+    terms = tuple((axis, lag) for axis in range(len(shape)) for lag in lags)
+    state, weights = some_state(shape, rng), some_weights(kind, shape, terms, rng)
+    U = (state == UNKNOWN).ravel()
+    return System(state, terms, weights), dense(state, terms, weights, 0.0)[np.ix_(U, U)]
+
+
+def stretched_the_wrong_way(monkeypatch):
+    monkeypatch.setattr(multigrid, "STRETCH", {1: -1.8, 2: -1.2})
+
+
+def restricted_in_part(monkeypatch):
+    whole = kernels.restrict
+
+    def restrict(lo, hi, *args):
+        whole(lo, hi, *args)
+        args[-1][::2] = 0
+
+    monkeypatch.setattr(kernels, "restrict", restrict)
+
+
+def relaxed_forth_only(monkeypatch):
+    relax = Level.relax
+    monkeypatch.setattr(Level, "relax", lambda self, b, x, colours: relax(self, b, x, sorted(colours)))
+
+
+@pytest.mark.parametrize("plant", [stretched_the_wrong_way, restricted_in_part, relaxed_forth_only])
+@pytest.mark.usefixtures("_many_levels")
+def test_a_broken_cycle_is_caught(plant, monkeypatch, rng):
+    plant(monkeypatch)
+    with pytest.raises(AssertionError, match="the cycle"):
+        check_preconditioner(*some_system((7, 9), (1,), "edges", rng))
+
+
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("shape", [(500,), (30, 40), (12, 10, 14)], ids=str)
+def test_weights_of_one_are_no_weights(shape, lags, rng):
+    terms = tuple((axis, lag) for axis in range(len(shape)) for lag in lags)
+    state, x = some_state(shape, rng, missing=0.9), rng.random(shape)
+    numbers, *_ = System(state, terms, (1.0,) * len(terms)).solve(x, tol=1e-8, max_iter=30)
+    arrays, *_ = System(state, terms, (np.ones(shape),) * len(terms), np.zeros(shape)).solve(x, tol=1e-8, max_iter=30)
+    np.testing.assert_allclose(numbers, arrays, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("lags", LAGS)
+def test_weights_of_lines_are_spread_over_their_edges(lags, rng):
+    shape = (30, 40)
+    terms = tuple((axis, lag) for axis in range(2) for lag in lags)
+    state, x, lines = some_state(shape, rng), rng.random(shape), some_weights("lines", shape, terms, rng)
+    spread = tuple(np.broadcast_to(w, shape).copy() for w in lines)
+    one, other = (System(state, terms, w).solve(x, tol=1e-8, max_iter=30)[0] for w in (lines, spread))
+    assert one.tobytes() == other.tobytes()
+
+
+def test_the_solution_as_a_guess_takes_no_cycle(rng):
+    state, x, terms = some_state((60, 70), rng, missing=0.9), rng.random((60, 70)), ((0, 1), (1, 1))
+    system = System(state, terms, (1.0, 2.0), 0.3)
+    first, n_iter, residual = system.solve(x, tol=1e-7, max_iter=30)
+    again, none, same = system.solve(first, tol=1e-7, max_iter=30)
+    assert (n_iter > 0, none, same) == (True, 0, residual)
+    assert again.tobytes() == first.tobytes()
+
+
+@pytest.mark.parametrize("tol", [1e-6, 1e-10])
+@pytest.mark.parametrize("shape", [(5000,), (150, 200), (30, 40, 50)], ids=str)
+@pytest.mark.parametrize("kind", ["random", "hole"])
+def test_the_residual_reported_is_the_residual(kind, shape, tol, rng):
+    mask = rng.random(shape) < 0.9 if kind == "random" else hole(shape, 5)
+    image = rng.random(shape)
+    image[~mask] -= image[~mask].min()
+    image[~mask] /= image[~mask].max()  # the problem's own units
+    solution = solve(image, mask, tol=tol)
+    assert solution.converged
+    assert solution.residual <= tol
+    check_residual(solution.values[..., 0], mask, solution.residual)
+
+
+def test_a_residual_that_flatters_is_caught(monkeypatch, rng):
+    true = System.solve
+    monkeypatch.setattr(System, "solve", lambda self, *args, **settings: (*true(self, *args, **settings)[:2], 1e-9))
+    mask = rng.random((60, 70)) < 0.9
+    solution = solve(rng.random(mask.shape), mask)
+    with pytest.raises(AssertionError):
+        check_residual(solution.values[..., 0], mask, solution.residual)
+
+
+TRIALS = {
+    "random": ((300, 300), lambda shape, rng: rng.random(shape) < 0.9),
+    "hole": ((300, 300), lambda shape, rng: hole(shape, 60)),
+    "volume": ((48, 48, 48), lambda shape, rng: rng.random(shape) < 0.5),
+    "volume-hole": ((48, 48, 48), lambda shape, rng: hole(shape, 8)),
+    "signal": ((20_000,), lambda shape, rng: rng.random(shape) < 0.9),
+    "gap": ((5000,), lambda shape, rng: hole(shape, 20)),
+}
+
+
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("trial", TRIALS)
+def test_fifteen_cycles_are_enough(trial, lags, rng):
+    shape, make = TRIALS[trial]
+    solution = solve(rng.random(shape), make(shape, rng), lags=lags)
+    assert solution.converged
+    assert solution.n_iter <= 15
+
+
+@pytest.mark.parametrize("lags", LAGS)
+def test_a_larger_hole_takes_no_more_cycles(lags, rng):
+    taken = []
+    for side in (32, 64, 128, 256, 512):
+        shape = (side + 40,) * 2
+        taken.append(solve(rng.random(shape), hole(shape, 20), lags=lags).n_iter)
+    assert max(taken) <= taken[0] + 1
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 5), (5, 1, 1), (1, 10), (10, 1)], ids=str)
+@pytest.mark.parametrize("kind", ["random", "hole"])
+def test_unequal_spacing_converges(kind, spacing, rng):
+    shape = (36,) * 3 if len(spacing) == 3 else (200, 200)
+    mask = rng.random(shape) < 0.9 if kind == "random" else hole(shape, 4)
+    image = rng.random(shape)
+    solution = solve(image, mask, spacing=spacing)
+    assert solution.converged
+    assert solution.values.min() >= -1e-6
+    assert solution.values.max() <= 1 + 1e-6

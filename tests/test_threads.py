@@ -1,0 +1,209 @@
+"""Threads change how long a restoration takes, never a byte of it: in any number, under any layer, after a fork."""
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from skinpaint import inpaint
+from skinpaint.grid import multigrid, threads
+
+SIDE = 400
+
+
+def image_and_mask(seed):
+    rng = np.random.default_rng(seed)
+    smooth = np.add.outer(np.arange(SIDE), np.arange(SIDE)) / (2 * SIDE)
+    return np.rint(200 * smooth + 55 * rng.random((SIDE, SIDE))).astype(np.uint8), rng.random((SIDE, SIDE)) < 0.9
+
+
+def restored(seed):
+    return inpaint(*image_and_mask(seed), method="laplace").tobytes()
+
+
+def restored_floats():
+    """Every bit of the answer, where integers would round."""
+    image, mask = image_and_mask(0)
+    return inpaint(image.astype(float), mask, method="laplace").tobytes()
+
+
+@pytest.fixture
+def pool_of(monkeypatch):
+    """Return a function that makes the shared pool one of so many threads, whatever the machine has."""
+
+    def make(count):
+        monkeypatch.setattr(threads, "workers", lambda: count)
+        monkeypatch.setattr(threads, "_pool", None)
+        monkeypatch.setattr(threads, "SMALL", 1000)
+
+    yield make
+    if threads._pool is not None:
+        threads._pool.shutdown()
+
+
+def test_a_large_image_is_shared(monkeypatch, rng):
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    monkeypatch.setattr(threads, "_pool", None)
+    mask = rng.random((1000, 1000)) < 0.9
+    inpaint(rng.random(mask.shape), mask, method="laplace")
+    assert threads._pool is not None
+    threads._pool.shutdown()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_shared_equals_alone_bit_for_bit(count, pool_of):
+    pool_of(1)
+    alone = restored_floats()
+    pool_of(count)
+    assert restored_floats() == alone
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (50, 40, 60)], ids=str)
+def test_slabs_change_nothing(shape, monkeypatch, rng):
+    image, mask = rng.random(shape), rng.random(shape) < 0.9
+    answers = set()
+    for slab in (2000, 9000, 10**9):
+        monkeypatch.setattr(multigrid, "SLAB", slab)
+        answers.add(inpaint(image, mask, method="laplace").tobytes())
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_eight_threads_restore_as_one_does(count, pool_of):
+    pool_of(count)
+    one_after_another = [restored(seed) for seed in range(8)]
+    with ThreadPoolExecutor(8) as eight:
+        at_once = list(eight.map(restored, range(8)))
+    assert at_once == one_after_another
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">i4", ">f4", ">f8"])
+def test_big_endian_images(dtype):
+    image, mask = image_and_mask(0)
+    swapped = inpaint(image.astype(dtype), mask, method="laplace")
+    native = inpaint(image.astype(np.dtype(dtype).newbyteorder("=")), mask, method="laplace")
+    assert swapped.dtype == np.dtype(dtype)
+    assert (swapped == native).all()
+
+
+def test_an_error_in_one_part_is_raised(pool_of):
+    pool_of(3)
+
+    def kernel(lo, hi):
+        if lo > 0:
+            raise FloatingPointError("in a part that is not the first")
+
+    with pytest.raises(FloatingPointError):
+        threads.share(kernel, 0, 10, work=10**6)
+
+
+PREAMBLE = f"""
+import sys
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from test_threads import *
+threads.workers, threads.SMALL = lambda: 3, 1000
+"""
+
+
+def run(script, tmp_path, **environment):
+    """Run a script in a process of its own, from a file, so that numba can compile what it defines."""
+    path = tmp_path / "script.py"
+    path.write_text(PREAMBLE + script, encoding="utf-8")
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", str(path)]  # Python 3.12 warns of every fork
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
+
+
+EMBEDDED = """
+import numba
+from threading import Lock, Thread
+
+@numba.njit(parallel=True)
+def total(x):
+    s = 0.0
+    for i in numba.prange(x.size):
+        s += x[i]
+    return s
+
+try:
+    total(np.ones(10))
+except ValueError as error:  # numba cannot load this layer
+    print(error)
+    sys.exit(77)
+
+expected = [restored(seed) for seed in range(4)]
+alone = Lock()  # workqueue lets in one thread at a time, and that is the embedding program's to see to
+stop, sums = False, []
+
+def busy():
+    while not stop:
+        with alone:
+            sums.append(total(np.ones(1_000_000)))
+
+others = [Thread(target=busy) for _ in range(2)]
+for other in others:
+    other.start()
+with ThreadPoolExecutor(8) as eight:
+    answers = list(eight.map(restored, [0, 1, 2, 3] * 2))
+stop = True
+for other in others:
+    other.join()
+assert answers == expected * 2
+assert set(sums) == {1e6}
+assert numba.threading_layer() == os.environ["NUMBA_THREADING_LAYER"]
+"""
+
+
+@pytest.mark.parametrize("layer", ["omp", "tbb", "workqueue"])
+def test_beside_a_program_that_runs_numba_in_parallel(layer, tmp_path):
+    done = run(EMBEDDED, tmp_path, NUMBA_THREADING_LAYER=layer)
+    if done.returncode == 77:
+        pytest.skip(f"numba has no {layer} here: {done.stdout.strip()}")
+    assert done.returncode == 0, done.stderr
+
+
+FORKED = """
+expected = restored(0)
+assert threads._pool is not None
+with ThreadPoolExecutor(1) as other:
+    running = other.submit(restored, 1)  # the pool is at work while the child is born
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os._exit(0 if restored(0) == expected else 1)
+    assert restored(0) == expected
+    running.result()
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_restores_after_its_parent_did(tmp_path):
+    done = run(FORKED, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+INTERRUPTED = """
+import time
+expected = restored(0)
+caught = 0
+for delay in (0.005, 0.01, 0.02, 0.03, 0.05):
+    signal.setitimer(signal.ITIMER_REAL, delay)
+    try:
+        while True:
+            restored(1)
+    except KeyboardInterrupt:
+        caught += 1
+    assert restored(0) == expected
+assert caught == 5
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no interval timers here")
+def test_after_an_interruption_all_is_as_before(tmp_path):
+    ring = "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+    done = run(ring + INTERRUPTED, tmp_path)
+    assert done.returncode == 0, done.stderr
