@@ -14,6 +14,7 @@ from skinpaint import masks
 __all__ = ["Bounds", "Problem"]
 
 CHUNK = 2**16  # entries
+TIE = 2e-3  # added before rounding, so that it is not the last digits of a solver that decide about halves
 TABLE = 2**17  # entries of an image from which a table of all values pays
 
 Bounds = tuple[float, float] | str | None
@@ -411,5 +412,6 @@ def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     top = float(info.max)
     if top > info.max:  # 64-bit limits are not floats
         top = np.nextafter(top, 0)
+    values += TIE
     np.rint(values, out=values)
     return np.clip(values, float(info.min), top, out=values).astype(dtype)

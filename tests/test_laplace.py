@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
-from skinpaint import Inpainter, Laplace, inpaint
+from skinpaint import ConvergenceWarning, Inpainter, Laplace, inpaint
 from skinpaint.problem import Problem
 
 
@@ -105,3 +105,34 @@ def test_slabs_change_no_bit(monkeypatch, shape, lags):
     whole = method.solve(problem).values
     monkeypatch.setattr("skinpaint.grid.multigrid.SLAB", 1)
     assert method.solve(problem).values.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("shape", "lags"),
+    [((300_000,), (1,)), ((1_000_000,), (1,)), ((100_000,), (1, 2)), ((3, 100_000), (1,)), ((3, 3, 20_000), (1,))],
+)
+def test_gaps_too_long_for_single_precision(shape, lags):
+    image = np.random.default_rng(0).random(shape)
+    mask = np.zeros(shape, bool)
+    mask[..., 20:-20] = True
+    inpainter = Inpainter(Laplace(lags=lags)).fit(image, mask=mask)
+    assert inpainter.converged_
+    assert inpainter.solution_.residual <= 1e-6
+
+
+def test_what_broke_down_is_not_called_solved():
+    image = np.random.default_rng(0).random(1_000_000)
+    mask = np.zeros(image.shape, bool)
+    mask[20:-20] = True
+    inpainter = Inpainter(Laplace(solver="multigrid", lags=(1, 2)))
+    with pytest.warns(ConvergenceWarning, match="Not solved.*solver='direct'"):
+        inpainter.fit(image, mask=mask)
+    assert not inpainter.converged_
+    assert not inpainter.solution_.residual <= 1e-6
+
+
+def test_halves_are_rounded_the_same_by_every_solver():
+    rng = np.random.default_rng(0)
+    image, mask = rng.integers(0, 256, (90, 90), dtype=np.uint8), rng.random((90, 90)) < 0.3
+    a, b = (inpaint(image, mask, method=Laplace(solver=solver)) for solver in ("multigrid", "direct"))
+    assert np.array_equal(a, b)

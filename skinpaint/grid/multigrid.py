@@ -32,6 +32,7 @@ __all__ = ["Layout", "Level", "Multigrid", "System"]
 
 DRIFT = 1e-6  # reduction by which the residual of single precision still agrees with that of double
 SLAB = 2**16  # entries of a slab: a few arrays of it fit into the cache
+WEAK = 0.3  # edges of an axis below this, next to the strongest, are not worth coarsening yet
 COARSEST = 200  # entries of a level that is solved densely
 
 STRETCH = {1: 1.8, 2: 1.2}  # of a coarse correction, by the largest lag of the level
@@ -146,8 +147,13 @@ class Level:
 
     @cached_property
     def halved(self) -> tuple[int, ...]:
-        """For each axis 1 if the next level has half its length, else 0."""
-        return tuple(int(n > 1) for n in self.layout.shape)
+        """For each axis 1 if the next level has half its length: not along axes whose edges are weak for now."""
+        strength = np.zeros(len(self.layout.shape))
+        for (axis, lag), weight in zip(self.terms, self.weights, strict=True):
+            mean = weight[weight > 0].mean() if np.ndim(weight) and weight.any() else np.max(weight)
+            strength[axis] += lag**2 * float(mean)
+        strength[np.array(self.layout.shape) == 1] = 0
+        return tuple(int(s > 0 and s >= WEAK * strength.max()) for s in strength)
 
     @cached_property
     def coarse_layout(self) -> Layout:
@@ -244,7 +250,7 @@ class Multigrid:
 
     def __init__(self, finest: Level) -> None:
         self.levels = [finest]
-        while self.levels[-1].layout.size > COARSEST:
+        while self.levels[-1].layout.size > COARSEST and any(self.levels[-1].halved):
             self.levels.append(self.levels[-1].coarsen())
         self.at, A = self.levels[-1].matrix()
         kernels.invert_dense(A)
@@ -342,7 +348,7 @@ class System:
         n_iter : int
             Number of cycles.
         residual : float
-            ``|b - A x| / |b|``, from the definition.
+            ``|b - A x| / |b|``, from the definition; infinite if the steps broke down.
         """
         layout, level, multigrid = self.layout, self.level, self.multigrid
         rows = layout.rows[0].size
@@ -366,6 +372,7 @@ class System:
         square = sums.sum()
         while square > tol**2 * scale and n_iter < max_iter:
             # Steps in single precision, until they must be judged in double.
+            start = square
             target = max(0.25 * tol**2 * scale, DRIFT**2 * square)
             zr, a = 0.0, 0.0
             multigrid.descend()
@@ -373,15 +380,22 @@ class System:
                 multigrid.ascend(products)
                 n_iter += 1
                 new, turn = pairs.sum(axis=0)
+                if not 0 < new < np.inf:  # more than single precision can tell apart
+                    return layout.inner(x), n_iter, np.inf
                 beta = -a * turn / zr if zr else 0.0  # flexible: <z, r - r_old> / <z_old, r_old>
                 zr = new
                 layout.sweep(layout.stage(kernels.extend, np.float32(beta), z, p), apply)
-                a = zr / sums.sum()
+                curvature = sums.sum()
+                if not 0 < curvature < np.inf:
+                    return layout.inner(x), n_iter, np.inf
+                a = zr / curvature
                 multigrid.descend(layout.stage(kernels.descend, np.float32(a), p, q, x, r, sums))
                 square = sums.sum()
             layout.sweep(defect)
             square = sums.sum()
-        return layout.inner(x), n_iter, float(np.sqrt(square / scale))
+            if not square < start:  # nor does it help to begin again
+                break
+        return layout.inner(x), n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
 
     def _flatten(self, weight: Any, dtype: type) -> Any:
         return self._flat(weight, dtype) if np.ndim(weight) else dtype(weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -31,7 +31,9 @@ class Laplace(Method):
     solver : {"auto", "multigrid", "direct"}
         "multigrid" takes conjugate gradients with multigrid as the preconditioner, at a cost in proportion to the
         number of missing pixels; "direct" factorises the matrix with SciPy's SuperLU and is the independent
-        reference. "auto" is "direct" up to a thousand missing pixels, where that is quicker, and "multigrid" above.
+        reference. "auto" is "direct" up to a thousand missing pixels, where that is quicker, and "multigrid" above;
+        should that stall, as in gaps of a million samples in a signal, which single precision cannot hold, "direct"
+        takes over.
     tol : float in (0, 1)
         Relative residual that "multigrid" stops at; double precision holds 1e-10 and less.
 
@@ -59,24 +61,25 @@ class Laplace(Method):
 
         began = perf_counter()
         values = problem.values.astype(float)
-        n_iter, worst, direct = 0, 0.0, True
+        n_iter, worst, how = 0, 0.0, set()
         for mask, channels in problem.groups():
-            tiny = self.solver == "auto" and np.count_nonzero(mask) <= TINY
-            solve = _factorise if tiny or self.solver == "direct" else partial(_iterate, tol=self.tol)
-            direct &= solve is _factorise
-            for iterations, residual in solve(values, mask, channels, self.lags, problem.spacing):
-                n_iter, worst = max(n_iter, iterations), max(worst, residual)
+            for solver in self._solvers(mask):
+                found = list(solver(values, mask, channels, self.lags, problem.spacing, self.tol))
+                residual = max(residual for _, residual in found)
+                if residual <= self.tol:
+                    break
+            n_iter, worst = max(n_iter, *(cycles for cycles, _ in found)), max(worst, residual)
+            how.add("by a factorisation" if solver is _factorise else "by multigrid")
         lengths = [line_lengths(x, self.lags, problem.spacing) for x in np.moveaxis(values, -1, 0)]
         energy = float(sum((each**2).sum() for each in lengths))
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.restore, values))
-        how = "by a factorisation" if direct else f"in {n_iter} multigrid cycles"
         converged = worst <= self.tol
-        status = f"Solved {how} with a relative residual of {worst:.1g}."
+        status = f"Solved {' and '.join(sorted(how))} with a relative residual of {worst:.1g}."
         if not converged:
             status = (
-                f"Not solved: the relative residual is {worst:.1g} after {n_iter} iterations, above tol {self.tol:g}. "
+                f"Not solved: the relative residual is {worst:.1g} after {n_iter} cycles, above tol {self.tol:g}. "
                 "Raise tol or use Laplace(solver='direct')."
             )
             warn(status)
@@ -90,15 +93,26 @@ class Laplace(Method):
             residual=worst,
         )
 
+    def _solvers(self, mask: np.ndarray) -> list[Callable]:
+        """What to try, in this order."""
+        if self.solver == "auto":
+            return [_factorise] if np.count_nonzero(mask) <= TINY else [_iterate, _factorise]
+        return [_factorise] if self.solver == "direct" else [_iterate]
+
 
 TINY = 1000  # unknowns up to which a factorisation is quicker than multigrid, as measured
 MAX_ITER = 100  # far more than are ever needed
 
 
 def _factorise(
-    values: np.ndarray, mask: np.ndarray, channels: list[int], lags: tuple[int, ...], spacing: tuple[float, ...]
+    values: np.ndarray,
+    mask: np.ndarray,
+    channels: list[int],
+    lags: tuple[int, ...],
+    spacing: tuple[float, ...],
+    tol: float,
 ) -> Iterator[tuple[int, float]]:
-    """Fill `values` in place by SuperLU; gives (1, residual) for each channel."""
+    """Fill `values` in place by SuperLU, as exactly as it can; gives (1, residual) for each channel."""
     from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
 
     from skinpaint.grid.laplacian import laplacian
@@ -119,7 +133,6 @@ def _iterate(
     channels: list[int],
     lags: tuple[int, ...],
     spacing: tuple[float, ...],
-    *,
     tol: float,
 ) -> Iterator[tuple[int, float]]:
     """Fill `values` in place by multigrid, sheet by sheet; gives (cycles, residual) for each channel."""
