@@ -15,12 +15,15 @@ from skinpaint.inpainter import Inpainter, inpaint
 from skinpaint.solution import ConvergenceWarning, Record, Solution
 
 if TYPE_CHECKING:
+    from skinpaint.drop_in import inpaint_biharmonic
+    from skinpaint.methods.biharmonic import Biharmonic
     from skinpaint.methods.gradient_descent import GradientDescent
     from skinpaint.methods.laplace import Laplace
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Biharmonic",
     "ConvergenceWarning",
     "GradientDescent",
     "Inpainter",
@@ -28,19 +31,22 @@ __all__ = [
     "Record",
     "Solution",
     "inpaint",
+    "inpaint_biharmonic",
 ]
 
-_CLASSES = {
+_ROOMS = {
+    "Biharmonic": "skinpaint.methods.biharmonic",
     "GradientDescent": "skinpaint.methods.gradient_descent",
     "Laplace": "skinpaint.methods.laplace",
+    "inpaint_biharmonic": "skinpaint.drop_in",
 }
 _MODULES = ("damage", "energies", "film", "holdout", "io", "testing")
 
 
 def __getattr__(name: str) -> Any:
-    """Load classes and modules when they are first asked for, so that importing skinpaint stays quick."""
-    if name in _CLASSES:
-        return getattr(import_module(_CLASSES[name]), name)
+    """Load what is behind the door when they are first asked for, so that importing skinpaint stays quick."""
+    if name in _ROOMS:
+        return getattr(import_module(_ROOMS[name]), name)
     if name in _MODULES:
         return import_module(f"skinpaint.{name}")
     raise AttributeError(f"module 'skinpaint' has no attribute {name!r}")

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from skinpaint import GradientDescent, Inpainter, Laplace, Solution, inpaint
+from skinpaint import Biharmonic, GradientDescent, Inpainter, Laplace, Solution, inpaint
 from skinpaint.methods import METHODS, resolve
 from skinpaint.methods.base import IterativeMethod, Method
 from skinpaint.problem import Problem
@@ -45,6 +45,7 @@ PRESETS = {
         Laplace(solver="multigrid", lags=(1, 2), tol=1e-12),
         Claim(tol=1e-10, linear=True),
     ),
+    "biharmonic, multigrid": (Biharmonic(solver="multigrid", tol=1e-11), Claim(tol=1e-10)),
     "laplace, direct": (Laplace(solver="direct"), Claim(linear=True)),
 }
 

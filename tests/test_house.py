@@ -35,6 +35,7 @@ FLOORS = (
     ("skinpaint.methods.*",),
     ("skinpaint.methods",),
     ("skinpaint.inpainter",),
+    ("skinpaint.drop_in",),
     ("skinpaint",),
     ("skinpaint.holdout",),
     ("skinpaint.compare", "skinpaint.film", "skinpaint.testing"),

@@ -1,0 +1,396 @@
+r"""Conjugate gradients with multigrid as the preconditioner, for the square of the Laplacian of a grid.
+
+The square of the Laplacian, restricted to the unknowns, couples entries up to two steps apart. A coarse entry stands
+for a block of :math:`2^d`; between the middles of blocks one interpolates linearly along each axis (3/4 and 1/4), which
+continues planes exactly, as a fourth-order operator asks for. With this interpolation the Galerkin product
+:math:`P^T A P` couples blocks up to two steps apart again, so the matrix of every level is a stencil of at most
+:math:`5^d` coefficients, of which the half that lies ahead is kept. The product is taken one axis at a time.
+
+What is rough is removed by two steps of the Chebyshev iteration on the way down and two on the way up, which know no
+order of the entries and so share well. Coarse corrections are made twice on all levels but the two finest, which cost
+most (a W-cycle): so an iteration gains more than half a digit, on holes of any size.
+
+Against the roughest modes the smoothest are less than the rounding of single precision. So what a cycle does to the
+finest level, which is to remove what is rough, is done in single precision, and all else in double precision;
+coefficients are in single precision where that holds them exactly.
+
+References
+----------
+U. Trottenberg, C. W. Oosterlee and A. Schüller, "Multigrid", Academic Press (2001).
+M. Adams, M. Brezina, J. Hu and R. Tuminaro, "Parallel multigrid smoothing: polynomial versus Gauss-Seidel",
+J. Comput. Phys. 188 (2003). :doi:`10.1016/S0021-9991(03)00194-3`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+from skinpaint.grid import kernels
+from skinpaint.grid.multigrid import Layout
+from skinpaint.grid.threads import share
+
+__all__ = ["Bending", "Stencils", "Transfer"]
+
+REACH = 2  # how far the operator couples, on every level
+COARSEST = 100  # entries of a level that is solved densely
+SAFETY = 1.1  # the power method stays below the largest eigenvalue; Chebyshev bears another tenth of it
+CLOSE = 1.5  # ratio of spacings up to which two axes are halved together
+POWERS = 10  # steps of it
+ROUGH = 0.1  # share of the spectrum, from its lower end, that is left to the coarse levels
+
+Vector = tuple[int, ...]
+
+
+def run(layout: Layout, kernel: Callable[..., Any], *args: Any) -> None:
+    """Run a kernel over all rows of a grid."""
+    starts, _ = layout.rows
+    share(kernel, 0, starts.size, layout.size, starts, layout.shape[-1], *args)
+
+
+def ahead(d: int, distance: int) -> list[Vector]:
+    """Half of the offsets up to 2 along each axis and `distance` in all: those that lie ahead, the nearest row first.
+
+    Examples
+    --------
+    >>> ahead(2, 2)
+    [(0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0)]
+    """
+    everywhere = product(range(-REACH, REACH + 1), repeat=d)
+    return [o for o in everywhere if o > (0,) * d and sum(map(abs, o)) <= distance]
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """Linear interpolation between two grids of which the coarse one is halved along some axes."""
+
+    fine: Layout
+    coarse: Layout
+
+    @cached_property
+    def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each axis and entry, the weight of its own coarse entry and of the one next to it."""
+        out = []
+        for n, N in zip(self.fine.shape, self.coarse.shape, strict=True):
+            j = np.arange(n)
+            beside = j // 2 + 2 * (j % 2) - 1
+            side = np.where((n != N) & (beside >= 0) & (beside < N), 0.25, 0.0)
+            out.append((1 - side, side))
+        return out
+
+    @cached_property
+    def halved(self) -> list[bool]:
+        return [n != N for n, N in zip(self.fine.shape, self.coarse.shape, strict=True)]
+
+    @cached_property
+    def parents(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each row the coarse rows that it is interpolated from, and their weights."""
+        return _combine([self._parents(axis) for axis in range(len(self.halved) - 1)], self.coarse.shape[:-1])
+
+    @cached_property
+    def children(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each coarse row the rows that it contributes to, and its weights in them."""
+        return _combine([self._children(axis) for axis in range(len(self.halved) - 1)], self.fine.shape[:-1])
+
+    def _parents(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
+        j = np.arange(self.fine.shape[axis])
+        if not self.halved[axis]:
+            return j[:, None], np.ones((j.size, 1))
+        return np.stack([j // 2, j // 2 + 2 * (j % 2) - 1], axis=1), np.stack(self.weights[axis], axis=1)
+
+    def _children(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
+        J = np.arange(self.coarse.shape[axis])
+        if not self.halved[axis]:
+            return J[:, None], np.ones((J.size, 1))
+        main, side = (np.pad(w, (1, 3)) for w in self.weights[axis])
+        j = 2 * J[:, None] + np.arange(-1, 3)
+        return j, np.where((j == 2 * J[:, None]) | (j == 2 * J[:, None] + 1), main[j + 1], side[j + 1])
+
+    def restrict(self, r: np.ndarray, coarse: np.ndarray) -> None:
+        """The transposed interpolation of `r`."""
+        (starts, _), (coarse_starts, _) = self.fine.rows, self.coarse.rows
+        share(
+            kernels.gather, 0, coarse_starts.size, self.fine.size, starts, self.fine.shape[-1], self.halved[-1],
+            *self.weights[-1], *self.children, coarse_starts, self.coarse.shape[-1], r, coarse,
+        )  # fmt: skip
+
+    def prolong(self, coarse: np.ndarray, inverse: np.ndarray, x: np.ndarray) -> None:
+        """Add the interpolation of `coarse` to the unknown entries of `x`."""
+        run(
+            self.fine, kernels.interpolate, self.halved[-1], *self.weights[-1], *self.parents, self.coarse.rows[0],
+            self.coarse.shape[-1], inverse, coarse, x,
+        )  # fmt: skip
+
+
+def _combine(axes: list[tuple[np.ndarray, np.ndarray]], shape: Vector) -> tuple[np.ndarray, np.ndarray]:
+    """Number the rows that lie at given places along each leading axis, and multiply the weights."""
+    rows, weights = np.zeros((1, 1), np.int64), np.ones((1, 1))
+    for (places, factors), n in zip(axes, shape, strict=True):
+        k, m = len(rows) * len(places), rows.shape[1] * places.shape[1]
+        rows = (rows[:, None, :, None] * n + places[None, :, None, :]).reshape(k, m)
+        weights = (weights[:, None, :, None] * factors[None, :, None, :]).reshape(k, m)
+    return rows, weights
+
+
+@dataclass(eq=False)
+class Stencils:
+    """A symmetric matrix on a grid: for every entry its coefficients with the entries ahead, and its diagonal.
+
+    Attributes
+    ----------
+    layout : Layout
+        Padded by 2.
+    spacing : tuple of float
+        Distance between entries along each axis.
+    vectors : list of tuple of int
+        The offsets.
+    coefficients : ndarray of shape (K + 1, ...)
+        One row an offset, the diagonal last; zero where nothing is unknown.
+    """
+
+    layout: Layout
+    spacing: tuple[float, ...]
+    vectors: list[Vector]
+    coefficients: np.ndarray
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        return np.array([self.flat(o) for o in self.vectors])
+
+    @cached_property
+    def inverse(self) -> np.ndarray:
+        """One over the diagonal; zero where nothing is unknown."""
+        diagonal = self.coefficients[-1]
+        return np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+
+    def largest(self) -> float:
+        """Estimate the largest eigenvalue of the matrix over its diagonal, from below, by the power method."""
+        x, y, d, zero = (self.layout.zeros(float) for _ in range(4))
+        sums = np.empty(self.layout.rows[0].size)
+        self.layout.inner(x)[...] = np.random.default_rng(0).random(self.layout.shape) - 0.5
+        x *= self.inverse > 0
+        norm = 1.0
+        for _ in range(POWERS):
+            self.chebyshev(zero, x, 0.0, 1 / norm, d, y)
+            x, d = d, x
+            run(self.layout, kernels.dot, x, x, sums)
+            norm = float(np.sqrt(sums.sum()))
+        return norm
+
+    def flat(self, o: Vector) -> int:
+        """The distance of an offset in the flat array."""
+        return sum(i * s for i, s in zip(o, self.layout.strides, strict=True))
+
+    def chebyshev(self, b: np.ndarray, x: np.ndarray, keep: float, gain: float, d: np.ndarray, y: np.ndarray) -> None:
+        """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal."""
+        run(self.layout, kernels.chebyshev, self.inverse, self.offsets, self.coefficients, b, x, keep, gain, d, y)
+
+    def remainder(self, b: np.ndarray, x: np.ndarray, r: np.ndarray) -> None:
+        """``r = b - A x``."""
+        run(self.layout, kernels.remainder, self.offsets, self.coefficients, b, x, r)
+
+    def coarsen(self) -> Stencils:
+        """The Galerkin product; an axis whose entries lie further apart than others' waits for them."""
+        least = min(h for h, n in zip(self.spacing, self.layout.shape, strict=True) if n > 1)
+        coarse = self
+        for axis, n in enumerate(self.layout.shape):
+            if n > 1 and self.spacing[axis] < CLOSE * least:
+                coarse = coarse._coarsen(axis)
+        single = coarse.coefficients.astype(np.float32)
+        if np.array_equal(single, coarse.coefficients):
+            coarse.coefficients = single
+        return coarse
+
+    def _coarsen(self, axis: int) -> Stencils:
+        """The Galerkin product for interpolation along one axis."""
+        shape, d = self.layout.shape, len(self.layout.shape)
+        layout = Layout((*shape[:axis], (shape[axis] + 1) // 2, *shape[axis + 1 :]), REACH)
+        vectors = ahead(d, REACH * d)
+        every = [*vectors, (0,) * d]
+        number = {o: k for k, o in enumerate([*self.vectors, (0,) * d])}
+        sources = np.full((len(every), 5, 2), -1)
+        for (k, o), s in product(enumerate(every), range(-REACH, REACH + 1)):
+            source = (*o[:axis], s, *o[axis + 1 :])
+            mirrored = tuple(-i for i in source)
+            if source in number:
+                sources[k, s + REACH] = number[source], 0
+            elif mirrored in number:
+                sources[k, s + REACH] = number[mirrored], self.flat(source)
+        places = np.indices(layout.shape[:-1]).reshape(d - 1, layout.rows[0].size)
+        along = places[axis] if axis < d - 1 else np.full(layout.rows[0].size, -1)
+        first = np.full(along.size, REACH * sum(self.layout.strides))
+        for i in range(d - 1):
+            first += 0 if i == axis else places[i] * self.layout.strides[i]
+        coefficients = np.zeros((len(every), layout.zeros(np.uint8).size))
+        run(
+            layout, kernels.galerkin, shape[axis], along, first, self.layout.strides[axis],
+            *Transfer(self.layout, layout).weights[axis], np.array([o[axis] for o in every]), sources,
+            self.coefficients, coefficients,
+        )  # fmt: skip
+        spacing = tuple(h * (1 + (i == axis)) for i, h in enumerate(self.spacing))
+        return Stencils(layout, spacing, vectors, coefficients)
+
+    def matrix(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the unknowns are, and the matrix between them, for a small level."""
+        at = np.flatnonzero(self.inverse > 0)
+        number = np.full(self.inverse.size + max(self.offsets), -1)
+        number[at] = np.arange(at.size)
+        A = np.diag(self.coefficients[-1, at].astype(float))
+        for offset, coefficients in zip(self.offsets, self.coefficients[:-1], strict=True):
+            i = np.flatnonzero(number[at + offset] >= 0)
+            j = number[at[i] + offset]
+            A[i, j] = A[j, i] = coefficients[at[i]]
+        return at, A
+
+
+def _two_steps(largest: float) -> tuple[float, float, float]:
+    """Gain of the first Chebyshev step; what the second keeps of it; gain of the second."""
+    middle, half = largest * (1 + ROUGH) / 2, largest * (1 - ROUGH) / 2
+    s = middle / half
+    return 1 / middle, 1 / (2 * s**2 - 1), 2 * s / (2 * s**2 - 1) / half
+
+
+@dataclass(eq=False)
+class Bending:
+    """The system ``(L^2)_UU x_U = -(L^2)_UK x_K`` on one box of a grid, L the Laplacian of all that is not outside.
+
+    Parameters
+    ----------
+    state : ndarray of uint8, shape (M[, N[, ..., P]])
+        OUTSIDE, KNOWN or UNKNOWN of :mod:`skinpaint.grid.kernels`; all within two steps of an unknown entry must be
+        there.
+    spacing : tuple of float
+        Distance between neighbours along each axis.
+    """
+
+    state: np.ndarray
+    spacing: tuple[float, ...]
+    layout: Layout = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layout = Layout(self.state.shape, REACH)
+        self.flat_state = self._flat(self.state, np.uint8)
+        stiffest = min(self.spacing)
+        self.weights = tuple((stiffest / h) ** 2 for h in self.spacing)
+        self.levels = [self._finest()]
+        while self.levels[-1].layout.size > COARSEST:
+            self.levels.append(self.levels[-1].coarsen())
+        layouts = [level.layout for level in self.levels]
+        self.transfers = [Transfer(*pair) for pair in pairwise(layouts)]
+        self.at, A = self.levels[-1].matrix()
+        self.inverse = np.linalg.pinv(A, rcond=1e-13, hermitian=True)
+        self.work = [tuple(layout.zeros(float) for _ in range(4)) for layout in layouts[1:]]
+        # On the finest level, rows within the grid bound the eigenvalue by the sum of their entries.
+        total = sum(self.weights)
+        largest = 16 * total**2 / (4 * total**2 + 2 * sum(w**2 for w in self.weights))
+        self.steps = [
+            _two_steps(SAFETY * (level.largest() if k else largest)) for k, level in enumerate(self.levels[:-1])
+        ]
+
+    def _finest(self) -> Stencils:
+        d, strides, layout = self.state.ndim, self.layout.strides, self.layout
+        inside, unknown = self.flat_state != kernels.OUTSIDE, self.flat_state == kernels.UNKNOWN
+        vectors = ahead(d, REACH)
+        coefficients = np.zeros((len(vectors) + 1, inside.size), np.float32 if len(set(self.weights)) == 1 else float)
+        degree, diagonal = np.zeros(inside.size, coefficients.dtype), coefficients[-1]
+        for s, w in zip(strides, self.weights, strict=True):
+            degree[:-s] += w * inside[s:]
+            degree[s:] += w * inside[:-s]
+            diagonal[:-s] += w**2 * inside[s:]
+            diagonal[s:] += w**2 * inside[:-s]
+        diagonal += degree**2
+        diagonal *= unknown
+        out = Stencils(layout, self.spacing, vectors, coefficients)
+        for k, (o, offset) in enumerate(zip(vectors, out.offsets, strict=True)):
+            factor = np.prod([w ** abs(i) for w, i in zip(self.weights, o, strict=True)])
+            both = unknown[:-offset] & unknown[offset:]
+            if sum(map(abs, o)) == 1:
+                np.add(degree[:-offset], degree[offset:], out=coefficients[k, :-offset])
+                coefficients[k, :-offset] *= -factor
+                coefficients[k, :-offset] *= both
+            else:
+                np.multiply(both, factor * (1 if REACH in map(abs, o) else 2), out=coefficients[k, :-offset])
+        return out
+
+    def cycle(self, b: np.ndarray, x: np.ndarray, d: np.ndarray, y: np.ndarray, k: int = 0) -> None:
+        """Write an approximate solution of ``A x = b`` into `x`: a symmetric linear map of `b`; `d`, `y` are work."""
+        if k == len(self.levels) - 1:
+            x[:] = 0
+            x[self.at] = self.inverse @ b[self.at]
+            return
+        level, transfer, (first, keep, second) = self.levels[k], self.transfers[k], self.steps[k]
+        coarse_b, coarse_x, coarse_d, coarse_y = self.work[k]
+        run(level.layout, kernels.jacobi, level.inverse, b, first, d, y)
+        level.chebyshev(b, y, keep, second, d, x)
+        for _ in range(1 if k < 2 else 2):
+            level.remainder(b, x, d)
+            transfer.restrict(d, coarse_b)
+            self.cycle(coarse_b, coarse_x, coarse_d, coarse_y, k + 1)
+            transfer.prolong(coarse_x, level.inverse, x)
+            level.chebyshev(b, x, 0.0, first, d, y)
+            level.chebyshev(b, y, keep, second, d, x)
+
+    def solve(self, values: np.ndarray, *, tol: float, max_iter: int) -> tuple[np.ndarray, int, float]:
+        """Solve for the unknowns by preconditioned conjugate gradients.
+
+        Parameters
+        ----------
+        values : ndarray of the shape of `state`
+            Known values, and a first guess of the unknown ones.
+        tol : float
+            Stop when the error that is left is estimated below this, in any entry: by the largest change in the last
+            iteration, and a tenth of that in the one before. As an iteration gains more than half a digit, what is
+            left is less than the last change.
+        max_iter : int
+            Largest number of cycles.
+
+        Returns
+        -------
+        values : ndarray
+            The solution.
+        n_iter : int
+            Number of cycles.
+        error : float
+            The estimate.
+        """
+        layout, rows = self.layout, self.layout.rows[0].size
+        x = self._flat(values, float)
+        r, p, q, u = (layout.zeros(float) for _ in range(4))
+        b, z, d, y = (layout.zeros(np.float32) for _ in range(4))
+        sums = np.empty(rows)
+        self._square(x, u, r, sums)
+        np.negative(r, out=r)
+        n_iter, zr, change, error = 0, np.inf, np.inf, np.inf
+        while error > tol and n_iter < max_iter:
+            b[:] = r
+            self.cycle(b, z, d, y)
+            n_iter += 1
+            run(layout, kernels.dot, z, r, sums)
+            before, zr = zr, float(sums.sum())
+            if zr <= 0:  # zero if nothing is left, below if there is no more to gain in double precision
+                error = 0.0 if zr == 0 else error
+                break
+            run(layout, kernels.extend, zr / before, z, p)
+            a = zr / self._square(p, u, q, sums)
+            run(layout, kernels.advance, a, p, q, x, r, sums)
+            previous, change = change, abs(a) * float(sums.max())
+            error = max(change, 0.1 * previous)
+        return layout.inner(x), n_iter, error
+
+    def _square(self, x: np.ndarray, u: np.ndarray, y: np.ndarray, sums: np.ndarray) -> float:
+        """``u = L x``, and ``y = L u`` where unknown; gives ``|u|^2``."""
+        strides = tuple(self.layout.strides)
+        run(self.layout, kernels.laplace, self.flat_state, kernels.KNOWN, strides, self.weights, x, u, sums)
+        square = sums.sum()
+        run(self.layout, kernels.laplace, self.flat_state, kernels.UNKNOWN, strides, self.weights, u, y, sums)
+        return float(square)
+
+    def _flat(self, array: Any, dtype: type) -> np.ndarray:
+        flat = self.layout.zeros(dtype)
+        self.layout.inner(flat)[...] = array
+        return flat
