@@ -14,6 +14,7 @@ from skinpaint import masks
 __all__ = ["Bounds", "Problem"]
 
 CHUNK = 2**16  # entries
+SPARSE = 8  # of so many pixels one may be missing for it to pay to go to each
 TIE = 2e-3  # added before rounding, so that it is not the last digits of a solver that decide about halves
 TABLE = 2**17  # entries of an image from which a table of all values pays
 
@@ -172,18 +173,26 @@ class Problem:
         """
         image = self._image
         out = image.copy()
-        if self.mask.any():
-            values = np.broadcast_to(values, image.shape)
+        values = np.broadcast_to(values, image.shape)
+        if SPARSE * np.count_nonzero(self.mask) < self.mask.size:
+            at = np.flatnonzero(np.broadcast_to(self.mask, image.shape))
+            limits = (limit[at % limit.size] for limit in self._limits)
+            out.reshape(-1)[at] = self._filled(values.reshape(-1)[at], *limits)
+        else:
             step = max(1, CHUNK * image.shape[0] // image.size)
             for start in range(0, image.shape[0], step):  # a piece at a time, which stays in the cache
                 piece = slice(start, start + step)
-                filled = values[piece] * self._scale
-                filled += self._offset
-                np.clip(filled, *self._limits, out=filled)
-                np.copyto(out[piece], _cast(filled, image.dtype), where=self.mask[piece])
+                np.copyto(out[piece], self._filled(values[piece], *self._limits), where=self.mask[piece])
         if self._channel_axis is None:
             return out[..., 0]
         return np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
+
+    def _filled(self, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """`values` in the image's units, between `low` and `high`, and in its dtype."""
+        filled = values * self._scale
+        filled += self._offset
+        np.clip(filled, low, high, out=filled)
+        return _cast(filled, self._image.dtype)
 
 
 def _as_array(image: Any) -> tuple[np.ndarray, np.ndarray | None]:

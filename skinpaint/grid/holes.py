@@ -77,13 +77,13 @@ def cut_out(mask: np.ndarray, margin: int) -> list[Sheet]:
     """
     if np.count_nonzero(mask) > DENSE * mask.size:
         return [_whole(mask)]
-    islands, boxes = _islands(mask, margin)
+    islands, boxes, sizes = _islands(mask, margin)
     sheets = [[number] for number, box in boxes.items() if _size(box) > LARGE]
     small = [number for number, box in boxes.items() if _size(box) <= LARGE]
     layouts = [_lay_out({number: boxes[number] for number in sheet}, margin) for sheet in (*sheets, small) if sheet]
     if sum(prod(shape) for shape, _ in layouts) > DENSE * mask.size:
         return [_whole(mask)]
-    return [_fill(mask, islands, boxes, *layout) for layout in layouts]
+    return [_fill(mask, islands, boxes, sizes, *layout) for layout in layouts]
 
 
 def _whole(mask: np.ndarray) -> Sheet:
@@ -91,8 +91,8 @@ def _whole(mask: np.ndarray) -> Sheet:
     return Sheet(np.where(mask, np.uint8(UNKNOWN), np.uint8(KNOWN)), [(everything, everything)])
 
 
-def _islands(mask: np.ndarray, margin: int) -> tuple[np.ndarray, dict[int, Box]]:
-    """Number the islands by tile, from 1, and find the box of each, `margin` included."""
+def _islands(mask: np.ndarray, margin: int) -> tuple[np.ndarray, dict[int, Box], dict[int, int]]:
+    """Number the islands by tile, from 1; find the box of each, `margin` included, and its number of pixels."""
     from scipy import ndimage  # slow to load, and not needed where nothing is cut out
 
     at = np.unravel_index(np.flatnonzero(mask), mask.shape)
@@ -109,7 +109,8 @@ def _islands(mask: np.ndarray, margin: int) -> tuple[np.ndarray, dict[int, Box]]
         low = np.minimum.reduceat(ordered, first) - margin
         high = np.maximum.reduceat(ordered, first) + margin + 1
         edges.append((np.maximum(low, 0).tolist(), np.minimum(high, n).tolist()))
-    return islands, {k + 1: tuple(slice(low[k], high[k]) for low, high in edges) for k in range(count)}
+    boxes = {k + 1: tuple(slice(low[k], high[k]) for low, high in edges) for k in range(count)}
+    return islands, boxes, dict(enumerate(np.diff(first, append=order.size).tolist(), start=1))
 
 
 def _lay_out(boxes: dict[int, Box], gap: int) -> tuple[tuple[int, ...], dict[int, Box]]:
@@ -140,6 +141,7 @@ def _fill(
     mask: np.ndarray,
     islands: np.ndarray,
     boxes: dict[int, Box],
+    sizes: dict[int, int],
     shape: tuple[int, ...],
     places: dict[int, Box],
 ) -> Sheet:
@@ -147,8 +149,10 @@ def _fill(
     state = np.full(shape, OUTSIDE, np.uint8)
     for number, place in places.items():
         box = boxes[number]
-        own = islands[np.ix_(*(np.arange(s.start, s.stop) // TILE for s in box))] == number
-        state[place] = np.where(mask[box], np.where(own, UNKNOWN, OUTSIDE), KNOWN)
+        state[place] = np.where(mask[box], np.uint8(UNKNOWN), np.uint8(KNOWN))
+        if sizes[number] < np.count_nonzero(mask[box]):
+            own = islands[np.ix_(*(np.arange(s.start, s.stop) // TILE for s in box))] == number
+            state[place][mask[box] & ~own] = OUTSIDE
     return Sheet(state, [(boxes[number], place) for number, place in places.items()])
 
 

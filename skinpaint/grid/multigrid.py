@@ -2,9 +2,11 @@ r"""Conjugate gradients with multigrid as the preconditioner, for weighted Lapla
 
 The matrix stays in one class on all levels: for each term (an axis and a lag) an edge weight between unknown
 neighbours, and a diagonal that also counts the edges to known ones. Coarsening joins blocks of :math:`2^d` entries and
-adds up, which is the Galerkin product for piecewise constant interpolation; edges of lag 2 become edges of lag 1.
-Such an interpolation makes the coarse matrix too stiff, by 2 for lag 1 and 6/5 for lags (1, 2), so coarse corrections
-are stretched. A W-cycle keeps the number of iterations the same for holes of any size.
+adds up, which is the Galerkin product for piecewise constant interpolation; edges of lag 2 become edges of lag 1. Where
+the edges along one axis are much weaker than along another, it is not halved yet.
+
+Such an interpolation makes the coarse matrix too stiff, so coarse corrections are stretched, by what was found to serve
+random masks, holes and volumes alike. A W-cycle keeps the number of iterations the same for holes of any size.
 
 Cycles run in single precision. They only propose directions; the residual that decides is computed from the definition
 in double precision, so any tolerance that double precision can hold is reached.
@@ -20,13 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from skinpaint.grid import kernels
-from skinpaint.grid.threads import together
 
 __all__ = ["Layout", "Level", "Multigrid", "System"]
 
@@ -35,7 +36,7 @@ SLAB = 2**16  # entries of a slab: a few arrays of it fit into the cache
 WEAK = 0.3  # edges of an axis below this, next to the strongest, are not worth coarsening yet
 COARSEST = 200  # entries of a level that is solved densely
 
-STRETCH = {1: 1.8, 2: 1.2}  # of a coarse correction, by the largest lag of the level
+STRETCH = {1: 1.5, 2: 1.1}  # of a coarse correction, by the largest lag of the level
 Weights = tuple[Any, ...]  # of floats or of arrays
 
 
@@ -90,24 +91,25 @@ class Layout:
     def stage(self, kernel: Any, *args: Any) -> Stage:
         """A kernel over the rows of this grid."""
         starts, _ = self.rows
-        return Stage(kernel, starts.size // self.layers, 0, (starts, self.shape[-1], *args))
+        return Stage(kernel, starts.size // self.layers, self.layers, 0, (starts, self.shape[-1], *args))
 
     def sweep(self, *stages: Stage) -> None:
         """Run the stages one after another over the whole grid.
 
-        A large grid is cut into slabs, and each stage follows two slabs behind the one before, so that it finds in the
+        A large grid is cut into slabs, and each stage follows one slab behind the one before, so that it finds in the
         cache what that left there. A stage needs the one before it no further than a slab away, so the answer is the
-        same, and what the stages do at the same step may be done at the same time.
+        same. One thread does it all: the slabs are too short for a second one to be woken.
         """
         if self.size <= SLAB:
             for stage in stages:
-                stage(0, self.layers)
+                stage.kernel(0, stage.rows * stage.layers, *stage.args)
             return
         thick = max(SLAB * self.layers // self.size, 2) & ~1  # even, as two layers make a coarse one
         slabs = -(-self.layers // thick)
-        for step in range(slabs + 2 * len(stages) - 2):
-            at = ((stage, (step - 2 * s) * thick) for s, stage in enumerate(stages))
-            together([partial(stage, lo, min(lo + thick, self.layers)) for stage, lo in at if 0 <= lo < self.layers])
+        for step in range(slabs + len(stages) - 1):
+            for lag, stage in enumerate(stages):
+                if 0 <= step - lag < slabs:
+                    stage((step - lag) * thick, min((step - lag + 1) * thick, self.layers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +118,7 @@ class Stage:
 
     kernel: Any
     rows: int  # in a layer
+    layers: int
     halve: int
     args: tuple[Any, ...]
 
@@ -150,7 +153,7 @@ class Level:
         """For each axis 1 if the next level has half its length: not along axes whose edges are weak for now."""
         strength = np.zeros(len(self.layout.shape))
         for (axis, lag), weight in zip(self.terms, self.weights, strict=True):
-            mean = weight[weight > 0].mean() if np.ndim(weight) and weight.any() else np.max(weight)
+            mean = weight.sum() / max(1, np.count_nonzero(weight)) if np.ndim(weight) else weight
             strength[axis] += lag**2 * float(mean)
         strength[np.array(self.layout.shape) == 1] = 0
         return tuple(int(s > 0 and s >= WEAK * strength.max()) for s in strength)
@@ -222,9 +225,10 @@ class Level:
     def _to_coarse(self, kernel: Any, *args: Any) -> Stage:
         """A kernel over the coarse rows that reads the rows of this level."""
         starts, _ = self.layout.rows
-        rows = self.coarse_layout.rows[0].size // self.coarse_layout.layers
+        layers = self.coarse_layout.layers
+        rows = self.coarse_layout.rows[0].size // layers
         halve = self.halved[0] if len(self.halved) > 1 else 0
-        return Stage(kernel, rows, halve, (starts, self.layout.shape[-1], self.halved[-1], *args))
+        return Stage(kernel, rows, layers, halve, (starts, self.layout.shape[-1], self.halved[-1], *args))
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns are, and the matrix between them, for a small level."""

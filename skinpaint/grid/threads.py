@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import pairwise
 from threading import Lock
 from typing import Any
 
-__all__ = ["share", "together"]
+__all__ = ["share"]
 
-SMALL = 100_000  # entries below which waking a thread costs more than it saves
+SMALL = 300_000  # entries below which waking a thread (some 70 microseconds) costs more than it saves
 
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -25,23 +24,6 @@ _pool: ThreadPoolExecutor | None = None
 def workers() -> int:
     """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def together(tasks: list[Callable[[], Any]]) -> None:
-    """Call all of `tasks`, in any order, on all processors.
-
-    Examples
-    --------
-    >>> done = []
-    >>> together([lambda: done.append("here")])
-    >>> done
-    ['here']
-    """
-    parts = min(workers(), len(tasks))
-    others = [_executor().submit(_each, tasks[k::parts]) for k in range(1, parts)]
-    _each(tasks[::parts] if parts else [])
-    for other in others:
-        other.result()
 
 
 def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:
@@ -55,13 +37,11 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     [(0, 10)]
     """
     parts = min(workers(), hi - lo) if work >= SMALL else 1
-    cuts = [lo + (hi - lo) * k // parts for k in range(parts + 1)]
-    together([partial(kernel, start, stop, *args) for start, stop in pairwise(cuts)])
-
-
-def _each(tasks: list[Callable[[], Any]]) -> None:
-    for task in tasks:
-        task()
+    cuts = [lo + (hi - lo) * k // parts for k in range(parts + 1)] if parts > 1 else [lo, hi]
+    others = [_executor().submit(kernel, start, stop, *args) for start, stop in pairwise(cuts[1:])]
+    kernel(cuts[0], cuts[1], *args)
+    for other in others:
+        other.result()
 
 
 def _executor() -> ThreadPoolExecutor:
