@@ -8,8 +8,6 @@ from functools import partial
 from time import perf_counter
 
 import numpy as np
-from scipy.ndimage import binary_dilation, generate_binary_structure
-from scipy.sparse.linalg import splu
 
 from skinpaint.grid.laplacian import edges, laplacian
 from skinpaint.methods.base import Method, require, warn
@@ -103,6 +101,9 @@ def _factorise(values: np.ndarray, mask: np.ndarray, channels: list[int], spacin
     L x is needed on the unknowns and their neighbours W. As L is symmetric, the matrix is that part of the square of
     L_WW which belongs to the unknowns.
     """
+    from scipy.ndimage import binary_dilation, generate_binary_structure  # slow to load, and not needed by multigrid
+    from scipy.sparse.linalg import splu
+
     box = tuple(slice(max(i.min() - REACH, 0), i.max() + REACH + 1) for i in np.nonzero(mask))
     values, mask = values[box], mask[box]
     around = binary_dilation(mask, generate_binary_structure(mask.ndim, 1))
