@@ -5,8 +5,9 @@ import pytest
 from scipy import ndimage
 
 from skinpaint import Inpainter, Laplace
-from skinpaint.grid import kernels, multigrid
+from skinpaint.grid import multigrid
 from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN
+from skinpaint.grid.kernels import laplacian as kernels
 from skinpaint.grid.laplacian import laplacian
 from skinpaint.grid.multigrid import Level, System
 

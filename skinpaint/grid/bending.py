@@ -31,7 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid import kernels
+from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN, stencils
+from skinpaint.grid.kernels.laplacian import extend
 from skinpaint.grid.multigrid import Layout
 from skinpaint.grid.threads import share
 
@@ -115,14 +116,14 @@ class Transfer:
         """The transposed interpolation of `r`."""
         (starts, _), (coarse_starts, _) = self.fine.rows, self.coarse.rows
         share(
-            kernels.gather, 0, coarse_starts.size, self.fine.size, starts, self.fine.shape[-1], self.halved[-1],
+            stencils.gather, 0, coarse_starts.size, self.fine.size, starts, self.fine.shape[-1], self.halved[-1],
             *self.weights[-1], *self.children, coarse_starts, self.coarse.shape[-1], r, coarse,
         )  # fmt: skip
 
     def prolong(self, coarse: np.ndarray, inverse: np.ndarray, x: np.ndarray) -> None:
         """Add the interpolation of `coarse` to the unknown entries of `x`."""
         run(
-            self.fine, kernels.interpolate, self.halved[-1], *self.weights[-1], *self.parents, self.coarse.rows[0],
+            self.fine, stencils.interpolate, self.halved[-1], *self.weights[-1], *self.parents, self.coarse.rows[0],
             self.coarse.shape[-1], inverse, coarse, x,
         )  # fmt: skip
 
@@ -178,7 +179,7 @@ class Stencils:
         for _ in range(POWERS):
             self.chebyshev(zero, x, 0.0, 1 / norm, d, y)
             x, d = d, x
-            run(self.layout, kernels.dot, x, x, sums)
+            run(self.layout, stencils.dot, x, x, sums)
             norm = float(np.sqrt(sums.sum()))
         return norm
 
@@ -188,11 +189,11 @@ class Stencils:
 
     def chebyshev(self, b: np.ndarray, x: np.ndarray, keep: float, gain: float, d: np.ndarray, y: np.ndarray) -> None:
         """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal."""
-        run(self.layout, kernels.chebyshev, self.inverse, self.offsets, self.coefficients, b, x, keep, gain, d, y)
+        run(self.layout, stencils.chebyshev, self.inverse, self.offsets, self.coefficients, b, x, keep, gain, d, y)
 
     def remainder(self, b: np.ndarray, x: np.ndarray, r: np.ndarray) -> None:
         """``r = b - A x``."""
-        run(self.layout, kernels.remainder, self.offsets, self.coefficients, b, x, r)
+        run(self.layout, stencils.remainder, self.offsets, self.coefficients, b, x, r)
 
     def coarsen(self) -> Stencils:
         """The Galerkin product; an axis whose entries lie further apart than others' waits for them."""
@@ -228,7 +229,7 @@ class Stencils:
             first += 0 if i == axis else places[i] * self.layout.strides[i]
         coefficients = np.zeros((len(every), layout.zeros(np.uint8).size))
         run(
-            layout, kernels.galerkin, shape[axis], along, first, self.layout.strides[axis],
+            layout, stencils.galerkin, shape[axis], along, first, self.layout.strides[axis],
             *Transfer(self.layout, layout).weights[axis], np.array([o[axis] for o in every]), sources,
             self.coefficients, coefficients,
         )  # fmt: skip
@@ -294,7 +295,7 @@ class Bending:
 
     def _finest(self) -> Stencils:
         d, strides, layout = self.state.ndim, self.layout.strides, self.layout
-        inside, unknown = self.flat_state != kernels.OUTSIDE, self.flat_state == kernels.UNKNOWN
+        inside, unknown = self.flat_state != OUTSIDE, self.flat_state == UNKNOWN
         vectors = ahead(d, REACH)
         coefficients = np.zeros((len(vectors) + 1, inside.size), np.float32 if len(set(self.weights)) == 1 else float)
         degree, diagonal = np.zeros(inside.size, coefficients.dtype), coefficients[-1]
@@ -325,7 +326,7 @@ class Bending:
             return
         level, transfer, (first, keep, second) = self.levels[k], self.transfers[k], self.steps[k]
         coarse_b, coarse_x, coarse_d, coarse_y = self.work[k]
-        run(level.layout, kernels.jacobi, level.inverse, b, first, d, y)
+        run(level.layout, stencils.jacobi, level.inverse, b, first, d, y)
         level.chebyshev(b, y, keep, second, d, x)
         for _ in range(1 if k < 2 else 2):
             level.remainder(b, x, d)
@@ -370,14 +371,14 @@ class Bending:
             b[:] = r
             self.cycle(b, z, d, y)
             n_iter += 1
-            run(layout, kernels.dot, z, r, sums)
+            run(layout, stencils.dot, z, r, sums)
             before, zr = zr, float(sums.sum())
             if zr <= 0:  # zero if nothing is left, below if there is no more to gain in double precision
                 error = 0.0 if zr == 0 else error
                 break
-            run(layout, kernels.extend, zr / before, z, p)
+            run(layout, extend, zr / before, z, p)
             a = zr / self._square(p, u, q, sums)
-            run(layout, kernels.advance, a, p, q, x, r, sums)
+            run(layout, stencils.advance, a, p, q, x, r, sums)
             previous, change = change, abs(a) * float(sums.max())
             error = max(change, 0.1 * previous)
         return layout.inner(x), n_iter, error
@@ -385,9 +386,9 @@ class Bending:
     def _square(self, x: np.ndarray, u: np.ndarray, y: np.ndarray, sums: np.ndarray) -> float:
         """``u = L x``, and ``y = L u`` where unknown; gives ``|u|^2``."""
         strides = tuple(self.layout.strides)
-        run(self.layout, kernels.laplace, self.flat_state, kernels.KNOWN, strides, self.weights, x, u, sums)
+        run(self.layout, stencils.laplace, self.flat_state, KNOWN, strides, self.weights, x, u, sums)
         square = sums.sum()
-        run(self.layout, kernels.laplace, self.flat_state, kernels.UNKNOWN, strides, self.weights, u, y, sums)
+        run(self.layout, stencils.laplace, self.flat_state, UNKNOWN, strides, self.weights, u, y, sums)
         return float(square)
 
     def _flat(self, array: Any, dtype: type) -> np.ndarray:

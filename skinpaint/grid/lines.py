@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from skinpaint.grid import kernels
+from skinpaint.grid.kernels import lengths as kernels
 from skinpaint.grid.threads import share
 
 __all__ = ["line_lengths", "spread_lengths"]

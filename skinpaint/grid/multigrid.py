@@ -27,7 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid import kernels
+from skinpaint.grid.kernels import UNKNOWN
+from skinpaint.grid.kernels import laplacian as kernels
 
 __all__ = ["Layout", "Level", "Multigrid", "System"]
 
@@ -369,7 +370,7 @@ class System:
         layout.sweep(source)
         scale = sums.sum()
         if scale == 0:  # only zeros around: the answer is zero
-            x[self.flat_state == kernels.UNKNOWN] = 0
+            x[self.flat_state == UNKNOWN] = 0
             return layout.inner(x), 0, 0.0
         n_iter = 0
         layout.sweep(defect)

@@ -1,0 +1,285 @@
+"""Loops over grids with a weighted Laplacian.
+
+The grids lie flat and padded with zeros, so that the neighbour of entry `i` along an axis is
+``i + offset`` and no loop tests for borders. A *row* is a run of `n` entries along the last axis; `starts` holds where
+the rows begin and `phase` the sum of their leading indices, which together with the place in the row gives the colour
+of an entry. A *term* is an axis and a lag; its weight is a number (the same for all edges) or an array (one an edge,
+at the edge's lower end).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types, uintp
+from numba.extending import overload
+
+from skinpaint.grid.kernels import FAST, KNOWN, OUTSIDE, UNKNOWN, kernel
+
+__all__ = [
+    "apply",
+    "begin",
+    "coarsen",
+    "defect",
+    "descend",
+    "extend",
+    "invert",
+    "invert_dense",
+    "products",
+    "prolong",
+    "relax",
+    "restrict",
+    "solve_dense",
+    "source",
+]
+
+
+def weight_at(w, i):
+    """The weight of the edge that begins at `i`."""
+    raise NotImplementedError
+
+
+@overload(weight_at, inline="always")
+def _weight_at(w, i):
+    return (lambda w, i: w[i]) if isinstance(w, types.Array) else (lambda w, i: w)
+
+
+@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
+def neighbours(x, i, offsets, weights):
+    """Weighted sum over the neighbours of entry `i`."""
+    s = np.float32(0)
+    for k in range(len(offsets)):
+        ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
+        s += weight_at(weights[k], uintp(i)) * x[ahead] + weight_at(weights[k], behind) * x[behind]
+    return s
+
+
+@kernel
+def invert(lo, hi, starts, n, state, offsets, weights, shift, inverse):
+    """One over the diagonal of ``L_UU + shift``: all edges to neighbours inside the image. 0 where known."""
+    for r in range(lo, hi):
+        for i in range(starts[r], starts[r] + n):
+            d = np.float32(0)
+            if state[uintp(i)] == UNKNOWN:
+                d += weight_at(shift, uintp(i))
+                for k in range(len(offsets)):
+                    ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
+                    if state[ahead] != OUTSIDE:
+                        d += weight_at(weights[k], uintp(i))
+                    if state[behind] != OUTSIDE:
+                        d += weight_at(weights[k], behind)
+                d = np.float32(1) / d
+            inverse[uintp(i)] = d
+
+
+@kernel
+def begin(lo, hi, starts, n, phase, colours, inverse, b, x):
+    """Relax the first colour from zero: ``b / diagonal`` there, zero elsewhere."""
+    for r in range(lo, hi):
+        base = starts[r]
+        for i in range(base, base + n):
+            x[uintp(i)] = np.float32(0)
+        for i in range(base + (-phase[r]) % colours, base + n, colours):
+            x[uintp(i)] = inverse[uintp(i)] * b[uintp(i)]
+
+
+@kernel
+def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, b, x):
+    """Gauss-Seidel on the entries of one colour."""
+    relaxed = np.empty(n, np.float32)
+    for r in range(lo, hi):
+        base = starts[r]
+        # All colours are computed, since that goes by whole vectors, and one is kept.
+        for j in range(n):
+            i = base + j
+            relaxed[uintp(j)] = inverse[uintp(i)] * (b[uintp(i)] + neighbours(x, i, offsets, weights))
+        for j in range((colour - phase[r]) % colours, n, colours):
+            x[uintp(base + j)] = relaxed[uintp(j)]
+
+
+@kernel
+def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children, coarse_starts, coarse):
+    """Sum the residual ``b - A x`` over the entries that make up a coarse one."""
+    residual = np.zeros(n + 1, np.float32)
+    for R in range(lo, hi):
+        out = coarse_starts[R]
+        for c in range(children.shape[1]):
+            r = children[R, c]
+            if r < 0:
+                continue
+            base = starts[r]
+            for j in range(n):
+                i = base + j
+                v = b[uintp(i)] + neighbours(x, i, offsets, weights) - x[uintp(i)] / inverse[uintp(i)]
+                residual[uintp(j)] = v if inverse[uintp(i)] > 0 else np.float32(0)
+            if c == 0:
+                for J in range((n + halve) >> halve):
+                    coarse[uintp(out + J)] = np.float32(0)
+            if halve == 1:
+                for J in range((n + 1) >> 1):
+                    coarse[uintp(out + J)] += residual[uintp(2 * J)] + residual[uintp(2 * J + 1)]
+            else:
+                for J in range(n):
+                    coarse[uintp(out + J)] += residual[uintp(J)]
+
+
+@kernel
+def prolong(lo, hi, starts, n, halve, inverse, parents, coarse_starts, coarse, factor, x):
+    """Add `factor` times the coarse entry to every unknown that it is made of."""
+    for r in range(lo, hi):
+        base, source = starts[r], coarse_starts[parents[r]]
+        if halve == 1:
+            for t in range(n >> 1):
+                i, v = base + 2 * t, factor * coarse[uintp(source + t)]
+                x[uintp(i)] += v if inverse[uintp(i)] > 0 else np.float32(0)
+                x[uintp(i + 1)] += v if inverse[uintp(i + 1)] > 0 else np.float32(0)
+            if n & 1:
+                i, v = base + n - 1, factor * coarse[uintp(source + (n >> 1))]
+                x[uintp(i)] += v if inverse[uintp(i)] > 0 else np.float32(0)
+        else:
+            for j in range(n):
+                i = base + j
+                x[uintp(i)] += factor * coarse[uintp(source + j)] if inverse[uintp(i)] > 0 else np.float32(0)
+
+
+@kernel
+def coarsen(
+    lo, hi, starts, n, halve, inverse, offsets, weights, reach, children, parents, coarse_starts, diagonal, edges
+):
+    """Galerkin sums over blocks: crossing edges are added up, inner ones leave the diagonal twice.
+
+    ``reach[k]`` tells how many rows and how many places along the row the neighbour of term `k` is away, and the axis.
+    """
+    for R in range(lo, hi):
+        out = coarse_starts[R]
+        for c in range(children.shape[1]):
+            r = children[R, c]
+            if r >= 0:
+                base = starts[r]
+                for j in range(n):
+                    i = uintp(base + j)
+                    if inverse[i] > 0:
+                        here = out + (j >> halve)
+                        d = np.float32(1) / inverse[i]
+                        for k in range(len(offsets)):
+                            if inverse[uintp(base + j + offsets[k])] > 0:
+                                w = weight_at(weights[k], i)
+                                there = coarse_starts[parents[r + reach[k, 0]]] + ((j + reach[k, 1]) >> halve)
+                                if there == here:
+                                    d -= 2 * w
+                                else:
+                                    edges[reach[k, 2], uintp(here)] += w
+                        diagonal[uintp(here)] += d
+
+
+@kernel
+def apply(lo, hi, starts, n, inverse, offsets, weights, x, y, sums):
+    """``y = A x``, and the parts of ``<x, y>``."""
+    for r in range(lo, hi):
+        s = np.float32(0)
+        for i in range(starts[r], starts[r] + n):
+            v = x[uintp(i)] / inverse[uintp(i)] - neighbours(x, i, offsets, weights)
+            v = v if inverse[uintp(i)] > 0 else np.float32(0)
+            y[uintp(i)] = v
+            s += v * x[uintp(i)]
+        sums[r] = s
+
+
+@kernel
+def descend(lo, hi, starts, n, a, p, q, x, r, sums):
+    """``x += a p`` and ``r -= a q``, and the parts of ``|r|^2``."""
+    for row in range(lo, hi):
+        s = np.float32(0)
+        for i in range(starts[row], starts[row] + n):
+            x[uintp(i)] += a * p[uintp(i)]
+            v = r[uintp(i)] - a * q[uintp(i)]
+            r[uintp(i)] = v
+            s += v * v
+        sums[row] = s
+
+
+@kernel
+def products(lo, hi, starts, n, z, r, q, sums):
+    """The parts of ``<z, r>`` and of ``<z, q>``."""
+    for row in range(lo, hi):
+        s, t = np.float32(0), np.float32(0)
+        for i in range(starts[row], starts[row] + n):
+            s += z[uintp(i)] * r[uintp(i)]
+            t += z[uintp(i)] * q[uintp(i)]
+        sums[row, 0], sums[row, 1] = s, t
+
+
+@kernel
+def extend(lo, hi, starts, n, beta, z, p):
+    """``p = z + beta p``."""
+    for row in range(lo, hi):
+        for i in range(starts[row], starts[row] + n):
+            p[uintp(i)] = z[uintp(i)] + beta * p[uintp(i)]
+
+
+@kernel
+def defect(lo, hi, starts, n, state, offsets, weights, shift, x, r, sums):
+    """``r = b - A x`` from the definition, in double precision, and the parts of ``|r|^2``."""
+    for row in range(lo, hi):
+        size = 0.0
+        for i in range(starts[row], starts[row] + n):
+            here = x[uintp(i)]
+            s = -weight_at(shift, uintp(i)) * here
+            for k in range(len(offsets)):
+                ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
+                v = weight_at(weights[k], uintp(i)) * (x[ahead] - here)
+                s += v if state[ahead] != OUTSIDE else 0.0
+                v = weight_at(weights[k], behind) * (x[behind] - here)
+                s += v if state[behind] != OUTSIDE else 0.0
+            s = s if state[uintp(i)] == UNKNOWN else 0.0
+            r[uintp(i)] = s
+            size += s * s
+        sums[row] = size
+
+
+@kernel
+def source(lo, hi, starts, n, state, offsets, weights, x, sums):
+    """The parts of ``|b|^2``, where ``b = -L_UK x_K``."""
+    for row in range(lo, hi):
+        size = 0.0
+        for i in range(starts[row], starts[row] + n):
+            b = 0.0
+            for k in range(len(offsets)):
+                ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
+                v = weight_at(weights[k], uintp(i)) * x[ahead]
+                b += v if state[ahead] == KNOWN else 0.0
+                v = weight_at(weights[k], behind) * x[behind]
+                b += v if state[behind] == KNOWN else 0.0
+            b = b if state[uintp(i)] == UNKNOWN else 0.0
+            size += b * b
+        sums[row] = size
+
+
+@kernel
+def invert_dense(A):
+    """Invert a symmetric positive definite matrix in place, by Gauss and Jordan: small, and no threads of others."""
+    n = A.shape[0]
+    for k in range(n):
+        pivot = 1 / A[k, k]
+        A[k, k] = 1.0
+        for j in range(n):
+            A[k, j] *= pivot
+        for i in range(n):
+            if i != k:
+                factor = A[i, k]
+                A[i, k] = 0.0
+                for j in range(n):
+                    A[i, j] -= factor * A[k, j]
+
+
+@kernel
+def solve_dense(inverse, at, b, x):
+    """``x = inverse b`` on the entries `at`."""
+    n = at.size
+    packed = np.empty(n, np.float32)
+    for i in range(n):
+        packed[i] = b[at[i]]
+    for i in range(n):
+        s = np.float32(0)
+        for j in range(n):
+            s += inverse[i, j] * packed[j]
+        x[at[i]] = s

@@ -1,0 +1,196 @@
+"""Loops over grids with a stencil a pixel, for the fourth order.
+
+Matrices are given by their stencils: ``coefficients[k, i]`` couples entry `i` with entry ``i + offsets[k]``, for the
+half of the offsets that lie ahead; the last row of them is the diagonal. Grids lie flat and padded, as in
+:mod:`skinpaint.grid.kernels.laplacian`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, uintp
+
+from skinpaint.grid.kernels import OUTSIDE, kernel
+
+__all__ = [
+    "advance",
+    "chebyshev",
+    "dot",
+    "galerkin",
+    "gather",
+    "interpolate",
+    "jacobi",
+    "laplace",
+    "remainder",
+]
+
+
+@njit(cache=True, nogil=True)
+def laplace(lo, hi, starts, n, state, least, offsets, weights, x, y, sums):
+    """``y = L x`` on the grid without what is outside, where the state is at least `least`; the parts of ``|y|^2``."""
+    for row in range(lo, hi):
+        size = 0.0
+        for i in range(starts[row], starts[row] + n):
+            s = 0.0
+            if state[uintp(i)] >= least:
+                for k in range(len(offsets)):
+                    ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
+                    if state[ahead] != OUTSIDE:
+                        s += weights[k] * (x[uintp(i)] - x[ahead])
+                    if state[behind] != OUTSIDE:
+                        s += weights[k] * (x[uintp(i)] - x[behind])
+            y[uintp(i)] = s
+            size += s * s
+        sums[row] = size
+
+
+@kernel
+def dot(lo, hi, starts, n, x, y, sums):
+    """The parts of ``<x, y>``."""
+    for row in range(lo, hi):
+        s = 0.0
+        for i in range(starts[row], starts[row] + n):
+            s += x[uintp(i)] * y[uintp(i)]
+        sums[row] = s
+
+
+@kernel
+def advance(lo, hi, starts, n, a, p, q, x, r, largest):
+    """``x += a p`` and ``r -= a q``, and the largest entry of `p` in each row."""
+    for row in range(lo, hi):
+        top = 0.0
+        for i in range(starts[row], starts[row] + n):
+            x[uintp(i)] += a * p[uintp(i)]
+            r[uintp(i)] -= a * q[uintp(i)]
+            top = max(top, abs(p[uintp(i)]))
+        largest[row] = top
+
+
+@kernel
+def jacobi(lo, hi, starts, n, inverse, b, gain, d, y):
+    """The first step from zero: ``d = y = gain D^-1 b``, D the diagonal of A."""
+    for row in range(lo, hi):
+        for i in range(starts[row], starts[row] + n):
+            v = gain * inverse[uintp(i)] * b[uintp(i)]
+            d[uintp(i)] = v
+            y[uintp(i)] = v
+
+
+@kernel
+def chebyshev(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gain, d, y):
+    """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal of A."""
+    t = np.empty(n, x.dtype)
+    k, g = x.dtype.type(keep), x.dtype.type(gain)
+    diagonal = coefficients[len(offsets)]
+    for row in range(lo, hi):
+        base = starts[row]
+        for j in range(n):
+            t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
+        for m in range(len(offsets)):
+            ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
+            for j in range(n):
+                t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
+        for j in range(n):
+            i = uintp(base + j)
+            v = k * d[i] + g * inverse[i] * t[uintp(j)]
+            d[i] = v
+            y[i] = x[i] + v
+
+
+@kernel
+def remainder(lo, hi, starts, n, offsets, coefficients, b, x, r):
+    """``r = b - A x``."""
+    t = np.empty(n, x.dtype)
+    diagonal = coefficients[len(offsets)]
+    for row in range(lo, hi):
+        base = starts[row]
+        for j in range(n):
+            t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
+        for m in range(len(offsets)):
+            ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
+            for j in range(n):
+                t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
+        for j in range(n):
+            r[uintp(base + j)] = t[uintp(j)]
+
+
+@kernel
+def gather(lo, hi, starts, n, halve, main, side, children, shares, coarse_starts, N, r, coarse):
+    """Transposed interpolation: every entry gives its share to the coarse ones around."""
+    t = np.zeros(n + 3)
+    for R in range(lo, hi):
+        t[:] = 0.0
+        for c in range(children.shape[1]):
+            share = shares[R, c]
+            if share != 0:
+                base = starts[children[R, c]]
+                for j in range(n):
+                    t[j + 1] += share * r[uintp(base + j)]
+        out = coarse_starts[R]
+        for J in range(N):
+            j = 2 * J if halve else J
+            s = main[uintp(j)] * t[uintp(j + 1)]
+            if halve:
+                if j > 0:
+                    s += side[uintp(j - 1)] * t[uintp(j)]
+                if j + 1 < n:
+                    s += main[uintp(j + 1)] * t[uintp(j + 2)]
+                if j + 2 < n:
+                    s += side[uintp(j + 2)] * t[uintp(j + 3)]
+            coarse[uintp(out + J)] = s
+
+
+@kernel
+def interpolate(lo, hi, starts, n, halve, main, side, parents, shares, coarse_starts, N, inverse, coarse, x):
+    """Add the interpolated coarse entries to every unknown."""
+    t = np.zeros(N + 2)
+    for row in range(lo, hi):
+        t[:] = 0.0
+        for c in range(parents.shape[1]):
+            share = shares[row, c]
+            if share != 0:
+                base = coarse_starts[parents[row, c]]
+                for J in range(N):
+                    t[J + 1] += share * coarse[uintp(base + J)]
+        base = starts[row]
+        for j in range(n):
+            i = uintp(base + j)
+            v = t[j + 1]
+            if halve:
+                J = (j >> 1) + 1
+                v = main[uintp(j)] * t[uintp(J)] + side[uintp(j)] * t[uintp(J + 2 * (j & 1) - 1)]
+            x[i] += v if inverse[i] > 0 else 0.0
+
+
+@kernel
+def galerkin(lo, hi, starts, n, length, along, first, stride, main, side, reach, sources, fine, coarse):
+    """Coefficients between the entries of a grid that is interpolated along one axis.
+
+    ``along[R]`` is the place of coarse row `R` on that axis, -1 if the row lies along it; ``first[R]`` is where the
+    line begins on the fine grid. ``sources[k, s]`` tells which fine coefficients couple an entry with the one that is
+    ``s - 2`` further along and otherwise as far away as `k` says, and from where they are counted.
+    """
+    for R in range(lo, hi):
+        out = starts[R]
+        for k in range(len(reach)):
+            for a in range(-1, 3):
+                for s in range(-2, 3):
+                    d = a + s - 2 * reach[k]
+                    source, shift = sources[k, s + 2, 0], sources[k, s + 2, 1]
+                    if d < -1 or d > 2 or source < 0:
+                        continue
+                    mine = main if a == 0 or a == 1 else side
+                    other = main if d == 0 or d == 1 else side
+                    if along[R] >= 0:
+                        i = 2 * along[R] + a
+                        if 0 <= i < length and 0 <= i + s < length:
+                            w = mine[i] * other[i + s]
+                            begin = first[R] + i * stride + shift
+                            for J in range(n):
+                                coarse[k, uintp(out + J)] += w * fine[source, uintp(begin + J)]
+                    else:
+                        for J in range(n):
+                            i = 2 * J + a
+                            if 0 <= i < length and 0 <= i + s < length:
+                                w = mine[uintp(i)] * other[uintp(i + s)]
+                                coarse[k, uintp(out + J)] += w * fine[source, uintp(first[R] + i + shift)]
