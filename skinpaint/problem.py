@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,8 +30,6 @@ class Problem:
 
     Attributes
     ----------
-    values : ndarray of shape (M[, N[, ..., P]], C)
-        Known values, float64 (float32 for float32 and float16 images); 0.5 where missing.
     mask : ndarray of bool, shape (M[, N[, ..., P]], C) or (M[, N[, ..., P]], 1)
         True where missing; the last axis has length 1 when all channels share the mask.
     low, high : ndarray of shape (C,)
@@ -42,7 +40,6 @@ class Problem:
         A sentence on what was taken for missing without being told; empty otherwise.
     """
 
-    values: np.ndarray
     mask: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -93,9 +90,7 @@ class Problem:
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         limits = _limits(array, missing, default_bounds if bounds is None else bounds)
         offset, scale = _affine(*limits)
-        dtype = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize <= 4 else np.float64
         return cls(
-            values=_scaled(array, missing, offset, scale, dtype),
             mask=missing,
             low=(limits[0] - offset) / scale,
             high=(limits[1] - offset) / scale,
@@ -109,9 +104,32 @@ class Problem:
         )
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Spatial shape, and the number of channels."""
+        return self._image.shape
+
+    @property
     def ndim(self) -> int:
         """Number of spatial axes."""
-        return self.values.ndim - 1
+        return len(self.shape) - 1
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """Known values, float64 (float32 for float32 and float16 images); 0.5 where missing."""
+        return self.write(np.empty(self.shape, _working(self._image.dtype)))
+
+    def write(self, out: np.ndarray) -> np.ndarray:
+        """Write `values` into an array of a method's own, which is returned."""
+        if "values" in self.__dict__:
+            np.copyto(out, self.values)
+            return out
+        return _scale(self._image, self.mask, self._offset, self._scale, out)
+
+    def with_values(self, values: np.ndarray) -> Problem:
+        """The same problem with other known values."""
+        other = replace(self)
+        other.__dict__["values"] = values
+        return other
 
     @property
     def user_mask(self) -> np.ndarray:
@@ -126,7 +144,8 @@ class Problem:
 
         Non-finite entries are 0.5.
         """
-        return _scaled(self._image, ~np.isfinite(self._image), self._offset, self._scale, float)
+        unusable = ~np.isfinite(self._image)
+        return _scale(self._image, unusable, self._offset, self._scale, np.empty(self.shape))
 
     @property
     def trivial(self) -> str:
@@ -145,9 +164,9 @@ class Problem:
     def groups(self) -> Iterator[tuple[np.ndarray, list[int]]]:
         """Yield ``(mask, channels)``: each different spatial mask with the channels that it belongs to."""
         if self.mask.shape[-1] == 1:
-            yield self.mask[..., 0], list(range(self.values.shape[-1]))
+            yield self.mask[..., 0], list(range(self.shape[-1]))
             return
-        left = list(range(self.values.shape[-1]))
+        left = list(range(self.shape[-1]))
         while left:
             mask = np.ascontiguousarray(self.mask[..., left[0]])
             same = [c for c in left if np.array_equal(self.mask[..., c], mask)]
@@ -179,9 +198,7 @@ class Problem:
             limits = (limit[at % limit.size] for limit in self._limits)
             out.reshape(-1)[at] = self._filled(values.reshape(-1)[at], *limits)
         else:
-            step = max(1, CHUNK * image.shape[0] // image.size)
-            for start in range(0, image.shape[0], step):  # a piece at a time, which stays in the cache
-                piece = slice(start, start + step)
+            for piece in _pieces(image):
                 np.copyto(out[piece], self._filled(values[piece], *self._limits), where=self.mask[piece])
         if self._channel_axis is None:
             return out[..., 0]
@@ -399,18 +416,35 @@ def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[
     return tuple(np.broadcast_to(given, (ndim,)).tolist())
 
 
-def _scaled(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, dtype: type) -> np.ndarray:
-    """``(array - offset) / scale`` where known and 0.5 where missing."""
+def _scale(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, out: np.ndarray) -> np.ndarray:
+    """Write ``(array - offset) / scale`` where known and 0.5 where missing into `out`."""
+    table = None
     if array.dtype.kind == "u" and array.dtype.itemsize <= 2 and array.size > TABLE:
         table = (np.arange(np.iinfo(array.dtype).max + 1) - offset) / scale  # few values: look them up
-        out = table[array]
-    else:
-        out = array.astype(dtype)
-        with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
-            out -= dtype(offset)
-            out /= dtype(scale)
-    np.copyto(out, 0.5, where=missing)
+    kind = _working(array.dtype)
+    for piece in _pieces(array):
+        if table is not None:
+            scaled = table[array[piece]]
+        else:
+            scaled = array[piece].astype(kind)
+            with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
+                scaled -= kind(offset)
+                scaled /= kind(scale)
+        np.copyto(scaled, 0.5, where=missing[piece])
+        out[piece] = scaled
     return out
+
+
+def _working(dtype: np.dtype) -> type:
+    """The floats that hold an image of `dtype`."""
+    return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
+
+
+def _pieces(array: np.ndarray) -> Iterator[slice]:
+    """Runs of the first axis, as long as stay in the cache."""
+    step = max(1, CHUNK * array.shape[0] // array.size)
+    for start in range(0, array.shape[0], step):
+        yield slice(start, start + step)
 
 
 def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -76,15 +76,15 @@ def test_linear_methods_superpose_and_obey_the_maximum_principle_before_clipping
     method, claim = entrant(name)
     trial = TRIALS[trial]
     problem = trial.problem(method)
-    problem = dataclasses.replace(problem, values=problem.values.astype(float))
+    problem = problem.with_values(problem.values.astype(float))
     values = method.solve(problem).values
     known = np.where(problem.mask, np.nan, problem.values)
     axes = tuple(range(problem.ndim))
     assert (values >= np.nanmin(known, axis=axes) - claim.tol).all()
     assert (values <= np.nanmax(known, axis=axes) + claim.tol).all()
 
-    other = dataclasses.replace(problem, values=np.where(problem.mask, 0.5, problem.values[::-1] ** 2))
-    mixed = dataclasses.replace(problem, values=(problem.values + 3 * other.values) / 4)
+    other = problem.with_values(np.where(problem.mask, 0.5, problem.values[::-1] ** 2))
+    mixed = problem.with_values((problem.values + 3 * other.values) / 4)
     expected = (values + 3 * method.solve(other).values) / 4
     np.testing.assert_allclose(method.solve(mixed).values, expected, rtol=0, atol=claim.tol)
 

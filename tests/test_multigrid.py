@@ -221,8 +221,8 @@ def test_the_residual_reported_is_the_residual(kind, shape, tol, rng):
 
 
 def test_a_residual_that_flatters_is_caught(monkeypatch, rng):
-    true = System.solve
-    monkeypatch.setattr(System, "solve", lambda self, *args, **settings: (*true(self, *args, **settings)[:2], 1e-9))
+    true = System.improve
+    monkeypatch.setattr(System, "improve", lambda self, *args, **settings: (true(self, *args, **settings)[0], 1e-9))
     mask = rng.random((60, 70)) < 0.9
     solution = solve(rng.random(mask.shape), mask)
     with pytest.raises(AssertionError):

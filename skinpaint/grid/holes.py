@@ -38,6 +38,11 @@ class Sheet:
     state: np.ndarray
     pieces: list[tuple[Box, Box]]
 
+    @property
+    def whole(self) -> bool:
+        """Whether the sheet is the image."""
+        return self.pieces[0][0] == (slice(None),) * self.state.ndim
+
     def gather(self, image: np.ndarray) -> np.ndarray:
         """Lay the pieces of `image` out on the sheet."""
         if len(self.pieces) == 1:

@@ -335,11 +335,31 @@ class System:
         self.multigrid = Multigrid(self.level)
 
     def solve(self, values: np.ndarray, *, tol: float, max_iter: int) -> tuple[np.ndarray, int, float]:
-        """Solve for the unknowns by preconditioned conjugate gradients.
+        """Solve for the unknowns of an image.
 
         Parameters
         ----------
         values : ndarray of the shape of `state`
+            Known values, and a first guess of the unknown ones.
+        tol, max_iter
+            As for `improve`.
+
+        Returns
+        -------
+        values : ndarray
+            The solution, in double precision.
+        n_iter, residual
+            As from `improve`.
+        """
+        x = self._flat(values, np.float64)
+        return self.layout.inner(x), *self.improve(x, tol=tol, max_iter=max_iter)
+
+    def improve(self, x: np.ndarray, *, tol: float, max_iter: int) -> tuple[int, float]:
+        """Solve for the unknowns in place, by preconditioned conjugate gradients.
+
+        Parameters
+        ----------
+        x : ndarray of float64, flat and padded
             Known values, and a first guess of the unknown ones.
         tol : float
             Relative residual to reach, in double precision.
@@ -348,8 +368,6 @@ class System:
 
         Returns
         -------
-        values : ndarray
-            The solution, in double precision.
         n_iter : int
             Number of cycles.
         residual : float
@@ -357,7 +375,6 @@ class System:
         """
         layout, level, multigrid = self.layout, self.level, self.multigrid
         rows = layout.rows[0].size
-        x = self._flat(values, np.float64)
         r, z, p, q = multigrid.b, multigrid.x, layout.zeros(), layout.zeros()
         sums, pairs = np.empty(rows), np.empty((rows, 2))
         *weights, shift = self.exact
@@ -371,7 +388,7 @@ class System:
         scale = sums.sum()
         if scale == 0:  # only zeros around: the answer is zero
             x[self.flat_state == UNKNOWN] = 0
-            return layout.inner(x), 0, 0.0
+            return 0, 0.0
         n_iter = 0
         layout.sweep(defect)
         square = sums.sum()
@@ -386,13 +403,13 @@ class System:
                 n_iter += 1
                 new, turn = pairs.sum(axis=0)
                 if not 0 < new < np.inf:  # more than single precision can tell apart
-                    return layout.inner(x), n_iter, np.inf
+                    return n_iter, np.inf
                 beta = -a * turn / zr if zr else 0.0  # flexible: <z, r - r_old> / <z_old, r_old>
                 zr = new
                 layout.sweep(layout.stage(kernels.extend, np.float32(beta), z, p), apply)
                 curvature = sums.sum()
                 if not 0 < curvature < np.inf:
-                    return layout.inner(x), n_iter, np.inf
+                    return n_iter, np.inf
                 a = zr / curvature
                 multigrid.descend(layout.stage(kernels.descend, np.float32(a), p, q, x, r, sums))
                 square = sums.sum()
@@ -400,7 +417,7 @@ class System:
             square = sums.sum()
             if not square < start:  # nor does it help to begin again
                 break
-        return layout.inner(x), n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
+        return n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
 
     def _flatten(self, weight: Any, dtype: type) -> Any:
         return self._flat(weight, dtype) if np.ndim(weight) else dtype(weight)

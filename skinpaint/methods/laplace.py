@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from skinpaint.grid import check_lags
 from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, Record, Solution
+
+if TYPE_CHECKING:
+    from skinpaint.grid.harmonic import Canvas
 
 __all__ = ["Laplace"]
 
@@ -57,21 +61,21 @@ class Laplace(Method):
 
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Solve for all channels; those that share a mask share the factorisation or the hierarchy."""
-        from skinpaint.grid.lines import line_lengths
+        from skinpaint.grid.harmonic import Canvas  # its compiled kernels take a while to load
 
         began = perf_counter()
-        values = problem.values.astype(float)
+        canvas = Canvas(problem.shape[:-1], problem.shape[-1], self.lags, problem.spacing)
+        values = problem.write(canvas.values)
         n_iter, worst, how = 0, 0.0, set()
         for mask, channels in problem.groups():
             for solver in self._solvers(mask):
-                found = list(solver(values, mask, channels, self.lags, problem.spacing, self.tol))
+                found = list(solver(canvas, mask, channels, self.tol))
                 residual = max(residual for _, residual in found)
                 if residual <= self.tol:
                     break
             n_iter, worst = max(n_iter, *(cycles for cycles, _ in found)), max(worst, residual)
             how.add("by a factorisation" if solver is _factorise else "by multigrid")
-        lengths = [line_lengths(x, self.lags, problem.spacing) for x in np.moveaxis(values, -1, 0)]
-        energy = float(sum((each**2).sum() for each in lengths))
+        energy = canvas.energy()
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.restore, values))
@@ -101,53 +105,25 @@ class Laplace(Method):
 
 
 TINY = 1000  # unknowns up to which a factorisation is quicker than multigrid, as measured
-MAX_ITER = 100  # far more than are ever needed
 
 
-def _factorise(
-    values: np.ndarray,
-    mask: np.ndarray,
-    channels: list[int],
-    lags: tuple[int, ...],
-    spacing: tuple[float, ...],
-    tol: float,
-) -> Iterator[tuple[int, float]]:
-    """Fill `values` in place by SuperLU, as exactly as it can; gives (1, residual) for each channel."""
+def _iterate(canvas: Canvas, mask: np.ndarray, channels: list[int], tol: float) -> Iterator[tuple[int, float]]:
+    """Fill `channels` in place by multigrid; gives (cycles, residual), sheet by sheet."""
+    return canvas.solve(mask, channels, tol)
+
+
+def _factorise(canvas: Canvas, mask: np.ndarray, channels: list[int], tol: float) -> Iterator[tuple[int, float]]:
+    """Fill `channels` in place by SuperLU, as exactly as it can; gives (1, residual) for each."""
     from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
 
     from skinpaint.grid.laplacian import laplacian
 
-    L_UU, L_UK = laplacian(mask, lags, spacing)
+    L_UU, L_UK = laplacian(mask, canvas.lags, canvas.spacing)
     factor = splu(L_UU, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     for c in channels:
-        b = -(L_UK @ values[..., c][~mask])
+        channel = canvas.values[..., c]
+        b = -(L_UK @ channel[~mask])
         x = factor.solve(b)
-        values[..., c][mask] = x
+        channel[mask] = x
         size = np.linalg.norm(b)
         yield 1, float(np.linalg.norm(b - L_UU @ x) / size) if size else 0.0
-
-
-def _iterate(
-    values: np.ndarray,
-    mask: np.ndarray,
-    channels: list[int],
-    lags: tuple[int, ...],
-    spacing: tuple[float, ...],
-    tol: float,
-) -> Iterator[tuple[int, float]]:
-    """Fill `values` in place by multigrid, sheet by sheet; gives (cycles, residual) for each channel."""
-    from skinpaint.grid.holes import cut_out
-    from skinpaint.grid.multigrid import System
-
-    long = [axis for axis, n in enumerate(mask.shape) if n > 1]  # others have no edges
-    shape = [mask.shape[axis] for axis in long]
-    stiffest = min(spacing[axis] for axis in long)
-    terms = tuple((k, lag) for k in range(len(long)) for lag in lags)
-    weights = tuple((stiffest / spacing[long[k]]) ** 2 for k, _ in terms)
-    for sheet in cut_out(mask.reshape(shape), margin=max(lags)):
-        system = System(sheet.state, terms, weights)
-        for c in channels:
-            channel = values[..., c].reshape(shape)
-            solved, n_iter, residual = system.solve(sheet.gather(channel), tol=tol, max_iter=MAX_ITER)
-            sheet.scatter(solved, channel)
-            yield n_iter, residual

@@ -30,6 +30,7 @@ __all__ = [
     "restrict",
     "solve_dense",
     "source",
+    "squares",
 ]
 
 
@@ -252,6 +253,19 @@ def source(lo, hi, starts, n, state, offsets, weights, x, sums):
             b = b if state[uintp(i)] == UNKNOWN else 0.0
             size += b * b
         sums[row] = size
+
+
+@kernel
+def squares(lo, hi, starts, counts, offsets, weights, x, sums):
+    """The parts of the sum of the weighted squared differences ahead; ``counts[k, row]`` entries of a row have any."""
+    for row in range(lo, hi):
+        s = 0.0
+        for k in range(len(offsets)):
+            t = 0.0
+            for i in range(starts[row], starts[row] + counts[k, row]):
+                t += (x[uintp(i + offsets[k])] - x[uintp(i)]) ** 2
+            s += weights[k] * t
+        sums[row] = s
 
 
 @kernel

@@ -1,0 +1,152 @@
+"""The harmonic fill: the values that solve ``L_UU x_U = -L_UK x_K``, by multigrid, in the array they are wanted in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from skinpaint.grid.holes import cut_out
+from skinpaint.grid.kernels import laplacian as kernels
+from skinpaint.grid.multigrid import Layout, System
+from skinpaint.grid.threads import share
+
+__all__ = ["Canvas", "fill"]
+
+MAX_ITER = 100  # far more than are ever needed
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """An image in the memory that the solver works in: channel after channel, each on a padded grid.
+
+    What is written into `values` need not be copied before it is solved, nor after.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Spatial shape of the image.
+    channels : int
+        Number of channels.
+    lags : (1,) or (1, 2)
+        Distances between entries that are neighbours.
+    spacing : tuple of float
+        Distance between entries along each axis.
+
+    Examples
+    --------
+    >>> canvas = Canvas((4,), 1, (1,), (1.0,))
+    >>> canvas.values[:, 0] = 0, 5, 5, 3
+    >>> [cycles for cycles, residual in canvas.solve(np.array([False, True, True, False]), [0], tol=1e-6)]
+    [1]
+    >>> canvas.values[:, 0].round(6)
+    array([0., 1., 2., 3.])
+    >>> canvas.energy()
+    3.0
+    """
+
+    shape: tuple[int, ...]
+    channels: int
+    lags: tuple[int, ...]
+    spacing: tuple[float, ...]
+
+    @cached_property
+    def long(self) -> list[int]:
+        """The axes along which there are neighbours; a single pixel keeps its last axis."""
+        return [axis for axis, n in enumerate(self.shape) if n > 1] or [len(self.shape) - 1]
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(tuple(self.shape[axis] for axis in self.long), max(self.lags))
+
+    @cached_property
+    def flat(self) -> np.ndarray:
+        """The padded grids, one a channel."""
+        return np.zeros((self.channels, int(np.prod(self.layout.padded))))
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The image, of shape ``(*shape, channels)``: a view into `flat`."""
+        pad = self.layout.pad
+        inner = self.flat.reshape(-1, *self.layout.padded)[:, *(slice(pad, -pad),) * len(self.long)]
+        short = [1 + axis for axis in range(len(self.shape)) if axis not in self.long]
+        return np.moveaxis(np.expand_dims(inner, short), 0, -1)
+
+    @cached_property
+    def terms(self) -> tuple[tuple[int, int], ...]:
+        return tuple((k, lag) for k in range(len(self.long)) for lag in self.lags)
+
+    @cached_property
+    def weights(self) -> tuple[float, ...]:
+        """One over the square of the spacing, next to the shortest."""
+        return tuple((self._shortest / self.spacing[self.long[k]]) ** 2 for k, _ in self.terms)
+
+    @property
+    def _shortest(self) -> float:
+        return min(self.spacing[axis] for axis in self.long)
+
+    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> Iterator[tuple[int, float]]:
+        """Fill what is missing in `channels`, sheet by sheet; gives the cycles and the relative residual of each."""
+        for sheet in cut_out(mask.reshape(self.layout.shape), margin=max(self.lags)):
+            system = System(sheet.state, self.terms, self.weights)
+            for c in channels:
+                if sheet.whole:
+                    yield system.improve(self.flat[c], tol=tol, max_iter=MAX_ITER)
+                    continue
+                grid = self.layout.inner(self.flat[c])
+                solved, n_iter, residual = system.solve(sheet.gather(grid), tol=tol, max_iter=MAX_ITER)
+                sheet.scatter(solved, grid)
+                yield n_iter, residual
+
+    def energy(self) -> float:
+        """Sum of the squared differences between all neighbours, in all channels."""
+        layout = self.layout
+        starts, _ = layout.rows
+        ahead = np.indices(layout.shape[:-1]).reshape(len(layout.shape) - 1, starts.size)
+        counts = np.empty((len(self.terms), starts.size), np.int64)  # of entries of a row that have a neighbour ahead
+        for count, (axis, lag) in zip(counts, self.terms, strict=True):
+            if axis == len(layout.shape) - 1:
+                count[:] = max(layout.shape[axis] - lag, 0)
+            else:
+                count[:] = np.where(ahead[axis] + lag < layout.shape[axis], layout.shape[-1], 0)
+        offsets = tuple(layout.strides[axis] * lag for axis, lag in self.terms)
+        total, sums = 0.0, np.empty(starts.size)
+        for x in self.flat:
+            share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, self.weights, x, sums)
+            total += sums.sum()
+        return float(total) / self._shortest**2
+
+
+def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: float = 1e-6) -> np.ndarray:
+    """Replace what is missing by its harmonic fill.
+
+    Parameters
+    ----------
+    values : ndarray of shape (M[, N[, ..., P]], C)
+        Known values, and finite ones where they are missing.
+    mask : ndarray of bool, of the shape of `values` or with a last axis of length 1
+        True where missing.
+    spacing : tuple of float
+        Distance between pixels along each axis.
+    tol : float
+        Relative residual.
+
+    Returns
+    -------
+    filled : ndarray of float64 of the shape of `values`
+
+    Examples
+    --------
+    >>> values = np.array([[0.0], [0.5], [0.5], [3.0]])
+    >>> fill(values, np.array([[False], [True], [True], [False]]), (1.0,))[:, 0].round(6)
+    array([0., 1., 2., 3.])
+    """
+    canvas = Canvas(values.shape[:-1], values.shape[-1], (1,), spacing)
+    canvas.values[...] = values
+    for c in range(mask.shape[-1]):
+        channels = [c] if mask.shape[-1] > 1 else list(range(values.shape[-1]))
+        for _ in canvas.solve(mask[..., c], channels, tol):
+            pass
+    return canvas.values
