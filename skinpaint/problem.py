@@ -16,7 +16,6 @@ __all__ = ["Bounds", "Problem"]
 CHUNK = 2**16  # entries
 SPARSE = 8  # of so many pixels one may be missing for it to pay to go to each
 TIE = 2e-3  # added before rounding, so that it is not the last digits of a solver that decide about halves
-TABLE = 2**17  # entries of an image from which a table of all values pays
 
 Bounds = tuple[float, float] | str | None
 
@@ -194,9 +193,8 @@ class Problem:
         out = image.copy()
         values = np.broadcast_to(values, image.shape)
         if SPARSE * np.count_nonzero(self.mask) < self.mask.size:
-            at = np.flatnonzero(np.broadcast_to(self.mask, image.shape))
-            limits = (limit[at % limit.size] for limit in self._limits)
-            out.reshape(-1)[at] = self._filled(values.reshape(-1)[at], *limits)
+            at = np.unravel_index(np.flatnonzero(np.broadcast_to(self.mask, image.shape)), image.shape)
+            out[at] = self._filled(values[at], *(limit[at[-1]] for limit in self._limits))
         else:
             for piece in _pieces(image):
                 np.copyto(out[piece], self._filled(values[piece], *self._limits), where=self.mask[piece])
@@ -418,18 +416,12 @@ def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[
 
 def _scale(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, out: np.ndarray) -> np.ndarray:
     """Write ``(array - offset) / scale`` where known and 0.5 where missing into `out`."""
-    table = None
-    if array.dtype.kind == "u" and array.dtype.itemsize <= 2 and array.size > TABLE:
-        table = (np.arange(np.iinfo(array.dtype).max + 1) - offset) / scale  # few values: look them up
     kind = _working(array.dtype)
     for piece in _pieces(array):
-        if table is not None:
-            scaled = table[array[piece]]
-        else:
-            scaled = array[piece].astype(kind)
-            with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
-                scaled -= kind(offset)
-                scaled /= kind(scale)
+        scaled = array[piece].astype(kind)
+        with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
+            scaled -= kind(offset)
+            scaled /= kind(scale)
         np.copyto(scaled, 0.5, where=missing[piece])
         out[piece] = scaled
     return out

@@ -40,7 +40,7 @@ class Canvas:
     >>> canvas = Canvas((4,), 1, (1,), (1.0,))
     >>> canvas.values[:, 0] = 0, 5, 5, 3
     >>> [cycles for cycles, residual in canvas.solve(np.array([False, True, True, False]), [0], tol=1e-6)]
-    [1]
+    [0]
     >>> canvas.values[:, 0].round(6)
     array([0., 1., 2., 3.])
     >>> canvas.energy()
@@ -92,13 +92,12 @@ class Canvas:
         for sheet in cut_out(mask.reshape(self.layout.shape), margin=max(self.lags)):
             system = System(sheet.state, self.terms, self.weights)
             for c in channels:
-                if sheet.whole:
-                    yield system.improve(self.flat[c], tol=tol, max_iter=MAX_ITER)
-                    continue
                 grid = self.layout.inner(self.flat[c])
-                solved, n_iter, residual = system.solve(sheet.gather(grid), tol=tol, max_iter=MAX_ITER)
-                sheet.scatter(solved, grid)
-                yield n_iter, residual
+                x = self.flat[c] if sheet.whole else system.flatten(sheet.gather(grid))
+                system.guess(x)
+                yield system.improve(x, tol=tol, max_iter=MAX_ITER)
+                if not sheet.whole:
+                    sheet.scatter(system.layout.inner(x), grid)
 
     def energy(self) -> float:
         """Sum of the squared differences between all neighbours, in all channels."""

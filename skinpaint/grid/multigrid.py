@@ -351,8 +351,16 @@ class System:
         n_iter, residual
             As from `improve`.
         """
-        x = self._flat(values, np.float64)
+        x = self.flatten(values)
         return self.layout.inner(x), *self.improve(x, tol=tol, max_iter=max_iter)
+
+    def guess(self, x: np.ndarray) -> None:
+        """Interpolate the unknowns along the last axis, in place: it spares a cycle."""
+        self.layout.sweep(self.layout.stage(kernels.interpolate, self.flat_state, x))
+
+    def flatten(self, values: np.ndarray) -> np.ndarray:
+        """An image on the padded grid."""
+        return self._flat(values, np.float64)
 
     def improve(self, x: np.ndarray, *, tol: float, max_iter: int) -> tuple[int, float]:
         """Solve for the unknowns in place, by preconditioned conjugate gradients.

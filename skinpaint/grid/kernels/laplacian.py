@@ -22,6 +22,7 @@ __all__ = [
     "defect",
     "descend",
     "extend",
+    "interpolate",
     "invert",
     "invert_dense",
     "products",
@@ -97,6 +98,17 @@ def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, 
             x[uintp(base + j)] = relaxed[uintp(j)]
 
 
+@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
+def total(halve, n, row, coarse, out):
+    """Add a row, which ends in a zero, to the coarse one that begins at `out`."""
+    if halve == 1:
+        for J in range((n + 1) >> 1):
+            coarse[uintp(out + J)] += row[uintp(2 * J)] + row[uintp(2 * J + 1)]
+    else:
+        for J in range(n):
+            coarse[uintp(out + J)] += row[uintp(J)]
+
+
 @kernel
 def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children, coarse_starts, coarse):
     """Sum the residual ``b - A x`` over the entries that make up a coarse one."""
@@ -115,12 +127,7 @@ def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children
             if c == 0:
                 for J in range((n + halve) >> halve):
                     coarse[uintp(out + J)] = np.float32(0)
-            if halve == 1:
-                for J in range((n + 1) >> 1):
-                    coarse[uintp(out + J)] += residual[uintp(2 * J)] + residual[uintp(2 * J + 1)]
-            else:
-                for J in range(n):
-                    coarse[uintp(out + J)] += residual[uintp(J)]
+            total(halve, n, residual, coarse, out)
 
 
 @kernel
@@ -150,26 +157,33 @@ def coarsen(
 
     ``reach[k]`` tells how many rows and how many places along the row the neighbour of term `k` is away, and the axis.
     """
+    own, crossing = np.zeros(n + 1, np.float32), np.zeros(n + 1, np.float32)  # of the entries of a row
     for R in range(lo, hi):
         out = coarse_starts[R]
         for c in range(children.shape[1]):
             r = children[R, c]
-            if r >= 0:
-                base = starts[r]
+            if r < 0:
+                continue
+            base = starts[r]
+            for j in range(n):
+                d = np.float32(1) / inverse[uintp(base + j)]
+                own[uintp(j)] = d if inverse[uintp(base + j)] > 0 else np.float32(0)
+            for k in range(len(offsets)):
                 for j in range(n):
-                    i = uintp(base + j)
-                    if inverse[i] > 0:
-                        here = out + (j >> halve)
-                        d = np.float32(1) / inverse[i]
-                        for k in range(len(offsets)):
-                            if inverse[uintp(base + j + offsets[k])] > 0:
-                                w = weight_at(weights[k], i)
-                                there = coarse_starts[parents[r + reach[k, 0]]] + ((j + reach[k, 1]) >> halve)
-                                if there == here:
-                                    d -= 2 * w
-                                else:
-                                    edges[reach[k, 2], uintp(here)] += w
-                        diagonal[uintp(here)] += d
+                    i, ahead = uintp(base + j), uintp(base + j + offsets[k])
+                    w = weight_at(weights[k], i)
+                    crossing[uintp(j)] = w if min(inverse[i], inverse[ahead]) > 0 else np.float32(0)
+                # Every other edge along a halved row is inside a block; across rows it is all of them, or none.
+                if reach[k, 0] == 0 and halve == 1 and reach[k, 1] == 1:
+                    for t in range((n + 1) >> 1):
+                        own[uintp(2 * t)] -= 2 * crossing[uintp(2 * t)]
+                        crossing[uintp(2 * t)] = np.float32(0)
+                elif reach[k, 0] > 0 and parents[r] == parents[min(r + reach[k, 0], parents.size - 1)]:
+                    for j in range(n):
+                        own[uintp(j)] -= 2 * crossing[uintp(j)]
+                    continue
+                total(halve, n, crossing, edges[reach[k, 2]], out)
+            total(halve, n, own, diagonal, out)
 
 
 @kernel
@@ -235,6 +249,25 @@ def defect(lo, hi, starts, n, state, offsets, weights, shift, x, r, sums):
             r[uintp(i)] = s
             size += s * s
         sums[row] = size
+
+
+@kernel
+def interpolate(lo, hi, starts, n, state, x):
+    """A first guess: linear along each row between known entries, constant beyond them."""
+    for row in range(lo, hi):
+        base = starts[row]
+        last = -1
+        for j in range(n):
+            if state[uintp(base + j)] == KNOWN:
+                first = x[uintp(base + max(last, 0))] if last >= 0 else x[uintp(base + j)]
+                slope = (x[uintp(base + j)] - first) / (j - last)
+                for t in range(last + 1, j):
+                    if state[uintp(base + t)] == UNKNOWN:
+                        x[uintp(base + t)] = first + slope * (t - last)
+                last = j
+        for t in range(last + 1, n):
+            if last >= 0 and state[uintp(base + t)] == UNKNOWN:
+                x[uintp(base + t)] = x[uintp(base + last)]
 
 
 @kernel
