@@ -70,8 +70,7 @@ class Laplace(Method):
                     break
             n_iter, worst = max(n_iter, *(cycles for cycles, _ in found)), max(worst, residual)
             how.add("by a factorisation" if solver is _factorise else "by multigrid")
-        lengths = [line_lengths(x, self.lags, problem.spacing) for x in np.moveaxis(values, -1, 0)]
-        energy = float(sum((each**2).sum() for each in lengths))
+        energy = sum(line_lengths(x, self.lags, problem.spacing, 2)[0] for x in np.moveaxis(values, -1, 0))
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.restore, values))
