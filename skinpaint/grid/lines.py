@@ -85,8 +85,8 @@ def spread_lengths(x: np.ndarray, weights: list[Any], gain: float) -> np.ndarray
     """
     *others, columns, rows = weights
     planes = _planes(x)
-    out = np.empty(planes.shape)
-    share(kernels.spread_planes, 0, out.shape[0] * out.shape[1], x.size, planes, rows, columns, gain, out)
+    out, rows_in_all = np.empty(planes.shape), x.size // x.shape[-1]
+    share(kernels.spread_planes, 0, rows_in_all, x.size, planes, rows, columns, gain, out)
     for axis, sums in enumerate(others):
         folded = (sums.shape[1], x.shape[axis], sums.shape[2])
         share(kernels.spread_columns, 0, folded[2], x.size, x.reshape(folded), sums, gain, out.reshape(folded))
