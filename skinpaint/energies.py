@@ -260,7 +260,8 @@ def _prepared(x: Any, energy: Differences) -> tuple[np.ndarray, tuple[float, ...
     x, spacing = np.asarray(x, dtype=float), energy.steps(np.ndim(x))
     if x.ndim > len(spacing) and not energy.joint:
         x, spacing = np.moveaxis(x, -1, 0), (math.inf, *spacing)
-    return np.ascontiguousarray(x), spacing
+    x = np.ascontiguousarray(x)
+    return x if x.flags.writeable else x.copy(), spacing  # kernels would be compiled anew for what is read-only
 
 
 def _refuse_second(*args: Any, **kwargs: Any) -> NoReturn:
