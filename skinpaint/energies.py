@@ -1,63 +1,310 @@
 """What "smooth" means: energies of an image, written so that autograd differentiates them.
 
 An energy is any callable ``f(x) -> float`` on one channel `x`, an array of any number of axes with
-values in [0, 1]. The ones here are frozen settings with a ``__call__``; `lines` and `dirichlet` are
-ready-made instances of them.
+values in [0, 1]. The ones here are frozen settings with a ``__call__``; `lines`, `dirichlet`, `total_variation` and
+`bending` are ready-made instances of them. Positive multiples and sums of them are energies again.
 """
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
+from numbers import Real
+from typing import Any, ClassVar, NoReturn
 
-import autograd.numpy as anp
 import numpy as np
-from autograd.extend import defvjp, primitive
+from autograd.extend import defjvp_argnums, defvjp, primitive
+from autograd.tracer import isbox
 
 from skinpaint.grid import check_lags
+from skinpaint.grid.curvature import second_differences, spread_second_differences
 from skinpaint.grid.lines import line_lengths, spread_lengths
+from skinpaint.grid.norms import pixel_norms, spread_norms
 
-__all__ = ["Dirichlet", "Energy", "Lines", "dirichlet", "lines"]
-
-Energy = Callable[[Any], Any]
-
-
-@primitive
-def lengths(x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], rounding: float = 0.0) -> np.ndarray:
-    """Euclidean lengths of the differences along all lines: one for each line, and with lag 2 one for each parity.
-
-    Where a length is 0 its derivative is taken to be 0, which is a subgradient. Lengths below `rounding` are replaced
-    by the parabola that continues them smoothly to 0, which adds at most ``rounding / 2`` to each.
-
-    Returns
-    -------
-    lengths : ndarray of shape (number of lines and parities,)
-        Axis after axis, divided by the spacing of the axis.
-    """
-    size = line_lengths(x, lags, spacing)
-    if rounding > 0:
-        size = np.where(size < rounding, size**2 / (2 * rounding) + rounding / 2, size)
-    return size
-
-
-def _lengths_vjp(
-    ans: np.ndarray, x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], rounding: float = 0.0
-) -> Callable:
-    size = np.maximum(ans, rounding)  # of a parabola the weight is constant
-
-    def vjp(g: np.ndarray) -> np.ndarray:
-        weights = np.divide(g, size, out=np.zeros_like(size), where=size > 0)
-        return spread_lengths(x, weights, lags, spacing)
-
-    return vjp
-
-
-defvjp(lengths, _lengths_vjp, argnums=(0,))
+__all__ = [
+    "Bending",
+    "Dirichlet",
+    "Energy",
+    "Lines",
+    "Part",
+    "Sum",
+    "TotalVariation",
+    "bending",
+    "dirichlet",
+    "lines",
+    "total_variation",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lines:
+class Part:
+    r"""A sum of norms or of squares of differences: what the energies of this module are made of.
+
+    With :math:`v = K x` the differences named by `terms`, in groups :math:`v_g`,
+
+    .. math:: E(x) = weight \sum_g \left( \sqrt{|v_g|^2 + eps^2} - eps \right)
+       \quad\text{or}\quad weight \sum |v|^2
+
+    for the power 1 or 2.
+
+    Attributes
+    ----------
+    weight : float
+        What the sum is multiplied by.
+    power : {1, 2}
+        Norms or squares.
+    terms : tuple of (int, int, float)
+        For ``order=1`` an axis, a lag and a coefficient: all ``coefficient * (x[i + lag] - x[i])`` along the axis that
+        do not reach over the border. For ``order=2`` two axes, which may be the same, and a coefficient: all
+        differences along the one of the differences along the other, likewise.
+    groups : {"line", "pixel", "edge"}
+        Which differences share a norm. "line": all along a line, those that begin at even places and those
+        that begin at odd ones apart if the lag is 2 (so that a line of two entries has three groups, two of them
+        empty). "pixel": those of all terms that begin at one pixel. "edge": each alone.
+    eps : float
+        Rounds the norms off at zero.
+    rounding : float
+        Norms below this are replaced by the parabola ``|v|^2 / (2 rounding) + rounding / 2``; only where eps is 0.
+    order : {1, 2}
+        First or second differences.
+    joint : bool
+        The last axis is that of channels, and those of a pixel share its norm. Otherwise, if there is an axis that no
+        term names, each place along it has groups of its own.
+
+    Examples
+    --------
+    >>> Lines(lags=(1,)).parts((5,))
+    (Part(weight=1.0, power=1, terms=((0, 1, 1.0),), groups='line', eps=0.0, rounding=0.0, order=1, joint=False),)
+    """
+
+    weight: float
+    power: int
+    terms: tuple[tuple[int, int, float], ...]
+    groups: str
+    eps: float = 0.0
+    rounding: float = 0.0
+    order: int = 1
+    joint: bool = False
+
+
+class Energy(ABC):
+    """A convex energy that tells what it is made of. Positive multiples of it, and sums, are energies, too.
+
+    Attributes
+    ----------
+    convex : bool or None
+        Whether the energy is known to be convex; None if that is not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mixed = 2 * lines + dirichlet / 4
+    >>> mixed.convex
+    True
+    >>> float(mixed(np.array([0.0, 4.0])))  # 2 * 4 + 16 / 4
+    12.0
+    >>> (mixed + (lambda x: x.sum())).convex is None
+    True
+    """
+
+    __array_ufunc__ = None  # a NumPy number times an energy is for the energy to answer
+
+    @property
+    @abstractmethod
+    def convex(self) -> bool | None: ...
+
+    @abstractmethod
+    def __call__(self, x: Any) -> Any:
+        """Energy of `x`; autograd differentiates it."""
+
+    @abstractmethod
+    def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """What the energy of an image of this shape is the sum of."""
+
+    def __add__(self, other: Any) -> Energy:
+        """Sum of two energies, the other of which may be any callable; 0 adds nothing."""
+        if isinstance(other, Real) and other == 0:
+            return self
+        return Sum(_terms(self) + _terms(other)) if callable(other) else NotImplemented
+
+    def __radd__(self, other: Any) -> Energy:
+        if isinstance(other, Real) and other == 0:
+            return self
+        return Sum(_terms(other) + _terms(self)) if callable(other) else NotImplemented
+
+    def __mul__(self, factor: Any) -> Energy:
+        """Multiple of the energy."""
+        if not isinstance(factor, Real):
+            return NotImplemented
+        if not 0 <= float(factor) < math.inf:
+            raise ValueError(
+                f"The factor of an energy must be a finite number >= 0, or the product is not convex. Got {factor!r} "
+                f"instead. Write 'lambda x: {factor!r} * energy(x)' if you mean it."
+            )
+        return Sum(tuple((float(factor) * c, energy) for c, energy in _terms(self)))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> Energy:
+        if not isinstance(divisor, Real):
+            return NotImplemented
+        return self * (1 / divisor if divisor else math.inf)
+
+    def __neg__(self) -> NoReturn:
+        self * -1
+        raise AssertionError  # the product was refused
+
+    def __sub__(self, other: Any) -> NoReturn:
+        raise TypeError(
+            "Energies can be added and multiplied by numbers >= 0; a difference is not convex. "
+            "Write 'lambda x: one(x) - other(x)' if you mean it."
+        )
+
+    __rsub__ = __sub__
+
+
+@dataclass(frozen=True)
+class Sum(Energy):
+    """Sum of multiples of energies: what ``2 * lines + bending`` is.
+
+    Parameters
+    ----------
+    terms : tuple of (float, callable)
+        Coefficients, 0 or above, and energies.
+
+    Examples
+    --------
+    >>> (2 * lines + bending / 2).terms == ((2.0, lines), (0.5, bending))
+    True
+    """
+
+    terms: tuple[tuple[float, Callable[[Any], Any]], ...]
+
+    @property
+    def convex(self) -> bool | None:
+        """True if all terms are known to be convex, otherwise None."""
+        return True if all(getattr(energy, "convex", None) is True for _, energy in self.terms) else None
+
+    def __call__(self, x: Any) -> Any:
+        """Energy of `x`; autograd differentiates it."""
+        return sum(c * energy(x) for c, energy in self.terms)
+
+    def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """The parts of all terms; a TypeError if a term is not one of this module."""
+        out: list[Part] = []
+        for c, energy in self.terms:
+            if not isinstance(energy, Energy):
+                raise TypeError(f"Only the energies of skinpaint.energies know their parts. Got {energy!r} instead.")
+            out += [replace(part, weight=c * part.weight) for part in energy.parts(shape)]
+        return tuple(out)
+
+
+class Differences(Energy):
+    """An energy of differences, whose value and gradient are fused loops.
+
+    A class of this kind has a `spacing` and says how to compute its value and what to keep of it, and its gradient
+    from what was kept. If an image has an axis more than the spacing, that is of channels, which are summed.
+    """
+
+    convex: ClassVar[bool] = True  # type: ignore[assignment]
+    joint: ClassVar[bool] = False
+    spacing: tuple[float, ...] | None
+
+    def __call__(self, x: Any) -> Any:
+        """Energy of `x`; autograd differentiates it."""
+        return evaluate(x, self, [] if isbox(x) else None)
+
+    @abstractmethod
+    def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
+        """Value, and what `backward` needs of it, at contiguous floats."""
+
+    @abstractmethod
+    def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
+        """Gradient times `gain`."""
+
+    def steps(self, ndim: int) -> tuple[float, ...]:
+        """Distance between neighbours along each spatial axis of an array of so many axes."""
+        if self.spacing is None:
+            return (1.0,) * (ndim - self.joint)
+        if ndim - len(self.spacing) not in (0, 1) or (self.joint and ndim == len(self.spacing)):
+            raise ValueError(
+                f"The 'spacing' parameter of {type(self).__name__} must have one number for each spatial axis. "
+                f"Got {self.spacing} for an array of {ndim} axes{', the last of channels' if self.joint else ''}."
+            )
+        return self.spacing
+
+
+@primitive
+def evaluate(x: Any, energy: Differences, kept: list[Any] | None) -> float:
+    """Value of an energy; what its gradient needs of the way there is left in `kept`."""
+    array, spacing = _prepared(x, energy)
+    value, memory = energy.forward(array, spacing, keep=kept is not None)
+    if kept is not None:
+        kept[:] = [array, spacing, memory]
+    return value
+
+
+@primitive
+def slope(x: Any, gain: Any, energy: Differences, kept: list[Any]) -> np.ndarray:
+    """Gradient of an energy, times `gain`."""
+    array, spacing, memory = kept
+    gradient = energy.backward(array, spacing, memory, float(gain))
+    return gradient if gradient.shape == np.shape(x) else np.moveaxis(gradient, 0, -1)
+
+
+def _prepared(x: Any, energy: Differences) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Contiguous floats, with channels that are summed as a first axis along which nothing is compared."""
+    x, spacing = np.asarray(x, dtype=float), energy.steps(np.ndim(x))
+    if x.ndim > len(spacing) and not energy.joint:
+        x, spacing = np.moveaxis(x, -1, 0), (math.inf, *spacing)
+    x = np.ascontiguousarray(x)
+    return x if x.flags.writeable else x.copy(), spacing  # kernels would be compiled anew for what is read-only
+
+
+def _refuse_second(*args: Any, **kwargs: Any) -> NoReturn:
+    raise NotImplementedError(
+        "The energies of skinpaint have first derivatives only. For a Hessian write the energy in autograd.numpy."
+    )
+
+
+def _refuse_forward(*args: Any, **kwargs: Any) -> NoReturn:
+    raise NotImplementedError(
+        "The energies of skinpaint are differentiated in reverse mode only. Use autograd.grad or autograd.make_vjp."
+    )
+
+
+defvjp(evaluate, lambda ans, x, energy, kept: lambda g: slope(x, g, energy, kept), argnums=(0,))
+defvjp(
+    slope, _refuse_second, lambda ans, x, gain, energy, kept: lambda h: np.vdot(slope(x, 1.0, energy, kept), h),
+    argnums=(0, 1),
+)  # fmt: skip
+defjvp_argnums(evaluate, _refuse_forward)
+defjvp_argnums(slope, _refuse_forward)
+
+
+def _first_differences(
+    shape: tuple[int, ...], lags: tuple[int, ...], spacing: tuple[float, ...]
+) -> tuple[tuple[int, int, float], ...]:
+    """The terms of all axes that have differences at all."""
+    return tuple((axis, lag, 1 / h) for axis, h in enumerate(spacing) if shape[axis] > 1 for lag in lags)
+
+
+def _terms(energy: Any) -> tuple[tuple[float, Any], ...]:
+    return energy.terms if isinstance(energy, Sum) else ((1.0, energy),)
+
+
+def _check_not_negative(name: str, value: Any, owner: Any) -> None:
+    if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
+        raise ValueError(
+            f"The '{name}' parameter of {type(owner).__name__} must be a finite number >= 0. Got {value!r} instead."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines(Differences):
     r"""The article's energy: one Euclidean norm, not squared, a line and lag.
 
     For every 1-D line :math:`l` along every axis, with neighbour distance :math:`h` along it,
@@ -93,14 +340,26 @@ class Lines:
 
     def __post_init__(self) -> None:
         check_lags(self.lags, "Lines")
+        _check_not_negative("rounding", self.rounding, self)
 
-    def __call__(self, x: Any) -> Any:
-        """Energy of `x`; autograd differentiates it."""
-        return anp.sum(lengths(x, self.lags, _spacing(self.spacing, x.ndim), self.rounding))
+    def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
+        """Sum of the lengths, and the weights of the lines."""
+        return line_lengths(x, self.lags, spacing, 1, self.rounding)
+
+    def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
+        """Weighted differences, transposed; 0 where a length is, which is a subgradient."""
+        return spread_lengths(x, kept, gain)
+
+    def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """One part for each axis and lag."""
+        return tuple(
+            Part(weight=1.0, power=1, terms=(term,), groups="line", rounding=self.rounding)
+            for term in _first_differences(shape, self.lags, self.steps(len(shape)))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dirichlet:
+class Dirichlet(Differences):
     r"""Sum of the squared differences between neighbours: the quadratic twin of :class:`Lines`.
 
     .. math:: E = \sum_{edges} (x_i - x_j)^2 / h^2.
@@ -131,14 +390,142 @@ class Dirichlet:
     def __post_init__(self) -> None:
         check_lags(self.lags, "Dirichlet")
 
-    def __call__(self, x: Any) -> Any:
-        """Energy of `x`; autograd differentiates it."""
-        return anp.sum(lengths(x, self.lags, _spacing(self.spacing, x.ndim)) ** 2)
+    def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
+        """Sum of the squared lengths of all lines, and the weights of the lines."""
+        return line_lengths(x, self.lags, spacing, 2)
+
+    def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
+        """Weighted differences, transposed."""
+        return spread_lengths(x, kept, gain)
+
+    def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """One part with all differences."""
+        terms = _first_differences(shape, self.lags, self.steps(len(shape)))
+        return (Part(weight=1.0, power=2, terms=terms, groups="edge"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotalVariation(Differences):
+    r"""Total variation: one norm a pixel, of the differences to its neighbours ahead along all axes.
+
+    .. math:: E = \sum_i \sqrt{\textstyle\sum_a (D_a x)_i^2 / h_a^2 + eps^2} - eps
+
+    At the far border, where there is no neighbour ahead, that difference is left out. It is convex, and near to
+    the total length of the level lines: pieces of an image may be flat with sharp edges between them. With lags (1, 2)
+    differences between neighbours but one have a norm of their own.
+
+    Parameters
+    ----------
+    eps : float
+        Differences well below this, of values in [0, 1], are squared rather than taken as they are, so that
+        the energy has a gradient everywhere. 0 is total variation to the letter.
+    lags : tuple of int, (1,) or (1, 2)
+        Distances between the pixels that are compared.
+    spacing : tuple of float, optional
+        Distance between neighbours along each axis; 1 by default.
+    joint : bool
+        The last axis is that of channels, and all channels of a pixel share its norm (vectorial total variation): edges
+        prefer to be at the same place in all of them. For ``GradientDescent(energy=..., joint_channels=True)``.
+
+    References
+    ----------
+    L. I. Rudin, S. Osher and E. Fatemi, "Nonlinear total variation based noise removal algorithms", Physica D 60
+    (1992). :doi:`10.1016/0167-2789(92)90242-F`
+
+    R. Acar and C. R. Vogel, "Analysis of bounded variation penalty methods for ill-posed problems", Inverse Problems
+    10 (1994), for `eps`. :doi:`10.1088/0266-5611/10/6/003`
+
+    X. Bresson and T. F. Chan, "Fast dual minimization of the vectorial total variation norm and applications to color
+    image processing", Inverse Problems and Imaging 2 (2008), for `joint`. :doi:`10.3934/ipi.2008.2.455`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(TotalVariation(eps=0)(np.array([[0.0, 4.0], [3.0, 3.0]])))  # |(3, 4)| + |-1| + |0|
+    6.0
+    >>> colours = np.array([[0.0, 0.0], [3.0, 4.0]])  # two pixels
+    >>> float(TotalVariation(eps=0, joint=True)(colours))  # |(3, 4)|
+    5.0
+    """
+
+    eps: float = 1e-2
+    lags: tuple[int, ...] = (1,)
+    spacing: tuple[float, ...] | None = None
+    joint: bool = False  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        check_lags(self.lags, "TotalVariation")
+        _check_not_negative("eps", self.eps, self)
+
+    def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
+        """Sum of the norms, and one over each."""
+        return pixel_norms(x, self.lags, spacing, float(self.eps), keep=keep)
+
+    def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
+        """Differences over their norms, transposed; 0 where a norm is, which is a subgradient."""
+        return spread_norms(x, self.lags, spacing, kept, gain)
+
+    def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """One part for each lag."""
+        spacing = self.steps(len(shape))
+        return tuple(
+            Part(
+                weight=1.0, power=1, terms=_first_differences(shape, (lag,), spacing), groups="pixel", eps=self.eps,
+                joint=self.joint,
+            )
+            for lag in self.lags
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bending(Differences):
+    r"""Bending energy of a thin plate: the sum of the squares of all second differences.
+
+    .. math:: E = \sum_a |D_{aa} x|^2 / h_a^4 + 2 \sum_{a < b} |D_{ab} x|^2 / (h_a h_b)^2
+
+    Differences that would reach over the border are left out, so that a slope costs nothing, up to the border.
+    Its minimum continues slopes into holes, and is unique as soon as the known pixels fix a plane.
+
+    Parameters
+    ----------
+    spacing : tuple of float, optional
+        Distance between neighbours along each axis; 1 by default.
+
+    References
+    ----------
+    J. Duchon, "Splines minimizing rotation-invariant semi-norms in Sobolev spaces", Lecture Notes in Mathematics
+    571 (1977). :doi:`10.1007/BFb0086566`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(Bending()(np.array([0.0, 1.0, 2.0, 4.0])))
+    1.0
+    >>> float(Bending()(np.array([[0.0, 0.0], [0.0, 1.0]])))  # twist
+    2.0
+    """
+
+    spacing: tuple[float, ...] | None = None
+
+    def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
+        """Sum of the squares; nothing need be kept."""
+        return second_differences(x, spacing), None
+
+    def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
+        """Second differences, transposed."""
+        return spread_second_differences(x, spacing, gain)
+
+    def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """One part with all second differences."""
+        h = self.steps(len(shape))
+        terms = tuple(
+            (a, b, (1 if a == b else math.sqrt(2)) / (h[a] * h[b]))
+            for a, b in combinations_with_replacement(range(len(h)), 2)
+        )
+        return (Part(weight=1.0, power=2, terms=terms, groups="edge", order=2),)
 
 
 lines = Lines()
 dirichlet = Dirichlet()
-
-
-def _spacing(spacing: tuple[float, ...] | None, ndim: int) -> tuple[float, ...]:
-    return (1.0,) * ndim if spacing is None else tuple(spacing)
+total_variation = TotalVariation()
+bending = Bending()

@@ -1,14 +1,56 @@
-"""An energy as the descent sees it: value and gradient of all channels, with every answer checked."""
+"""An energy as the descent sees it: value and gradient of all channels, with every answer checked.
+
+autograd numbers its traces with a counter that all threads share, and that an error inside a traced function leaves
+raised. Here a trace takes its number from below those of the counter and leaves the counter alone, so that energies
+that raise, or several threads that restore at once, have nothing to spoil, and need no lock. An energy that calls
+`grad` itself gets autograd's own numbers for that, which lie above.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from autograd import make_vjp
+from autograd.core import VJPNode, backward_pass
+from autograd.tracer import isbox, new_box
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "value_and_gradient"]
+
+TRACE = -0.5  # the counter begins at 0
+
+
+def value_and_gradient(energy: Callable[[Any], Any], x: np.ndarray) -> tuple[float, np.ndarray]:
+    """Value and gradient of a real function by autograd, from any thread.
+
+    Raises
+    ------
+    ValueError
+        If the value is no finite float, or has not been computed from `x` as far as autograd can see.
+
+    Examples
+    --------
+    >>> value_and_gradient(lambda x: (x**2).sum(), np.array([1.0, 2.0]))
+    (5.0, array([2., 4.]))
+    """
+    root = VJPNode.new_root()
+    answer = energy(new_box(x, TRACE, root))
+    if not isbox(answer):
+        _checked(answer)
+        raise ValueError(
+            "The 'energy' parameter of GradientDescent must be computed from its argument by autograd.numpy. "
+            f"Got {answer!r}, which does not depend on it as far as autograd can see: leave out float(), plain numpy "
+            "and copies into new arrays."
+        )
+    value = _checked(answer._value)
+    gradient = np.asarray(backward_pass(type(answer._value)(1.0), answer._node))
+    if gradient.shape != x.shape or gradient.dtype.kind != "f":
+        raise ValueError(
+            f"The 'energy' parameter of GradientDescent must have a real gradient of its argument's shape, {x.shape}. "
+            f"Got {gradient.dtype} of shape {gradient.shape} instead. Look at the vjp of your own primitives."
+        )
+    return value, gradient
 
 
 class Objective:
@@ -51,32 +93,30 @@ class Objective:
         """Energy of `x`, channels last, and its gradient."""
         pairs = [self._differentiate(part) for part in self._parts(x)]
         value = sum(pair[0] for pair in pairs)
-        return value, pairs[0][1] if self.joint else np.stack([pair[1] for pair in pairs], axis=-1)
+        if self.joint:
+            return value, pairs[0][1]
+        return value, pairs[0][1][..., None] if len(pairs) == 1 else np.stack([pair[1] for pair in pairs], axis=-1)
 
     def _parts(self, x: np.ndarray) -> list[np.ndarray]:
         return [x] if self.joint else [np.ascontiguousarray(x[..., c]) for c in range(x.shape[-1])]
 
     def _differentiate(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         with np.errstate(divide="ignore", invalid="ignore"):
-            value, gradient = self._autograd(x)
-            if not np.isfinite(gradient).all():
-                nudge = 1e-9 * np.random.default_rng(0).standard_normal(x.shape)
-                gradient = self._autograd(x + nudge)[1]
-                self.note = (
-                    "The energy has no gradient at some points that were reached (a norm at zero?): "
-                    "it was taken 1e-9 beside them."
-                )
-        if not np.isfinite(gradient).all():
+            value, gradient = self._call(partial(value_and_gradient, self.energy), x)
+            if _finite(gradient):
+                return value, gradient
+            nudge = 1e-9 * np.random.default_rng(0).standard_normal(x.shape)
+            gradient = self._call(partial(value_and_gradient, self.energy), x + nudge)[1]
+            self.note = (
+                "The energy has no gradient at some points that were reached (a norm at zero?): "
+                "it was taken 1e-9 beside them."
+            )
+        if not _finite(gradient):
             raise ValueError(
                 "The 'energy' parameter of GradientDescent must have a finite gradient. Got NaN or infinite "
                 "entries, also 1e-9 beside the point. Smooth it, for example sqrt(v**2 + 1e-6) for abs(v)."
             )
         return value, gradient
-
-    def _autograd(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        vjp, answer = self._call(make_vjp(self.energy), x)
-        value = _checked(answer)
-        return value, np.asarray(vjp(type(answer)(1.0) if np.ndim(answer) == 0 else 1.0))
 
     def _call(self, function: Callable[[Any], Any], x: np.ndarray) -> Any:
         try:
@@ -86,17 +126,31 @@ class Objective:
             raise
 
 
+def _finite(gradient: np.ndarray) -> bool:
+    """Whether all entries are finite; a finite sum says so without a look at each."""
+    return bool(np.isfinite(gradient.sum()) or np.isfinite(gradient).all())
+
+
 def _checked(value: Any) -> float:
-    """The energy as a float, or a sentence about what it was instead."""
-    if np.ndim(value) != 0 or np.asarray(value).dtype.kind != "f":
-        array = np.asarray(value)
+    """The energy as a float, or a sentence about what it was instead and what to do."""
+    array = np.asarray(value)
+    if array.ndim != 0 or array.dtype.kind != "f":
         got = f"shape {array.shape}" if array.ndim else f"a value of dtype {array.dtype}"
+        cure = "Sum over the array, with autograd.numpy" if array.ndim else CURES.get(array.dtype.kind, CURES["O"])
         raise ValueError(
-            f"The 'energy' parameter of GradientDescent must return one real float. Got {got} instead. "
-            f"Sum over the array, with autograd.numpy."
+            f"The 'energy' parameter of GradientDescent must return one real float. Got {got} instead. {cure}."
         )
-    if not np.isfinite(value):
+    if not np.isfinite(array):
         raise ValueError(
-            f"The 'energy' parameter of GradientDescent must return a finite float. Got {float(value)} instead."
+            f"The 'energy' parameter of GradientDescent must return a finite float. Got {float(array)} instead. "
+            "Look for a division by zero, and for a root or a logarithm of what may be zero or below."
         )
-    return float(value)
+    return float(array)
+
+
+CURES = {
+    "c": "Take the real part, or sum np.abs(v) ** 2",
+    "i": "Make it a float: an energy that takes whole steps has no gradient",
+    "b": "Make it a float: an energy that takes whole steps has no gradient",
+    "O": "Return the sum, with autograd.numpy",
+}

@@ -1,4 +1,4 @@
-"""Checks for methods of your own: the laws that every method in the library obeys."""
+"""Checks for methods and energies of your own: the laws that those in the library obey."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from skinpaint.inpainter import Inpainter
 from skinpaint.methods.base import Method
+from skinpaint.objective import value_and_gradient
 from skinpaint.problem import Problem
 from skinpaint.solution import Record
 
-__all__ = ["LAWS", "TRIALS", "Trial", "check_method"]
+__all__ = ["ENERGY_LAWS", "LAWS", "TRIALS", "Trial", "check_energy", "check_method"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -277,6 +278,170 @@ LAWS: dict[str, Callable[[Method, Trial, float], None]] = {
     "callback": _callback,
 }
 """``law(method, trial, tol)`` raises an AssertionError with a sentence if the law is broken."""
+
+
+def check_energy(
+    energy: Callable[[Any], Any],
+    *,
+    shape: tuple[int, ...] = (8, 7),
+    convex: bool | None = None,
+    tol: float = 1e-6,
+    skip: Collection[str] = (),
+) -> None:
+    """Try whether an energy of your own is one that descent can walk down.
+
+    The laws, by name:
+
+    - "value": it is one real, finite float, for random and for flat images, and for black-and-white ones;
+    - "memory": it is the same when asked again, with or without autograd, and the image is not written to;
+    - "gradient": the gradient is real, of the image's shape, and agrees with finite differences in every pixel;
+    - "flat": the gradient is finite where an image is flat, in one line or altogether;
+    - "convex": on a segment between two images the energy lies below the chord and above the tangent.
+
+    Parameters
+    ----------
+    energy : callable
+        ``f(x) -> float``, written in `autograd.numpy`.
+    shape : tuple of int
+        Of the images to try, with channels on the last axis if the energy is for all of them at once.
+    convex : bool, optional
+        Whether the energy claims to be convex; by default what its attribute `convex` says, if it has one. Convexity
+        is tried on samples: a fault that is found is one, but none found is no proof.
+    tol : float, default=1e-6
+        How far the gradient may be from finite differences, as a fraction of its largest entry.
+    skip : collection of str
+        Laws that the energy does not claim, such as "flat" for one with a norm: descent then takes the gradient a
+        billionth beside the point.
+
+    Raises
+    ------
+    AssertionError
+        If a law is broken; the message says which, where and by how much.
+    ValueError
+        If `skip` names something that is no law.
+
+    Examples
+    --------
+    >>> import autograd.numpy as np
+    >>> from skinpaint.testing import check_energy
+    >>> check_energy(lambda x: np.sum(np.sqrt((x[1:] - x[:-1]) ** 2 + 1e-4)), convex=True)
+    """
+    unknown = sorted(set(skip) - set(ENERGY_LAWS))
+    if unknown:
+        raise ValueError(
+            f"The 'skip' parameter of check_energy must hold names of laws: {', '.join(ENERGY_LAWS)}. "
+            f"Got {unknown} instead."
+        )
+    claimed = getattr(energy, "convex", None) is True if convex is None else convex
+    for law, check in ENERGY_LAWS.items():
+        if law in skip or (law == "convex" and not claimed):
+            continue
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                check(energy, shape, tol)
+        except AssertionError as error:
+            name = getattr(energy, "__name__", type(energy).__name__)
+            raise AssertionError(f"{name} breaks the law {law!r} on images of shape {shape}: {error}") from None
+
+
+def _value_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) -> None:
+    pattern = np.indices(shape).sum(axis=0) % 2.0
+    random = np.random.default_rng(0).random(shape)
+    for name, x in {"a random": random, **_flat_images(shape), "a black-and-white": pattern}.items():
+        _sentence(value_and_gradient, energy, x, name)
+
+
+def _memory_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) -> None:
+    x = np.random.default_rng(1).random(shape)
+    before = x.copy()
+    first, again = float(energy(x)), float(energy(x))
+    traced = value_and_gradient(energy, x)[0]
+    _demand(np.array_equal(x, before), "the image that was given has been written to.")
+    _demand(first == again, f"asked again, it answers {again!r} instead of {first!r}.")
+    close = abs(traced - first) <= 1e-12 * max(1, abs(first))
+    _demand(close, f"under autograd it answers {traced!r} instead of {first!r}.")
+
+
+def _gradient_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) -> None:
+    h = 1e-5
+    for seed in range(2):
+        x = np.random.default_rng(2 + seed).uniform(0.1, 0.9, shape)
+        gradient = value_and_gradient(energy, x)[1]
+        _demand(np.isfinite(gradient).all(), "the gradient at a random image is not finite.")
+        differences = np.empty(shape)
+        for i in np.ndindex(shape):
+            step = np.zeros(shape)
+            step[i] = h
+            near, far = energy(x + step) - energy(x - step), energy(x + 2 * step) - energy(x - 2 * step)
+            differences[i] = (8 * near - far) / (12 * h)
+        away = np.abs(gradient - differences)
+        at = np.unravel_index(away.argmax(), shape)
+        _demand(
+            away[at] <= tol * max(np.abs(differences).max(), 1e-3),
+            f"the gradient at pixel {tuple(map(int, at))} is {gradient[at]:.6g}, but finite differences give "
+            f"{differences[at]:.6g}.",
+        )
+
+
+def _flat_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) -> None:
+    for name, x in _flat_images(shape).items():
+        gradient = value_and_gradient(energy, x)[1]
+        wrong = int((~np.isfinite(gradient)).sum())
+        _demand(
+            wrong == 0,
+            f"{wrong} of {gradient.size} entries of the gradient are NaN or infinite at {name} image. Round norms and "
+            "roots off at zero: sqrt(v**2 + 1e-4) for abs(v), with the sum of squares in place of v**2 for a norm.",
+        )
+
+
+def _convex_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) -> None:
+    rng = np.random.default_rng(4)
+    for trial in range(200):
+        contrast = (0.0, 0.9)[trial // 5 % 2]  # edges are where many an energy is not convex
+        a = contrast * rng.integers(0, 2, shape) + (1 - contrast) * rng.random(shape)
+        one = np.zeros(shape)
+        one[tuple(rng.integers(shape))] = 0.2 * rng.standard_normal()
+        kinds = (rng.random(shape), a + 0.05 * rng.standard_normal(shape), a + one, np.full(shape, a.mean()), a + 0.1)
+        b = kinds[trial % 5]
+        t = rng.uniform(0.2, 0.8)
+        at_a, slope = value_and_gradient(energy, a)
+        at_b, between = float(energy(b)), float(energy((1 - t) * a + t * b))
+        noise = 1e-12 * (abs(at_a) + abs(at_b) + abs(between) + 1e-3)
+        chord = (1 - t) * at_a + t * at_b
+        _demand(
+            between <= chord + noise,
+            f"it is not convex: between two images it is {between - chord:.3g} above the chord.",
+        )
+        tangent = at_a + float(np.vdot(slope, b - a))
+        _demand(
+            at_b >= tangent - max(noise, 1e-12 * abs(tangent)),
+            f"it is not convex, or its gradient is wrong: it falls {tangent - at_b:.3g} below a tangent.",
+        )
+
+
+ENERGY_LAWS: dict[str, Callable[[Callable[[Any], Any], tuple[int, ...], float], None]] = {
+    "value": _value_law,
+    "memory": _memory_law,
+    "gradient": _gradient_law,
+    "flat": _flat_law,
+    "convex": _convex_law,
+}
+"""``law(energy, shape, tol)`` raises an AssertionError with a sentence if the law is broken."""
+
+
+def _flat_images(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Images that are flat, in one line along the last axis or altogether."""
+    line = np.random.default_rng(5).random(shape)
+    line[(shape[0] // 2,) * (len(shape) > 1)] = 0.5
+    return {"a flat": np.full(shape, 0.3), "a black": np.zeros(shape), "a partly flat": line}
+
+
+def _sentence(function: Callable[..., Any], energy: Callable[[Any], Any], x: np.ndarray, name: str) -> None:
+    """Turn a refusal of the answer into a broken law."""
+    try:
+        function(energy, x)
+    except ValueError as error:
+        raise AssertionError(f"at {name} image: {error}") from error
 
 
 def _demand(valid: object, sentence: str) -> None:

@@ -1,17 +1,57 @@
-"""The built-in energies: their values, their gradients, and the points where a norm vanishes."""
+"""The built-in energies: their values, their gradients, their parts, and the points where a norm vanishes."""
+
+import pickle
+from dataclasses import FrozenInstanceError
+from itertools import combinations
 
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd import grad
+from autograd import grad, hessian, make_jvp, value_and_grad
 from autograd.test_util import check_grads
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from skinpaint.energies import Dirichlet, Lines, dirichlet, lines
+from skinpaint import GradientDescent, Inpainter, energies
+from skinpaint.energies import (
+    Bending,
+    Dirichlet,
+    Lines,
+    Sum,
+    TotalVariation,
+    bending,
+    dirichlet,
+    lines,
+    total_variation,
+)
+from skinpaint.grid import threads
 
 images = arrays(float, array_shapes(min_dims=1, max_dims=3, max_side=5), elements=st.floats(0, 1, width=16))
+SHAPES = [(1,), (2,), (7,), (1, 1), (2, 1), (1, 2), (1, 6), (6, 5), (2, 2), (4, 5, 3), (3, 1, 4), (2, 1, 1), (300, 3)]
+
+
+def steps(shape):
+    """Return a spacing that differs along all axes."""
+    return (0.5, 2.0, 3.0)[: len(shape)]
+
+
+def kinds(shape):
+    """Every kind of energy with settings that differ from the defaults."""
+    h = steps(shape)
+    yield Lines(spacing=h)
+    yield Lines(lags=(1,), spacing=h, rounding=0.5)
+    yield Lines(rounding=0.3)
+    yield Dirichlet(lags=(1, 2), spacing=h)
+    yield TotalVariation(spacing=h)
+    yield TotalVariation(lags=(1, 2), eps=0.1)
+    yield Bending(spacing=h)
+    yield 2 * Lines(spacing=h) + Bending() / 3 + np.float64(0.5) * TotalVariation(eps=1)
+
+
+def differences(x, axis, lag):
+    x = np.moveaxis(x, axis, 0)
+    return np.moveaxis(x[lag:] - x[:-lag], 0, axis)
 
 
 def literal_lines(x):
@@ -24,8 +64,37 @@ def literal_lines(x):
     return total
 
 
+def value_of_parts(parts, x):
+    """Return what the parts of an energy say that it is, in plain NumPy."""
+    return sum(part.weight * value_of_part(part, x) for part in parts)
+
+
+def value_of_part(part, x):
+    if part.order == 2:
+        assert (part.power, part.groups) == (2, "edge")
+        return sum(np.sum((c * np.diff(np.diff(x, axis=a), axis=b)) ** 2) for a, b, c in part.terms)
+    if part.power == 2:
+        assert part.groups == "edge"
+        return sum(np.sum((c * differences(x, axis, lag)) ** 2) for axis, lag, c in part.terms)
+    if part.groups == "line":
+        ((axis, lag, c),) = part.terms
+        v = np.moveaxis(c * differences(x, axis, lag), axis, 0)
+        norms = np.concatenate([np.sqrt(np.sum(v[phase::lag] ** 2, axis=0)).ravel() for phase in range(lag)])
+        r = part.rounding
+        return np.sum(np.where(norms < r, norms**2 / (2 * r) + r / 2, norms) if r else norms)
+    assert part.groups == "pixel"
+    squares = np.zeros(x.shape)
+    for axis, lag, c in part.terms:
+        ahead = [slice(None)] * x.ndim
+        ahead[axis] = slice(max(0, x.shape[axis] - lag))
+        squares[tuple(ahead)] += (c * differences(x, axis, lag)) ** 2
+    if part.joint:
+        squares = squares.sum(axis=-1)
+    return np.sum(np.sqrt(squares + part.eps**2) - part.eps)
+
+
 def composed_lines(x):
-    """The same in plain vectorised autograd."""
+    """The article's energy in plain vectorised autograd."""
     total = 0.0
     for axis in range(x.ndim):
         x = anp.swapaxes(x, 0, axis)
@@ -36,64 +105,192 @@ def composed_lines(x):
     return total
 
 
+def padded(d, axis):
+    """Return differences with a zero where there is no neighbour ahead."""
+    return anp.concatenate([d, anp.zeros_like(d[tuple([slice(None)] * axis + [slice(0, 1)])])], axis=axis)
+
+
+def composed_total_variation(x, eps=1e-2, joint=False):
+    squares = sum(padded(anp.diff(x, axis=axis), axis) ** 2 for axis in range(x.ndim - joint))
+    if joint:
+        squares = anp.sum(squares, axis=-1)
+    return anp.sum(anp.sqrt(squares + eps**2) - eps)
+
+
+def composed_bending(x):
+    pure = sum(anp.sum(anp.diff(x, 2, axis=a) ** 2) for a in range(x.ndim))
+    mixed = sum(anp.sum(anp.diff(anp.diff(x, axis=a), axis=b) ** 2) for a, b in combinations(range(x.ndim), 2))
+    return pure + 2 * mixed
+
+
+def composed_dirichlet(x):
+    return sum(anp.sum(anp.diff(x, axis=a) ** 2) for a in range(x.ndim))
+
+
 @given(images)
 def test_lines_is_the_articles_energy(x):
     assert float(lines(x)) == pytest.approx(literal_lines(x), rel=1e-14, abs=1e-14)
 
 
 @given(images)
-def test_dirichlet_is_the_sum_of_squares(x):
-    for lags in ((1,), (1, 2)):
-        literal = sum(
-            float(np.sum((np.moveaxis(x, axis, 0)[lag:] - np.moveaxis(x, axis, 0)[:-lag]) ** 2))
-            for axis in range(x.ndim)
-            for lag in lags
-        )
-        assert float(Dirichlet(lags=lags)(x)) == pytest.approx(literal, rel=1e-14, abs=1e-14)
+def test_energies_are_what_their_parts_say(x):
+    for energy in kinds(x.shape):
+        assert float(energy(x)) == pytest.approx(value_of_parts(energy.parts(x.shape), x), rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(7,), (6, 5), (4, 5, 3), (1, 6), (2, 2), (3, 1, 4)])
-@pytest.mark.parametrize("lags", [(1,), (1, 2)])
-@pytest.mark.parametrize("kind", [Lines, Dirichlet])
-def test_gradients_agree_with_finite_differences(kind, lags, shape):
-    energy = kind(lags=lags, spacing=(0.5, 2.0, 3.0)[: len(shape)])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_energies_are_what_their_parts_say_in_any_shape(shape):
     x = np.random.default_rng(0).random(shape)
-    check_grads(energy, modes=["rev"], order=1)(x)
+    for energy in kinds(shape):
+        assert float(energy(x)) == pytest.approx(value_of_parts(energy.parts(shape), x), rel=1e-12, abs=1e-14)
 
 
-@pytest.mark.parametrize("shape", [(9,), (8, 7), (5, 4, 6)])
-def test_gradient_of_lines_equals_the_plain_composition(shape):
+def test_the_reading_of_parts_sees_a_wrong_one():
+    x = np.random.default_rng(0).random((5, 6))
+    wrong = Lines(lags=(1,)).parts(x.shape)
+    assert abs(value_of_parts(wrong, x) - float(lines(x))) > 1
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_gradients_agree_with_finite_differences(shape):
+    x = np.random.default_rng(0).random(shape)
+    for energy in kinds(shape):
+        if x.size < 100:
+            check_grads(energy, modes=["rev"], order=1)(x)
+        assert grad(energy)(x).shape == shape
+
+
+@pytest.mark.parametrize("shape", [(9,), (8, 7), (5, 4, 6), (260, 5)], ids=str)
+@pytest.mark.parametrize(
+    ("fused", "composed"),
+    [
+        (lines, composed_lines),
+        (dirichlet, composed_dirichlet),
+        (total_variation, composed_total_variation),
+        (bending, composed_bending),
+    ],
+    ids=["lines", "dirichlet", "total_variation", "bending"],
+)
+def test_fused_equals_the_plain_composition(fused, composed, shape):
     x = np.random.default_rng(1).random(shape)
-    np.testing.assert_allclose(grad(lines)(x), grad(composed_lines)(x), rtol=1e-12, atol=1e-13)
+    (value, gradient), (expected, slope) = value_and_grad(fused)(x), value_and_grad(composed)(x)
+    assert value == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(9, 3), (6, 7, 3), (4, 5, 3, 2)], ids=str)
+def test_joint_total_variation_takes_one_norm_for_all_channels(shape):
+    x = np.random.default_rng(1).random(shape)
+    joint = TotalVariation(joint=True)
+    value, gradient = value_and_grad(joint)(x)
+    expected, slope = value_and_grad(lambda x: composed_total_variation(x, joint=True))(x)
+    assert value == pytest.approx(expected, rel=1e-12)
+    assert value == pytest.approx(value_of_parts(joint.parts(shape), x), rel=1e-12)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-12)
+    same = np.repeat(x[..., :1], 4, axis=-1)  # four equal channels have norms twice as long
+    alone = 2 * float(TotalVariation(eps=0.005)(x[..., 0]))
+    assert float(joint(same)) == pytest.approx(alone, rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(9,), (6, 7), (4, 5, 3)], ids=str)
+def test_an_axis_more_than_the_spacing_is_that_of_channels(shape):
+    x = np.random.default_rng(1).random((*shape, 2))
+    h = steps(shape)
+    for energy in (Lines(spacing=h, rounding=0.2), Dirichlet(spacing=h), TotalVariation(spacing=h), Bending(spacing=h)):
+        alone = sum(float(energy(x[..., c])) for c in range(2))
+        assert float(energy(x)) == pytest.approx(alone, rel=1e-13)
+        assert value_of_parts(energy.parts(x.shape), x) == pytest.approx(alone, rel=1e-12)
+        slope = np.stack([grad(energy)(x[..., c]) for c in range(2)], axis=-1)
+        np.testing.assert_allclose(grad(energy)(x), slope, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(700, 500), (90, 80, 60)], ids=str)
+def test_threads_change_no_bit(shape, monkeypatch):
+    x = np.random.default_rng(1).random(shape)
+    every = [*kinds(shape), TotalVariation(joint=True)]
+    answers = []
+    for count in (1, 2, 3):
+        monkeypatch.setattr(threads, "workers", lambda count=count: count)
+        monkeypatch.setattr(threads, "_pool", None)
+        answers.append([value_and_grad(energy)(x) for energy in every])
+        if threads._pool is not None:
+            threads._pool.shutdown()
+    for (value, gradient), *others in zip(*answers, strict=True):
+        for other in others:
+            assert other[0] == value
+            assert other[1].tobytes() == gradient.tobytes()
+
+
+@pytest.mark.parametrize("layout", ["fortran", "strided", "backwards", "read-only", "single", "integers"])
+def test_any_layout_of_memory(layout):
+    x = np.random.default_rng(1).integers(0, 9, (9, 8)).astype(float)
+    same = {
+        "fortran": np.asfortranarray(x),
+        "strided": np.repeat(x, 2, axis=1)[:, ::2],
+        "backwards": x[::-1].copy()[::-1],
+        "read-only": np.frombuffer(x.tobytes()).reshape(x.shape),
+        "single": x.astype(np.float32),
+        "integers": x.astype(int),
+    }[layout]
+    for energy in (lines, total_variation, bending):
+        assert float(energy(same)) == float(energy(x))
+        if layout != "integers":
+            assert np.array_equal(grad(energy)(same), grad(energy)(x))
 
 
 def test_gradients_compose_with_what_a_user_writes():
     x = np.random.default_rng(2).random((6, 6))
-    check_grads(lambda x: 2 * lines(x**2) + anp.sum(anp.sin(dirichlet(x) * x)), modes=["rev"], order=1)(x)
+    for energy in (lines, total_variation, bending):
+        mixed = lambda x, energy=energy: 2 * energy(x**2) + anp.sum(anp.sin(dirichlet(x) * x)) * energy(x.T)  # noqa: E731
+        check_grads(mixed, modes=["rev"], order=1)(x)
 
 
-@pytest.mark.parametrize("energy", [lines, dirichlet])
+def test_a_gradient_may_depend_on_a_factor():
+    x = np.random.default_rng(2).random((6, 6))
+
+    def steepness(factor):
+        return anp.sum(grad(lambda x: factor * lines(x))(x) ** 2)
+
+    assert grad(steepness)(2.0) == pytest.approx(4 * np.sum(grad(lines)(x) ** 2), rel=1e-12)
+
+
+@pytest.mark.parametrize("energy", [lines, dirichlet, total_variation, bending, TotalVariation(eps=0, lags=(1, 2))])
 def test_gradient_is_zero_on_a_flat_image(energy):
-    assert not grad(energy)(np.full((5, 6), 0.3)).any()
+    for shape in ((7,), (5, 6), (4, 5, 3)):
+        assert float(energy(np.full(shape, 0.3))) == 0
+        assert not grad(energy)(np.full(shape, 0.3)).any()
 
 
-def test_gradient_is_finite_where_some_lines_are_flat():
+def test_bending_is_zero_on_a_slope():
+    slope = np.add.outer(np.arange(6.0), 2 * np.arange(5.0))
+    assert float(bending(slope)) == 0
+    assert not grad(bending)(slope).any()
+
+
+def partly_flat():
     x = np.random.default_rng(3).random((6, 6))
-    x[2] = 0.5
-    x[:, 4] = 0.25
-    x[2, 4] = 0.25
-    x[2] = x[2, 4]
-    gradient = grad(lines)(x)
+    x[2], x[:, 4] = 0.5, 0.25
+    x[2] = 0.25
+    return x
+
+
+@pytest.mark.parametrize("energy", [lines, TotalVariation(eps=0)])
+def test_gradient_is_finite_where_some_norms_are_zero(energy):
+    gradient = grad(energy)(partly_flat())
     assert np.isfinite(gradient).all()
     assert gradient.any()
+
+
+@pytest.mark.parametrize("energy", [Lines(rounding=1e-3), dirichlet, total_variation, bending, 2 * bending + dirichlet])
+def test_gradients_of_partly_flat_images_agree_with_finite_differences(energy):
+    check_grads(energy, modes=["rev"], order=1)(partly_flat())
 
 
 @pytest.mark.parametrize("shape", [(1,), (2,), (1, 1), (1, 2), (2, 1, 1)])
 def test_lines_without_differences_are_counted_as_nothing(shape):
     x = np.random.default_rng(4).random(shape)
     assert float(lines(x)) == pytest.approx(literal_lines(x), abs=1e-15)
-    if max(shape) > 1:
-        assert grad(lines)(x).shape == shape
+    assert grad(lines)(x).shape == shape
 
 
 @given(images, st.sampled_from([1e-3, 0.3]))
@@ -110,17 +307,129 @@ def test_rounding_has_the_right_gradient_and_leaves_large_norms_alone():
 
 
 @given(images, st.floats(0.1, 10))
-def test_lines_is_homogeneous_and_blind_to_offsets(x, a):
-    assert float(lines(a * x + 3)) == pytest.approx(a * float(lines(x)), rel=1e-10, abs=1e-10)
+def test_norms_are_homogeneous_and_blind_to_offsets(x, a):
+    for energy in (lines, TotalVariation(eps=0)):
+        assert float(energy(a * x + 3)) == pytest.approx(a * float(energy(x)), rel=1e-10, abs=1e-10)
+
+
+@given(images, st.floats(0, 1))
+def test_total_variation_is_rounded_off_by_at_most_eps_a_pixel(x, eps):
+    sharp, round_ = float(TotalVariation(eps=0)(x)), float(TotalVariation(eps=eps)(x))
+    assert sharp - eps * x.size - 1e-12 <= round_ <= sharp + 1e-12
+
+
+@given(images)
+def test_energies_do_not_care_which_axis_comes_first(x):
+    for energy in (lines, dirichlet, bending, total_variation):
+        assert float(energy(x.T)) == pytest.approx(float(energy(x)), rel=1e-12, abs=1e-13)
+    for energy in (lines, dirichlet, bending):
+        assert float(energy(np.flip(x))) == pytest.approx(float(energy(x)), rel=1e-12, abs=1e-13)
 
 
 def test_spacing_weighs_an_edge_by_its_inverse_square():
     x = np.random.default_rng(5).random((6, 7))
     assert float(Dirichlet(spacing=(2.0, 2.0))(x)) == pytest.approx(float(dirichlet(x)) / 4, rel=1e-14)
     assert float(Lines(spacing=(2.0, 2.0))(x)) == pytest.approx(float(lines(x)) / 2, rel=1e-14)
+    assert float(TotalVariation(spacing=(2.0, 2.0), eps=0.005)(x)) == pytest.approx(
+        float(total_variation(x)) / 2, rel=1e-13
+    )
+    assert float(Bending(spacing=(2.0, 2.0))(x)) == pytest.approx(float(bending(x)) / 16, rel=1e-14)
 
 
+def test_sums_and_multiples_are_energies():
+    x = np.random.default_rng(5).random((6, 7))
+    mixed = 2 * lines + bending / 4
+    assert mixed.terms == ((2.0, lines), (0.25, bending))
+    assert float(mixed(x)) == pytest.approx(2 * float(lines(x)) + float(bending(x)) / 4, rel=1e-14)
+    assert (3 * mixed + dirichlet).terms == ((6.0, lines), (0.75, bending), (1.0, dirichlet))
+    assert sum([lines, bending, dirichlet]).terms == ((1.0, lines), (1.0, bending), (1.0, dirichlet))
+    assert sum([lines]) is lines
+    assert np.float64(2) * lines == lines * 2 == Sum(((2.0, lines),))
+    assert float((0 * lines)(x)) == 0
+    assert [part.weight for part in mixed.parts(x.shape)] == [2.0, 2.0, 2.0, 2.0, 0.25]
+    assert pickle.loads(pickle.dumps(mixed)) == mixed
+    assert hash(mixed) == hash(2 * lines + bending / 4)
+
+
+def own(x):
+    return anp.sum(anp.sin(x))
+
+
+def test_a_callable_can_be_added_and_then_convexity_is_unknown():
+    x = np.random.default_rng(5).random((6, 7))
+    for mixed in (own + lines, lines + own):
+        assert float(mixed(x)) == pytest.approx(float(own(x)) + float(lines(x)), rel=1e-14)
+        assert mixed.convex is None
+        check_grads(mixed, modes=["rev"], order=1)(x)
+        with pytest.raises(TypeError, match=r"Only the energies of skinpaint.energies know their parts. Got <function"):
+            mixed.parts(x.shape)
+    assert lines.convex is total_variation.convex is (2 * lines + bending).convex is True
+
+
+@pytest.mark.parametrize("factor", [-1, -0.5, np.float64(-2), np.inf, np.nan])
+def test_what_is_not_convex_is_refused(factor):
+    sentence = r"The factor of an energy must be a finite number >= 0, or the product is not convex. Got .* 'lambda x: "
+    with pytest.raises(ValueError, match=sentence):
+        factor * lines
+    with pytest.raises(ValueError, match=sentence):
+        (lines + bending) * factor
+
+
+def test_differences_and_strangers_are_refused():
+    with pytest.raises(ValueError, match="not convex"):
+        _ = -lines
+    with pytest.raises(ValueError, match="not convex"):
+        lines / 0
+    with pytest.raises(TypeError, match=r"a difference is not convex. Write 'lambda x: one\(x\) - other\(x\)'"):
+        lines - bending
+    for stranger in ("a", None, 1):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            lines + stranger
+    with pytest.raises(TypeError):
+        lines * lines
+    with pytest.raises(FrozenInstanceError):
+        lines.rounding = 1.0
+
+
+def test_other_derivatives_are_refused_with_a_sentence():
+    x = np.random.default_rng(5).random((3, 3))
+    for energy in (lines, dirichlet, total_variation, bending):
+        with pytest.raises(NotImplementedError, match="have first derivatives only"):
+            hessian(energy)(x)
+        with pytest.raises(NotImplementedError, match="differentiated in reverse mode only"):
+            make_jvp(energy)(x)(x)
+
+
+@pytest.mark.parametrize("kind", [Lines, Dirichlet, TotalVariation])
 @pytest.mark.parametrize("lags", [(2,), (1, 3), [1, 2], 1, ()])
-def test_other_lags_are_refused(lags):
-    with pytest.raises(ValueError, match=r"The 'lags' parameter of Lines must be \(1,\) or \(1, 2\). Got"):
-        Lines(lags=lags)
+def test_other_lags_are_refused(kind, lags):
+    name = kind.__name__
+    with pytest.raises(ValueError, match=rf"The 'lags' parameter of {name} must be \(1,\) or \(1, 2\). Got"):
+        kind(lags=lags)
+
+
+def test_other_settings_are_refused():
+    with pytest.raises(ValueError, match=r"The 'eps' parameter of TotalVariation must be a finite number >= 0. Got -1"):
+        TotalVariation(eps=-1)
+    with pytest.raises(ValueError, match=r"The 'rounding' parameter of Lines must be a finite number >= 0. Got nan"):
+        Lines(rounding=np.nan)
+    with pytest.raises(ValueError, match="The 'spacing' parameter of Bending must have one number for each spatial"):
+        Bending(spacing=(1.0, 2.0))(np.zeros(5))
+    with pytest.raises(ValueError, match="for an array of 2 axes, the last of channels"):
+        TotalVariation(spacing=(1.0, 2.0), joint=True)(np.zeros((5, 3)))
+
+
+@pytest.mark.parametrize("name", ["lines", "dirichlet", "total_variation", "bending"])
+def test_descent_takes_every_energy_by_name(name):
+    rng = np.random.default_rng(0)
+    image, mask = rng.random((10, 9, 3)), rng.random((10, 9)) < 0.4
+    for joint in (False, True):
+        method = GradientDescent(energy=name, joint_channels=joint, max_iter=30, tol=None)
+        solution = Inpainter(method, channel_axis=-1).fit(image, mask=mask).solution_
+        assert solution.history[-1].energy < solution.history[0].energy
+    with pytest.raises(ValueError, match="The 'lags' parameter of GradientDescent must be None"):
+        GradientDescent(energy="bending", lags=(1, 2))
+
+
+def test_every_instance_is_public():
+    assert {"lines", "dirichlet", "total_variation", "bending", "Part", "Sum", "Energy"} <= set(energies.__all__)

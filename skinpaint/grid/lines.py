@@ -1,8 +1,9 @@
-"""The lengths of the differences along all lines of a grid, and the transposed map: one pass over memory an axis."""
+"""Powers of the lengths of the differences along all lines of a grid, and their gradient: two passes over memory."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +12,13 @@ from skinpaint.grid.threads import share
 
 __all__ = ["line_lengths", "spread_lengths"]
 
+HEIGHT = 128  # rows whose parts of the sums along columns are added up in one piece
 
-def line_lengths(x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...]) -> np.ndarray:
-    """Euclidean lengths of the differences along every line: with lag 2 also of its even and of its odd entries.
+
+def line_lengths(
+    x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], power: int = 1, rounding: float = 0.0
+) -> tuple[float, list[Any]]:
+    """Sum of the lengths of the differences along every line, with lag 2 also of its even and of its odd entries.
 
     Parameters
     ----------
@@ -22,70 +27,72 @@ def line_lengths(x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...
     lags : (1,) or (1, 2)
         Distances between the entries that are compared.
     spacing : tuple of float
-        Distance between neighbours along each axis; lengths are divided by it.
+        Distance between neighbours along each axis; lengths are divided by it. Infinite for an axis that is not one
+        of the image.
+    power : 1 or 2
+        Sum the lengths or their squares.
+    rounding : float
+        Lengths below this are replaced by the parabola that continues them smoothly; only with ``power=1``.
 
     Returns
     -------
-    lengths : ndarray of float64, one-dimensional
-        Axis after axis.
+    total : float
+        The sum.
+    weights : list
+        What `spread_lengths` needs to know of the lengths, axis after axis.
 
     Examples
     --------
-    >>> line_lengths(np.array([0.0, 3.0, 7.0]), (1, 2), (1.0,))
-    array([5., 7., 0.])
+    >>> line_lengths(np.array([0.0, 3.0, 7.0]), (1, 2), (1.0,))[0]
+    12.0
     """
     x = np.ascontiguousarray(x, dtype=float)
-    lengths = [np.zeros(0)]
-    for axis, h in _axes(x.shape, spacing):
-        folded = _folded(x, axis)
-        out = np.empty((_groups(lags), folded.shape[0], *folded.shape[2:]))
-        kernel = kernels.length_rows if folded.ndim == 2 else kernels.length_columns
-        share(kernel, 0, out.shape[-1], x.size, folded, out)
-        lengths.append(out.ravel() / h)
-    return np.concatenate(lengths)
+    groups = 3 if 2 in lags else 1
+    total = 0.0
+    weights: list[Any] = []
+    for axis, n in enumerate(x.shape[:-2]):
+        folded = x.reshape(math.prod(x.shape[:axis]), n, -1)
+        sums = np.empty((groups, folded.shape[0], folded.shape[2]))
+        if n > 1 and spacing[axis] < math.inf:
+            share(kernels.square_columns, 0, folded.shape[2], x.size, folded, sums)
+            total += kernels.weigh(sums.reshape(-1), spacing[axis], power, rounding)
+        else:
+            sums[...] = 0
+        weights.append(sums)
+    planes = _planes(x)
+    A, M, N = planes.shape
+    pieces = -(-M // HEIGHT)
+    rows, parts = np.empty((groups, A, M)), np.empty((groups, A, pieces, N))
+    share(kernels.square_planes, 0, A * pieces, x.size, planes, HEIGHT, rows, parts)
+    columns = parts.reshape(groups, A, N) if pieces == 1 else parts.sum(axis=2)
+    down = spacing[-2] if x.ndim > 1 else math.inf
+    for n, h, sums in ((M, down, columns), (N, spacing[-1], rows)):
+        if n > 1 and h < math.inf:
+            total += kernels.weigh(sums.reshape(-1), h, power, rounding)
+        else:
+            sums[...] = 0
+    return total, [*weights, columns, rows]
 
 
-def spread_lengths(x: np.ndarray, weights: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...]) -> np.ndarray:
-    """Gradient of ``sum(weights * lengths**2) / 2``: the weighted differences, transposed.
-
-    Parameters
-    ----------
-    x, lags, spacing
-        As for `line_lengths`.
-    weights : ndarray, one-dimensional
-        One for each length.
-
-    Returns
-    -------
-    gradient : ndarray of the shape of `x`
+def spread_lengths(x: np.ndarray, weights: list[Any], gain: float) -> np.ndarray:
+    """Gradient of what `line_lengths` sums, times `gain`, at contiguous floats.
 
     Examples
     --------
-    >>> spread_lengths(np.array([0.0, 3.0, 7.0]), np.array([1.0]), (1,), (1.0,))
-    array([-3., -1.,  4.])
+    >>> x = np.array([0.0, 3.0, 7.0])
+    >>> spread_lengths(x, line_lengths(x, (1,), (1.0,))[1], 1.0)
+    array([-0.6, -0.2,  0.8])
     """
-    x = np.ascontiguousarray(x, dtype=float)
-    out = np.zeros(x.shape)
-    for axis, h in _axes(x.shape, spacing):
-        here, weights = np.split(weights, [_groups(lags) * x.size // x.shape[axis]])
-        folded = _folded(x, axis)
-        scaled = (here / h**2).reshape(-1, folded.shape[0], *folded.shape[2:])
-        kernel = kernels.spread_rows if folded.ndim == 2 else kernels.spread_columns
-        share(kernel, 0, scaled.shape[-1], x.size, folded, scaled, _folded(out, axis))
-    return out
+    *others, columns, rows = weights
+    planes = _planes(x)
+    out, rows_in_all = np.empty(planes.shape), x.size // x.shape[-1]
+    share(kernels.spread_planes, 0, rows_in_all, x.size, planes, rows, columns, gain, out)
+    for axis, sums in enumerate(others):
+        folded = (sums.shape[1], x.shape[axis], sums.shape[2])
+        share(kernels.spread_columns, 0, folded[2], x.size, x.reshape(folded), sums, gain, out.reshape(folded))
+    return out.reshape(x.shape)
 
 
-def _axes(shape: tuple[int, ...], spacing: tuple[float, ...]) -> list[tuple[int, float]]:
-    """The axes along which there are differences at all, and their spacing."""
-    return [(axis, h) for axis, h in enumerate(spacing) if shape[axis] > 1]
-
-
-def _groups(lags: tuple[int, ...]) -> int:
-    """How many lengths a line has: neighbours, and with lag 2 also the even and the odd ones."""
-    return 3 if 2 in lags else 1
-
-
-def _folded(x: np.ndarray, axis: int) -> np.ndarray:
-    """View `x` as (A, n, B) with the axis in the middle, or as (A, n) if it is the last."""
-    before = math.prod(x.shape[:axis])
-    return x.reshape(before, x.shape[axis], -1) if axis < x.ndim - 1 else x.reshape(before, -1)
+def _planes(x: np.ndarray) -> np.ndarray:
+    """View `x` as (A, M, N) with its last two axes last; a signal has a single row."""
+    return x.reshape(-1, *(1, *x.shape)[-2:])

@@ -18,7 +18,12 @@ from skinpaint.problem import Bounds, Problem
 
 __all__ = ["GradientDescent"]
 
-ENERGIES: dict[str, Any] = {"lines": energies.lines, "dirichlet": energies.dirichlet}
+ENERGIES: dict[str, Any] = {
+    "lines": energies.lines,
+    "dirichlet": energies.dirichlet,
+    "total_variation": energies.total_variation,
+    "bending": energies.bending,
+}
 
 
 def article_step(k: int) -> float:
@@ -36,13 +41,13 @@ class GradientDescent(IterativeMethod):
 
     Parameters
     ----------
-    energy : {"lines", "dirichlet"} or callable
+    energy : {"lines", "dirichlet", "total_variation", "bending"} or callable
         What is minimised. A callable ``f(x) -> float`` written in ``autograd.numpy`` gets one channel as floats in
         [0, 1], and channels are summed. The accelerated descent rounds the norms of "lines" off below 1e-4, as a
         gradient is needed there too; only lines that are all but flat notice.
     lags : (1,) or (1, 2), optional
         Distances between compared pixels, for the energies given by name. By default (1, 2) for "lines",
-        (1,) for "dirichlet".
+        (1,) for the others; "bending" has none.
     step_size : "accelerated", float or callable
         "accelerated", or a constant step length, or its length as a function of the iteration
         ``k = 0, 1, ...``; a constant or a function makes plain steps, without momentum or search.
@@ -54,7 +59,8 @@ class GradientDescent(IterativeMethod):
         Stop when the projected gradient on the missing pixels is this small next to the gradient on them and the
         known pixels around them. None takes `max_iter` steps.
     joint_channels : bool
-        Give the energy all channels at once, on the last axis, instead of one after another.
+        Give the energy all channels at once, on the last axis, instead of one after another. "total_variation" then
+        takes one norm for all channels of a pixel.
 
     References
     ----------
@@ -97,7 +103,8 @@ class GradientDescent(IterativeMethod):
         )
         if self.lags is not None:
             check_lags(self.lags, "GradientDescent")
-            require(known, self, "lags", "None when the energy is a callable", self.lags)
+            takes = known and hasattr(ENERGIES[self.energy], "lags")  # type: ignore[index]
+            require(takes, self, "lags", "None when the energy is a callable or 'bending'", self.lags)
         if not callable(self.step_size) and self.step_size != "accelerated":
             number = isinstance(self.step_size, int | float) and not isinstance(self.step_size, bool)
             allowed = "'accelerated', a positive number or a callable k -> step"
@@ -150,6 +157,8 @@ class GradientDescent(IterativeMethod):
         energy = replace(ENERGIES[self.energy], spacing=problem.spacing)
         if self.energy == "lines" and self.step_size == "accelerated":
             energy = replace(energy, rounding=ROUND_OFF)
+        if self.energy == "total_variation":
+            energy = replace(energy, joint=self.joint_channels)
         return energy if self.lags is None else replace(energy, lags=self.lags)
 
     def _plain(self, problem: Problem, state: Descent) -> Descent:

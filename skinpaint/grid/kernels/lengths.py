@@ -1,94 +1,166 @@
-"""Loops over lines: the lengths of their differences, and the gradient of the lengths.
+"""Loops over lines: the squared lengths of their differences, and the transposed, weighted differences.
 
-Arrays are seen as ``(A, n, B)``: `n` entries along the axis in question, `A` before it and `B` behind it.
+The two last axes of a grid are the planes ``x[a]`` of an array ``(A, M, N)``, and are done in one go. For any other
+axis arrays are seen as ``(A, n, B)``: `n` entries along it, `A` before it and `B` behind it. A line has one group of
+differences, between neighbours, or three: between the even-indexed entries and between the odd-indexed ones, too.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numba import njit, uintp
 
-from skinpaint.grid.kernels import kernel
+from skinpaint.grid.kernels import FAST, kernel
 
-__all__ = [
-    "length_columns",
-    "length_rows",
-    "spread_columns",
-    "spread_rows",
-]
+__all__ = ["spread_columns", "spread_planes", "square_columns", "square_planes", "weigh"]
 
 
 @kernel
-def length_rows(lo, hi, x, out):
-    """Euclidean lengths of the differences along the rows ``x[a]``.
+def square_planes(lo, hi, x, height, rows, columns):
+    """Squared lengths along the rows and the columns of ``x[a]``, for the pieces ``lo <= p < hi`` of `height` rows.
 
-    ``out[0]`` is for neighbours; ``out[1]`` and ``out[2]``, if they are there, for even and odd neighbours but one.
+    ``rows[g, a, i]`` are the sums of a row, ``columns[g, a, p, j]`` the part of a column's sums that begins in a piece.
     """
-    n = x.shape[1]
-    for a in range(lo, hi):
-        s = 0.0
-        for i in range(n - 1):
-            s += (x[a, i + 1] - x[a, i]) ** 2
-        out[0, a] = np.sqrt(s)
-        for phase in range(out.shape[0] - 1):
-            s = 0.0
-            for i in range(phase, n - 2, 2):
-                s += (x[a, i + 2] - x[a, i]) ** 2
-            out[1 + phase, a] = np.sqrt(s)
+    _, M, N = x.shape
+    groups, pieces = columns.shape[0], columns.shape[2]
+    for piece in range(lo, hi):
+        a, p = piece // pieces, piece % pieces
+        for g in range(groups):
+            for j in range(N):
+                columns[g, a, p, uintp(j)] = 0.0
+        for i in range(p * height, min(M, (p + 1) * height)):
+            here, below = x[a, i], x[a, min(i + 1, M - 1)]
+            one = columns[0, a, p]
+            if groups == 1:
+                s = 0.0
+                for j in range(N - 1):
+                    s += (here[uintp(j + 1)] - here[uintp(j)]) ** 2
+                for j in range(N):
+                    one[uintp(j)] += (below[uintp(j)] - here[uintp(j)]) ** 2
+                rows[0, a, i] = s
+                continue
+            if i + 2 < M:
+                far, two = x[a, i + 2], columns[1 + (i & 1), a, p]
+                for j in range(N):
+                    one[uintp(j)] += (below[uintp(j)] - here[uintp(j)]) ** 2
+                    two[uintp(j)] += (far[uintp(j)] - here[uintp(j)]) ** 2
+            else:
+                for j in range(N):
+                    one[uintp(j)] += (below[uintp(j)] - here[uintp(j)]) ** 2
+            s, even, odd = 0.0, 0.0, 0.0
+            for k in range((N - 2) // 2):
+                j = 2 * k
+                v0, v1, v2, v3 = here[uintp(j)], here[uintp(j + 1)], here[uintp(j + 2)], here[uintp(j + 3)]
+                s += (v1 - v0) ** 2 + (v2 - v1) ** 2
+                even += (v2 - v0) ** 2
+                odd += (v3 - v1) ** 2
+            done = max(0, (N - 2) // 2 * 2)
+            for j in range(done, N - 1):
+                s += (here[j + 1] - here[j]) ** 2
+            for j in range(done, N - 2):  # one entry at most, an even one
+                even += (here[j + 2] - here[j]) ** 2
+            rows[0, a, i], rows[1, a, i], rows[2, a, i] = s, even, odd
 
 
 @kernel
-def length_columns(lo, hi, x, out):
-    """The same along the middle axis of ``x[a, i, b]``, for the columns ``lo <= b < hi``."""
+def square_columns(lo, hi, x, sums):
+    """Squared lengths ``sums[g, a, b]`` along the middle axis of ``x[a, i, b]``, for the columns ``lo <= b < hi``."""
     A, n, _ = x.shape
     for a in range(A):
-        for g in range(out.shape[0]):
+        for g in range(sums.shape[0]):
             for b in range(lo, hi):
-                out[g, a, b] = 0.0
+                sums[g, a, uintp(b)] = 0.0
         for i in range(n - 1):
             for b in range(lo, hi):
-                out[0, a, b] += (x[a, i + 1, b] - x[a, i, b]) ** 2
-        if out.shape[0] > 1:
+                sums[0, a, uintp(b)] += (x[a, i + 1, uintp(b)] - x[a, i, uintp(b)]) ** 2
+        if sums.shape[0] > 1:
             for i in range(n - 2):
                 g = 1 + (i & 1)
                 for b in range(lo, hi):
-                    out[g, a, b] += (x[a, i + 2, b] - x[a, i, b]) ** 2
-        for g in range(out.shape[0]):
-            for b in range(lo, hi):
-                out[g, a, b] = np.sqrt(out[g, a, b])
+                    sums[g, a, uintp(b)] += (x[a, i + 2, uintp(b)] - x[a, i, uintp(b)]) ** 2
 
 
 @kernel
-def spread_rows(lo, hi, x, weights, out):
-    """Add the transposed differences of the weighted differences to `out`: the gradient of the lengths."""
-    n = x.shape[1]
-    for a in range(lo, hi):
-        w = weights[0, a]
-        for i in range(n - 1):
-            d = w * (x[a, i + 1] - x[a, i])
-            out[a, i] -= d
-            out[a, i + 1] += d
-        for phase in range(weights.shape[0] - 1):
-            w = weights[1 + phase, a]
-            for i in range(phase, n - 2, 2):
-                d = w * (x[a, i + 2] - x[a, i])
-                out[a, i] -= d
-                out[a, i + 2] += d
+def weigh(sums, h, power, rounding):
+    """Sum of lengths (to the power 1 or 2), `sums` being their squares, which are turned into the derivative's weights.
+
+    With ``v = D x / h`` the derivative of ``|v|`` is ``D^T D x / (h^2 |v|)``, and 0 where v is; that of ``|v|^2`` is
+    ``2 D^T D x / h^2``.
+    """
+    total = 0.0
+    scale = 1 / (h * h)
+    if power == 2:
+        for k in range(sums.size):
+            total += sums[uintp(k)]
+            sums[uintp(k)] = 2 * scale
+        return total * scale
+    for k in range(sums.size):
+        size = np.sqrt(sums[uintp(k)] * scale)
+        if size < rounding:
+            total += size * size / (2 * rounding) + rounding / 2
+            size = rounding
+        else:
+            total += size
+        sums[uintp(k)] = scale / size if size > 0 else 0.0
+    return total
+
+
+@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
+def bend(v, w, i, lag):
+    """Minus the gradient of ``w |D v|^2 / 2`` at entry `i`; a neighbour that is not there is as this one."""
+    last = v.size - 1
+    return w * ((v[i + lag if i + lag <= last else i] - v[i]) + (v[i - lag if i >= lag else i] - v[i]))
 
 
 @kernel
-def spread_columns(lo, hi, x, weights, out):
-    """The same along the middle axis, for the columns ``lo <= b < hi``."""
+def spread_planes(lo, hi, x, rows, columns, gain, out):
+    """`gain` times the transposed differences of the weighted differences, for the rows ``lo <= r < hi``, to `out`."""
+    _, M, N = x.shape
+    far = rows.shape[0] > 1
+    for r in range(lo, hi):
+        a, i = r // M, r % M
+        here, to = x[a, i], out[a, i]
+        # Where there is no row above or below, it is taken to be this one: then the difference is 0.
+        above, below, one = x[a, max(i - 1, 0)], x[a, min(i + 1, M - 1)], columns[0, a]
+        w = rows[0, a, i]
+        if far:
+            above2, below2 = x[a, i - 2 if i >= 2 else i], x[a, i + 2 if i + 2 < M else i]
+            two, even, odd = columns[1 + (i & 1), a], rows[1, a, i], rows[2, a, i]
+            for j in range(2, N - 2):
+                k = uintp(j)
+                v = here[k]
+                s = w * ((v - here[uintp(j - 1)]) + (v - here[uintp(j + 1)]))
+                s += (odd if j & 1 else even) * ((v - here[uintp(j - 2)]) + (v - here[uintp(j + 2)]))
+                s += one[k] * ((v - above[k]) + (v - below[k]))
+                s += two[k] * ((v - above2[k]) + (v - below2[k]))
+                to[k] = gain * s
+        else:
+            for j in range(2, N - 2):
+                k = uintp(j)
+                v = here[k]
+                s = w * ((v - here[uintp(j - 1)]) + (v - here[uintp(j + 1)]))
+                s += one[k] * ((v - above[k]) + (v - below[k]))
+                to[k] = gain * s
+        for j in range(N):
+            if 2 <= j < N - 2:
+                continue
+            s = -bend(here, w, j, 1) + one[j] * ((here[j] - above[j]) + (here[j] - below[j]))
+            if far:
+                s += -bend(here, odd if j & 1 else even, j, 2)
+                s += two[j] * ((here[j] - above2[j]) + (here[j] - below2[j]))
+            to[j] = gain * s
+
+
+@kernel
+def spread_columns(lo, hi, x, weights, gain, out):
+    """The same along the middle axis of ``x[a, i, b]``, for the columns ``lo <= b < hi``, added to `out`."""
     A, n, _ = x.shape
     for a in range(A):
-        for i in range(n - 1):
-            for b in range(lo, hi):
-                d = weights[0, a, b] * (x[a, i + 1, b] - x[a, i, b])
-                out[a, i, b] -= d
-                out[a, i + 1, b] += d
-        if weights.shape[0] > 1:
-            for i in range(n - 2):
-                g = 1 + (i & 1)
+        for i in range(n):
+            for lag in range(1, 2 if weights.shape[0] == 1 else 3):
+                g = 0 if lag == 1 else 1 + (i & 1)
+                ahead, behind = i + lag if i + lag < n else i, i - lag if i >= lag else i
                 for b in range(lo, hi):
-                    d = weights[g, a, b] * (x[a, i + 2, b] - x[a, i, b])
-                    out[a, i, b] -= d
-                    out[a, i + 2, b] += d
+                    k = uintp(b)
+                    v = x[a, i, k]
+                    out[a, i, k] += gain * weights[g, a, k] * ((v - x[a, ahead, k]) + (v - x[a, behind, k]))

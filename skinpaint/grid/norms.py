@@ -1,0 +1,71 @@
+"""The norms of the differences ahead of each pixel of a grid, and their gradient: two passes over memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from skinpaint.grid.kernels import norms as kernels
+from skinpaint.grid.rows import rows_of
+from skinpaint.grid.threads import share
+
+__all__ = ["pixel_norms", "spread_norms"]
+
+
+def pixel_norms(
+    x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], eps: float, *, keep: bool = True
+) -> tuple[float, np.ndarray]:
+    """Sum over pixels and lags of ``sqrt(|v|^2 + eps^2) - eps``, with `v` the differences ahead along all axes.
+
+    Parameters
+    ----------
+    x : ndarray of float64, shape (M[, N[, ..., P]][, C]), C-contiguous
+        Values; if there is an axis more than in `spacing`, it is that of channels, all of which share one norm.
+    lags : (1,) or (1, 2)
+        Distances between the entries that are compared, each with a norm of its own.
+    spacing : tuple of float
+        Distance between neighbours along each axis; infinite for an axis that is not one of the image.
+    eps : float
+        Rounds the norms off at zero.
+    keep : bool
+        Whether the gradient will be asked for.
+
+    Returns
+    -------
+    total : float
+        The sum.
+    inverse : ndarray
+        One over the norms, for `spread_norms`, if they are to be kept.
+
+    Examples
+    --------
+    >>> pixel_norms(np.array([[0.0, 4.0], [3.0, 3.0]]), (1,), (1.0, 1.0), 0.0)[0]  # |(3, 4)| + |-1| + |0| + |nothing|
+    6.0
+    """
+    rows, *grid = rows_of(x, spacing)
+    inverse = np.empty((len(lags), x.size) if keep else (len(lags), 0))
+    sums = np.empty(rows)
+    share(kernels.pixel_norms, 0, rows, x.size, x.reshape(-1), *grid, _weights(spacing), lags, eps, inverse, sums)
+    return float(sums.sum()), inverse
+
+
+def spread_norms(
+    x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], inverse: np.ndarray, gain: float
+) -> np.ndarray:
+    """Gradient of what `pixel_norms` sums, times `gain`.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 3.0, 7.0])
+    >>> spread_norms(x, (1,), (1.0,), pixel_norms(x, (1,), (1.0,), 0.0)[1], 1.0).round(12) + 0.0
+    array([-1.,  0.,  1.])
+    """
+    rows, *grid = rows_of(x, spacing)
+    out = np.empty(x.size)
+    share(kernels.spread_norms, 0, rows, x.size, x.reshape(-1), *grid, _weights(spacing), lags, inverse, gain, out)
+    return out.reshape(x.shape)
+
+
+def _weights(spacing: tuple[float, ...]) -> np.ndarray:
+    return np.array([0.0 if h == math.inf else 1 / h**2 for h in spacing])
