@@ -418,7 +418,7 @@ def _scale(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, 
     """Write ``(array - offset) / scale`` where known and 0.5 where missing into `out`."""
     kind = _working(array.dtype)
     for piece in _pieces(array):
-        scaled = array[piece].astype(kind)
+        scaled: np.ndarray = array[piece].astype(kind)
         with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
             scaled -= kind(offset)
             scaled /= kind(scale)
