@@ -138,11 +138,6 @@ class Energy(ABC):
         """Multiple of the energy."""
         if not isinstance(factor, Real):
             return NotImplemented
-        if not 0 <= float(factor) < math.inf:
-            raise ValueError(
-                f"The factor of an energy must be a finite number >= 0, or the product is not convex. Got {factor!r} "
-                f"instead. Write 'lambda x: {factor!r} * energy(x)' if you mean it."
-            )
         return Sum(tuple((float(factor) * c, energy) for c, energy in _terms(self)))
 
     __rmul__ = __mul__
@@ -153,8 +148,7 @@ class Energy(ABC):
         return self * (1 / divisor if divisor else math.inf)
 
     def __neg__(self) -> NoReturn:
-        self * -1
-        raise AssertionError  # the product was refused
+        raise TypeError("The negative of an energy is not convex. Write 'lambda x: -energy(x)' if you mean it.")
 
     def __sub__(self, other: Any) -> NoReturn:
         raise TypeError(
@@ -181,6 +175,14 @@ class Sum(Energy):
     """
 
     terms: tuple[tuple[float, Callable[[Any], Any]], ...]
+
+    def __post_init__(self) -> None:
+        for c, _ in self.terms:
+            if not 0 <= c < math.inf:
+                raise ValueError(
+                    f"The factor of an energy must be a finite number >= 0, or the product is not convex. Got {c!r} "
+                    f"instead. Write 'lambda x: {c!r} * energy(x)' if you mean it."
+                )
 
     @property
     def convex(self) -> bool | None:

@@ -373,10 +373,12 @@ def test_what_is_not_convex_is_refused(factor):
         factor * lines
     with pytest.raises(ValueError, match=sentence):
         (lines + bending) * factor
+    with pytest.raises(ValueError, match=sentence):
+        Sum(((1.0, bending), (float(factor), lines)))
 
 
 def test_differences_and_strangers_are_refused():
-    with pytest.raises(ValueError, match="not convex"):
+    with pytest.raises(TypeError, match=r"not convex. Write 'lambda x: -energy\(x\)'"):
         _ = -lines
     with pytest.raises(ValueError, match="not convex"):
         lines / 0
