@@ -16,9 +16,8 @@ from numbers import Real
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
-from autograd.extend import defjvp_argnums, defvjp, primitive
-from autograd.tracer import isbox
 
+from skinpaint.fused import Fused
 from skinpaint.grid import check_lags
 from skinpaint.grid.curvature import second_differences, spread_second_differences
 from skinpaint.grid.lines import line_lengths, spread_lengths
@@ -139,11 +138,6 @@ class Energy(ABC):
         """Multiple of the energy."""
         if not isinstance(factor, Real):
             return NotImplemented
-        if not 0 <= float(factor) < math.inf:
-            raise ValueError(
-                f"The factor of an energy must be a finite number >= 0, or the product is not convex. Got {factor!r} "
-                f"instead. Write 'lambda x: {factor!r} * energy(x)' if you mean it."
-            )
         return Sum(tuple((float(factor) * c, energy) for c, energy in _terms(self)))
 
     __rmul__ = __mul__
@@ -154,8 +148,7 @@ class Energy(ABC):
         return self * (1 / divisor if divisor else math.inf)
 
     def __neg__(self) -> NoReturn:
-        self * -1
-        raise AssertionError  # the product was refused
+        raise TypeError("The negative of an energy is not convex. Write 'lambda x: -energy(x)' if you mean it.")
 
     def __sub__(self, other: Any) -> NoReturn:
         raise TypeError(
@@ -183,6 +176,14 @@ class Sum(Energy):
 
     terms: tuple[tuple[float, Callable[[Any], Any]], ...]
 
+    def __post_init__(self) -> None:
+        for c, _ in self.terms:
+            if not 0 <= c < math.inf:
+                raise ValueError(
+                    f"The factor of an energy must be a finite number >= 0, or the product is not convex. Got {c!r} "
+                    f"instead. Write 'lambda x: {c!r} * energy(x)' if you mean it."
+                )
+
     @property
     def convex(self) -> bool | None:
         """True if all terms are known to be convex, otherwise None."""
@@ -202,87 +203,10 @@ class Sum(Energy):
         return tuple(out)
 
 
-class Differences(Energy):
-    """An energy of differences, whose value and gradient are fused loops.
-
-    A class of this kind has a `spacing` and says how to compute its value and what to keep of it, and its gradient
-    from what was kept. If an image has an axis more than the spacing, that is of channels, which are summed.
-    """
+class Differences(Fused, Energy):
+    """A convex energy of differences between pixels."""
 
     convex: ClassVar[bool] = True  # type: ignore[assignment]
-    joint: ClassVar[bool] = False
-    spacing: tuple[float, ...] | None
-
-    def __call__(self, x: Any) -> Any:
-        """Energy of `x`; autograd differentiates it."""
-        return evaluate(x, self, [] if isbox(x) else None)
-
-    @abstractmethod
-    def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
-        """Value, and what `backward` needs of it, at contiguous floats."""
-
-    @abstractmethod
-    def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
-        """Gradient times `gain`."""
-
-    def steps(self, ndim: int) -> tuple[float, ...]:
-        """Distance between neighbours along each spatial axis of an array of so many axes."""
-        if self.spacing is None:
-            return (1.0,) * (ndim - self.joint)
-        if ndim - len(self.spacing) not in (0, 1) or (self.joint and ndim == len(self.spacing)):
-            raise ValueError(
-                f"The 'spacing' parameter of {type(self).__name__} must have one number for each spatial axis. "
-                f"Got {self.spacing} for an array of {ndim} axes{', the last of channels' if self.joint else ''}."
-            )
-        return self.spacing
-
-
-@primitive
-def evaluate(x: Any, energy: Differences, kept: list[Any] | None) -> float:
-    """Value of an energy; what its gradient needs of the way there is left in `kept`."""
-    array, spacing = _prepared(x, energy)
-    value, memory = energy.forward(array, spacing, keep=kept is not None)
-    if kept is not None:
-        kept[:] = [array, spacing, memory]
-    return value
-
-
-@primitive
-def slope(x: Any, gain: Any, energy: Differences, kept: list[Any]) -> np.ndarray:
-    """Gradient of an energy, times `gain`."""
-    array, spacing, memory = kept
-    gradient = energy.backward(array, spacing, memory, float(gain))
-    return gradient if gradient.shape == np.shape(x) else np.moveaxis(gradient, 0, -1)
-
-
-def _prepared(x: Any, energy: Differences) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Contiguous floats, with channels that are summed as a first axis along which nothing is compared."""
-    x, spacing = np.asarray(x, dtype=float), energy.steps(np.ndim(x))
-    if x.ndim > len(spacing) and not energy.joint:
-        x, spacing = np.moveaxis(x, -1, 0), (math.inf, *spacing)
-    x = np.ascontiguousarray(x)
-    return x if x.flags.writeable else x.copy(), spacing  # kernels would be compiled anew for what is read-only
-
-
-def _refuse_second(*args: Any, **kwargs: Any) -> NoReturn:
-    raise NotImplementedError(
-        "The energies of skinpaint have first derivatives only. For a Hessian write the energy in autograd.numpy."
-    )
-
-
-def _refuse_forward(*args: Any, **kwargs: Any) -> NoReturn:
-    raise NotImplementedError(
-        "The energies of skinpaint are differentiated in reverse mode only. Use autograd.grad or autograd.make_vjp."
-    )
-
-
-defvjp(evaluate, lambda ans, x, energy, kept: lambda g: slope(x, g, energy, kept), argnums=(0,))
-defvjp(
-    slope, _refuse_second, lambda ans, x, gain, energy, kept: lambda h: np.vdot(slope(x, 1.0, energy, kept), h),
-    argnums=(0, 1),
-)  # fmt: skip
-defjvp_argnums(evaluate, _refuse_forward)
-defjvp_argnums(slope, _refuse_forward)
 
 
 def _first_differences(

@@ -192,7 +192,7 @@ def test_joint_total_variation_takes_one_norm_for_all_channels(shape):
     assert float(joint(same)) == pytest.approx(alone, rel=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(9,), (6, 7), (4, 5, 3)], ids=str)
+@pytest.mark.parametrize("shape", [(9,), (2,), (6, 7), (2, 2), (4, 5, 3)], ids=str)
 def test_an_axis_more_than_the_spacing_is_that_of_channels(shape):
     x = np.random.default_rng(1).random((*shape, 2))
     h = steps(shape)
@@ -373,10 +373,12 @@ def test_what_is_not_convex_is_refused(factor):
         factor * lines
     with pytest.raises(ValueError, match=sentence):
         (lines + bending) * factor
+    with pytest.raises(ValueError, match=sentence):
+        Sum(((1.0, bending), (float(factor), lines)))
 
 
 def test_differences_and_strangers_are_refused():
-    with pytest.raises(ValueError, match="not convex"):
+    with pytest.raises(TypeError, match=r"not convex. Write 'lambda x: -energy\(x\)'"):
         _ = -lines
     with pytest.raises(ValueError, match="not convex"):
         lines / 0

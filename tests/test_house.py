@@ -25,6 +25,7 @@ FLOORS = (
         "skinpaint.solution",
         "skinpaint.masks",
         "skinpaint.problem",
+        "skinpaint.fused",
         "skinpaint.energies",
         "skinpaint.objective",
         "skinpaint.damage",
@@ -45,6 +46,7 @@ FLOORS = (
 ON_ONE_FLOOR = {
     ("skinpaint.problem", "skinpaint.masks"),
     ("skinpaint.damage", "skinpaint.masks"),
+    ("skinpaint.energies", "skinpaint.fused"),
 }
 UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
 

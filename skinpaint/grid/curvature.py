@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from skinpaint.grid.kernels import curvature as kernels
@@ -54,5 +52,5 @@ def spread_second_differences(x: np.ndarray, spacing: tuple[float, ...], gain: f
 
 def _weights(spacing: tuple[float, ...]) -> np.ndarray:
     """Of the pure differences on the diagonal, of the mixed ones above it."""
-    inverse = np.array([0.0 if h == math.inf else 1 / h**2 for h in spacing])
+    inverse = 1 / np.square(spacing)
     return np.outer(inverse, inverse) * (2 - np.eye(inverse.size))

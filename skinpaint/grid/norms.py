@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from skinpaint.grid.kernels import norms as kernels
@@ -68,4 +66,4 @@ def spread_norms(
 
 
 def _weights(spacing: tuple[float, ...]) -> np.ndarray:
-    return np.array([0.0 if h == math.inf else 1 / h**2 for h in spacing])
+    return 1 / np.square(spacing)

@@ -43,9 +43,11 @@ def pixel_norms(lo, hi, x, width, channels, counts, steps, weights, lags, eps, i
                     for c in range(channels):
                         q[p + c] = s
             for j in range(width):
-                n = np.sqrt(q[uintp(j)] + eps * eps)
-                total += q[uintp(j)] / (n + eps) if n > 0 else 0.0
-                q[uintp(j)] = 1 / n if n > 0 else 0.0
+                # Where n is 0 all differences are, so that any number will do for 1 / n.
+                n = np.sqrt(max(q[uintp(j)] + eps * eps, 1e-290))
+                once = 1 / (n * (n + eps))
+                total += q[uintp(j)] * n * once
+                q[uintp(j)] = (n + eps) * once
             if inverse.size > 0:
                 for j in range(width):
                     inverse[m, uintp(base + j)] = q[uintp(j)]
