@@ -106,10 +106,14 @@ def weigh(sums, h, power, rounding):
 
 
 @njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
-def bend(v, w, i, lag):
-    """Minus the gradient of ``w |D v|^2 / 2`` at entry `i`; a neighbour that is not there is as this one."""
-    last = v.size - 1
-    return w * ((v[i + lag if i + lag <= last else i] - v[i]) + (v[i - lag if i >= lag else i] - v[i]))
+def bend(v, w, j, lag):
+    """Entry `j` of the transposed differences of the weighted differences along a row."""
+    s = 0.0
+    if j >= lag:
+        s += w * (v[j] - v[j - lag])
+    if j + lag < v.size:
+        s += w * (v[j] - v[j + lag])
+    return s
 
 
 @kernel
@@ -141,12 +145,11 @@ def spread_planes(lo, hi, x, rows, columns, gain, out):
                 s = w * ((v - here[uintp(j - 1)]) + (v - here[uintp(j + 1)]))
                 s += one[k] * ((v - above[k]) + (v - below[k]))
                 to[k] = gain * s
-        for j in range(N):
-            if 2 <= j < N - 2:
-                continue
-            s = -bend(here, w, j, 1) + one[j] * ((here[j] - above[j]) + (here[j] - below[j]))
+        for side in range(min(N, 4)):
+            j = side if side < 2 else N - (min(N, 4) - side)
+            s = bend(here, w, j, 1) + one[j] * ((here[j] - above[j]) + (here[j] - below[j]))
             if far:
-                s += -bend(here, odd if j & 1 else even, j, 2)
+                s += bend(here, odd if j & 1 else even, j, 2)
                 s += two[j] * ((here[j] - above2[j]) + (here[j] - below2[j]))
             to[j] = gain * s
 
