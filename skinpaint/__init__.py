@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skinpaint.methods.biharmonic import Biharmonic
     from skinpaint.methods.gradient_descent import GradientDescent
     from skinpaint.methods.laplace import Laplace
+    from skinpaint.methods.reweighted import Reweighted
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ __all__ = [
     "Inpainter",
     "Laplace",
     "Record",
+    "Reweighted",
     "Solution",
     "inpaint",
     "inpaint_biharmonic",
@@ -38,6 +40,7 @@ _ROOMS = {
     "Biharmonic": "skinpaint.methods.biharmonic",
     "GradientDescent": "skinpaint.methods.gradient_descent",
     "Laplace": "skinpaint.methods.laplace",
+    "Reweighted": "skinpaint.methods.reweighted",
     "inpaint_biharmonic": "skinpaint.drop_in",
 }
 _MODULES = ("damage", "energies", "film", "holdout", "io", "testing")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from numbers import Real
@@ -20,7 +20,7 @@ import numpy as np
 from skinpaint.fused import Fused
 from skinpaint.grid import check_lags
 from skinpaint.grid.curvature import second_differences, spread_second_differences
-from skinpaint.grid.lines import line_lengths, spread_lengths
+from skinpaint.grid.lines import line_lengths, line_weights, spread_lengths
 from skinpaint.grid.norms import pixel_norms, spread_norms
 
 __all__ = [
@@ -34,6 +34,9 @@ __all__ = [
     "bending",
     "dirichlet",
     "lines",
+    "on_grid",
+    "rounded",
+    "terms_of",
     "total_variation",
 ]
 
@@ -127,18 +130,18 @@ class Energy(ABC):
         """Sum of two energies, the other of which may be any callable; 0 adds nothing."""
         if isinstance(other, Real) and other == 0:
             return self
-        return Sum(_terms(self) + _terms(other)) if callable(other) else NotImplemented
+        return Sum(terms_of(self) + terms_of(other)) if callable(other) else NotImplemented
 
     def __radd__(self, other: Any) -> Energy:
         if isinstance(other, Real) and other == 0:
             return self
-        return Sum(_terms(other) + _terms(self)) if callable(other) else NotImplemented
+        return Sum(terms_of(other) + terms_of(self)) if callable(other) else NotImplemented
 
     def __mul__(self, factor: Any) -> Energy:
         """Multiple of the energy."""
         if not isinstance(factor, Real):
             return NotImplemented
-        return Sum(tuple((float(factor) * c, energy) for c, energy in _terms(self)))
+        return Sum(tuple((float(factor) * c, energy) for c, energy in terms_of(self)))
 
     __rmul__ = __mul__
 
@@ -204,9 +207,55 @@ class Sum(Energy):
 
 
 class Differences(Fused, Energy):
-    """A convex energy of differences between pixels."""
+    """A convex energy of differences between pixels, which tells what is needed to bound it from above and below."""
 
     convex: ClassVar[bool] = True  # type: ignore[assignment]
+    order: ClassVar[int] = 1
+    """Of the differences; the methods below are for those of first order."""
+
+    def rounded(self, radius: float) -> Differences:
+        """Itself, or with norms that are rounded off at zero."""
+        return self
+
+    def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
+        """Axis and lag, and the weight of each such edge in the quadratic ``w d^2 / 2`` that touches from above.
+
+        A number, or an array with the weight of an edge at its lower end, from what `forward` kept.
+        """
+        raise NotImplementedError
+
+    def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
+        """Weights for `backward` at `x`, as near to `kept` as makes the differences a dual variable; its conjugate."""
+        raise NotImplementedError
+
+
+def on_grid(energy: Energy, spacing: tuple[float, ...]) -> Energy:
+    """The energy for pixels at these distances, where it has not been told any.
+
+    Examples
+    --------
+    >>> on_grid(lines, (1.0, 2.0))
+    Lines(lags=(1, 2), spacing=(1.0, 2.0), rounding=0.0)
+    """
+    return _changed(energy, lambda term: replace(term, spacing=spacing) if term.spacing is None else term)
+
+
+def rounded(energy: Any, radius: float) -> Any:
+    """The energy with all its norms rounded off, below `radius` at least.
+
+    Examples
+    --------
+    >>> rounded(lines + total_variation, 0.1).terms[0]
+    (1.0, Lines(lags=(1, 2), spacing=None, rounding=0.1))
+    """
+    return _changed(energy, lambda term: term.rounded(radius))
+
+
+def _changed(energy: Energy, change: Callable[[Any], Any]) -> Energy:
+    """The energy with each of its differences changed."""
+    if not isinstance(energy, Sum):
+        return change(energy) if isinstance(energy, Differences) else energy
+    return Sum(tuple((c, change(term) if isinstance(term, Differences) else term) for c, term in energy.terms))
 
 
 def _first_differences(
@@ -216,7 +265,8 @@ def _first_differences(
     return tuple((axis, lag, 1 / h) for axis, h in enumerate(spacing) if shape[axis] > 1 for lag in lags)
 
 
-def _terms(energy: Any) -> tuple[tuple[float, Any], ...]:
+def terms_of(energy: Any) -> tuple[tuple[float, Any], ...]:
+    """An energy as a sum of multiples of others."""
     return energy.terms if isinstance(energy, Sum) else ((1.0, energy),)
 
 
@@ -274,6 +324,19 @@ class Lines(Differences):
         """Weighted differences, transposed; 0 where a length is, which is a subgradient."""
         return spread_lengths(x, kept, gain)
 
+    def rounded(self, radius: float) -> Lines:
+        """Parabolas below `radius`."""
+        return replace(self, rounding=max(self.rounding, radius))
+
+    def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
+        """Those of a line weigh the same."""
+        return line_weights(kept, shape, self.lags)
+
+    def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
+        """Lines longer than they were are shortened to length one; the conjugate of a norm is zero."""
+        _, inverse = self.forward(x, spacing, keep=True)
+        return [np.minimum(one, other) for one, other in zip(kept, inverse, strict=True)], 0.0
+
     def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
         """One part for each axis and lag."""
         return tuple(
@@ -321,6 +384,16 @@ class Dirichlet(Differences):
     def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
         """Weighted differences, transposed."""
         return spread_lengths(x, kept, gain)
+
+    def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
+        """The quadratic is the energy itself."""
+        return (
+            ((axis, lag), 2 * c**2) for axis, lag, c in _first_differences(shape, self.lags, self.steps(len(shape)))
+        )
+
+    def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
+        """The conjugate of a square, at its derivative, is the square."""
+        return kept, self.forward(x, spacing, keep=False)[0]
 
     def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
         """One part with all differences."""
@@ -389,6 +462,26 @@ class TotalVariation(Differences):
         """Differences over their norms, transposed; 0 where a norm is, which is a subgradient."""
         return spread_norms(x, self.lags, spacing, kept, gain)
 
+    def rounded(self, radius: float) -> TotalVariation:
+        """A larger eps."""
+        return replace(self, eps=max(self.eps, radius))
+
+    def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
+        """Those ahead of a pixel weigh the same."""
+        spacing = self.steps(len(shape) + self.joint)
+        inverse = np.minimum(kept, STEEPEST).reshape(len(self.lags), *shape, -1)[..., 0]
+        each = dict(zip(self.lags, inverse, strict=True))
+        return (((axis, lag), c**2 * each[lag]) for axis, lag, c in _first_differences(shape, self.lags, spacing))
+
+    def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
+        """Norms longer than they were are shortened to one; eps takes what they leave of the unit ball."""
+        _, inverse = self.forward(x, spacing, keep=True)
+        weights = np.minimum(kept, inverse)
+        if not self.eps:
+            return weights, 0.0
+        left = np.sqrt(np.maximum(1 - (weights / inverse) ** 2 + (weights * self.eps) ** 2, 0))
+        return weights, float(self.eps * (1 - left).sum()) / (x.shape[-1] if self.joint else 1)
+
     def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
         """One part for each lag."""
         spacing = self.steps(len(shape))
@@ -429,6 +522,7 @@ class Bending(Differences):
     2.0
     """
 
+    order: ClassVar[int] = 2
     spacing: tuple[float, ...] | None = None
 
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
@@ -449,6 +543,7 @@ class Bending(Differences):
         return (Part(weight=1.0, power=2, terms=terms, groups="edge", order=2),)
 
 
+STEEPEST = 1e6  # one over the smallest norm that a parabola is laid at
 lines = Lines()
 dirichlet = Dirichlet()
 total_variation = TotalVariation()

@@ -28,6 +28,7 @@ FLOORS = (
         "skinpaint.fused",
         "skinpaint.energies",
         "skinpaint.objective",
+        "skinpaint.majorizer",
         "skinpaint.damage",
         "skinpaint.io",
     ),
@@ -47,6 +48,7 @@ ON_ONE_FLOOR = {
     ("skinpaint.problem", "skinpaint.masks"),
     ("skinpaint.damage", "skinpaint.masks"),
     ("skinpaint.energies", "skinpaint.fused"),
+    ("skinpaint.majorizer", "skinpaint.energies"),
 }
 UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
 

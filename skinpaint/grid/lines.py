@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from skinpaint.grid.kernels import lengths as kernels
 from skinpaint.grid.threads import share
 
-__all__ = ["line_lengths", "spread_lengths"]
+__all__ = ["line_lengths", "line_weights", "spread_lengths"]
 
 HEIGHT = 128  # rows whose parts of the sums along columns are added up in one piece
 
@@ -91,6 +92,26 @@ def spread_lengths(x: np.ndarray, weights: list[Any], gain: float) -> np.ndarray
         folded = (sums.shape[1], x.shape[axis], sums.shape[2])
         share(kernels.spread_columns, 0, folded[2], x.size, x.reshape(folded), sums, gain, out.reshape(folded))
     return out.reshape(x.shape)
+
+
+def line_weights(
+    weights: list[Any], shape: tuple[int, ...], lags: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Axis and lag, and an array of `shape` with the weight that the line of an edge has, at the edge's lower end.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 3.0, 7.0])
+    >>> for term, weight in line_weights(line_lengths(x, (1, 2), (1.0,))[1], x.shape, (1, 2)):
+    ...     print(term, weight.round(3) + 0.0)
+    (0, 1) [0.2 0.2 0.2]
+    (0, 2) [0.143 0.    0.143]
+    """
+    for axis, sums in enumerate(weights[-len(shape) :]):
+        others = sums.reshape(len(sums), *shape[:axis], *shape[axis + 1 :])
+        yield (axis, 1), np.broadcast_to(np.expand_dims(others[0], axis), shape)
+        if 2 in lags:
+            yield (axis, 2), np.moveaxis(others[1 + np.arange(shape[axis]) % 2], 0, axis)
 
 
 def _planes(x: np.ndarray) -> np.ndarray:

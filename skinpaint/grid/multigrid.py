@@ -362,7 +362,13 @@ class System:
         """An image on the padded grid."""
         return self._flat(values, np.float64)
 
-    def improve(self, x: np.ndarray, *, tol: float, max_iter: int) -> tuple[int, float]:
+    def cycle(self, b: np.ndarray) -> np.ndarray:
+        """About the solution of ``(L_UU + shift) x = b``, by one cycle; a symmetric linear map of `b`."""
+        self.layout.inner(self.multigrid.b)[...] = b
+        self.multigrid.cycle()
+        return self.layout.inner(self.multigrid.x)
+
+    def improve(self, x: np.ndarray, *, tol: float, max_iter: int, reduction: float = 0.0) -> tuple[int, float]:
         """Solve for the unknowns in place, by preconditioned conjugate gradients.
 
         Parameters
@@ -373,6 +379,8 @@ class System:
             Relative residual to reach, in double precision.
         max_iter : int
             Largest number of cycles.
+        reduction : float
+            Stop also when the residual is so much of what it was.
 
         Returns
         -------
@@ -400,10 +408,11 @@ class System:
         n_iter = 0
         layout.sweep(defect)
         square = sums.sum()
-        while square > tol**2 * scale and n_iter < max_iter:
+        enough = max(tol**2 * scale, reduction**2 * square)
+        while square > enough and n_iter < max_iter:
             # Steps in single precision, until they must be judged in double.
             start = square
-            target = max(0.25 * tol**2 * scale, DRIFT**2 * square)
+            target = max(0.25 * enough, DRIFT**2 * square)
             zr, a = 0.0, 0.0
             multigrid.descend()
             while square > target and n_iter < max_iter:

@@ -11,6 +11,7 @@ __all__ = ["METHODS", "resolve"]
 METHODS = {
     "gd": "skinpaint.methods.gradient_descent:GradientDescent",
     "laplace": "skinpaint.methods.laplace:Laplace",
+    "reweighted": "skinpaint.methods.reweighted:Reweighted",
     "biharmonic": "skinpaint.methods.biharmonic:Biharmonic",
 }
 

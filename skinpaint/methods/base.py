@@ -75,6 +75,10 @@ class IterativeMethod(Method):
     def step(self, problem: Problem, state: Any) -> Any:
         """State after one more step."""
 
+    def exhausted(self, state: Any) -> bool:
+        """Whether further steps would change nothing, although `tol` is not met."""
+        return False
+
     def check_loop(self) -> None:
         """Check the settings that the loop reads; called from a subclass's ``__post_init__``."""
         valid = isinstance(self.max_iter, int | np.integer) and not isinstance(self.max_iter, bool)
@@ -120,6 +124,13 @@ class IterativeMethod(Method):
             return f"Converged after {n_iter} iterations: {self.measure} {state.distance:.2g} <= tol {self.tol:g}."
         if isinstance(stop, bool | np.bool_) and stop:
             return f"Stopped by the callback after {n_iter} iterations."
+        if self.exhausted(state):
+            status = (
+                f"Stopped after {n_iter} iterations, as more would change nothing: {self.measure} {state.distance:.2g}."
+            )
+            if self.tol is not None:
+                warn(f"{status[:-1]} > tol {self.tol:g}. Raise tol.")
+            return status
         if n_iter < self.max_iter:
             return ""
         if self.tol is None:
