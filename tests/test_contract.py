@@ -31,7 +31,7 @@ class Claim:
 UNTIL_CONVERGED = ("flips", "axes", "channels")
 CLAIMS = {
     "gd": Claim(tol=1e-7, settings={"max_iter": 20, "tol": None}, skip=UNTIL_CONVERGED),
-    "reweighted": Claim(tol=1e-6, settings={"max_iter": 10, "tol": None}, skip=("flips", "axes")),
+    "reweighted": Claim(tol=1e-6, settings={"max_iter": 10, "tol": None}, skip=UNTIL_CONVERGED),
     "laplace": Claim(linear=True),
 }
 PRESETS = {

@@ -43,9 +43,9 @@ class GradientDescent(IterativeMethod):
 
     For energies made of norms and squares of first differences steps are measured in the metric of the quadratic that
     touches the energy from above: the gradient :math:`g` becomes :math:`L_w^{-1} g`, by one cycle of multigrid, with
-    the Laplacian :math:`L_w` whose edges weigh one over the norm they are in. That takes ten steps instead of hundreds, and
-    the same quadratic proves a lower bound of the energy, by duality. For other energies that are convex the bound is
-    what the gradient leaves possible in the box, which is looser.
+    the Laplacian :math:`L_w` whose edges weigh one over the norm they are in. That takes ten steps instead of hundreds,
+    and the same quadratic proves a lower bound of the energy, by duality. For other energies that are convex the bound
+    is what the gradient leaves possible in the box, which is looser.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ class GradientDescent(IterativeMethod):
             change = float(np.abs(z - x).max())
             state = replace(state, values=z, ahead=ahead, momentum=t_next, energy=reached, change=change)
         if state.majorizer:
-            return self._touch(problem, state) if state.decrement <= state.due else state
+            return self._touch(problem, state) if state.decrement <= max(state.due, NOISE) else state
         if self.proves:
             room = np.where(problem.mask, np.maximum(gradient * (y - problem.low), gradient * (y - problem.high)), 0.0)
             bound = max(state.bound, energy - float(room.sum()))
@@ -253,7 +253,8 @@ class GradientDescent(IterativeMethod):
     def _touch(self, problem: Problem, state: Descent) -> Descent:
         """Lay a new majorizer at the values: its minimum proves a bound, and is where the descent goes on."""
         majorizer = Majorizer(state.objective.energy, state.values, problem.mask)
-        least = problem.clip(majorizer.minimise(state.values, tol=FINEST, reduction=REDUCTION))
+        reduction = REDUCTION if state.decrement > NOISE else 0.0  # the last one is as good as can be
+        least = problem.clip(majorizer.minimise(state.values, tol=FINEST, reduction=reduction))
         bound = max(state.bound, 0.0, majorizer.bound(least, problem.low, problem.high))
         energy = state.objective.value(least)
         lower = energy < state.energy
