@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from skinpaint import inpaint
+from skinpaint import GradientDescent, Laplace, Reweighted, inpaint
 from skinpaint.grid import multigrid, threads
 
 SIDE = 400
@@ -21,8 +23,8 @@ def image_and_mask(seed):
     return np.rint(200 * smooth + 55 * rng.random((SIDE, SIDE))).astype(np.uint8), rng.random((SIDE, SIDE)) < 0.9
 
 
-def restored(seed):
-    return inpaint(*image_and_mask(seed), method="laplace").tobytes()
+def restored(seed, method="laplace"):
+    return inpaint(*image_and_mask(seed), method=method).tobytes()
 
 
 def restored_floats():
@@ -72,12 +74,32 @@ def test_slabs_change_nothing(shape, monkeypatch, rng):
     assert len(answers) == 1
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_eight_threads_restore_as_one_does(count, pool_of):
+def article(x):
+    """The article's energy by rows and columns, with a root that has a gradient everywhere."""
+    return sum(
+        anp.sqrt(anp.sum((line[1:] - line[:-1]) ** 2, axis=0) + 1e-6).sum()
+        for whole in (x, x.T)
+        for line in (whole, whole[::2], whole[1::2])
+    )
+
+
+METHODS = {
+    "laplace": Laplace(),
+    "gd": GradientDescent(),
+    "gd, floats": GradientDescent(energy="total_variation", max_iter=10, tol=None),
+    "gd, own energy": GradientDescent(energy=article, convex=True, max_iter=10, tol=None),
+    "reweighted": Reweighted(tol=1e-4),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_eight_threads_restore_as_one_does(count, method, pool_of):
     pool_of(count)
-    one_after_another = [restored(seed) for seed in range(8)]
+    restore = partial(restored, method=METHODS[method])
+    one_after_another = [restore(seed) for seed in range(8)]
     with ThreadPoolExecutor(8) as eight:
-        at_once = list(eight.map(restored, range(8)))
+        at_once = list(eight.map(restore, range(8)))
     assert at_once == one_after_another
 
 
