@@ -10,6 +10,7 @@ from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.kernels import laplacian as kernels
 from skinpaint.grid.laplacian import laplacian
 from skinpaint.grid.multigrid import Level, System
+from skinpaint.problem import Problem
 
 SHAPES = [(40,), (7, 9), (5, 4, 6), (3, 4, 3, 5)]
 LAGS = [(1,), (1, 2)]
@@ -268,3 +269,22 @@ def test_unequal_spacing_takes_no_more_cycles(kind, spacing, rng):
     assert solution.n_iter <= 15
     assert solution.values.min() >= -1e-6
     assert solution.values.max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("lags", [(1,), (1, 2)], ids=str)
+def test_unknowns_that_are_all_alone_are_coarsened_too(lags, rng):
+    """A lattice of single pixels has no edges between unknowns; a dense inverse of it would take hours."""
+    mask = np.zeros((300, 300), bool)
+    mask[1::3, 1::3] = True
+    image = rng.random(mask.shape)
+    system = System(np.where(mask, UNKNOWN, KNOWN).astype(np.uint8), ((0, 1), (1, 1)), (1.0, 1.0))
+    assert system.multigrid.at.size <= multigrid.COARSEST
+    solution = Laplace(solver="multigrid", lags=lags).solve(Problem.from_image(image, mask))
+    assert solution.n_iter <= 3
+    if lags == (1,):
+        problem = Problem.from_image(image, mask)
+        scaled = problem.values[..., 0]
+        around = (scaled[:-2, 1:-1] + scaled[2:, 1:-1] + scaled[1:-1, :-2] + scaled[1:-1, 2:]) / 4
+        np.testing.assert_allclose(
+            solution.values[1:-1, 1:-1, 0][mask[1:-1, 1:-1]], around[mask[1:-1, 1:-1]], atol=1e-6
+        )

@@ -156,8 +156,8 @@ class Level:
         for (axis, lag), weight in zip(self.terms, self.weights, strict=True):
             mean = weight.sum() / max(1, np.count_nonzero(weight)) if np.ndim(weight) else weight
             strength[axis] += lag**2 * float(mean)
-        strength[np.array(self.layout.shape) == 1] = 0
-        return tuple(int(s > 0 and s >= WEAK * strength.max()) for s in strength)
+        strength[np.array(self.layout.shape) == 1] = -1
+        return tuple(int(s >= max(WEAK * strength.max(), 0)) for s in strength)  # all, where nothing is coupled
 
     @cached_property
     def coarse_layout(self) -> Layout:
