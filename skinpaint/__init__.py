@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skinpaint.methods.biharmonic import Biharmonic
     from skinpaint.methods.gradient_descent import GradientDescent
     from skinpaint.methods.laplace import Laplace
+    from skinpaint.methods.plug_and_play import PlugAndPlay
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "GradientDescent",
     "Inpainter",
     "Laplace",
+    "PlugAndPlay",
     "Record",
     "Solution",
     "inpaint",
@@ -38,6 +40,7 @@ _ROOMS = {
     "Biharmonic": "skinpaint.methods.biharmonic",
     "GradientDescent": "skinpaint.methods.gradient_descent",
     "Laplace": "skinpaint.methods.laplace",
+    "PlugAndPlay": "skinpaint.methods.plug_and_play",
     "inpaint_biharmonic": "skinpaint.drop_in",
 }
 _MODULES = ("damage", "energies", "film", "holdout", "io", "testing")

@@ -12,6 +12,7 @@ METHODS = {
     "gd": "skinpaint.methods.gradient_descent:GradientDescent",
     "laplace": "skinpaint.methods.laplace:Laplace",
     "biharmonic": "skinpaint.methods.biharmonic:Biharmonic",
+    "pnp": "skinpaint.methods.plug_and_play:PlugAndPlay",
 }
 
 
