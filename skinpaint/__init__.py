@@ -15,6 +15,7 @@ from skinpaint.inpainter import Inpainter, inpaint
 from skinpaint.solution import ConvergenceWarning, Record, Solution
 
 if TYPE_CHECKING:
+    from skinpaint.comparison import compare
     from skinpaint.drop_in import inpaint_biharmonic
     from skinpaint.methods.biharmonic import Biharmonic
     from skinpaint.methods.gradient_descent import GradientDescent
@@ -32,6 +33,7 @@ __all__ = [
     "PlugAndPlay",
     "Record",
     "Solution",
+    "compare",
     "inpaint",
     "inpaint_biharmonic",
 ]
@@ -41,6 +43,7 @@ _ROOMS = {
     "GradientDescent": "skinpaint.methods.gradient_descent",
     "Laplace": "skinpaint.methods.laplace",
     "PlugAndPlay": "skinpaint.methods.plug_and_play",
+    "compare": "skinpaint.comparison",
     "inpaint_biharmonic": "skinpaint.drop_in",
 }
 _MODULES = ("damage", "energies", "film", "holdout", "io", "testing")
