@@ -141,8 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser(
         "compare",
         help="restore a picture by several methods, and rank them",
-        description="Restore a picture by several methods, side by side on one sheet, and rank them: against the truth, "
-        "or else by how well they predict known pixels that are hidden from them.",
+        description="Restore a picture by several methods, side by side on one sheet, and rank them: against the "
+        "truth, or else by how well they predict known pixels that are hidden from them.",
     )
     compare.set_defaults(command=_compare)
     compare.add_argument("input", metavar="IMAGE", type=Path, help="the damaged picture")

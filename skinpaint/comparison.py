@@ -335,9 +335,12 @@ def _name(entrant: Entrant) -> str:
     method = resolve(entrant)
     target = f"{type(method).__module__}:{type(method).__name__}"
     name = next((name for name, each in METHODS.items() if each == target), type(method).__name__)
-    fields = dataclasses.fields(method) if dataclasses.is_dataclass(method) else ()
-    own = {field.name: getattr(method, field.name) for field in fields if getattr(method, field.name) != field.default}
-    return f"{name}({', '.join(f'{k}={_shown(v)}' for k, v in own.items())})" if own else name
+    own: dict[str, str] = {}
+    for field in dataclasses.fields(method):  # type: ignore[arg-type]
+        value = getattr(method, field.name)
+        if value is not field.default and value != field.default:
+            own[field.name] = _shown(value)
+    return f"{name}({', '.join(f'{key}={value}' for key, value in own.items())})" if own else name
 
 
 def _shown(value: object) -> str:
