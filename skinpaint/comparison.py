@@ -6,7 +6,6 @@ problem a little harder than the real one, as fewer pixels are known, but it is 
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -220,7 +219,7 @@ class Comparison:
 def compare(
     image: Any,
     mask: Any = None,
-    methods: Sequence[Entrant] | Mapping[str, Entrant] | None = None,
+    methods: Entrant | Sequence[Entrant] | Mapping[str, Entrant] | None = None,
     *,
     truth: Any = None,
     channel_axis: int | None = None,
@@ -242,7 +241,7 @@ def compare(
         The damaged image; integers or floats.
     mask : array_like, optional
         Where pixels are missing (True, 1 or 255).
-    methods : sequence or mapping, optional
+    methods : str, Method, Inpainter, or a sequence or mapping of them, optional
         Names of methods, method objects or Inpainters; as a mapping, by the names that the table is to call them. All
         methods of the library by default. Of an Inpainter count the method, its bounds and its spacing.
     truth : array_like of the image's shape, optional
@@ -308,21 +307,21 @@ def compare(
     )
 
 
-def _named_entrants(methods: Sequence[Entrant] | Mapping[str, Entrant] | None) -> dict[str, Entrant]:
+def _named_entrants(methods: Entrant | Sequence[Entrant] | Mapping[str, Entrant] | None) -> dict[str, Entrant]:
     """The entrants by the names that they go by."""
-    methods = tuple(METHODS) if methods is None else methods
     if isinstance(methods, Mapping):
-        named = dict(methods)
-    elif isinstance(methods, str | Method | Inpainter):
-        named = {_name(methods): methods}
+        named = list(methods.items())
     else:
-        named = {_name(entrant): entrant for entrant in methods}
-    if not named or len(named) < len(methods if isinstance(methods, Sequence) else named):
+        several = (
+            METHODS if methods is None else [methods] if isinstance(methods, str | Method | Inpainter) else methods
+        )
+        named = [(_name(entrant), entrant) for entrant in several]
+    if not named or len(named) > len(dict(named)):
         raise ValueError(
             "The 'methods' parameter of compare must hold at least one method, and none twice. "
-            f"Got {methods!r} instead. Give them names of your own by passing a dict."
+            f"Got {methods!r} instead. A dict gives them names of your own."
         )
-    return named
+    return dict(named)
 
 
 def _name(entrant: Entrant) -> str:
@@ -336,7 +335,7 @@ def _name(entrant: Entrant) -> str:
     target = f"{type(method).__module__}:{type(method).__name__}"
     name = next((name for name, each in METHODS.items() if each == target), type(method).__name__)
     own: dict[str, str] = {}
-    for field in dataclasses.fields(method):  # type: ignore[arg-type]
+    for field in getattr(method, "__dataclass_fields__", {}).values():
         value = getattr(method, field.name)
         if value is not field.default and value != field.default:
             own[field.name] = _shown(value)
