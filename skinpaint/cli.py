@@ -248,7 +248,10 @@ def _compare(args: argparse.Namespace) -> int:
     from skinpaint.comparison import compare
     from skinpaint.methods import METHODS
 
-    methods = {name: _method(name, (), option="--methods") for name in args.methods or METHODS}
+    names = args.methods or list(METHODS)
+    if len(set(names)) < len(names):
+        raise ValueError(f"--methods must hold none twice. Got {' '.join(names)!r} instead.")
+    methods = {name: _method(name, (), option="--methods") for name in names}
     sheet = args.output or args.input.with_name(f"{args.input.stem}-compared.png")
     image, extras = io.read(args.input)
     io.check_target(sheet, overwrite=args.overwrite)

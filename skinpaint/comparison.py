@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from time import perf_counter
@@ -56,6 +56,8 @@ class Entry:
         The restored image; None if it failed.
     error : Exception or None
         Why it failed.
+    squares : ndarray or None
+        Squared error of each value that was scored, in the order of the image; None if it failed.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Entry:
     status: str = ""
     restored: np.ndarray | None = None
     error: Exception | None = None
+    squares: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -88,6 +91,9 @@ class Comparison:
         The axis of the channels.
     note : str
         What was taken for missing without being told; empty otherwise.
+    lead : tuple of float, or None
+        By how many dB the best predicts better than the second, and the standard error of that; None with a truth, or
+        where there is no second.
     """
 
     entries: tuple[Entry, ...]
@@ -97,6 +103,7 @@ class Comparison:
     hidden: int
     channel_axis: int | None
     note: str
+    lead: tuple[float, float] | None
 
     @property
     def best(self) -> Entry:
@@ -147,7 +154,18 @@ class Comparison:
                 f"PSNR is of {self.hidden:,} known {self._unit(self.mask)} that were hidden as the missing ones are, "
                 "and predicted."
             )
-        return [scored, *([f"We {self.note}."] if self.note else [])]
+        return [scored, *self._doubt(), *([f"We {self.note}."] if self.note else [])]
+
+    @property
+    def close(self) -> bool:
+        """Whether other hidden pixels might well have had another winner: a lead of less than two standard errors."""
+        return self.lead is not None and self.lead[0] <= SIGNIFICANT * self.lead[1]
+
+    def _doubt(self) -> list[str]:
+        if self.lead is None or not self.close:
+            return []
+        first, second = (entry.name for entry in self.entries[:2])
+        return [f"{first} leads {second} by {self.lead[0]:.2f} ± {self.lead[1]:.2f} dB: too close to call."]
 
     def _unit(self, mask: np.ndarray) -> str:
         return "values" if self.channel_axis is not None and mask.ndim == self.image.ndim else "pixels"
@@ -296,14 +314,16 @@ def compare(
 
         queue = tqdm(queue, leave=False)
     entries = [_tried(name, inpainter, image, missing, task) for name, inpainter in queue]
+    ranked = sorted(entries, key=lambda entry: (entry.error is not None, -entry.psnr))
     return Comparison(
-        entries=tuple(sorted(entries, key=lambda entry: (entry.error is not None, -entry.psnr))),
+        entries=tuple(ranked),
         image=image,
         mask=missing,
         truth=None if truth is None else task.truth,
         hidden=0 if truth is not None else int(np.count_nonzero(task.mask & ~missing)),
         channel_axis=channel_axis,
         note=problem.note,
+        lead=None if truth is not None else _lead(ranked, task),
     )
 
 
@@ -335,10 +355,10 @@ def _name(entrant: Entrant) -> str:
     target = f"{type(method).__module__}:{type(method).__name__}"
     name = next((name for name, each in METHODS.items() if each == target), type(method).__name__)
     own: dict[str, str] = {}
-    for field in getattr(method, "__dataclass_fields__", {}).values():
-        value = getattr(method, field.name)
-        if value is not field.default and value != field.default:
-            own[field.name] = _shown(value)
+    for setting in getattr(method, "__dataclass_fields__", {}).values():
+        value = getattr(method, setting.name)
+        if value is not setting.default and value != setting.default:
+            own[setting.name] = _shown(value)
     return f"{name}({', '.join(f'{key}={value}' for key, value in own.items())})" if own else name
 
 
@@ -431,6 +451,7 @@ def _tried(name: str, inpainter: Inpainter, image: np.ndarray, mask: np.ndarray,
         else:
             similarity = None
         score = psnr(task.truth, predicted, where=task.where)
+        squares = np.square(predicted[task.where].astype(float) - np.ma.getdata(task.truth)[task.where])
     except Exception as error:
         said = " ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
         return Entry(name=name, method=resolve(inpainter.method), status=said, error=error)
@@ -442,6 +463,7 @@ def _tried(name: str, inpainter: Inpainter, image: np.ndarray, mask: np.ndarray,
         seconds=seconds,
         status=inpainter.solution_.status,
         restored=restored,
+        squares=squares,
     )
 
 
@@ -454,6 +476,35 @@ def _warm_up(method: str | Method, ndim: int) -> None:
         small.fit(rng.random(shape), mask=rng.random(shape) < 0.9)
 
 
+def _lead(ranked: Sequence[Entry], task: _Task) -> tuple[float, float] | None:
+    """By how many dB the first is ahead of the second, and the standard error by a jackknife over tiles.
+
+    Errors of neighbours are alike, so that it is tiles and not pixels that stand for other places.
+    """
+    squares = [entry.squares for entry in ranked[:2] if entry.squares is not None]
+    if len(squares) < 2 or not all(each.any() for each in squares):
+        return None
+    spatial = [axis for axis in range(task.where.ndim) if axis != _axis(task)]
+    places = np.argwhere(task.where)[:, spatial]
+    shape = [task.where.shape[axis] for axis in spatial]
+    tiles = np.ravel_multi_index(tuple((places * TILES // shape).T), (TILES,) * len(shape))
+    _, tiles = np.unique(tiles, return_inverse=True)
+    first, second = (np.bincount(tiles, each) for each in squares)
+    left = [each.sum() - each for each in (first, second)]  # with one tile left out
+    count = len(first)
+    if count < 2 or min(each.min() for each in left) <= 0:
+        return None
+    without = 10 * np.log10(left[1] / left[0])
+    error = np.sqrt((count - 1) / count * np.square(without - without.mean()).sum())
+    return float(10 * np.log10(second.sum() / first.sum())), float(error)
+
+
+def _axis(task: _Task) -> int | None:
+    return None if task.channel_axis is None else task.channel_axis % task.where.ndim
+
+
+TILES = 8  # along an axis
+SIGNIFICANT = 2.0  # standard errors
 SSIM_WINDOW = 7
 
 

@@ -17,7 +17,7 @@ WIDTH = 320  # of a tile, at least
 ZOOM = 5  # a detail is this much smaller than the picture
 MARGIN = 12
 FRAME = (230, 60, 20)
-MISSING = (255, 255, 255)
+WHITE = np.uint8(255)
 FAILED = (210, 210, 210)
 
 Tile = tuple[Sequence[str], np.ndarray | None]
@@ -48,10 +48,11 @@ def contact_sheet(tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing
     >>> ramp = np.linspace(0, 1, 64).reshape(8, 8)
     >>> tiles = [(("one", "tile"), ramp), (("another",), ramp)]
     >>> contact_sheet(tiles, detail=(slice(0, 2), slice(0, 2)), missing=ramp > 2).size
-    (676, 728)
+    (676, 718)
     """
     shown = [picture for _, picture in tiles if picture is not None]
-    greys = iter(displayed([np.where(missing, shown[-1].max(), shown[0]).astype(shown[0].dtype), *shown[1:]]))
+    first, *others = displayed(shown)
+    greys = iter([np.where(missing, WHITE, first), *others])
     drawn = [
         _tile(lines, None if picture is None else next(greys), shown[0].shape[:2], detail) for lines, picture in tiles
     ]
