@@ -34,7 +34,7 @@ HEAD = ("image", "damage", "first without a truth", "lead, dB", "truly best", "l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="every image with every damage; otherwise ten pairs")
-    parser.add_argument("--write", metavar="FOLDER", type=Path, help="where compare-check.inc goes")
+    parser.add_argument("--write", metavar="FOLDER", type=Path, help="where compare-check*.inc go")
     args = parser.parse_args()
     trials = []
     for name, kind in pairs(everything=args.all):
@@ -49,9 +49,10 @@ def main() -> None:
         + "; ".join(f"{kind} {bias([each for each in trials if each.kind == kind])}" for kind in DAMAGES) + ".",
     ])  # fmt: skip
     print(f"\n{table}\n\n{summary}")
-    if args.write:
-        name = f"compare-check{'-all' if args.all else ''}.inc"
-        (args.write / name).write_text(f"{table.rst()}\n{summary}\n")
+    if args.write and args.all:
+        (args.write / "compare-check-all-summary.inc").write_text(f"{summary}\n")
+    elif args.write:
+        (args.write / "compare-check.inc").write_text(f"{table.rst()}\n{summary}\n")
 
 
 def pairs(*, everything: bool) -> Iterator[tuple[str, str]]:

@@ -186,6 +186,50 @@ class TestLeaks:
         assert (image.tobytes(), mask.tobytes()) == before
 
 
+class TestLead:
+    """How sure the first place is: by a jackknife, so with a known answer where errors are independent."""
+
+    @staticmethod
+    def rivals(image, scale, seed):
+        """Return two methods that are off by noise, the second by `scale` times as much."""
+        rng = np.random.default_rng(seed)
+        noise = rng.standard_normal((2, *image.shape)) * np.array([1, scale])[:, None, None] * 1e-3
+        return {
+            name: Custom(fill=lambda problem, e=e: (image / problem._scale - problem._offset + e)[..., None])
+            for name, e in zip(("one", "two"), noise, strict=True)
+        }
+
+    def test_the_standard_error_is_the_spread_over_chances(self):
+        image, mask = np.zeros((64, 64)), np.eye(64, dtype=bool)
+        image[::2] = 1
+        leads, errors = [], []
+        for seed in range(60):
+            comparison = compare(image, mask, self.rivals(image, 1, seed), rng=seed)
+            lead, error = comparison.lead
+            leads.append(lead if comparison.best.name == "one" else -lead)
+            errors.append(error)
+        assert np.mean(errors) == pytest.approx(np.std(leads), rel=0.25)
+        assert abs(np.mean(leads)) < 3 * np.std(leads) / np.sqrt(60)
+
+    def test_a_clear_lead_is_not_called_close_and_a_tie_is(self):
+        image, mask = np.zeros((64, 64)), np.eye(64, dtype=bool)
+        image[::2] = 1
+        clear = compare(image, mask, self.rivals(image, 2, seed=0))
+        assert not clear.close
+        assert clear.lead[0] == pytest.approx(clear.entries[0].psnr - clear.entries[1].psnr, abs=1e-9)
+        assert "too close" not in repr(clear)
+        tie = compare(image, mask, self.rivals(image, 1, seed=0))
+        assert tie.close
+        assert repr(tie).splitlines()[-1].endswith("dB: too close to call.")
+
+    def test_there_is_none_with_a_truth_or_alone(self, scene):
+        image, mask = scene
+        assert compare(image, mask, ["laplace"]).lead is None
+        known = compare(image, mask, ["laplace", "biharmonic"], truth=image)
+        assert known.lead is None
+        assert not known.close
+
+
 class TestFailures:
     def test_a_method_that_raises_is_a_row_with_its_error_and_the_others_run(self, scene):
         comparison = compare(*scene, {"broken": Custom(fill=broken), "laplace": "laplace"})

@@ -55,14 +55,14 @@ def note(method, image, mask):
 
 
 class TestDenoisers:
-    @pytest.mark.parametrize("denoiser", ["nl_means", denoise_nl_means], ids=str)
+    @pytest.mark.parametrize("denoiser", ["nl_means", denoise_nl_means], ids=["name", "callable"])
     def test_non_local_means_finds_what_repeats_itself(self, denoiser, stripes):
         image, mask = stripes
         inpainter = Inpainter(PlugAndPlay(denoise_function=denoiser)).fit(image, mask=mask)
         assert inpainter.converged_
         assert gain(image, mask, inpainter.restored_) > (3 if denoiser == "nl_means" else 0)
 
-    @pytest.mark.parametrize("denoiser", ["tv_chambolle", denoise_tv_chambolle], ids=str)
+    @pytest.mark.parametrize("denoiser", ["tv_chambolle", denoise_tv_chambolle], ids=["name", "callable"])
     def test_total_variation_keeps_edges(self, denoiser, stripes):
         image, mask = np.sign(stripes[0] - 4.3), stripes[1]
         inpainter = Inpainter(PlugAndPlay(denoise_function=denoiser, sigma=(0.3, 0.03))).fit(image, mask=mask)
