@@ -16,6 +16,7 @@ from report import Table
 from skimage import data
 
 from skinpaint import compare, damage
+from skinpaint.holdout import psnr
 from skinpaint.methods import METHODS
 
 SIDE = 256
@@ -45,6 +46,7 @@ def main() -> None:
         told("All", trials),
         told("With a lead of more than two standard errors", [each for each in trials if not each.close]),
         told("Too close to call", [each for each in trials if each.close]),
+        "Beyond that: " + (", ".join(each.failure for each in trials if each.loss > NEAR) or "none") + ".",
         f"Bias, {bias(trials)}: "
         + "; ".join(f"{kind} {bias([each for each in trials if each.kind == kind])}" for kind in DAMAGES) + ".",
     ])  # fmt: skip
@@ -79,19 +81,25 @@ class Trial:
         axis = -1 if truth.ndim == 3 else None
         mask = DAMAGES[kind](truth, axis)
         guess = compare(truth, mask, channel_axis=axis)
-        known = compare(truth, mask, truth=truth, channel_axis=axis)
-        loss = known.best.psnr - known[guess.best.name].psnr
-        excess = float(np.mean([guess[each].psnr - known[each].psnr for each in METHODS]))
+        where = mask if axis is None else mask[..., np.newaxis]
+        known = {entry.name: psnr(truth, entry.restored, where=where) for entry in guess.entries}
+        best = max(known, key=known.get)
+        loss = known[best] - known[guess.best.name]
+        excess = float(np.mean([guess[each].psnr - known[each] for each in METHODS]))
         row = [
             name,
             kind,
             f"{guess.best.name}: {guess.best.psnr:.2f}",
             f"{guess.lead[0]:.2f} ± {guess.lead[1]:.2f}",
-            f"{known.best.name}: {known.best.psnr:.2f}",
+            f"{best}: {known[best]:.2f}",
             f"{loss:.2f}",
             f"{excess:+.1f}",
         ]
         return cls(kind, row, guess.close, loss, excess)
+
+    @property
+    def failure(self) -> str:
+        return f"{self.row[0]} under {self.kind} ({self.loss:.2f} dB{', too close to call' if self.close else ''})"
 
 
 def told(which: str, trials: list[Trial]) -> str:

@@ -13,8 +13,9 @@ from skinpaint.film import displayed, with_caption
 
 __all__ = ["contact_sheet", "widest_difference"]
 
-WIDTH = 320  # of a tile, at least
+WIDTH, WIDEST = 320, 640  # of a tile: small pictures are enlarged by a whole number, large ones are reduced
 ZOOM = 5  # a detail is this much smaller than the picture
+SMALLEST, LARGEST = 16, 160  # side of a detail
 MARGIN = 12
 FRAME = (230, 60, 20)
 WHITE = np.uint8(255)
@@ -77,7 +78,7 @@ def widest_difference(answers: Sequence[np.ndarray], missing: np.ndarray) -> tup
     Returns
     -------
     detail : (slice, slice)
-        A fifth of the rows and columns, and at least 16 where there are as many.
+        A fifth of the rows and columns, between 16 (where there are as many) and 160.
 
     Examples
     --------
@@ -89,8 +90,10 @@ def widest_difference(answers: Sequence[np.ndarray], missing: np.ndarray) -> tup
     (slice(40, 60, None), slice(70, 90, None))
     """
     shape = missing.shape[:2]
-    size = [min(n, max(16, ceil(n / ZOOM))) for n in shape]
-    spread = np.where(missing, np.var(np.asarray(answers, dtype=float), axis=0), 0) if answers else missing
+    size = [min(n, LARGEST, max(SMALLEST, ceil(n / ZOOM))) for n in shape]
+    spread = (
+        np.where(missing, np.var(np.asarray(answers, dtype=np.float32), axis=0, dtype=float), 0) if answers else missing
+    )
     wide = uniform_filter(spread.reshape(*shape, -1).mean(axis=-1), size, mode="constant")
     centre = np.unravel_index(np.argmax(wide.round(12)), shape)
     corner = [min(max(0, int(c) - s // 2), n - s) for c, s, n in zip(centre, size, shape, strict=True)]
@@ -102,8 +105,8 @@ def _tile(
     lines: Sequence[str], picture: np.ndarray | None, shape: tuple[int, ...], detail: tuple[slice, slice]
 ) -> Image.Image:
     """A picture with its detail framed, the detail below it, and the lines below that."""
-    zoom = max(1, ceil(WIDTH / shape[1]))
-    height, width = (zoom * n for n in shape)
+    zoom = max(1, ceil(WIDTH / shape[1])) if shape[1] <= WIDEST else WIDEST / shape[1]
+    height, width = (max(1, round(zoom * n)) for n in shape)
     rows, columns = detail
     below = round(width * (rows.stop - rows.start) / (columns.stop - columns.start))
     tile = Image.new("RGB", (width, height + MARGIN // 2 + below), "white")
@@ -112,10 +115,10 @@ def _tile(
         tile.paste(FAILED, (0, height + MARGIN // 2, width, tile.height))
     else:
         whole = Image.fromarray(picture).convert("RGB")
-        tile.paste(whole.resize((width, height), Image.Resampling.NEAREST), (0, 0))
+        tile.paste(whole.resize((width, height), Image.Resampling.BOX), (0, 0))
         cut = whole.crop((columns.start, rows.start, columns.stop, rows.stop))
         tile.paste(cut.resize((width, below), Image.Resampling.NEAREST), (0, height + MARGIN // 2))
-        box = [zoom * n for n in (columns.start, rows.start, columns.stop, rows.stop)]
+        box = [round(zoom * n) for n in (columns.start, rows.start, columns.stop, rows.stop)]
         ImageDraw.Draw(tile).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), outline=FRAME, width=2)
     for line in lines:
         tile = with_caption(tile, line)

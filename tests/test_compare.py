@@ -385,6 +385,13 @@ class TestSheet:
         assert columns.start <= 20 < 25 <= columns.stop
         assert (rows.stop - rows.start, columns.stop - columns.start) == (20, 24)
 
+    def test_large_pictures_are_reduced_and_their_detail_is_not(self, rng):
+        image = rng.integers(0, 256, (300, 1500), dtype=np.uint8)
+        mask = rng.random(image.shape) < 0.02
+        sheet = compare(image, mask, ["laplace"]).sheet()
+        assert sheet.width == 2 * 640 + 3 * 12
+        assert widest_difference([image], mask)[1].stop <= 160
+
     def test_a_volume_has_no_sheet(self):
         trial = TRIALS["volume"]
         with pytest.raises(ValueError, match=r"shape \(M, N\).*Got \(4, 5, 6\)"):
