@@ -440,7 +440,7 @@ def _tried(name: str, inpainter: Inpainter, image: np.ndarray, mask: np.ndarray,
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the status says so in the row
             if task.image is image:
-                _warm_up(inpainter.method, mask.ndim)
+                _warm_up(inpainter.method, image.ndim - (task.channel_axis is not None))
             else:
                 predicted = inpainter.fit_restore(task.image.copy(), task.mask.copy())
             began = perf_counter()
