@@ -15,10 +15,12 @@ from skinpaint.inpainter import Inpainter, inpaint
 from skinpaint.solution import ConvergenceWarning, Record, Solution
 
 if TYPE_CHECKING:
+    from skinpaint.comparison import compare
     from skinpaint.drop_in import inpaint_biharmonic
     from skinpaint.methods.biharmonic import Biharmonic
     from skinpaint.methods.gradient_descent import GradientDescent
     from skinpaint.methods.laplace import Laplace
+    from skinpaint.methods.plug_and_play import PlugAndPlay
     from skinpaint.methods.reweighted import Reweighted
 
 __version__ = "0.1.0"
@@ -29,9 +31,11 @@ __all__ = [
     "GradientDescent",
     "Inpainter",
     "Laplace",
+    "PlugAndPlay",
     "Record",
     "Reweighted",
     "Solution",
+    "compare",
     "inpaint",
     "inpaint_biharmonic",
 ]
@@ -40,6 +44,8 @@ _ROOMS = {
     "Biharmonic": "skinpaint.methods.biharmonic",
     "GradientDescent": "skinpaint.methods.gradient_descent",
     "Laplace": "skinpaint.methods.laplace",
+    "PlugAndPlay": "skinpaint.methods.plug_and_play",
+    "compare": "skinpaint.comparison",
     "Reweighted": "skinpaint.methods.reweighted",
     "inpaint_biharmonic": "skinpaint.drop_in",
 }

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="skinpaint", description="Restore images whose damaged pixels are known.")
     parser.add_argument("--version", action="version", version=f"skinpaint {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="{demo,restore,damage}")
+    commands = parser.add_subparsers(required=True, metavar="{demo,restore,compare,damage}")
 
     demo = commands.add_parser("demo", help="destroy nine tenths of a photograph and restore it")
     demo.set_defaults(command=_demo)
@@ -138,6 +138,40 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--overwrite", action="store_true", help="replace files that exist, even the input")
     restore.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
 
+    compare = commands.add_parser(
+        "compare",
+        help="restore a picture by several methods, and rank them",
+        description="Restore a picture by several methods, side by side on one sheet, and rank them: against the "
+        "truth, or else by how well they predict known pixels that are hidden from them.",
+    )
+    compare.set_defaults(command=_compare)
+    compare.add_argument("input", metavar="IMAGE", type=Path, help="the damaged picture")
+    compare.add_argument("-o", "--output", metavar="SHEET", type=Path, help="the sheet (default: IMAGE-compared.png)")
+    compare.add_argument("--mask", metavar="FILE", type=Path, help="a picture that is bright where pixels are missing")
+    compare.add_argument(
+        "--mask-threshold",
+        metavar="LEVEL",
+        type=float,
+        default=128,
+        help="darkest grey of the mask that means missing, of 255 (default: %(default)g)",
+    )
+    compare.add_argument(
+        "--missing",
+        metavar="auto|saturated|transparent|none|NUMBER",
+        type=_missing,
+        default="auto",
+        help="what is missing beyond the mask, as for restore (default: auto)",
+    )
+    compare.add_argument("--truth", metavar="FILE", type=Path, help="the picture as it was before the damage")
+    compare.add_argument(
+        "--methods",
+        metavar="NAME",
+        nargs="+",
+        help="the methods, or presets of them, as gd:classic; after the other arguments (default: all methods)",
+    )
+    compare.add_argument("--seed", type=int, default=0, help="of the choice of hidden pixels (default: %(default)s)")
+    compare.add_argument("--overwrite", action="store_true", help="replace a sheet that exists")
+
     damage = commands.add_parser("damage", help="damage a picture, for trials")
     damage.set_defaults(command=_damage)
     damage.add_argument("input", metavar="IN", type=Path, help="the picture")
@@ -207,6 +241,39 @@ def _damage(args: argparse.Namespace) -> int:
         _complain("warning: JPEG smears the damage over its neighbours. Write PNG for a fair trial.")
     print(f"{args.output}: damaged {_share(mask)}.")
     return OK
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from skinpaint import io
+    from skinpaint.comparison import compare
+    from skinpaint.methods import METHODS
+
+    names = args.methods or list(METHODS)
+    if len(set(names)) < len(names):
+        raise ValueError(f"--methods must hold none twice. Got {' '.join(names)!r} instead.")
+    methods = {name: _method(name, (), option="--methods") for name in names}
+    sheet = args.output or args.input.with_name(f"{args.input.stem}-compared.png")
+    image, extras = io.read(args.input)
+    io.check_target(sheet, overwrite=args.overwrite)
+    mask, missing = _what_is_missing(args, args.input, image, extras, args.mask)
+    with _Interruption() as interruption:
+        comparison = compare(
+            image,
+            mask,
+            methods,
+            truth=None if args.truth is None else io.read(args.truth)[0],
+            channel_axis=-1 if image.ndim == 3 else None,
+            missing_values=missing,
+            rng=args.seed,
+            progress=sys.stderr.isatty(),
+        )
+    print(comparison)
+    comparison.save(sheet, overwrite=args.overwrite)
+    print(f"{sheet}: the pictures side by side.")
+    if interruption.seen:
+        _complain("interrupted; the table says which methods did not finish.")
+        return INTERRUPTED
+    return SOME_FAILED if any(entry.error is not None for entry in comparison.entries) else OK
 
 
 def _restore(args: argparse.Namespace) -> int:
@@ -348,20 +415,20 @@ def _mask_of(source: Path, masks: Path | None) -> Path | None:
     return found[0]
 
 
-def _method(name: str, settings: Sequence[str]) -> Any:
+def _method(name: str, settings: Sequence[str], *, option: str = "--method") -> Any:
     """Turn ``--method gd:classic --set max_iter=100`` into a method object."""
     from skinpaint.methods import METHODS, resolve
 
     base, colon, preset = name.partition(":")
     if base not in METHODS:
-        raise ValueError(f"--method must be one of {', '.join(METHODS)}. Got {name!r} instead.")
+        raise ValueError(f"{option} must be one of {', '.join(METHODS)}. Got {name!r} instead.")
     method = resolve(base)
     if colon:
         presets = [key for key, value in inspect.getmembers_static(type(method)) if isinstance(value, classmethod)]
         presets = [key for key in presets if not key.startswith("_")]
         if preset not in presets:
             raise ValueError(
-                f"The preset of --method {base} must be one of {', '.join(presets) or 'none'}. Got {preset!r} instead."
+                f"The preset of {option} {base} must be one of {', '.join(presets) or 'none'}. Got {preset!r} instead."
             )
         method = getattr(method, preset)()
     known = [field.name for field in dataclasses.fields(method)]  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from skinpaint.problem import Problem
 
-__all__ = ["hold_out", "psnr", "score_holdout"]
+__all__ = ["hold_out", "peak", "psnr", "score_holdout"]
 
 CEILING = 120.0
 """PSNR of a perfect answer, in dB: an error of a millionth of the range, finer than sixteen bits resolve."""
@@ -185,12 +185,12 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     error = np.asarray(image)[compared].astype(float) - values[compared].astype(float)
     if not np.isfinite(error).all():
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
-    relative = float(np.sqrt(np.mean(np.square(error)))) / _peak(values[usable])
+    relative = float(np.sqrt(np.mean(np.square(error)))) / peak(values[usable])
     return CEILING if relative == 0 else min(CEILING, float(-20 * np.log10(relative)))
 
 
-def _peak(values: np.ndarray) -> float:
-    """Return the range that a PSNR is measured against."""
+def peak(values: np.ndarray) -> float:
+    """Return the range that a PSNR is measured against: see `psnr`; `values` are finite."""
     if np.issubdtype(values.dtype, np.integer):
         limits = np.iinfo(values.dtype)
         return float(limits.max - limits.min)

@@ -225,6 +225,44 @@ def test_ctrl_c_saves_the_answer_so_far(tmp_path, pictures):
     assert json.loads((tmp_path / "report.json").read_text())["converged"] is False
 
 
+def test_compare_ranks_and_draws(run, tmp_path, pictures):
+    done = run("compare", "damaged.png", "--mask", "mask.png", "--methods", "laplace", "gd:classic", "biharmonic")
+    table = done.stdout.splitlines()
+    assert table[0].split()[:2] == ["method", "PSNR/dB"]
+    assert sorted(line.split()[1] for line in table[1:4]) == ["biharmonic", "gd:classic", "laplace"]
+    assert table[1].split()[1] == "biharmonic"  # it continues slopes, and the picture is one
+    assert "hidden" in done.stdout
+    assert done.stderr == ""
+    with Image.open(tmp_path / "damaged-compared.png") as sheet:
+        assert sheet.mode == "RGB"
+    assert "exists" in run("compare", "damaged.png", "--mask", "mask.png", "--methods", "laplace", status=2).stderr
+
+
+def test_compare_against_the_truth(run, tmp_path, pictures):
+    write(tmp_path / "truth.png", ramp())
+    done = run("compare", "damaged.png", "-o", "sheet.png", "--truth", "truth.png", "--methods", "laplace")
+    assert "SSIM" in done.stdout
+    assert "against the truth" in done.stdout
+    assert "at 0 or 255 for missing" in done.stdout
+    assert (tmp_path / "sheet.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("says", "arguments"),
+    [
+        ("--methods must be one of", ("--methods", "nonsense")),
+        ("'truth' parameter of compare", ("--truth", "mask-small.png", "--methods", "laplace")),
+        ("cannot be written", ("-o", "sheet.bmp", "--methods", "laplace")),
+        ("none twice", ("--methods", "laplace", "laplace")),
+    ],
+)
+def test_compare_says_what_is_wrong_in_one_sentence(run, tmp_path, pictures, says, arguments):
+    write(tmp_path / "mask-small.png", np.zeros((3, 4), np.uint8))
+    done = run("compare", "damaged.png", "--mask", "mask.png", *arguments, status=2)
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_damage_and_back(run, tmp_path):
     write(tmp_path / "a.png", ramp(np.uint16))
     first = run("damage", "a.png", "-o", "b.png", "--fraction", "0.5", "--seed", "3", "--mask-out", "mask.png")

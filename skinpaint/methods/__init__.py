@@ -13,6 +13,7 @@ METHODS = {
     "laplace": "skinpaint.methods.laplace:Laplace",
     "reweighted": "skinpaint.methods.reweighted:Reweighted",
     "biharmonic": "skinpaint.methods.biharmonic:Biharmonic",
+    "pnp": "skinpaint.methods.plug_and_play:PlugAndPlay",
 }
 
 

@@ -1,0 +1,130 @@
+"""Does `compare` name the best method without a truth? Asked of pictures whose truth is known.
+
+``python benchmarks/compare_check.py [--all] [--write docs/benchmarks]``
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from cases import discs
+from report import Table
+from skimage import data
+
+from skinpaint import compare, damage
+from skinpaint.holdout import psnr
+from skinpaint.methods import METHODS
+
+SIDE = 256
+NEAR = 0.1  # dB
+DAMAGES: dict[str, Callable[[np.ndarray, int | None], np.ndarray]] = {
+    "random 90 %": lambda image, axis: damage.random_pixels(image, 0.9, channel_axis=axis, rng=0)[1],
+    "random 50 %": lambda image, axis: damage.random_pixels(image, 0.5, channel_axis=axis, rng=0)[1],
+    "text": lambda image, axis: damage.text(image, channel_axis=axis)[1],
+    "scratches": lambda image, axis: damage.scratches(image, channel_axis=axis, rng=0)[1],
+    "discs": lambda image, axis: discs(image.shape[:2], 0.05, 8, np.random.default_rng(0)),
+}
+IMAGES = "camera", "coffee", "brick", "chelsea", "coins", "page", "astronaut", "gravel", "grass", "moon"
+HEAD = ("image", "damage", "first without a truth", "lead, dB", "truly best", "lost, dB", "bias, dB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every image with every damage; otherwise ten pairs")
+    parser.add_argument("--write", metavar="FOLDER", type=Path, help="where compare-check*.inc go")
+    args = parser.parse_args()
+    trials = []
+    for name, kind in pairs(everything=args.all):
+        trials.append(Trial.of(name, kind))
+        print(*trials[-1].row, sep="\t", flush=True)
+    table = Table(f"{SIDE} x {SIDE} crops; {', '.join(METHODS)}; seeds 0", HEAD, [each.row for each in trials])
+    summary = " ".join([
+        told("All", trials),
+        told("With a lead of more than two standard errors", [each for each in trials if not each.close]),
+        told("Too close to call", [each for each in trials if each.close]),
+        "Beyond that: " + (", ".join(each.failure for each in trials if each.loss > NEAR) or "none") + ".",
+        f"Bias, {bias(trials)}: "
+        + "; ".join(f"{kind} {bias([each for each in trials if each.kind == kind])}" for kind in DAMAGES) + ".",
+    ])  # fmt: skip
+    print(f"\n{table}\n\n{summary}")
+    if args.write and args.all:
+        (args.write / "compare-check-all-summary.inc").write_text(f"{summary}\n")
+    elif args.write:
+        (args.write / "compare-check.inc").write_text(f"{table.rst()}\n{summary}\n")
+
+
+def pairs(*, everything: bool) -> Iterator[tuple[str, str]]:
+    """Ten pairs, two for each damage, each image once; or all."""
+    for i, name in enumerate(IMAGES):
+        for j, kind in enumerate(DAMAGES):
+            if everything or i // 2 == j:
+                yield name, kind
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What comes of trusting the prediction, once."""
+
+    kind: str
+    row: list[str]
+    close: bool  # to call
+    loss: float  # dB
+    bias: float  # of the predicted PSNR, mean over the methods
+
+    @classmethod
+    def of(cls, name: str, kind: str) -> Trial:
+        truth = photograph(name)
+        axis = -1 if truth.ndim == 3 else None
+        mask = DAMAGES[kind](truth, axis)
+        guess = compare(truth, mask, channel_axis=axis)
+        where = mask if axis is None else mask[..., np.newaxis]
+        known = {entry.name: psnr(truth, entry.restored, where=where) for entry in guess.entries}
+        best = max(known, key=known.get)
+        loss = known[best] - known[guess.best.name]
+        excess = float(np.mean([guess[each].psnr - known[each] for each in METHODS]))
+        row = [
+            name,
+            kind,
+            f"{guess.best.name}: {guess.best.psnr:.2f}",
+            f"{guess.lead[0]:.2f} ± {guess.lead[1]:.2f}",
+            f"{best}: {known[best]:.2f}",
+            f"{loss:.2f}",
+            f"{excess:+.1f}",
+        ]
+        return cls(kind, row, guess.close, loss, excess)
+
+    @property
+    def failure(self) -> str:
+        return f"{self.row[0]} under {self.kind} ({self.loss:.2f} dB{', too close to call' if self.close else ''})"
+
+
+def told(which: str, trials: list[Trial]) -> str:
+    """How often the first was good enough."""
+    losses = [each.loss for each in trials]
+    near = sum(loss <= NEAR for loss in losses)
+    if not losses:
+        return f"{which}: none."
+    return (
+        f"{which}: in {near} of {len(losses)} the first is within {NEAR} dB of the best, {max(losses):.2f} dB is the "
+        f"most that was lost, and {np.mean(losses):.2f} dB the mean."
+    )
+
+
+def bias(trials: list[Trial]) -> str:
+    biases = [each.bias for each in trials]
+    return f"{np.mean(biases):+.2f} ± {np.std(biases):.2f} dB"
+
+
+def photograph(name: str) -> np.ndarray:
+    """The middle of a picture that comes with scikit-image; `page` is less than 256 high."""
+    image = getattr(data, name)()
+    corner = [max(0, n - SIDE) // 2 for n in image.shape[:2]]
+    return image[tuple(slice(c, c + SIDE) for c in corner)]
+
+
+if __name__ == "__main__":
+    main()

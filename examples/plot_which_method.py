@@ -1,0 +1,59 @@
+"""
+Which method for my picture?
+============================
+
+Nobody knows what was under the scratches, but everybody knows what is beside them. ``compare`` hides some of the known
+pixels in the same way as the missing ones are missing, lets every method predict them, and ranks the methods.
+"""
+
+import matplotlib.pyplot as plt
+from skimage import data
+
+from skinpaint import GradientDescent, Laplace, PlugAndPlay, compare
+from skinpaint.damage import scratches
+from skinpaint.holdout import psnr
+
+# %%
+# A scratched picture
+# -------------------
+# A wall of bricks: straight edges, and one brick like the other.
+
+wall = data.brick()[100:228, 100:228]
+damaged, mask = scratches(wall, count=12, width=2, rng=0)
+
+# %%
+# Ask the picture
+# ---------------
+# Methods are given by name, with settings, or in a dict by names of your own. Without any, all methods of the library
+# take part.
+
+comparison = compare(
+    damaged,
+    mask,
+    {
+        "gd": GradientDescent(lags=(1,)),
+        "laplace": Laplace(),
+        "biharmonic": "biharmonic",
+        "non-local means": PlugAndPlay(denoise_function="nl_means"),
+        "total variation": PlugAndPlay(denoise_function="tv_chambolle"),
+    },
+)
+print(comparison)
+
+# %%
+# The sheet shows the pictures in this order, and enlarged the place where they differ most.
+
+figure, ax = plt.subplots(figsize=(9, 12), layout="constrained")
+ax.imshow(comparison.sheet())
+ax.set_axis_off()
+
+# %%
+# Was it right?
+# -------------
+# Here the truth is known. The predicted figure and the true one differ, as they are of different pixels; what counts is
+# the order.
+
+for entry in comparison.entries:
+    truly = psnr(wall, entry.restored, where=mask)
+    print(f"{entry.name:16} predicted {entry.psnr:.1f} dB, truly {truly:.1f} dB")
+plt.show()

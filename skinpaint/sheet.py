@@ -1,0 +1,125 @@
+"""Pictures side by side on one sheet, each above an enlarged detail of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.ndimage import uniform_filter
+
+from skinpaint.film import displayed, with_caption
+
+__all__ = ["contact_sheet", "widest_difference"]
+
+WIDTH, WIDEST = 320, 640  # of a tile: small pictures are enlarged by a whole number, large ones are reduced
+ZOOM = 5  # a detail is this much smaller than the picture
+SMALLEST, LARGEST = 16, 160  # side of a detail
+MARGIN = 12
+FRAME = (230, 60, 20)
+WHITE = np.uint8(255)
+FAILED = (210, 210, 210)
+
+Tile = tuple[Sequence[str], np.ndarray | None]
+
+
+def contact_sheet(tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing: np.ndarray) -> Image.Image:
+    """Lay pictures out in rows of four, or of three for up to six, on a white ground.
+
+    Parameters
+    ----------
+    tiles : sequence of (lines, picture)
+        Lines of text and the picture above them, of shape (M, N) or (M, N, 3) and of one shape; None for a grey
+        field. What is missing in the first picture is white; all are on the brightness scale of the last one.
+    detail : (slice, slice)
+        The rows and columns to show enlarged.
+    missing : ndarray of bool, of the shape of the pictures
+        What is missing in the first picture.
+
+    Returns
+    -------
+    sheet : PIL.Image.Image
+        RGB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.sheet import contact_sheet
+    >>> ramp = np.linspace(0, 1, 64).reshape(8, 8)
+    >>> tiles = [(("one", "tile"), ramp), (("another",), ramp)]
+    >>> contact_sheet(tiles, detail=(slice(0, 2), slice(0, 2)), missing=ramp > 2).size
+    (676, 718)
+    """
+    shown = [picture for _, picture in tiles if picture is not None]
+    first, *others = displayed(shown)
+    greys = iter([np.where(missing, WHITE, first), *others])
+    drawn = [
+        _tile(lines, None if picture is None else next(greys), shown[0].shape[:2], detail) for lines, picture in tiles
+    ]
+    columns = min(len(drawn), 3 if len(drawn) <= 6 else 4)
+    width, height = (max(tile.size[axis] for tile in drawn) + MARGIN for axis in (0, 1))
+    sheet = Image.new("RGB", (columns * width + MARGIN, ceil(len(drawn) / columns) * height + MARGIN), "white")
+    for k, tile in enumerate(drawn):
+        sheet.paste(tile, (MARGIN + k % columns * width, MARGIN + k // columns * height))
+    return sheet
+
+
+def widest_difference(answers: Sequence[np.ndarray], missing: np.ndarray) -> tuple[slice, slice]:
+    """Find the detail in which answers differ most, in the mean square, where pixels are missing.
+
+    Parameters
+    ----------
+    answers : sequence of ndarray of shape (M, N[, 3])
+        The restored pictures.
+    missing : ndarray of bool, of the same shape
+        Where they may differ.
+
+    Returns
+    -------
+    detail : (slice, slice)
+        A fifth of the rows and columns, between 16 (where there are as many) and 160.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.sheet import widest_difference
+    >>> one, other = np.zeros((100, 100)), np.zeros((100, 100))
+    >>> other[40:60, 70:90] = 1
+    >>> widest_difference([one, other], one == 0)
+    (slice(40, 60, None), slice(70, 90, None))
+    """
+    shape = missing.shape[:2]
+    size = [min(n, LARGEST, max(SMALLEST, ceil(n / ZOOM))) for n in shape]
+    spread = (
+        np.where(missing, np.var(np.asarray(answers, dtype=np.float32), axis=0, dtype=float), 0) if answers else missing
+    )
+    wide = uniform_filter(spread.reshape(*shape, -1).mean(axis=-1), size, mode="constant")
+    centre = np.unravel_index(np.argmax(wide.round(12)), shape)
+    corner = [min(max(0, int(c) - s // 2), n - s) for c, s, n in zip(centre, size, shape, strict=True)]
+    rows, columns = (slice(c, c + s) for c, s in zip(corner, size, strict=True))
+    return rows, columns
+
+
+def _tile(
+    lines: Sequence[str], picture: np.ndarray | None, shape: tuple[int, ...], detail: tuple[slice, slice]
+) -> Image.Image:
+    """A picture with its detail framed, the detail below it, and the lines below that."""
+    zoom = max(1, ceil(WIDTH / shape[1])) if shape[1] <= WIDEST else WIDEST / shape[1]
+    height, width = (max(1, round(zoom * n)) for n in shape)
+    rows, columns = detail
+    below = round(width * (rows.stop - rows.start) / (columns.stop - columns.start))
+    tile = Image.new("RGB", (width, height + MARGIN // 2 + below), "white")
+    if picture is None:
+        tile.paste(FAILED, (0, 0, width, height))
+        tile.paste(FAILED, (0, height + MARGIN // 2, width, tile.height))
+    else:
+        whole = Image.fromarray(picture).convert("RGB")
+        tile.paste(whole.resize((width, height), Image.Resampling.BOX), (0, 0))
+        cut = whole.crop((columns.start, rows.start, columns.stop, rows.stop))
+        tile.paste(cut.resize((width, below), Image.Resampling.NEAREST), (0, height + MARGIN // 2))
+        box = [round(zoom * n) for n in (columns.start, rows.start, columns.stop, rows.stop)]
+        ImageDraw.Draw(tile).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), outline=FRAME, width=2)
+    for line in lines:
+        tile = with_caption(tile, line)
+    return tile

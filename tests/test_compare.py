@@ -1,0 +1,398 @@
+"""Methods side by side: who is ranked first, on what evidence, and what the table and the sheet show."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import skinpaint
+import skinpaint.comparison
+import skinpaint.holdout
+from skinpaint import Biharmonic, Inpainter, Laplace, PlugAndPlay, Solution, compare, inpaint
+from skinpaint.damage import scratches
+from skinpaint.holdout import psnr, score_holdout
+from skinpaint.methods import METHODS
+from skinpaint.methods.base import Method
+from skinpaint.sheet import widest_difference
+from skinpaint.solution import Record
+from skinpaint.testing import TRIALS
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """Slopes, which biharmonic continues and laplace does not, as bytes."""
+    y, x = np.mgrid[:48, :56]
+    image = np.rint(128 + 90 * np.sin(x / 9) * np.cos(y / 11)).astype(np.uint8)
+    return image, scratches(image, count=10, width=3, rng=0)[1]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Custom(Method):
+    """What a test needs: ``fill(problem) -> values``."""
+
+    fill: object = None
+
+    def solve(self, problem, callback=None):
+        values = self.fill(problem)
+        return Solution(values=values, converged=True, status="Filled.", n_iter=1, history=(Record(n_iter=1),))
+
+
+def broken(problem):
+    error = ArithmeticError("two words\nand a line")
+    error.add_note("A note.")
+    raise error
+
+
+middle = Custom(fill=lambda problem: problem.start.astype(float))
+cheat = Custom(fill=lambda problem: problem.damaged)  # takes what the image holds under the mask
+
+
+def test_the_function_is_not_hidden_by_a_module():
+    assert skinpaint.compare is skinpaint.comparison.compare
+
+
+class TestScores:
+    def test_without_a_truth_it_is_the_score_of_the_inpainter(self, scene):
+        image, mask = scene
+        comparison = compare(image, mask, ["laplace", "biharmonic"])
+        for name in ("laplace", "biharmonic"):
+            expected = score_holdout(lambda noisy, larger, n=name: inpaint(noisy, larger, method=n), image, mask)
+            assert comparison[name].psnr == expected
+            assert comparison[name].ssim is None
+
+    def test_with_a_truth_it_is_the_error_of_the_missing_pixels(self, scene):
+        image, mask = scene
+        comparison = compare(np.where(mask, 255, image), mask, ["laplace", middle], truth=image)
+        for name, method in {"laplace": "laplace", "Custom": middle}.items():
+            entry = next(e for e in comparison.entries if e.name.startswith(name))
+            restored = inpaint(image, mask, method=method)
+            np.testing.assert_array_equal(entry.restored, restored)
+            assert entry.psnr == psnr(image, restored, where=mask)
+        assert 0 < comparison.entries[1].ssim < comparison.entries[0].ssim <= 1
+
+    def test_the_better_one_is_first_either_way(self, scene):
+        image, mask = scene
+        for truth in (None, image):
+            comparison = compare(image, mask, [middle, "laplace", "biharmonic"], truth=truth)
+            names = [entry.name.partition("(")[0] for entry in comparison.entries]
+            assert names == ["biharmonic", "laplace", "Custom"]
+            assert comparison.best is comparison.entries[0]
+            assert [entry.psnr for entry in comparison.entries] == sorted(
+                [entry.psnr for entry in comparison.entries], reverse=True
+            )
+
+    def test_every_method_of_the_library_takes_part_by_default(self, scene):
+        image, mask = scene
+        comparison = compare(image[:24, :24], mask[:24, :24])
+        assert {entry.name for entry in comparison.entries} == set(METHODS)
+        assert all(entry.error is None for entry in comparison.entries)
+
+    @pytest.mark.parametrize("trial", TRIALS)
+    @pytest.mark.parametrize("known", [True, False])
+    def test_any_axes_channels_and_dtypes(self, trial, known):
+        trial = TRIALS[trial]
+        damaged = np.where(trial.missing, 0, trial.image).astype(trial.image.dtype)
+        comparison = compare(
+            damaged,
+            trial.mask,
+            ["laplace"],
+            truth=trial.image if known else None,
+            channel_axis=trial.channel_axis,
+        )
+        assert comparison.best.restored.tobytes() == trial.restore(Laplace()).tobytes()
+        assert np.isfinite(comparison.best.psnr)
+        assert (comparison.best.ssim is not None) == (known and min(trial.image.shape[: trial.ndim]) >= 7)
+
+    def test_a_channel_axis_may_be_anywhere(self):
+        trial = TRIALS["mosaic"]
+        first = compare(
+            np.moveaxis(trial.image, -1, 0),
+            np.moveaxis(trial.mask, -1, 0),
+            ["laplace"],
+            truth=np.moveaxis(trial.image, -1, 0),
+            channel_axis=0,
+        )
+        last = compare(trial.image, trial.mask, ["laplace"], truth=trial.image, channel_axis=-1)
+        assert first.best.psnr == pytest.approx(last.best.psnr, abs=1e-9)
+        assert first.best.ssim == pytest.approx(last.best.ssim, abs=1e-9)
+
+    def test_what_the_image_holds_under_the_mask_makes_no_difference(self, scene):
+        image, mask = scene
+        tables = [
+            compare(np.where(mask, hidden, image.astype(float)), mask, ["laplace", "biharmonic"])
+            for hidden in (0, np.nan, 1e30)
+        ]
+        assert len({tuple(entry.psnr for entry in table.entries) for table in tables}) == 1
+
+    def test_the_seed_chooses_what_is_hidden(self, scene):
+        scores = [compare(*scene, ["laplace"], rng=seed).best.psnr for seed in (0, 0, 1)]
+        assert scores[0] == scores[1] != scores[2]
+
+
+class TestLeaks:
+    """Hidden values are overwritten before any method sees them."""
+
+    def test_a_method_that_reads_what_is_hidden_finds_noise(self, scene):
+        image, mask = scene
+        comparison = compare(image, mask, {"cheat": cheat, "honest": "laplace"})
+        assert comparison.best.name == "honest"
+        assert comparison["cheat"].psnr < 12  # noise over the range of the picture
+
+    def test_a_hold_out_that_does_not_overwrite_would_be_noticed(self, scene, monkeypatch):
+        """The planted leak: were the hidden values left in place, the cheat would be perfect."""
+        image, mask = scene
+        honest = skinpaint.holdout.hold_out
+
+        def leaky(image, *args, **kwargs):
+            _, larger, hidden = honest(image, *args, **kwargs)
+            return image.copy(), larger, hidden
+
+        monkeypatch.setattr("skinpaint.comparison.hold_out", leaky)
+        comparison = compare(image, mask, {"cheat": cheat, "honest": "laplace"})
+        assert comparison.best.name == "cheat"
+        assert comparison.best.psnr > 60
+
+    def test_a_method_predicts_before_it_sees_the_answers(self, scene):
+        """One that remembers all that it ever saw has seen nothing but the damage when it is scored."""
+        image, mask = scene
+        seen = []
+
+        def remember(problem):
+            seen.append((problem.damaged.copy(), problem.mask.copy()))
+            return problem.start.astype(float)
+
+        compare(image, mask, [Custom(fill=remember)])
+        (noisy, larger), (_, own) = seen
+        assert larger.sum() > own.sum()
+        hidden = (larger & ~own)[..., 0]
+        scaled = (image - float(image[~mask].min())) / np.ptp(image[~mask])
+        assert (np.abs(noisy[..., 0] - scaled)[hidden] > 1e-3).mean() > 0.9
+
+    def test_one_method_cannot_spoil_it_for_the_next(self, scene):
+        image, mask = scene
+        before = image.tobytes(), mask.tobytes()
+
+        def vandal(problem):
+            for array in (problem.values, problem.mask, problem._image):
+                if array.flags.writeable and array.base is None:
+                    array[...] = 0
+            return np.zeros(problem.values.shape)
+
+        alone = compare(image, mask, ["laplace"]).best.psnr
+        after = compare(image, mask, {"vandal": Custom(fill=vandal), "laplace": "laplace"})["laplace"].psnr
+        assert after == alone
+        assert (image.tobytes(), mask.tobytes()) == before
+
+
+class TestLead:
+    """How sure the first place is: by a jackknife, so with a known answer where errors are independent."""
+
+    @staticmethod
+    def rivals(image, scale, seed):
+        """Return two methods that are off by noise, the second by `scale` times as much."""
+        rng = np.random.default_rng(seed)
+        noise = rng.standard_normal((2, *image.shape)) * np.array([1, scale])[:, None, None] * 1e-3
+        return {
+            name: Custom(fill=lambda problem, e=e: (image / problem._scale - problem._offset + e)[..., None])
+            for name, e in zip(("one", "two"), noise, strict=True)
+        }
+
+    def test_the_standard_error_is_the_spread_over_chances(self):
+        image, mask = np.zeros((64, 64)), np.eye(64, dtype=bool)
+        image[::2] = 1
+        leads, errors = [], []
+        for seed in range(60):
+            comparison = compare(image, mask, self.rivals(image, 1, seed), rng=seed)
+            lead, error = comparison.lead
+            leads.append(lead if comparison.best.name == "one" else -lead)
+            errors.append(error)
+        assert np.mean(errors) == pytest.approx(np.std(leads), rel=0.25)
+        assert abs(np.mean(leads)) < 3 * np.std(leads) / np.sqrt(60)
+
+    def test_a_clear_lead_is_not_called_close_and_a_tie_is(self):
+        image, mask = np.zeros((64, 64)), np.eye(64, dtype=bool)
+        image[::2] = 1
+        clear = compare(image, mask, self.rivals(image, 2, seed=0))
+        assert not clear.close
+        assert clear.lead[0] == pytest.approx(clear.entries[0].psnr - clear.entries[1].psnr, abs=1e-9)
+        assert "too close" not in repr(clear)
+        tie = compare(image, mask, self.rivals(image, 1, seed=0))
+        assert tie.close
+        assert repr(tie).splitlines()[-1].endswith("dB: too close to call.")
+
+    def test_there_is_none_with_a_truth_or_alone(self, scene):
+        image, mask = scene
+        assert compare(image, mask, ["laplace"]).lead is None
+        known = compare(image, mask, ["laplace", "biharmonic"], truth=image)
+        assert known.lead is None
+        assert not known.close
+
+
+class TestFailures:
+    def test_a_method_that_raises_is_a_row_with_its_error_and_the_others_run(self, scene):
+        comparison = compare(*scene, {"broken": Custom(fill=broken), "laplace": "laplace"})
+        assert comparison.best.name == "laplace"
+        row = comparison["broken"]
+        assert isinstance(row.error, ArithmeticError)
+        assert row.restored is None
+        assert np.isnan(row.psnr)
+        line = repr(comparison).splitlines()[2]
+        assert line.split()[:2] == ["-", "broken"]
+        assert line.endswith("ArithmeticError: two words and a line A note.")
+
+    @pytest.mark.parametrize("truth", [True, False])
+    def test_values_that_are_not_finite_are_a_failure_too(self, scene, truth):
+        image, mask = scene
+        wrong = Custom(fill=lambda problem: np.where(problem.mask, np.nan, problem.values))
+        comparison = compare(image / 255, mask, {"nan": wrong}, truth=image / 255 if truth else None)
+        assert "finite" in comparison["nan"].status
+        with pytest.raises(ValueError, match="Every method failed"):
+            comparison.best  # noqa: B018
+
+    def test_too_few_iterations_are_in_the_status_and_do_not_warn(self, scene):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            comparison = compare(*scene, [PlugAndPlay(max_iter=1)])
+        assert "Not converged" in repr(comparison)
+
+    def test_ctrl_c_is_no_failure_of_a_method(self, scene):
+        def interrupt(problem):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            compare(*scene, [Custom(fill=interrupt)])
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            ({"methods": []}, "at least one method"),
+            ({"methods": ["laplace", "laplace"]}, "none twice"),
+            ({"methods": ["nonsense"]}, "must be one of"),
+            ({"truth": np.zeros((3, 3))}, r"the shape \(48, 56\) of the image.* \(3, 3\)"),
+            ({"truth": np.full((48, 56), "a")}, "real numbers"),
+            ({"fraction": 2}, "'fraction'"),
+            ({"bounds": (0, 1)}, "'bounds'"),
+            ({"mask": np.zeros((3, 3))}, "'mask' parameter"),
+            ({"mask": np.zeros((48, 56)), "truth": np.zeros((48, 56))}, "nothing is missing"),
+        ],
+    )
+    def test_what_is_wrong_with_the_question_is_an_error(self, scene, arguments, says):
+        image, mask = scene
+        with pytest.raises(ValueError, match=says):
+            compare(image, **{"mask": mask, "methods": ["laplace"], **arguments})
+
+
+class TestNames:
+    def test_methods_are_called_by_name_and_settings(self, scene):
+        methods = ["gd", Laplace(lags=(1, 2)), Biharmonic(), PlugAndPlay(denoise_function=broken)]
+        inpainters = [Inpainter("laplace", bounds="dtype"), Inpainter(Laplace())]
+        names = [skinpaint.comparison._name(entrant) for entrant in methods + inpainters]
+        assert names == [
+            "gd",
+            "laplace(lags=(1, 2))",
+            "biharmonic",
+            "pnp(denoise_function=broken)",
+            "laplace, bounds='dtype'",
+            "laplace",
+        ]
+
+    def test_a_method_of_your_own_is_called_by_its_class(self):
+        class Mine(Method):
+            def solve(self, problem, callback=None):
+                raise NotImplementedError
+
+        assert skinpaint.comparison._name(Mine()) == "Mine"
+
+    def test_a_mapping_gives_names(self, scene):
+        comparison = compare(*scene, {"a": Laplace(), "b": Laplace(lags=(1, 2))})
+        assert {entry.name for entry in comparison.entries} == {"a", "b"}
+        with pytest.raises(KeyError, match="no method is called 'c'"):
+            comparison["c"]
+
+    def test_one_method_alone_need_not_be_in_a_list(self, scene):
+        assert compare(*scene, "laplace").best.name == "laplace"
+
+    def test_an_inpainter_brings_its_bounds(self, scene):
+        image, mask = scene
+        bright = np.where(mask, 255, image)
+        comparison = compare(bright, mask, [Inpainter(middle, bounds=(0, 255)), Inpainter(middle, bounds=(0, 254))])
+        filled = {int(entry.restored[mask][0]) for entry in comparison.entries}
+        assert filled == {127, 128}
+
+
+class TestTable:
+    def test_the_table_says_who_how_good_how_long_and_why(self, scene):
+        image, mask = scene
+        lines = repr(compare(image, mask, ["laplace", "biharmonic"], truth=image)).splitlines()
+        assert lines[0].split() == ["method", "PSNR/dB", "SSIM", "seconds", "status"]
+        assert lines[1].split()[:2] == ["1", "biharmonic"]
+        assert lines[2].split()[:2] == ["2", "laplace"]
+        assert lines[2].endswith(".")
+        assert lines[-1] == f"Scores are of the {mask.sum():,} missing pixels, against the truth."
+
+    def test_without_a_truth_it_says_what_the_scores_are_of(self, scene):
+        image, mask = scene
+        comparison = compare(image, mask, ["laplace"])
+        assert comparison.hidden == round(0.1 * (~mask).sum())
+        assert f"PSNR is of {comparison.hidden:,} known pixels that were hidden" in repr(comparison)
+        assert "SSIM" not in repr(comparison)
+
+    def test_it_says_what_was_taken_for_missing_unasked(self, scene):
+        image, mask = scene
+        assert "at 0 or 255 for missing" in repr(compare(np.where(mask, 255, image), methods=["laplace"]))
+
+
+class TestSheet:
+    @pytest.mark.parametrize("known", [True, False])
+    def test_shows_every_picture_once(self, scene, known, tmp_path):
+        image, mask = scene
+        methods = {"laplace": "laplace", "broken": Custom(fill=broken), "biharmonic": "biharmonic"}
+        comparison = compare(image, mask, methods, truth=image if known else None)
+        comparison.save(tmp_path / "sheet.png")
+        with Image.open(tmp_path / "sheet.png") as file:
+            sheet = np.asarray(file.convert("RGB"))
+        assert sheet.shape == np.asarray(comparison.sheet()).shape
+        zoom, margin = -(-320 // 56), 12
+        tiles = [
+            np.where(mask, 255, image),
+            *(entry.restored for entry in comparison.entries),
+            *([image] if known else []),
+        ]
+        for k, picture in enumerate(tiles):
+            row, column = margin + k // 3 * (sheet.shape[0] - margin) // -(-len(tiles) // 3), margin
+            column += k % 3 * (56 * zoom + margin)
+            shown = sheet[row : row + 48 * zoom : zoom, column : column + 56 * zoom : zoom, 0]
+            expected = np.full_like(image, 210) if picture is None else picture
+            assert (shown == expected).mean() > 0.85, k  # the frame of the detail is in front
+        with pytest.raises(FileExistsError):
+            comparison.save(tmp_path / "sheet.png")
+
+    def test_colours_stay(self):
+        rng = np.random.default_rng(0)
+        image = np.broadcast_to(np.array([200, 30, 90], np.uint8), (30, 40, 3)).copy()
+        image[::2] -= 10
+        comparison = compare(image, rng.random((30, 40)) < 0.2, ["laplace"], channel_axis=-1)
+        sheet = np.asarray(comparison.sheet())
+        assert (sheet == (200, 30, 90)).all(axis=-1).mean() > 0.2
+
+    def test_the_detail_is_where_the_answers_differ(self):
+        answers = np.zeros((2, 100, 120))
+        answers[1, 70:75, 20:25] = 1
+        rows, columns = widest_difference(list(answers), np.ones((100, 120), bool))
+        assert rows.start <= 70 < 75 <= rows.stop
+        assert columns.start <= 20 < 25 <= columns.stop
+        assert (rows.stop - rows.start, columns.stop - columns.start) == (20, 24)
+
+    def test_large_pictures_are_reduced_and_their_detail_is_not(self, rng):
+        image = rng.integers(0, 256, (300, 1500), dtype=np.uint8)
+        mask = rng.random(image.shape) < 0.02
+        sheet = compare(image, mask, ["laplace"]).sheet()
+        assert sheet.width == 2 * 640 + 3 * 12
+        assert widest_difference([image], mask)[1].stop <= 160
+
+    def test_a_volume_has_no_sheet(self):
+        trial = TRIALS["volume"]
+        with pytest.raises(ValueError, match=r"shape \(M, N\).*Got \(4, 5, 6\)"):
+            compare(trial.image, trial.mask, ["laplace"]).sheet()
