@@ -144,7 +144,7 @@ def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: 
     """
     canvas = Canvas(values.shape[:-1], values.shape[-1], (1,), spacing)
     canvas.values[...] = values
-    for c in np.flatnonzero(mask.any(axis=tuple(range(mask.ndim - 1)))):
+    for c in np.flatnonzero(mask.any(axis=tuple(range(mask.ndim - 1)))).tolist():
         channels = [c] if mask.shape[-1] > 1 else list(range(values.shape[-1]))
         for _ in canvas.solve(mask[..., c], channels, tol):
             pass
