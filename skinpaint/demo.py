@@ -65,7 +65,8 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     results: dict[str, Inpainter] = {}
     captions = {}
     for name, method in methods.items():
-        inpainter = Inpainter(method, callback=recorder if name == "classic" else None, progress=sys.stderr.isatty())
+        callback = recorder if name == "classic" else None
+        inpainter = Inpainter(method, bounds="dtype", callback=callback, progress=sys.stderr.isatty())
         began = perf_counter()
         restored = inpainter.fit_restore(damaged, mask)
         seconds = perf_counter() - began

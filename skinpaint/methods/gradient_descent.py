@@ -43,9 +43,9 @@ class GradientDescent(IterativeMethod):
 
     For energies made of norms and squares of first differences steps are measured in the metric of the quadratic that
     touches the energy from above: the gradient :math:`g` becomes :math:`L_w^{-1} g`, by one cycle of multigrid, with
-    the Laplacian :math:`L_w` whose edges weigh one over the norm they are in. That takes ten steps instead of hundreds, and
-    the same quadratic proves a lower bound of the energy, by duality. For other energies that are convex the bound is
-    what the gradient leaves possible in the box, which is looser.
+    the Laplacian :math:`L_w` whose edges weigh one over the norm they are in. That takes ten steps instead of hundreds,
+    and the same quadratic proves a lower bound of the energy, by duality. For other energies that are convex the bound
+    is what the gradient leaves possible in the box, which is looser.
 
     Parameters
     ----------
