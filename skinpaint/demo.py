@@ -115,7 +115,7 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
         overwrite=True,
     )
     paths.append(folder / "energy.png")
-    descents = {name: inpainter.history_ for name, inpainter in results.items() if inpainter.n_iter_ > 1}
+    descents = {name: inpainter.history_ for name, inpainter in results.items() if len(inpainter.history_) > 1}
     energy_curve(descents, paths[-1], overwrite=True)
 
     print("\nWrote")

@@ -262,7 +262,7 @@ def energy_curve(
     ['energy.png']
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import LogFormatter, MaxNLocator
 
     named = dict(histories) if isinstance(histories, Mapping) else {"": histories}
     curves = {}
@@ -290,12 +290,15 @@ def energy_curve(
             who = f"{label}, proven lower bound" if label else "proven lower bound"
             style = {"drawstyle": "steps-post", "linestyle": "--", "marker": marker}
             axes.plot(list(below), list(below.values()), color=colour, label=who, **style)
-            above = [curve[n_iter] for n_iter in below]
-            axes.fill_between(list(below), list(below.values()), above, step="post", color=colour, alpha=0.15, lw=0)
+            corners, ends = np.repeat(list(below), 2), np.repeat([curve[n_iter] for n_iter in below], 2)
+            steps = np.repeat(list(below.values()), 2)
+            axes.fill_between(corners[1:], steps[:-1], ends[1:], color=colour, alpha=0.15, linewidth=0)
     energies = [energy for curve in curves.values() for energy in curve.values()]
     if max(map(max, curves.values())) > 20:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if min(energies) > 0 and max(energies) > 10 * min(energies):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(LogFormatter())
