@@ -30,7 +30,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "within_subsection_order": sphinx_gallery.sorting.ExplicitOrder(
-        ["plot_walkthrough.py", "plot_gd_against_closed_form.py", "plot_sklearn_pipeline.py", "*"]
+        ["plot_walkthrough.py", "plot_how_far.py", "plot_gd_against_closed_form.py", "plot_sklearn_pipeline.py", "*"]
     ),
     "abort_on_example_error": True,
     "download_all_examples": False,
