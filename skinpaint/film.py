@@ -288,8 +288,8 @@ def energy_curve(
         if below:
             proven, colour = True, line.get_color()
             who = f"{label}, proven lower bound" if label else "proven lower bound"
-            style = {"drawstyle": "steps-post", "linestyle": "--", "marker": marker}
-            axes.plot(list(below), list(below.values()), color=colour, label=who, **style)
+            (floor,) = axes.step(list(below), list(below.values()), "--", where="post", color=colour, label=who)
+            floor.set_marker(marker or "")
             corners, ends = np.repeat(list(below), 2), np.repeat([curve[n_iter] for n_iter in below], 2)
             steps = np.repeat(list(below.values()), 2)
             axes.fill_between(corners[1:], steps[:-1], ends[1:], color=colour, alpha=0.15, linewidth=0)
@@ -423,9 +423,8 @@ def _charts(records: Sequence[Record | None], width: int) -> list[Image.Image]:
         for k, (record, bound) in enumerate(zip(records, proven_bounds(records), strict=True))
         if record is not None and record.energy is not None
     ]
-    _, times, energies, bounds = zip(*points, strict=True)
-    left, right = min(times), max(times)
-    low, high = min(bound for bound in bounds if bound is not None), max(energies)
+    left, right = points[0][1], points[-1][1]
+    low, high = min(bound for *_, bound in points if bound is not None), max(energy for *_, energy, _ in points)
 
     def at(time: float, value: float) -> tuple[float, float]:
         x = (time - left) / (right - left) if right > left else 0.5
@@ -436,7 +435,7 @@ def _charts(records: Sequence[Record | None], width: int) -> list[Image.Image]:
     for frame in range(len(records)):
         chart = Image.new("L", (fine * width, 5 * strip), 255)
         draw = ImageDraw.Draw(chart)
-        shown = [point for k, *point in points if k <= frame]
+        shown = [(time, energy, bound) for k, time, energy, bound in points if k <= frame]
         above = [at(time, energy) for time, energy, _ in shown]
         below = [at(time, bound) for time, _, bound in shown if bound is not None]
         first = len(above) - len(below)
