@@ -57,7 +57,7 @@ class Recorder:
     >>> from skinpaint.film import Recorder
     >>> damaged = np.linspace(0, 1, 64).reshape(8, 8)
     >>> recorder = Recorder(growth=1.5)
-    >>> method = GradientDescent(max_iter=20, tol=None)
+    >>> method = GradientDescent(step_size=0.02, max_iter=20, tol=None)
     >>> _ = inpaint(damaged, np.eye(8), method=method, callback=recorder)
     >>> recorder.iterations
     [1, 2, 3, 5, 8, 12, 18]
@@ -283,7 +283,7 @@ def energy_curve(
         below = {
             record.n_iter: bound
             for record, bound in zip(named[label], proven_bounds(named[label]), strict=True)
-            if bound is not None
+            if bound is not None and record.n_iter in curve
         }
         if below:
             proven, colour = True, line.get_color()
@@ -414,7 +414,7 @@ def with_caption(picture: Image.Image, text: str) -> Image.Image:
 
 
 def _charts(records: Sequence[Record | None], width: int) -> list[Image.Image]:
-    """Return a grey chart of energy and bound for each record, up to it; all on the axes of the whole film."""
+    """Draw energy and bound in greys, up to each record, all on the axes of the whole film."""
     fine = 3  # drawn larger and reduced, for smooth lines
     strip, margin, pen = fine * max(24, round(0.07 * width)), fine * width // 30, fine * max(1, round(width / 250))
     font = ImageFont.load_default(size=0.55 * strip)
@@ -439,10 +439,9 @@ def _charts(records: Sequence[Record | None], width: int) -> list[Image.Image]:
         above = [at(time, energy) for time, energy, _ in shown]
         below = [at(time, bound) for time, _, bound in shown if bound is not None]
         first = len(above) - len(below)
-        steps = [
-            corner for (_, y), (x, z) in pairwise(below) for corner in ((x, y), (x, z))
-        ]  # a proof holds from then on
-        steps = below[:1] + steps
+        steps = below[:1]  # a bound holds from its proof on
+        for (_, before), (x, y) in pairwise(below):
+            steps += [(x, before), (x, y)]
         if len(steps) > 1:
             draw.polygon([*above[first:], *reversed(steps)], fill=225)
         for line, shade in ((steps, BOUND), (above, 0)):
