@@ -33,6 +33,7 @@ sphinx_gallery_conf = {
         [
             "plot_walkthrough.py",
             "plot_which_method.py",
+            "plot_how_far.py",
             "plot_gd_against_closed_form.py",
             "plot_sklearn_pipeline.py",
             "*",

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.solution import ConvergenceWarning
+from skinpaint.solution import ConvergenceWarning, proven_within
 
 __all__ = ["main"]
 
@@ -373,13 +373,20 @@ def _restore_file(
         shown = filled if filled.ndim == 2 else filled.any(axis=-1)  # NaN may be in one channel alone
         io.write(mask_out, np.where(shown, 255, 0).astype(np.uint8), overwrite=args.overwrite)
     if recorder is not None:
-        captions = ["damaged", *(f"iteration {n}" for n in recorder.iterations), "restored"]
-        film.film([image, *recorder.frames, restored], args.film, captions=captions, overwrite=args.overwrite)
+        last = inpainter.history_[-1] if inpainter.history_ else None
+        records = [None, *recorder.records, last]
+        titles = ["damaged", *(f"iteration {n}" for n in recorder.iterations), "restored"]
+        proofs = [proven_within(None if record is None else record.gap) for record in records]
+        captions = [": ".join(filter(None, said)) for said in zip(titles, proofs, strict=True)]
+        frames = [image, *recorder.frames, restored]
+        film.film(frames, args.film, captions=captions, records=records, overwrite=args.overwrite)
     if not args.quiet:
         status = inpainter.solution_.status
         for sentence in warned:  # which need not be said twice
             status = status.replace(sentence, "")
-        tqdm.write(f"{output}: filled {_share(filled)} in {seconds:.1f} s. {status.strip()}".strip())
+        proof = proven_within(inpainter.solution_.gap)
+        proof = f", {proof} of the lowest energy" if proof else ""
+        tqdm.write(f"{output}: filled {_share(filled)} in {seconds:.1f} s{proof}. {status.strip()}".strip())
     return _report(source, output, method, inpainter, seconds)
 
 

@@ -65,7 +65,8 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     results: dict[str, Inpainter] = {}
     captions = {}
     for name, method in methods.items():
-        inpainter = Inpainter(method, callback=recorder if name == "classic" else None, progress=sys.stderr.isatty())
+        callback = recorder if name == "classic" else None
+        inpainter = Inpainter(method, bounds="dtype", callback=callback, progress=sys.stderr.isatty())
         began = perf_counter()
         restored = inpainter.fit_restore(damaged, mask)
         seconds = perf_counter() - began
@@ -114,7 +115,7 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
         overwrite=True,
     )
     paths.append(folder / "energy.png")
-    descents = {name: inpainter.history_ for name, inpainter in results.items() if inpainter.n_iter_ > 1}
+    descents = {name: inpainter.history_ for name, inpainter in results.items() if len(inpainter.history_) > 1}
     energy_curve(descents, paths[-1], overwrite=True)
 
     print("\nWrote")

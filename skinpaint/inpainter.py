@@ -12,7 +12,7 @@ import numpy as np
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method, require
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, Record, Solution
+from skinpaint.solution import Callback, Record, Solution, proven_within
 
 __all__ = ["Inpainter", "inpaint"]
 
@@ -48,7 +48,7 @@ class Inpainter:
         ``callback(record, restore)`` is called after every iteration with a :class:`Record`; ``restore()``
         gives the picture so far. Returning True stops the method.
     progress : bool
-        Show a progress bar.
+        Show a progress bar, with the energy and how far from the minimum it is proven to be at most.
 
     Attributes
     ----------
@@ -393,8 +393,8 @@ class _Bar:
         self.bar.close()
 
     def __call__(self, record: Record, restore: Any) -> object:
-        shown = {"energy": record.energy, "gap": record.gap}
-        self.bar.set_postfix({k: f"{v:.4g}" for k, v in shown.items() if v is not None}, refresh=False)
+        energy = "" if record.energy is None else f"energy {record.energy:.6g}"
+        self.bar.set_postfix_str(", ".join(filter(None, (energy, proven_within(record.gap)))), refresh=False)
         self.bar.update(record.n_iter - self.bar.n)
         return self.inner(record, restore) if self.inner is not None else None
 

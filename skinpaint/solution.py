@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
+from math import inf
 
 import numpy as np
 
-__all__ = ["Callback", "ConvergenceWarning", "Record", "Solution"]
+__all__ = ["Callback", "ConvergenceWarning", "Record", "Solution", "proven_within"]
 
 
 class ConvergenceWarning(UserWarning):
@@ -75,3 +77,27 @@ class Solution:
 
 Callback = Callable[[Record, Callable[[], np.ndarray]], object]
 """``callback(record, restore)``: `restore()` gives the picture so far; returning True stops the method."""
+
+
+def proven_within(gap: float | None) -> str:
+    """Say a gap in words, rounded up to two digits so that no more is claimed than is proven.
+
+    Parameters
+    ----------
+    gap : float or None
+        Of a :class:`Record` or a :class:`Solution`.
+
+    Returns
+    -------
+    words : str
+        Nothing, where nothing is proven.
+
+    Examples
+    --------
+    >>> proven_within(0.000314), proven_within(0.0), proven_within(None)
+    ('proven within 0.032 %', 'proven within 0 %', '')
+    """
+    if gap is None or gap == inf:
+        return ""
+    percent = Context(prec=2, rounding=ROUND_CEILING).create_decimal(repr(float(gap))).scaleb(2)
+    return f"proven within {percent:e} %" if 0 < percent < 1e-4 else f"proven within {percent.normalize():f} %"

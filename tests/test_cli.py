@@ -1,6 +1,7 @@
 """The command line, run as a user runs it."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -55,7 +56,8 @@ def test_version_and_help(run):
 def test_restore_writes_all_that_was_asked_for(run, tmp_path, pictures):
     damaged, mask = pictures
     done = run("restore", "damaged.png", "--mask", "mask.png", "--film", "film.gif", "--mask-out", "filled.png",
-               "--report", "report.json", "--set", "max_iter=40", "--set", "tol=None")  # fmt: skip
+               "--report", "report.json", "--set", "step_size=0.02", "--set", "max_iter=40",
+               "--set", "tol=None")  # fmt: skip
     assert "filled 3" in done.stdout
     restored, _ = read(tmp_path / "damaged-restored.png")
     np.testing.assert_array_equal(restored[~mask], damaged[~mask])
@@ -68,6 +70,30 @@ def test_restore_writes_all_that_was_asked_for(run, tmp_path, pictures):
     assert (report["missing"], report["fraction"]) == (mask.sum(), pytest.approx(mask.mean()))
     assert (report["method"], report["settings"]["max_iter"], report["n_iter"]) == ("GradientDescent", 40, 40)
     assert set(report) >= {"status", "converged", "energy", "gap", "residual", "seconds", "version"}
+    assert report["gap"] is None
+    assert "proven" not in done.stdout, "by steps of a given length"
+
+
+def test_the_proof_is_said_and_shown(run, tmp_path, pictures):
+    done = run("restore", "damaged.png", "--mask", "mask.png", "--report", "report.json", "--film", "film.png",
+               "--set", "tol=1e-4")  # fmt: skip
+    report = json.loads((tmp_path / "report.json").read_text())
+    (percent,) = re.findall(r"in [\d.]+ s, proven within ([\d.]+) % of the lowest energy\. Converged", done.stdout)
+    assert f"proven gap {report['gap']:.2g} <= tol 0.0001" in done.stdout
+    assert report["gap"] <= float(percent) / 100 <= min(1.1 * report["gap"], 1e-4)
+    with Image.open(tmp_path / "film.png") as film:
+        assert film.n_frames == 2 + report["n_iter"]
+        assert film.width >= 240
+        assert film.height > 1.3 * film.width * 24 / 32, "a chart below the picture"
+
+
+def test_the_proof_is_said_of_an_answer_that_is_not_converged(run, tmp_path, pictures):
+    done = run("restore", "damaged.png", "--mask", "mask.png", "--set", "max_iter=1", "--set", "tol=1e-9",
+               "--report", "report.json")  # fmt: skip
+    gap = json.loads((tmp_path / "report.json").read_text())["gap"]
+    (percent,) = re.findall(r"proven within ([\d.]+) % of the lowest energy\.\n", done.stdout)
+    assert gap <= float(percent) / 100 <= 1.1 * gap
+    assert "proven" not in run("restore", "damaged.png", "--method", "laplace", "-o", "laplace.png").stdout
 
 
 def test_saturated_pixels_are_taken_for_missing_and_that_is_said(run, tmp_path, pictures):
@@ -87,7 +113,7 @@ def test_nothing_is_replaced_unasked(run, tmp_path, pictures):
 
 
 def test_not_converged_is_one_line_of_warning(run, pictures):
-    done = run("restore", "damaged.png", "--set", "max_iter=2")
+    done = run("restore", "damaged.png", "--set", "max_iter=2", "--set", "tol=1e-9")
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("skinpaint: warning: damaged.png: Not converged after max_iter = 2 iterations")
 
@@ -211,7 +237,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 def test_ctrl_c_saves_the_answer_so_far(tmp_path, pictures):
     damaged, mask = pictures
-    arguments = ["--mask", "mask.png", "--film", "film.gif", "--report", "report.json"]
+    arguments = ["--mask", "mask.png", "--film", "film.gif", "--report", "report.json", "--set", "step_size=0.02"]
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED_AT_5, "restore", "damaged.png", *arguments],
         cwd=tmp_path,
@@ -293,7 +319,7 @@ def test_demo(run, tmp_path):
     assert sorted(path.name for path in (tmp_path / "shown").iterdir()) == sorted(names)
     for name in names:
         assert f"shown/{name}" in done.stdout
-    for heading in ("PSNR", "SSIM", "seconds", "iterations", "residual"):
+    for heading in ("PSNR", "SSIM", "seconds", "iterations", "gap", "residual"):
         assert heading in done.stdout
     assert "Known pixels are bit-identical in every result: yes." in done.stdout
     truth, mask = read(tmp_path / "shown" / "truth.png")[0], read(tmp_path / "shown" / "mask.png")[0] > 0

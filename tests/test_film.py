@@ -1,14 +1,20 @@
 """Films and curves: the frames that were asked for, in the order and for the time that was asked for."""
 
+import functools
+from decimal import Decimal
+
 import numpy as np
 import pytest
+import tqdm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image
 
-from skinpaint import GradientDescent, Inpainter
-from skinpaint.film import Recorder, displayed, energy_curve, film
-from skinpaint.solution import Record
+from skinpaint import GradientDescent, Inpainter, Reweighted
+from skinpaint.damage import random_pixels
+from skinpaint.film import Recorder, displayed, energy_curve, film, proven_bounds
+from skinpaint.solution import Record, proven_within
 
 
 def frames(count=4, shape=(12, 16), dtype=np.uint8):
@@ -112,6 +118,142 @@ def test_energy_curve_without_energies(tmp_path, histories):
         energy_curve(histories, tmp_path / "a.png")
 
 
+PROVEN = {
+    "lines": GradientDescent(tol=1e-5),
+    "total_variation": GradientDescent(energy="total_variation"),
+    "bending": GradientDescent(energy="bending"),
+    "reweighted": Reweighted(),
+}
+UNPROVEN = {
+    "plain steps": GradientDescent(step_size=0.02, max_iter=8, tol=None),
+    "not known to be convex": GradientDescent(energy=lambda x: (x[1:] - x[:-1]).var(), max_iter=8, tol=None),
+    "inf": GradientDescent(energy="bending", max_iter=1, tol=None),
+}
+
+
+@functools.cache
+def run(name):
+    """Restore a wave; return its recorder, its answer and all its records."""
+    y, x = np.mgrid[:20, :300]
+    damaged, mask = random_pixels(0.5 + 0.4 * np.sin(x / 7 + y**2 / 40), 0.6, rng=0)
+    recorder = Recorder()
+    inpainter = Inpainter((PROVEN | UNPROVEN)[name], callback=recorder).fit(damaged, mask=mask)
+    return recorder, inpainter.restored_, inpainter.history_
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_bounds_rise_to_the_energy_and_never_above_it(name):
+    _, _, history = run(name)
+    bounds, energies = proven_bounds(history), [record.energy for record in history]
+    first = next(k for k, record in enumerate(history) if np.isfinite(record.gap))
+    assert bounds[:first] == [None] * first
+    assert (np.diff(bounds[first:]) >= 0).all()
+    assert bounds[-1] <= min(energies)
+    assert energies[-1] <= bounds[-1] * (1 + history[-1].gap) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("name", UNPROVEN)
+def test_where_nothing_is_proven_nothing_changes(tmp_path, name):
+    recorder, restored, history = run(name)
+    shots, records = [restored, *recorder.frames, restored], [None, *recorder.records, history[-1]]
+    assert proven_bounds(records) == [None] * len(records)
+    film(shots, tmp_path / "with.png", captions=["a"] * len(shots), records=records)
+    film(shots, tmp_path / "without.png", captions=["a"] * len(shots))
+    assert (tmp_path / "with.png").read_bytes() == (tmp_path / "without.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_chart_closes_in_and_knows_no_future(tmp_path, name):
+    recorder, restored, history = run(name)
+    assert recorder.records == [history[n_iter - 1] for n_iter in recorder.iterations]
+    shots, records = [restored, *recorder.frames, restored], [None, *recorder.records, history[-1]]
+    film(shots, tmp_path / "film.png", records=records)
+    with Image.open(tmp_path / "film.png") as animation:
+        charts = []
+        for k in range(animation.n_frames):
+            animation.seek(k)
+            picture = np.asarray(animation.convert("L"))
+            np.testing.assert_array_equal(picture[:20], displayed(shots)[k])
+            charts.append(picture[20:])
+    assert charts[0].shape[1] == 300
+    assert (charts[0] == 255).all(), "nothing is known of the damaged picture"
+    curves = [chart[28:-28] for chart in charts[1:]]  # without the words above and below
+    ends = [np.flatnonzero((curve < 255).any(axis=0)).max() for curve in curves]
+    assert (np.diff(ends[:-1]) > 0).all()
+    shaded = (curves[-1] == 225).sum(axis=0)
+    shaded = shaded[np.flatnonzero(shaded)[0] + 8 :]  # clear of the first corner
+    assert (np.diff(shaded) <= 1).all()
+    assert shaded[-1] <= 1 < shaded[0]
+
+
+def test_small_films_with_a_chart_are_enlarged_within_max_side(tmp_path):
+    records = [None, Record(n_iter=1, energy=2.0, gap=1.0), Record(n_iter=2, energy=1.5, gap=0.1)]
+    film(frames(3), tmp_path / "large.png", records=records)
+    film(frames(3), tmp_path / "small.png", records=records, max_side=20)
+    _, size, times, last = opened(tmp_path / "large.png")
+    assert (size, times) == ((240, 180 + 5 * 24), [1250, 500, 2500])
+    np.testing.assert_array_equal(last[:180:15, ::15, 0], frames(3)[-1])
+    assert opened(tmp_path / "small.png")[1] == (16, 12 + 5 * 24)
+
+
+@given(gap=st.floats(1e-12, 1e6))
+def test_no_more_is_said_than_is_proven(gap):
+    _, _, percent, sign = proven_within(gap).split()
+    assert sign == "%"
+    assert Decimal(repr(gap)) <= Decimal(percent) / 100 <= Decimal(repr(gap)) * Decimal("1.1")
+    assert len(percent.replace(".", "").split("e")[0].strip("0")) <= 2
+
+
+def test_nothing_is_said_where_nothing_is_proven():
+    assert (proven_within(None), proven_within(np.inf), proven_within(0)) == ("", "", "proven within 0 %")
+
+
+def test_progress_tells_energy_and_proof(capsys, monkeypatch):
+    monkeypatch.setattr("tqdm.auto.tqdm", functools.partial(tqdm.tqdm, mininterval=0, ncols=200))
+    image, mask = np.linspace(0, 1, 64).reshape(8, 8), np.eye(8)
+    inpainter = Inpainter(progress=True).fit(image, mask=mask)
+    shown = capsys.readouterr().err
+    for record in inpainter.history_:
+        assert f"energy {record.energy:.6g}, {proven_within(record.gap)}]" in shown
+    Inpainter(GradientDescent(step_size=0.02, max_iter=3, tol=None), progress=True).fit(image, mask=mask)
+    assert "proven" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return the figures that are saved."""
+    figures, save = [], Figure.savefig
+
+    def keep(figure, *arguments):
+        figures.append(figure)
+        save(figure, *arguments)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return figures
+
+
+def test_energy_curve_draws_the_bound_and_the_shade_between(tmp_path, drawn):
+    names = [*PROVEN, "plain steps"]
+    energy_curve({name: run(name)[2] for name in names}, tmp_path / "a.png")
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): line.get_xydata() for line in axes.lines}
+    assert set(lines) == {*names, *(f"{name}, proven lower bound" for name in PROVEN)}
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == set(lines)
+    assert len(axes.collections) == len(PROVEN)
+    for name in PROVEN:
+        energy, bound = dict(lines[name]), lines[f"{name}, proven lower bound"]
+        assert (np.diff(bound[:, 1]) >= 0).all()
+        assert bound[:, 1].max() <= min(energy.values())
+        assert set(bound[:, 0]) <= set(energy)
+
+
+def test_energy_curve_without_a_proof_draws_the_energy_alone(tmp_path, drawn):
+    for name in UNPROVEN:
+        energy_curve(run(name)[2], tmp_path / "a.png", overwrite=True)
+        (axes,) = drawn.pop().axes
+        assert (len(axes.lines), len(axes.collections), axes.get_legend()) == (1, 0, None)
+
+
 @pytest.mark.parametrize(
     ("says", "shots", "options"),
     [
@@ -119,6 +261,7 @@ def test_energy_curve_without_energies(tmp_path, histories):
         (r"Got \(4, 4\), \(4, 5\) instead", [np.zeros((4, 4)), np.zeros((4, 5))], {}),
         (r"must have shape \(M, N\) or \(M, N, 3\). Got \(4, 4, 2\)", [np.zeros((4, 4, 2))], {}),
         ("'captions' .* one line for each of 2 frames. Got 1", frames(2), {"captions": ["one"]}),
+        ("'records' .* one record or None for each of 2 frames. Got 1", frames(2), {"records": [None]}),
         ("'seconds' .* Got 0", frames(2), {"seconds": 0}),
         ("'hold' .* Got -1", frames(2), {"hold": -1}),
         ("'max_side' parameter of film .* Got 0", frames(2), {"max_side": 0}),
