@@ -51,9 +51,9 @@ class Majorizer:
     >>> majorizer = Majorizer(dirichlet, x, mask)
     >>> least = majorizer.minimise(x, tol=1e-12)
     >>> least[:, 0].round(6)
-    array([0.        , 1.33333333, 2.66666667, 4.        ])
-    >>> round(majorizer.bound(least, 0.0, 9.0), 6) == round(float(dirichlet(least[:, 0])), 6)
-    True
+    array([0.      , 1.333333, 2.666667, 4.      ])
+    >>> round(float(dirichlet(least[:, 0])), 6), round(majorizer.bound(least, 0.0, 9.0), 6)
+    (5.333333, 5.333333)
     """
 
     def __init__(self, energy: Any, x: np.ndarray, mask: np.ndarray) -> None:
