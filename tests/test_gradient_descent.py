@@ -71,6 +71,21 @@ def test_gd_on_squares_equals_the_closed_form(shape, lags):
     assert descent.energy == pytest.approx(exact.energy, rel=1e-12)
 
 
+@pytest.mark.parametrize("lags", [(1,), (1, 2)])
+def test_descent_on_handwritten_squares_from_the_damage_equals_the_closed_form(lags):
+    def squares(x):
+        return sum(anp.sum((y[lag:] - y[:-lag]) ** 2) for y in (x, x.T) for lag in lags)
+
+    image, mask = damaged_array((17, 14))
+    problem = Problem.from_image(image, mask)
+    exact = Laplace(lags=lags, solver="direct").solve(problem)
+    method = GradientDescent(energy=squares, start="damaged", tol=1e-9, max_iter=20_000)
+    descent = method.solve(problem)
+    assert np.abs(method.init(problem).values - exact.values).max() > 0.1
+    assert descent.converged
+    np.testing.assert_allclose(descent.values, exact.values, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("own_masks", [False, True])
 def test_gd_on_squares_equals_the_closed_form_in_colour(own_masks):
     image, mask = damaged_array((12, 11, 3))

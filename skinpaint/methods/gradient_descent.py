@@ -154,20 +154,22 @@ class GradientDescent(IterativeMethod):
         x = problem.clip(problem.damaged if damaged else fill(problem.values, problem.mask, problem.spacing))
         exact = self._energy(problem)
         objective = Objective(exact, joint=self.joint_channels)
-        objective.value(x)  # refuses a bad energy in its own words, before autograd meets it
-        if self.step_size == "accelerated" and isinstance(exact, energies.Energy):
-            objective = Objective(energies.rounded(exact, ROUND_OFF), joint=self.joint_channels)
-        energy, gradient = objective.value_and_gradient(x)
+        energy = objective.value(x)  # refuses a bad energy in its own words, before autograd meets it
+        touched = self.proves and Majorizer.of(exact)
+        smooth = energies.rounded(exact, ROUND_OFF) if touched else exact
+        descended = objective if smooth == exact else Objective(smooth, joint=self.joint_channels)
+        level, gradient = descended.value_and_gradient(x)
         state = Descent(
             values=x,
             ahead=x,
-            objective=objective,
-            exact=Objective(exact, joint=self.joint_channels),
+            objective=descended,
+            exact=objective,
             around=_around(problem),
             energy=energy,
+            level=level,
             gradient=gradient,
         )
-        return self._touch(problem, state) if self.proves and Majorizer.of(exact) else state
+        return self._touch(problem, state) if touched else state
 
     def step(self, problem: Problem, state: Descent) -> Descent:
         """One accelerated or one plain projected step."""
@@ -203,6 +205,7 @@ class GradientDescent(IterativeMethod):
             state,
             values=new,
             energy=energy,
+            level=energy,
             gradient=gradient,
             change=float(np.abs(new - x).max()),
             distance=_stationarity(problem, new, gradient, state.around),
@@ -233,14 +236,15 @@ class GradientDescent(IterativeMethod):
             k=state.k + 1,
             note=objective.note,
         )
-        if reached > state.energy + noise:  # uphill: keep x, forget the momentum
+        if reached > state.level + noise:  # uphill: keep x, forget the momentum
             state = replace(state, ahead=x, momentum=1.0, change=0.0)
         else:
             turned = _dot(slope, z - x) > 0
             t_next = 1.0 if turned else (1 + sqrt(1 + 4 * t * t)) / 2
             ahead = z if turned else problem.clip(z + (t - 1) / t_next * (z - x))
             change = float(np.abs(z - x).max())
-            state = replace(state, values=z, ahead=ahead, momentum=t_next, energy=reached, change=change)
+            exact = reached if state.exact is objective else state.exact.value(z)
+            state = replace(state, values=z, ahead=ahead, momentum=t_next, energy=exact, level=reached, change=change)
         if state.majorizer:
             return self._touch(problem, state) if state.decrement <= max(state.due, NOISE) else state
         if self.proves:
@@ -248,7 +252,7 @@ class GradientDescent(IterativeMethod):
             bound = max(state.bound, energy - float(room.sum()))
             gap = relative_gap(state.energy, bound)
             return replace(state, bound=bound, gap=gap, distance=gap)
-        return replace(state, distance=_ratio(np.sqrt(_dot(d, d)) / s, np.linalg.norm(gradient[state.around])))
+        return replace(state, distance=_ratio(_norm(d) / s, _norm(gradient[state.around])))
 
     def _touch(self, problem: Problem, state: Descent) -> Descent:
         """Lay a new majorizer at the values: its minimum proves a bound, and is where the descent goes on."""
@@ -256,10 +260,10 @@ class GradientDescent(IterativeMethod):
         reduction = REDUCTION if state.decrement > NOISE else 0.0  # the last one is as good as can be
         least = problem.clip(majorizer.minimise(state.values, tol=FINEST, reduction=reduction))
         bound = max(state.bound, 0.0, majorizer.bound(least, problem.low, problem.high))
-        energy = state.objective.value(least)
-        lower = energy < state.energy
-        x, energy = (least, energy) if lower else (state.values, state.energy)
-        gap = relative_gap(state.exact.value(x), bound)
+        level = state.objective.value(least)
+        x, level = (least, level) if level < state.level else (state.values, state.level)
+        energy = state.exact.value(x)
+        gap = relative_gap(energy, bound)
         needed = 0.2 * (self.tol / gap) ** 2 if self.tol and gap > 0 else 0.0  # gaps are the roots of decrements
         return replace(
             state,
@@ -267,6 +271,7 @@ class GradientDescent(IterativeMethod):
             ahead=x,
             momentum=1.0,
             energy=energy,
+            level=level,
             majorizer=majorizer,
             bound=bound,
             gap=gap,
@@ -284,7 +289,8 @@ class Descent:
     objective: Objective  # with norms rounded off
     exact: Objective
     around: np.ndarray  # the missing pixels and their neighbours, whose gradient is what a small one is measured by
-    energy: float
+    energy: float  # the exact one
+    level: float  # the energy that is descended, with norms rounded off
     gradient: np.ndarray  # at the values, where they are what the next step starts from
     majorizer: Majorizer | None = None  # whose matrix is the metric; without one it is the identity
     bound: float = -np.inf  # the best one proven so far
@@ -317,12 +323,16 @@ def _stationarity(problem: Problem, x: np.ndarray, gradient: np.ndarray, around:
     """Norm of the projected gradient at `x` next to that of the gradient around."""
     blocked = ((x <= problem.low) & (gradient > 0)) | ((x >= problem.high) & (gradient < 0))
     free = np.where(problem.mask & ~blocked, gradient, 0.0)
-    return _ratio(np.linalg.norm(free), np.linalg.norm(gradient[around]))
+    return _ratio(_norm(free), _norm(gradient[around]))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
     """Inner product, by one thread: those of a BLAS would be woken at each of them."""
     return float(np.einsum("i,i->", a.reshape(-1), b.reshape(-1)))
+
+
+def _norm(a: np.ndarray) -> float:
+    return sqrt(_dot(a, a))
 
 
 def _ratio(part: Any, whole: Any) -> float:
