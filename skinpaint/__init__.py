@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skinpaint.methods.biharmonic import Biharmonic
     from skinpaint.methods.gradient_descent import GradientDescent
     from skinpaint.methods.laplace import Laplace
+    from skinpaint.methods.sparse_dct import SparseDCT
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "Laplace",
     "Record",
     "Solution",
+    "SparseDCT",
     "inpaint",
     "inpaint_biharmonic",
 ]
@@ -38,6 +40,7 @@ _ROOMS = {
     "Biharmonic": "skinpaint.methods.biharmonic",
     "GradientDescent": "skinpaint.methods.gradient_descent",
     "Laplace": "skinpaint.methods.laplace",
+    "SparseDCT": "skinpaint.methods.sparse_dct",
     "inpaint_biharmonic": "skinpaint.drop_in",
 }
 _MODULES = ("damage", "energies", "film", "holdout", "io", "testing")

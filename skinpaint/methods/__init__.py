@@ -12,6 +12,7 @@ METHODS = {
     "gd": "skinpaint.methods.gradient_descent:GradientDescent",
     "laplace": "skinpaint.methods.laplace:Laplace",
     "biharmonic": "skinpaint.methods.biharmonic:Biharmonic",
+    "dct": "skinpaint.methods.sparse_dct:SparseDCT",
 }
 
 

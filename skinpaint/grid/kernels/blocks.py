@@ -11,6 +11,7 @@ B. G. Lee, "A new algorithm to compute the discrete cosine transform", IEEE Tran
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import cos, pi
 
 import numpy as np
@@ -31,7 +32,7 @@ def _down(x: list[str], code: list[str]) -> list[str]:
     pairs = list(zip(x[: len(x) // 2], reversed(x[len(x) // 2 :]), strict=True))
     even = _down([_let(code, f"{a} + {b}") for a, b in pairs], code)
     odd = _down([_let(code, f"({a} - {b}) * {c}") for (a, b), c in zip(pairs, _secants(len(x)), strict=True)], code)
-    odd = [_let(code, f"{a} + {b}") for a, b in zip(odd, odd[1:], strict=False)] + odd[-1:]
+    odd = [_let(code, f"{a} + {b}") for a, b in pairwise(odd)] + odd[-1:]
     return [name for pair in zip(even, odd, strict=True) for name in pair]
 
 
