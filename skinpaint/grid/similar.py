@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.grid.kernels.similar import GROUP, PATCH, collaborate, match
+from skinpaint.grid.kernels.blocks import GROUP, PATCH, collaborate, match
 from skinpaint.grid.threads import share
 
 __all__ = ["MARGIN", "groups", "together"]

@@ -111,23 +111,30 @@ class SparseDCT(IterativeMethod):
         """Start from the harmonic fill."""
         if self.blocks is not None and sum(n > 1 for n in problem.values.shape[:-1]) > 2:
             require(set(self.blocks) == {8}, self, "blocks", "None or (8,) for volumes", self.blocks)
-        return Rounds(values=_first_fill(problem), scale=_scale(problem, self.joint_channels))
+        fed = _first_fill(problem)
+        values = fed if fed.nbytes > LARGE else np.where(problem.mask, fed, problem.values)
+        return Rounds(values=values, fed=fed, scale=_scale(problem, self.joint_channels))
 
     def step(self, problem: Problem, state: Rounds) -> Rounds:
         """One round over all blocks, or one sweep over similar patches, tile by tile."""
         from skinpaint.grid.blocks import as_planes, tiles
 
         plan = self._plan(problem, state.k)
-        values = state.values if state.values.nbytes > LARGE else state.values.copy()
+        values, fed = state.values, state.fed
+        if not state.lean:
+            values, fed = values.copy(), fed.copy()
         before = values[_wide(problem.mask, values)]
         low, high = problem.low.astype(np.float32), problem.high.astype(np.float32)
-        for x, missing in zip(as_planes(values), as_planes(problem.mask), strict=True):
+        for x, z, missing in zip(as_planes(values), as_planes(fed), as_planes(problem.mask), strict=True):
             for tile in tiles(missing.any(axis=-1), plan.halo):
-                part, holes = x[tile.box], _wide(missing[tile.box], x[tile.box])
-                for estimate in plan.estimates(part, holes, tile.core, state):
-                    np.copyto(part[tile.core], np.clip(estimate, low, high), where=holes[tile.core])
+                part, holes = z[tile.box], _wide(missing[tile.box], z[tile.box])
+                inner, wanted, known = part[tile.core], holes[tile.core], x[tile.box][tile.core]
+                for estimate, feedback in plan.estimates(part, holes, tile.core, state):
+                    share = np.float32(0 if state.lean else feedback)
+                    inner[...] = np.where(wanted, np.clip(estimate, low, high), known + share * (known - estimate))
+                np.copyto(known, np.clip(inner, problem.low, problem.high), where=wanted, casting="same_kind")
         change = float(np.abs(values[_wide(problem.mask, values)] - before).max())
-        return replace(state, values=values, change=change, distance=plan.distance, k=state.k + 1)
+        return replace(state, values=values, fed=fed, change=change, distance=plan.distance, k=state.k + 1)
 
     def _plan(self, problem: Problem, k: int) -> Blocks | Patches:
         """What step `k` does: rounds over blocks come first, then sweeps, and then blocks at the last threshold."""
@@ -139,7 +146,10 @@ class SparseDCT(IterativeMethod):
         if rounds <= k < rounds + sweeps:
             done = PER_SWEEP * (k - rounds)
             now, later = falling[done : done + PER_SWEEP], falling[done + PER_SWEEP :]
-            return Patches(thresholds=now, joint=self.joint_channels, distance=(later or now[-1:])[0])
+            feedback = [FEEDBACK * (1 - (done + i) / len(falling)) for i in range(PER_SWEEP)]
+            return Patches(
+                thresholds=now, feedback=feedback, joint=self.joint_channels, distance=(later or now[-1:])[0]
+            )
         t = max(last, self.threshold * self.decay**k)
         fine = min(1.0, k / max(1, rounds - 1))
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
@@ -147,22 +157,32 @@ class SparseDCT(IterativeMethod):
             threshold=t,
             sides=_shares(self.blocks or ((8,) if ndim > 2 else (32, 16, 8)), fine),
             shifts=shifts,
+            feedback=FEEDBACK * (1 - fine),
             joint=self.joint_channels,
             distance=max(t, *falling[:1]) if k < rounds and falling else t,
         )
 
 
+Box = tuple[slice, ...]
+Estimates = Iterator[tuple[np.ndarray, float]]  # and their feedback
+
 LAST = 0.006  # the threshold where none is asked for
 SIMILAR = 0.08  # the first threshold of similar patches
 PER_SWEEP = 4  # rounds for which patches stay with their group
+FEEDBACK = 1.0  # share of the misfit at known pixels that is added to them, at first
 LARGE = 2**28  # bytes of an image from which there is no room for a second one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rounds:
-    """Where the rounds stand; an image that leaves no room for a second one is filled in place."""
+    """Where the rounds stand.
 
-    values: np.ndarray  # float32
+    What the blocks miss at known pixels is fed back into the image that they are taken from, which makes them fit
+    sooner. A lean state, of an image that leaves no room for a second one, does without, and is filled in place.
+    """
+
+    values: np.ndarray
+    fed: np.ndarray  # float32
     scale: np.ndarray  # of the thresholds, one a channel
     k: int = 0
     energy: float | None = None
@@ -170,6 +190,10 @@ class Rounds:
     change: float = 0.0
     distance: float = 1.0
     note: str = ""
+
+    @property
+    def lean(self) -> bool:
+        return self.fed is self.values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +203,7 @@ class Blocks:
     threshold: float
     sides: dict[int, float]  # of the blocks, with the share that each has in the average
     shifts: list[int]
+    feedback: float
     joint: bool
     distance: float
 
@@ -187,7 +212,7 @@ class Blocks:
         """How far blocks reach."""
         return max(self.sides)
 
-    def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Iterator[np.ndarray]:
+    def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Estimates:
         """The average of the shrunk blocks in the core."""
         from skinpaint.grid.blocks import average, stride
 
@@ -197,7 +222,7 @@ class Blocks:
             for side, part in self.sides.items():
                 shifts = tuple(shift % stride(side) for shift in self.shifts)
                 each += np.float32(part) * average(plane, missing, core, side, shifts, self.threshold * scale)
-        yield _channels(out, self.joint)
+        yield _channels(out, self.joint), self.feedback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +230,7 @@ class Patches:
     """A few rounds over groups of similar patches."""
 
     thresholds: list[float]
+    feedback: list[float]
     joint: bool
     distance: float
 
@@ -215,7 +241,7 @@ class Patches:
 
         return MARGIN
 
-    def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Iterator[np.ndarray]:
+    def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Estimates:
         """What the patches of a group have in common, round by round; `x` is filled in between."""
         from skinpaint.grid.similar import PATCH, groups, together
 
@@ -231,13 +257,10 @@ class Patches:
             if self.joint
             else [groups(plane[:, 0], mask[:, 0]) for plane, mask in zip(others, masks[1:], strict=True)]
         )
-        for t in self.thresholds:
+        for t, feedback in zip(self.thresholds, self.feedback, strict=True):
             planes = zip(_planes(x, self.joint), found, state.scale, strict=True)
             out = [together(plane[:, 0], group, t * scale)[:, None][core] for plane, group, scale in planes]
-            yield _channels(np.stack(out), self.joint)
-
-
-Box = tuple[slice, ...]
+            yield _channels(np.stack(out), self.joint), feedback
 
 
 def _shares(blocks: tuple[int, ...], fine: float) -> dict[int, float]:
@@ -261,7 +284,9 @@ def _first_fill(problem: Problem) -> np.ndarray:
 def _scale(problem: Problem, joint: bool) -> np.ndarray:
     """The range from the first to the 99th percentile of the known pixels, of each channel or of all."""
     channels = np.moveaxis(problem.values, -1, 0)
-    known = [x[~mask][:: 1 + x.size // SAMPLE] for x, mask in zip(channels, _each(problem.mask, len(channels)), strict=True)]
+    known = [
+        x[~mask][:: 1 + x.size // SAMPLE] for x, mask in zip(channels, _each(problem.mask, len(channels)), strict=True)
+    ]
     if joint:
         known = [np.concatenate(known)] * len(known)
     low, high = np.transpose([np.percentile(values.astype(np.float32), [1, 99]) for values in known])
@@ -283,7 +308,7 @@ def _wide(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
 def _wanted(holes: np.ndarray, joint: bool) -> list[np.ndarray]:
     """What is missing in each plane: together, channels miss what one of them misses."""
     if joint:
-        return [holes.any(axis=-1)] * holes.shape[-1]
+        return [np.asarray(holes.any(axis=-1))] * holes.shape[-1]
     return [np.ascontiguousarray(mask) for mask in np.moveaxis(holes, -1, 0)]
 
 
