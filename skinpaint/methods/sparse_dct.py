@@ -20,18 +20,17 @@ class SparseDCT(IterativeMethod):
 
     Texture and edges are few coefficients of a block, the error of a guess is many. Each round transforms all blocks
     that hold missing pixels, shrinks their coefficients c to :math:`c (1 - t^2 / c^2)_+`, transforms back, averages
-    where blocks overlap, and takes the average for the missing pixels. The threshold t falls from round to round, and
-    blocks of several sizes share the work: large ones count at first, small ones in the end. The first guess is the
-    harmonic fill. For images with two axes, last sweeps look for patches that are alike and shrink what
-    they do not have in common.
+    where blocks overlap, and takes the average for the missing pixels. The threshold t falls from round to round. The
+    first guess is the harmonic fill. For images with two axes, the last sweeps look for patches that are alike and
+    shrink what they do not have in common.
 
     The channels of an image are one picture: they are restored together, after a cosine transform over the channels,
     which for RGB is one of opponent colours. There is no energy: the answer is where the threshold ends.
 
     Parameters
     ----------
-    blocks : tuple of 8, 16, 32, or None
-        Sides of the blocks. By default (32, 16, 8), and (8,) for volumes, which allow no others.
+    block : {8, 16, 32} or None
+        Side of the blocks. By default 32, and 8 for volumes, which allow no other.
     threshold : float
         The first threshold, as a fraction of the range from the first to the 99th percentile of the known pixels.
     decay : float in (0, 1)
@@ -68,10 +67,10 @@ class SparseDCT(IterativeMethod):
     True
     """
 
-    blocks: tuple[int, ...] | None = None
-    threshold: float = 0.24
+    block: int | None = None
+    threshold: float = 0.15
     decay: float = 0.93
-    sweeps: int = 1
+    sweeps: int = 2
     joint_channels: bool = True
     rng: int = 0
     max_iter: int = 500
@@ -83,10 +82,7 @@ class SparseDCT(IterativeMethod):
         from skinpaint.grid.blocks import SIDES
 
         self.check_loop()
-        valid = self.blocks is None or (
-            isinstance(self.blocks, tuple) and len(self.blocks) > 0 and all(side in SIDES for side in self.blocks)
-        )
-        require(valid, self, "blocks", f"None or a tuple of sides out of {SIDES}", self.blocks)
+        require(self.block is None or self.block in SIDES, self, "block", f"None or one of {SIDES}", self.block)
         for name in ("threshold", "decay"):
             value = getattr(self, name)
             require(isinstance(value, float) and 0 < value < 1, self, name, "a float in (0, 1)", value)
@@ -105,12 +101,12 @@ class SparseDCT(IterativeMethod):
         >>> SparseDCT.high().sweeps > SparseDCT().sweeps
         True
         """
-        return cls(decay=0.95, sweeps=8)
+        return cls(decay=0.96, sweeps=10)
 
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
-        if self.blocks is not None and sum(n > 1 for n in problem.values.shape[:-1]) > 2:
-            require(set(self.blocks) == {8}, self, "blocks", "None or (8,) for volumes", self.blocks)
+        if sum(n > 1 for n in problem.values.shape[:-1]) > 2:
+            require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
         fed = _first_fill(problem)
         values = fed if fed.nbytes > LARGE else np.where(problem.mask, fed, problem.values)
         return Rounds(values=values, fed=fed, scale=_scale(problem, self.joint_channels))
@@ -151,13 +147,12 @@ class SparseDCT(IterativeMethod):
                 thresholds=now, feedback=feedback, joint=self.joint_channels, distance=(later or now[-1:])[0]
             )
         t = max(last, self.threshold * self.decay**k)
-        fine = min(1.0, k / max(1, rounds - 1))
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
         return Blocks(
             threshold=t,
-            sides=_shares(self.blocks or ((8,) if ndim > 2 else (32, 16, 8)), fine),
+            side=self.block or (8 if ndim > 2 else 32),
             shifts=shifts,
-            feedback=FEEDBACK * (1 - fine),
+            feedback=FEEDBACK * max(0.0, 1 - k / max(1, rounds - 1)),
             joint=self.joint_channels,
             distance=max(t, *falling[:1]) if k < rounds and falling else t,
         )
@@ -201,7 +196,7 @@ class Blocks:
     """One round over all blocks."""
 
     threshold: float
-    sides: dict[int, float]  # of the blocks, with the share that each has in the average
+    side: int
     shifts: list[int]
     feedback: float
     joint: bool
@@ -210,19 +205,16 @@ class Blocks:
     @property
     def halo(self) -> int:
         """How far blocks reach."""
-        return max(self.sides)
+        return self.side
 
     def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Estimates:
         """The average of the shrunk blocks in the core."""
         from skinpaint.grid.blocks import average, stride
 
-        planes, wanted = _planes(x, self.joint), _wanted(holes, self.joint)
-        out = np.zeros((len(planes), *x[core].shape[:-1]), np.float32)
-        for plane, missing, scale, each in zip(planes, wanted, state.scale, out, strict=True):
-            for side, part in self.sides.items():
-                shifts = tuple(shift % stride(side) for shift in self.shifts)
-                each += np.float32(part) * average(plane, missing, core, side, shifts, self.threshold * scale)
-        yield _channels(out, self.joint), self.feedback
+        planes = zip(_planes(x, self.joint), _wanted(holes, self.joint), state.scale, strict=True)
+        shifts = tuple(shift % stride(self.side) for shift in self.shifts)
+        out = [average(x, missing, core, self.side, shifts, self.threshold * scale) for x, missing, scale in planes]
+        yield _channels(np.stack(out), self.joint), self.feedback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,18 +255,8 @@ class Patches:
             yield _channels(np.stack(out), self.joint), feedback
 
 
-def _shares(blocks: tuple[int, ...], fine: float) -> dict[int, float]:
-    """Shares of block sizes: the largest gives way to the smallest as `fine` goes from 0 to 1."""
-    sides = sorted(set(blocks), reverse=True)
-    shares = dict.fromkeys(sides, 1.0)
-    if len(sides) > 1:
-        shares[sides[0]], shares[sides[-1]] = 1 - fine, fine
-    total = sum(shares.values())
-    return {side: share / total for side, share in shares.items() if share > 0}
-
-
 def _first_fill(problem: Problem) -> np.ndarray:
-    """The harmonic fill, as float32; tile by tile, unless a tile has nothing to go by."""
+    """The harmonic fill, as float32."""
     from skinpaint.grid.harmonic import fill
 
     known = problem.values.astype(np.float32)
