@@ -28,8 +28,8 @@ def plain_average(x, wanted, side, shifts, t):
     padded, holes = np.pad(x.astype(float), pad, mode="symmetric"), np.pad(wanted, pad, mode="symmetric")
     total, weight = np.zeros_like(padded), np.zeros_like(padded)
     corners = [
-        range(shift if wide else 0, n - s + 1, stride(side) if wide else 1)
-        for n, s, shift, wide in zip(padded.shape, sides, shifts, long, strict=True)
+        range(min(shift, m) if wide else 0, n - s + 1, stride(side) if wide else 1)
+        for n, m, s, shift, wide in zip(padded.shape, x.shape, sides, shifts, long, strict=True)
     ]
     for corner in np.stack(np.meshgrid(*corners, indexing="ij"), -1).reshape(-1, 3):
         block = tuple(slice(c, c + s) for c, s in zip(corner, sides, strict=True))
@@ -69,7 +69,7 @@ def test_the_average_of_shrunk_blocks_is_what_its_definition_says(side, shape):
 
 def test_how_rows_are_shared_makes_no_difference_to_the_last_bit():
     rng = np.random.default_rng(1)
-    x, missing = rng.random((70, 1, 80), np.float32), rng.random((70, 1, 80)) < 0.3
+    x, missing = rng.random((70, 1, 80), np.float32), rng.random((70, 1, 80)) < 0.002
     window = np.ones(16, np.float32)
 
     def sums(*cuts):
@@ -168,6 +168,18 @@ def test_an_image_without_room_for_a_second_one_is_filled_as_well(monkeypatch):
     lean = inpaint(damaged, mask, method="dct")
     np.testing.assert_array_equal(lean[~mask], damaged[~mask])
     assert psnr(CAMERA, lean) > psnr(CAMERA, roomy) - 0.5
+
+
+def test_a_large_image_is_first_filled_tile_by_tile(monkeypatch):
+    image = np.tile(CAMERA, (5, 5))
+    mask = np.zeros(image.shape, bool)
+    mask[200:210, :600] = mask[::40, 5] = True
+    problem = Problem.from_image(image, mask, spacing=(1.0, 2.0))
+    whole = sparse_dct._first_fill(problem)
+    monkeypatch.setattr(sparse_dct, "LARGE", 0)
+    np.testing.assert_allclose(sparse_dct._first_fill(problem), whole, rtol=0, atol=5e-3)
+    problem = Problem.from_image(image, np.ones_like(mask) & (np.arange(640) > 0), spacing=(1.0, 2.0))
+    assert np.isfinite(sparse_dct._first_fill(problem)).all()  # tiles without a known pixel
 
 
 @pytest.mark.parametrize("shape", [(50,), (20, 24), (10, 11, 12), (2, 6, 7, 8)])

@@ -102,15 +102,16 @@ def average(x: np.ndarray, missing: np.ndarray, core: Box, side: int, shifts: tu
     True
     """
     pad = side // 2
-    long = [n > 1 for n in x.shape[:2]] + [True]
-    at = [_mirrored(n, pad if wide else 0) for n, wide in zip(x.shape, long, strict=True)]
+    shape = x.shape
+    long = [n > 1 for n in shape[:2]] + [True]
+    at = [_mirrored(n, pad if wide else 0) for n, wide in zip(shape, long, strict=True)]
     wanted = np.zeros_like(missing)
     wanted[core] = missing[core]
     x, wanted = x[np.ix_(*at)], wanted[np.ix_(*at)]
     total, weight = np.zeros_like(x), np.zeros_like(x)
     inner = tuple(slice(s.start + pad, s.stop + pad) if wide else s for s, wide in zip(core, long, strict=True))
     sides = tuple(side if wide else 1 for wide in long[:2])
-    starts = tuple(shift if wide else 0 for shift, wide in zip(shifts, long, strict=True))
+    starts = tuple(min(s, n) if wide else 0 for s, n, wide in zip(shifts, shape, long, strict=True))
     options = (side, sides, starts, stride(side), FLAT[:side], np.float32(t))
     share(estimate, inner[0].start, inner[0].stop, x.size * LOAD, x, wanted, *options, total, weight)
     over = weight[inner]

@@ -165,6 +165,8 @@ LAST = 0.006  # the threshold where none is asked for
 SIMILAR = 0.08  # the first threshold of similar patches
 PER_SWEEP = 4  # rounds for which patches stay with their group
 FEEDBACK = 1.0  # share of the misfit at known pixels that is added to them, at first
+ROUGH = 1e-4  # relative residual of the first fill
+AROUND = 64  # pixels around a tile that its first fill looks at
 LARGE = 2**28  # bytes of an image from which there is no room for a second one
 
 
@@ -256,11 +258,26 @@ class Patches:
 
 
 def _first_fill(problem: Problem) -> np.ndarray:
-    """The harmonic fill, as float32."""
+    """The harmonic fill, as float32; that of a large image tile by tile, where every tile has something to go by."""
+    from skinpaint.grid.blocks import as_planes, tiles
     from skinpaint.grid.harmonic import fill
 
-    known = problem.values.astype(np.float32)
-    return fill(known, problem.mask, problem.spacing, tol=1e-4).astype(np.float32)
+    filled = problem.values.astype(np.float32)
+    parts = []
+    if filled.nbytes > LARGE:
+        for x, missing in zip(as_planes(filled), as_planes(problem.mask), strict=True):
+            parts += [(x[tile.box], missing[tile.box], tile.core) for tile in tiles(missing.any(axis=-1), AROUND)]
+    if not parts or any(missing.all(axis=(0, 1, 2)).any() for _, missing, _ in parts):
+        return fill(filled, problem.mask, problem.spacing, tol=ROUGH).astype(np.float32)
+    for x, missing, core in parts:
+        x[core] = fill(x, missing, _spacing(problem), tol=ROUGH)[core]
+    return filled
+
+
+def _spacing(problem: Problem) -> tuple[float, ...]:
+    """The spacing along the axes of a plane, as :func:`skinpaint.grid.blocks.as_planes` orders them."""
+    long = [h for h, n in zip(problem.spacing, problem.values.shape[:-1], strict=True) if n > 1][-3:]
+    return {0: (1.0, 1.0, 1.0), 1: (1.0, 1.0, *long), 2: (*long[:1], 1.0, *long[1:])}.get(len(long), tuple(long))
 
 
 def _scale(problem: Problem, joint: bool) -> np.ndarray:

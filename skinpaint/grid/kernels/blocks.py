@@ -180,7 +180,7 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
     kept = np.zeros(LANES, np.float32)
     w = np.zeros(LANES, np.float32)
     holds = np.zeros(X, np.bool_)
-    active = np.zeros(X, np.bool_)
+    active = np.zeros((G, X), np.bool_)
     used = np.zeros(chunks, np.bool_)
     for g in range(G):
         spare[g * M] = 1
@@ -229,14 +229,14 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
             D[:] = 0
             flat, sums = S.reshape(-1), N.reshape(-1)
             for b in range(starts[2], X - B + 1, stride):
-                if not active[b]:
+                if not active[:strips, b].any():
                     continue
                 _blocks(B, flat[b * LANES : (b + B) * LANES], P, norm, spare, t2, kept)
                 for g in range(strips):
                     s = np.float32(0)
                     for m in range(g * M, g * M + M):
                         s += kept[m]
-                    s = np.float32(1) / s
+                    s = np.float32(1) / s if active[g, b] else np.float32(0)
                     for m in range(g * M, g * M + M):
                         w[m] = s
                     for i in range(B):
@@ -280,19 +280,20 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
 def _find(missing, a, j, sides, strips, stride, start, B, holds, active, used):
     """Mark the blocks of these strips that hold missing entries, and the chunks of columns that those lie in."""
     X = missing.shape[2]
-    holds[:] = False
-    for k in range((strips - 1) * stride + sides[0]):
-        for q in range(sides[1]):
-            row = missing[a + k, j + q]
-            for x in range(X):
-                holds[x] |= row[x]
     used[:] = False
     found = False
-    for b in range(start, X - B + 1, stride):
-        active[b] = holds[b : b + B].any()
-        if active[b]:
-            found = True
-            used[b // LANES] = used[(b + B - 1) // LANES] = True
+    for g in range(strips):
+        holds[:] = False
+        for k in range(sides[0]):
+            for q in range(sides[1]):
+                row = missing[a + g * stride + k, j + q]
+                for x in range(X):
+                    holds[x] |= row[x]
+        for b in range(start, X - B + 1, stride):
+            active[g, b] = holds[b : b + B].any()
+            if active[g, b]:
+                found = True
+                used[b // LANES] = used[(b + B - 1) // LANES] = True
     return found
 
 
