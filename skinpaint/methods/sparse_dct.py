@@ -162,7 +162,7 @@ Box = tuple[slice, ...]
 Estimates = Iterator[tuple[np.ndarray, float]]  # and their feedback
 
 LAST = 0.006  # the threshold where none is asked for
-SIMILAR = 0.08  # the first threshold of similar patches
+SIMILAR = 0.05  # the first threshold of similar patches
 PER_SWEEP = 4  # rounds for which patches stay with their group
 FEEDBACK = 1.0  # share of the misfit at known pixels that is added to them, at first
 ROUGH = 1e-4  # relative residual of the first fill
