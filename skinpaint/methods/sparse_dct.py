@@ -281,23 +281,20 @@ def _spacing(problem: Problem) -> tuple[float, ...]:
 
 
 def _scale(problem: Problem, joint: bool) -> np.ndarray:
-    """The range from the first to the 99th percentile of the known pixels, of each channel or of all."""
-    channels = np.moveaxis(problem.values, -1, 0)
-    known = [
-        x[~mask][:: 1 + x.size // SAMPLE] for x, mask in zip(channels, _each(problem.mask, len(channels)), strict=True)
-    ]
+    """The range from the first to the 99th percentile of the known pixels, of each channel or of the mean plane."""
+    values = problem.values.reshape(-1, problem.values.shape[-1])
+    masks = np.broadcast_to(problem.mask.reshape(-1, problem.mask.shape[-1]), values.shape)
+    some = slice(None, None, 1 + len(values) // SAMPLE)
+    if masks[some].all(axis=0).any():
+        some = slice(None)
+    known = [x[~mask].astype(np.float32) for x, mask in zip(values[some].T, masks[some].T, strict=True)]
     if joint:
-        known = [np.concatenate(known)] * len(known)
-    low, high = np.transpose([np.percentile(values.astype(np.float32), [1, 99]) for values in known])
+        known = [np.concatenate(known) * np.float32(np.sqrt(len(known)))] * len(known)
+    low, high = np.transpose([np.percentile(each, [1, 99]) for each in known])
     return high - low
 
 
-SAMPLE = 2**22  # entries of a channel beyond which percentiles are those of a part
-
-
-def _each(mask: np.ndarray, channels: int) -> np.ndarray:
-    """The mask of each channel, the channels first."""
-    return np.moveaxis(np.broadcast_to(mask, (*mask.shape[:-1], channels)), -1, 0)
+SAMPLE = 2**20  # entries of a channel beyond which percentiles are those of a part
 
 
 def _wide(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
