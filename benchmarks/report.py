@@ -11,7 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-__all__ = ["Table", "bars", "lines"]
+__all__ = ["OTHERS", "OURS", "Table", "bars", "lines"]
 
 OURS, OTHERS = "#c0392b", "#7f8c8d"
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skinpaint.methods.laplace import Laplace
     from skinpaint.methods.plug_and_play import PlugAndPlay
     from skinpaint.methods.reweighted import Reweighted
+    from skinpaint.methods.sparse_dct import SparseDCT
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "Record",
     "Reweighted",
     "Solution",
+    "SparseDCT",
     "compare",
     "inpaint",
     "inpaint_biharmonic",
@@ -47,6 +49,7 @@ _ROOMS = {
     "PlugAndPlay": "skinpaint.methods.plug_and_play",
     "compare": "skinpaint.comparison",
     "Reweighted": "skinpaint.methods.reweighted",
+    "SparseDCT": "skinpaint.methods.sparse_dct",
     "inpaint_biharmonic": "skinpaint.drop_in",
 }
 _MODULES = ("damage", "energies", "film", "holdout", "io", "testing")

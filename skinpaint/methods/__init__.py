@@ -14,6 +14,7 @@ METHODS = {
     "reweighted": "skinpaint.methods.reweighted:Reweighted",
     "biharmonic": "skinpaint.methods.biharmonic:Biharmonic",
     "pnp": "skinpaint.methods.plug_and_play:PlugAndPlay",
+    "dct": "skinpaint.methods.sparse_dct:SparseDCT",
 }
 
 

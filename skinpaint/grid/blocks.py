@@ -1,0 +1,128 @@
+"""Overlapping blocks of an image, sparse after a cosine transform: gather, transform, shrink, and average.
+
+The image is worked on tile by tile, each with as much around it as blocks reach, so that the memory needed beside the
+image is that of a tile. Borders are mirrored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from skinpaint.grid.kernels.blocks import estimate
+from skinpaint.grid.threads import share
+
+__all__ = ["SIDES", "Tile", "as_planes", "average", "stride", "tiles"]
+
+SIDES = (8, 16, 32)  # that blocks can have
+LOAD = 100  # work on an entry next to that of a plain loop: threads pay early
+EXTENT = {1: 2**16, 2: 512, 3: 96}  # of a tile along each axis, by the number of axes
+FLAT = np.ones(max(SIDES), np.float32)
+
+Box = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of an image.
+
+    Attributes
+    ----------
+    core : tuple of slice
+        What is to be filled, within `box`.
+    box : tuple of slice
+        That and what is around it, within the image.
+    """
+
+    core: Box
+    box: Box
+
+
+def as_planes(x: np.ndarray) -> np.ndarray:
+    """View an image with channels last as ``(stack, A, J, X, C)``; an image of two axes has J = 1."""
+    *spatial, channels = x.shape
+    long = [n for n in spatial if n > 1]
+    stack = int(np.prod(long[:-3]))
+    A, J, X = {0: (1, 1, 1), 1: (1, 1, *long), 2: (*long[:1], 1, *long[1:])}.get(len(long), tuple(long[-3:]))
+    return x.reshape(stack, A, J, X, channels)
+
+
+def tiles(missing: np.ndarray, halo: int) -> Iterator[Tile]:
+    """Cut a mask of shape (A, J, X) into tiles that miss something, with `halo` entries around each.
+
+    Examples
+    --------
+    >>> mask = np.zeros((600, 1, 600), bool)
+    >>> mask[0, 0, 0] = True
+    >>> [tile.box for tile in tiles(mask, halo=32)]
+    [(slice(0, 332, None), slice(0, 1, None), slice(0, 332, None))]
+    """
+    extent = EXTENT[max(1, sum(n > 1 for n in missing.shape))]
+    counts = [-(-n // extent) for n in missing.shape]
+    for index in np.ndindex(*counts):
+        edges = [(n * i // k, n * (i + 1) // k) for n, i, k in zip(missing.shape, index, counts, strict=True)]
+        if not missing[tuple(slice(*edge) for edge in edges)].any():
+            continue
+        outer = [(max(0, lo - halo), min(n, hi + halo)) for (lo, hi), n in zip(edges, missing.shape, strict=True)]
+        core = tuple(slice(lo - first, hi - first) for (lo, hi), (first, _) in zip(edges, outer, strict=True))
+        yield Tile(core, tuple(slice(*each) for each in outer))
+
+
+def average(x: np.ndarray, missing: np.ndarray, core: Box, side: int, shifts: tuple[int, ...], t: float) -> np.ndarray:
+    """Shrink the coefficients of all blocks that miss something below `t`, and average where blocks overlap.
+
+    A block counts in proportion to one over the number of coefficients that it keeps; its mean is always kept.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (A, J, X)
+        The image.
+    missing : ndarray of bool, of the same shape
+        What is wanted.
+    core : tuple of slice
+        Where it is wanted.
+    side : 8, 16 or 32
+        Of a block, along all axes that are longer than 1.
+    shifts : tuple of int
+        Where the first block starts, from 0 to less than :func:`stride`.
+    t : float
+        The threshold.
+
+    Returns
+    -------
+    estimate : ndarray of float32, of the shape of the core
+
+    Examples
+    --------
+    >>> x = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 1, 10)
+    >>> core = (slice(0, 6), slice(0, 1), slice(0, 10))
+    >>> bool(np.allclose(average(x, x > 0.5, core, 8, (0, 0, 0), t=0)[x > 0.5], x[x > 0.5], atol=1e-6))
+    True
+    """
+    pad = side // 2
+    shape = x.shape
+    long = [n > 1 for n in shape[:2]] + [True]
+    at = [_mirrored(n, pad if wide else 0) for n, wide in zip(shape, long, strict=True)]
+    wanted = np.zeros_like(missing)
+    wanted[core] = missing[core]
+    x, wanted = x[np.ix_(*at)], wanted[np.ix_(*at)]
+    total, weight = np.zeros_like(x), np.zeros_like(x)
+    inner = tuple(slice(s.start + pad, s.stop + pad) if wide else s for s, wide in zip(core, long, strict=True))
+    sides = tuple(side if wide else 1 for wide in long[:2])
+    starts = tuple(min(s, n) if wide else 0 for s, n, wide in zip(shifts, shape, long, strict=True))
+    options = (side, sides, starts, stride(side), FLAT[:side], np.float32(t))
+    share(estimate, inner[0].start, inner[0].stop, x.size * LOAD, x, wanted, *options, total, weight)
+    over = weight[inner]
+    return np.divide(total[inner], over, out=x[inner].copy(), where=over > 0)
+
+
+def stride(side: int) -> int:
+    """Distance of neighbouring blocks."""
+    return max(4, side // 4)
+
+
+def _mirrored(n: int, pad: int) -> np.ndarray:
+    """The entries of an axis and `pad` more at each end, ``b a | a b c | c b``."""
+    return np.pad(np.arange(n), pad, mode="symmetric")

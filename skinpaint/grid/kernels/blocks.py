@@ -1,0 +1,429 @@
+"""Loops over blocks: cosine transforms along one axis, shrinkage of the coefficients, and the sums of what overlaps.
+
+A transform of 8, 16 or 32 samples is a straight line of additions and a few products, and the compiler makes vectors
+of it only if it is written as one. So the lines are written by a program, :func:`_down` and :func:`_up`, from the
+recursion of Lee. They work on `LANES` lines side by side: sample ``i`` of line ``m`` is entry ``LANES * i + m``.
+
+B. G. Lee, "A new algorithm to compute the discrete cosine transform", IEEE Trans. Acoust., Speech, Signal Process. 32
+(1984). :doi:`10.1109/TASSP.1984.1164443`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from math import cos, pi
+
+import numpy as np
+from numba import njit
+
+from skinpaint.grid.kernels import FAST, kernel
+
+__all__ = ["GROUP", "LANES", "PATCH", "collaborate", "estimate", "match"]
+
+LANES = 64
+TINY = np.float32(1e-20)
+
+
+def _down(x: list[str], code: list[str]) -> list[str]:
+    """Write ``X_k = sum_i x_i cos(pi (2 i + 1) k / 2 n)``: a transform of the sums, one of the differences."""
+    if len(x) == 1:
+        return x
+    pairs = list(zip(x[: len(x) // 2], reversed(x[len(x) // 2 :]), strict=True))
+    even = _down([_let(code, f"{a} + {b}") for a, b in pairs], code)
+    odd = _down([_let(code, f"({a} - {b}) * {c}") for (a, b), c in zip(pairs, _secants(len(x)), strict=True)], code)
+    odd = [_let(code, f"{a} + {b}") for a, b in pairwise(odd)] + odd[-1:]
+    return [name for pair in zip(even, odd, strict=True) for name in pair]
+
+
+def _up(x: list[str], code: list[str]) -> list[str]:
+    """Write the transpose, ``x_i = sum_k X_k cos(pi (2 i + 1) k / 2 n)``: the same steps backwards."""
+    if len(x) == 1:
+        return x
+    even = _up(x[0::2], code)
+    odd = _up([x[1]] + [_let(code, f"{a} + {b}") for a, b in zip(x[1::2], x[3::2], strict=False)], code)
+    odd = [_let(code, f"{a} * {c}") for a, c in zip(odd, _secants(len(x)), strict=True)]
+    pairs = list(zip(even, odd, strict=True))
+    return [_let(code, f"{a} + {b}") for a, b in pairs] + [_let(code, f"{a} - {b}") for a, b in reversed(pairs)]
+
+
+def _secants(n: int) -> list[str]:
+    return [f"float32({0.5 / cos(pi * (2 * i + 1) / (2 * n))!r})" for i in range(n // 2)]
+
+
+def _let(code: list[str], value: str) -> str:
+    """Give a value a name."""
+    code.append(f"v{len(code)} = {value}")
+    return f"v{len(code) - 1}"
+
+
+def _function(head: str, code: list[str], tail: list[str] = []) -> Callable:  # noqa: B006
+    """Compile a loop over the lanes."""
+    lines = [f"def loop({head}):", f"    for m in range({LANES}):"]
+    lines += [f"        {line}" for line in code + tail]
+    names: dict = {"float32": np.float32, "TINY": TINY}
+    exec("\n".join(lines), names)
+    return njit(nogil=True, fastmath=FAST, error_model="numpy")(names["loop"])
+
+
+def _loads(n: int, code: list[str]) -> list[str]:
+    return [_let(code, f"x[{LANES * i} + m]") for i in range(n)]
+
+
+def _stores(names: list[str]) -> list[str]:
+    return [f"y[{LANES * i} + m] = {name}" for i, name in enumerate(names)]
+
+
+def _transform(n: int, write: Callable) -> Callable:
+    """The function ``f(x, y)`` that transforms all lanes, without the norms of the cosines."""
+    code: list[str] = []
+    names = write(_loads(n, code), code)
+    return _function("x, y", code, _stores(names))
+
+
+def _shrinkage(n: int) -> Callable:
+    r"""The function ``f(x, y, norm, spare, t2, kept)``: transform, shrink, transform back, all in registers.
+
+    A coefficient c of the orthonormal transform becomes :math:`c (1 - t^2 / c^2)_+`, the non-negative garrote;
+    `kept` is the sum of those factors in each lane. `norm` holds the squared norms of the transforms along the
+    other axes, and `spare` is 1 in the lanes whose constant part is spared.
+    """
+    code: list[str] = []
+    x = _down(_loads(n, code), code)
+    first = _let(code, f"norm[m] * float32({1 / n!r})")
+    other = _let(code, f"norm[m] * float32({2 / n!r})")
+    shrunk, total = [], ""
+    for k, c in enumerate(x):
+        scale = other if k else first
+        g = _let(code, f"max(float32(0), float32(1) - t2 / ({c} * {c} * {scale} + TINY))")
+        g = g if k else _let(code, f"max({g}, spare[m])")
+        shrunk.append(_let(code, f"{c} * {g} * {scale}"))
+        total = _let(code, f"{total} + {g}") if k else g
+    y = _up(shrunk, code)
+    return _function("x, y, norm, spare, t2, kept", code, [*_stores(y), f"kept[m] = {total}"])
+
+
+down8, down16, down32 = (_transform(n, _down) for n in (8, 16, 32))
+up8, up16, up32 = (_transform(n, _up) for n in (8, 16, 32))
+shrink8, shrink16, shrink32 = (_shrinkage(n) for n in (8, 16, 32))
+
+
+@kernel
+def _columns(B, x, y):
+    if B == 8:
+        down8(x, y)
+    elif B == 16:
+        down16(x, y)
+    else:
+        down32(x, y)
+
+
+@kernel
+def _rows(B, x, y):
+    if B == 8:
+        up8(x, y)
+    elif B == 16:
+        up16(x, y)
+    else:
+        up32(x, y)
+
+
+@kernel
+def _blocks(B, x, y, norm, spare, t2, kept):
+    if B == 8:
+        shrink8(x, y, norm, spare, t2, kept)
+    elif B == 16:
+        shrink16(x, y, norm, spare, t2, kept)
+    else:
+        shrink32(x, y, norm, spare, t2, kept)
+
+
+@kernel
+def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, weight):
+    """Shrink the coefficients of all blocks that hold missing entries, and add the blocks up where they overlap.
+
+    Only the planes ``lo <= a < hi`` of `total` and `weight` are added to; what is added to them does not depend on
+    that choice. Blocks whose corners differ only in `a` stand side by side in the lanes, as many as fit.
+
+    Parameters
+    ----------
+    x, missing : ndarray of float32 and of bool, shape (A, J, X)
+    B : 8, 16 or 32
+        Side of a block along the last axis.
+    sides : (int, int)
+        Sides along the others: B, or 1 where there is one entry; all sides but the last have at most `LANES` entries.
+    starts : (int, int, int)
+        Corner of the first block.
+    stride : int
+        Distance of blocks along every axis.
+    window : ndarray of float32, shape (B,)
+        Weights of the entries of a block, along every axis.
+    t : float
+        The threshold.
+    total, weight : ndarray of float32, shape (A, J, X)
+        Sums of the weighted blocks, and of their weights.
+    """
+    bA, bJ = sides
+    A, J, X = x.shape
+    M = bA * bJ
+    G = LANES // M
+    chunks = (X + LANES - 1) // LANES
+    S = np.zeros((chunks * LANES, LANES), np.float32)  # the transforms along the first axes, one row a column of x
+    N = np.zeros((chunks * LANES, LANES), np.float32)  # sums of shrunk blocks, transformed like S
+    D = np.zeros((G, chunks * LANES), np.float32)  # sums of their weights
+    U = np.zeros(bA * bJ * LANES, np.float32)
+    V = np.zeros(bA * bJ * LANES, np.float32)
+    P = np.zeros(B * LANES, np.float32)
+    Q = np.zeros(B * LANES, np.float32)
+    norm = np.zeros(LANES, np.float32)
+    spare = np.zeros(LANES, np.float32)
+    kept = np.zeros(LANES, np.float32)
+    w = np.zeros(LANES, np.float32)
+    holds = np.zeros(X, np.bool_)
+    active = np.zeros((G, X), np.bool_)
+    used = np.zeros(chunks, np.bool_)
+    for g in range(G):
+        spare[g * M] = 1
+        for k in range(bA):
+            for q in range(bJ):
+                size = np.float32(1) / M
+                size *= 2 if k > 0 else 1
+                size *= 2 if q > 0 else 1
+                norm[g * M + k * bJ + q] = size
+    t2 = np.float32(t * t)
+    first = starts[0] + max(0, (lo - bA - starts[0]) // stride + 1) * stride
+    last = min(hi - 1, A - bA)
+    for a in range(first, last + 1, G * stride):
+        strips = min(G, (last - a) // stride + 1)
+        for j in range(starts[1], J - bJ + 1, stride):
+            if not _find(missing, a, j, sides, strips, stride, starts[2], B, holds, active, used):
+                continue
+            for c in range(chunks):
+                if not used[c]:
+                    continue
+                n = min(LANES, X - c * LANES)
+                for g in range(strips):
+                    for q in range(bJ):
+                        for k in range(bA):
+                            row = x[a + g * stride + k, j + q, c * LANES : c * LANES + n]
+                            for m in range(n):
+                                U[(q * bA + k) * LANES + m] = row[m]
+                        if bA > 1:
+                            _columns(B, U[q * B * LANES : (q + 1) * B * LANES], V[q * B * LANES : (q + 1) * B * LANES])
+                    if bA == 1:
+                        V[:] = U
+                    for k in range(bA):
+                        if bJ > 1:
+                            for q in range(bJ):
+                                P[q * LANES : (q + 1) * LANES] = V[(q * bA + k) * LANES : (q * bA + k + 1) * LANES]
+                            _columns(B, P, Q)
+                        for q in range(bJ):
+                            lane = g * M + k * bJ + q
+                            if bJ > 1:
+                                for m in range(n):
+                                    S[c * LANES + m, lane] = Q[q * LANES + m]
+                            else:
+                                for m in range(n):
+                                    S[c * LANES + m, lane] = V[k * LANES + m]
+                N[c * LANES : c * LANES + LANES] = 0
+            D[:] = 0
+            flat, sums = S.reshape(-1), N.reshape(-1)
+            for b in range(starts[2], X - B + 1, stride):
+                if not active[:strips, b].any():
+                    continue
+                _blocks(B, flat[b * LANES : (b + B) * LANES], P, norm, spare, t2, kept)
+                for g in range(strips):
+                    s = np.float32(0)
+                    for m in range(g * M, g * M + M):
+                        s += kept[m]
+                    s = np.float32(1) / s if active[g, b] else np.float32(0)
+                    for m in range(g * M, g * M + M):
+                        w[m] = s
+                    for i in range(B):
+                        D[g, b + i] += s * window[i]
+                into = sums[b * LANES : (b + B) * LANES]
+                for i in range(B):
+                    v = window[i]
+                    for m in range(LANES):
+                        into[i * LANES + m] += v * w[m] * P[i * LANES + m]
+            for c in range(chunks):
+                if not used[c]:
+                    continue
+                n = min(LANES, X - c * LANES)
+                for g in range(strips):
+                    for k in range(bA):
+                        for q in range(bJ):
+                            lane = g * M + k * bJ + q
+                            for m in range(n):
+                                P[q * LANES + m] = N[c * LANES + m, lane]
+                        if bJ > 1:
+                            _rows(B, P, Q)
+                            for q in range(bJ):
+                                V[(q * bA + k) * LANES : (q * bA + k + 1) * LANES] = Q[q * LANES : (q + 1) * LANES]
+                        else:
+                            V[k * LANES : (k + 1) * LANES] = P[:LANES]
+                    for q in range(bJ):
+                        part = V[q * bA * LANES : (q + 1) * bA * LANES]
+                        if bA > 1:
+                            _rows(B, part, U[: bA * LANES])
+                            part = U
+                        for k in range(max(0, lo - a - g * stride), min(bA, hi - a - g * stride)):
+                            v = (window[k] if bA > 1 else np.float32(1)) * (window[q] if bJ > 1 else np.float32(1))
+                            into = total[a + g * stride + k, j + q, c * LANES : c * LANES + n]
+                            over = weight[a + g * stride + k, j + q, c * LANES : c * LANES + n]
+                            for m in range(n):
+                                into[m] += v * part[k * LANES + m]
+                                over[m] += v * D[g, c * LANES + m]
+
+
+@kernel
+def _find(missing, a, j, sides, strips, stride, start, B, holds, active, used):
+    """Mark the blocks of these strips that hold missing entries, and the chunks of columns that those lie in."""
+    X = missing.shape[2]
+    used[:] = False
+    found = False
+    for g in range(strips):
+        holds[:] = False
+        for k in range(sides[0]):
+            for q in range(sides[1]):
+                row = missing[a + g * stride + k, j + q]
+                for x in range(X):
+                    holds[x] |= row[x]
+        for b in range(start, X - B + 1, stride):
+            active[g, b] = holds[b : b + B].any()
+            if active[g, b]:
+                found = True
+                used[b // LANES] = used[(b + B - 1) // LANES] = True
+    return found
+
+
+# A patch of 8 x 8 pixels fills the lanes, and the patches of a group stand behind one another, so that the transform
+# along the group and the shrinkage are those of a block of side 16.
+GROUP = 16
+PATCH = 8
+HALF = 8 * LANES  # entries of eight patches
+
+
+@kernel
+def match(lo, hi, x, missing, step, reach, found):
+    """Find the patches that are nearest to each reference patch with something missing; -1 stands for no group.
+
+    Reference patch ``(r, c)`` has its corner at ``(step * r, step * c)``; `found` holds flat indices of corners, the
+    reference patch first.
+    """
+    A, X = x.shape
+    best = np.empty(GROUP, np.float32)
+    where = np.empty(GROUP, np.int64)
+    patch = np.empty(LANES, np.float32)
+    squares = np.empty(2 * reach + 1, np.float32)
+    for r in range(lo, hi):
+        a = r * step
+        for c in range(found.shape[1]):
+            b = c * step
+            if not _touched(missing, a, b):
+                found[r, c, 0] = -1
+                continue
+            for i in range(PATCH):
+                for j in range(PATCH):
+                    patch[PATCH * i + j] = x[a + i, b + j]
+            best[:] = np.inf
+            where[:] = a * X + b
+            left = max(0, b - reach)
+            n = min(X - PATCH, b + reach) - left + 1
+            for y in range(max(0, a - reach), min(A - PATCH, a + reach) + 1):
+                squares[:] = 0
+                for i in range(PATCH):
+                    for j in range(PATCH):
+                        v = patch[PATCH * i + j]
+                        row = x[y + i, left + j : left + j + n]
+                        for k in range(n):
+                            squares[k] += (row[k] - v) ** 2
+                if y == a:
+                    squares[b - left] = -1
+                for k in range(n):
+                    if squares[k] < best[GROUP - 1]:
+                        p = GROUP - 1
+                        while p > 0 and best[p - 1] > squares[k]:
+                            best[p] = best[p - 1]
+                            where[p] = where[p - 1]
+                            p -= 1
+                        best[p] = squares[k]
+                        where[p] = y * X + left + k
+            for g in range(GROUP):
+                found[r, c, g] = where[g]
+
+
+@kernel
+def _touched(missing, a, b):
+    for i in range(PATCH):
+        for j in range(PATCH):
+            if missing[a + i, b + j]:
+                return True
+    return False
+
+
+@kernel
+def collaborate(lo, hi, x, found, rows, top, t, total, weight):
+    """Shrink the groups, and add the patches up where they lie.
+
+    Piece ``p`` holds the reference patches of ``rows`` rows from ``p * rows`` on, and adds to ``total[p]`` and
+    ``weight[p]``, whose first row is row ``top[p]`` of `x`.
+    """
+    X = x.shape[1]
+    group = np.empty(2 * HALF, np.float32)
+    shrunk = np.empty(2 * HALF, np.float32)
+    one = np.empty(HALF, np.float32)
+    other = np.empty(HALF, np.float32)
+    norm = np.empty(LANES, np.float32)
+    spare = np.zeros(LANES, np.float32)
+    kept = np.empty(LANES, np.float32)
+    spare[0] = 1
+    for i in range(PATCH):
+        for j in range(PATCH):
+            norm[PATCH * i + j] = np.float32(1 / LANES) * (2 if i else 1) * (2 if j else 1)
+    t2 = np.float32(t * t)
+    for piece in range(lo, hi):
+        total[piece] = 0
+        weight[piece] = 0
+        for r in range(piece * rows, min(found.shape[0], (piece + 1) * rows)):
+            for c in range(found.shape[1]):
+                if found[r, c, 0] < 0:
+                    continue
+                for h in range(2):
+                    for p in range(8):
+                        a, b = divmod(found[r, c, 8 * h + p], X)
+                        for i in range(PATCH):
+                            for j in range(PATCH):
+                                one[i * LANES + p * PATCH + j] = x[a + i, b + j]
+                    down8(one, other)
+                    _turn(other, one)
+                    down8(one, other)
+                    for p in range(8):
+                        for k in range(PATCH):
+                            for m in range(PATCH):
+                                group[(8 * h + p) * LANES + PATCH * k + m] = other[k * LANES + p * PATCH + m]
+                shrink16(group, shrunk, norm, spare, t2, kept)
+                w = np.float32(1) / kept.sum()
+                for h in range(2):
+                    for p in range(8):
+                        for k in range(PATCH):
+                            for m in range(PATCH):
+                                one[k * LANES + p * PATCH + m] = w * shrunk[(8 * h + p) * LANES + PATCH * k + m]
+                    up8(one, other)
+                    _turn(other, one)
+                    up8(one, other)
+                    for p in range(8):
+                        a, b = divmod(found[r, c, 8 * h + p], X)
+                        for i in range(PATCH):
+                            for j in range(PATCH):
+                                total[piece, a + i - top[piece], b + j] += other[i * LANES + p * PATCH + j]
+                                weight[piece, a + i - top[piece], b + j] += w
+
+
+@kernel
+def _turn(x, y):
+    """Exchange the two axes of eight patches."""
+    for p in range(8):
+        for i in range(PATCH):
+            for j in range(PATCH):
+                y[j * LANES + p * PATCH + i] = x[i * LANES + p * PATCH + j]

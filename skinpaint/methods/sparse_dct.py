@@ -1,0 +1,327 @@
+"""Sparse blocks: what is missing is filled so that overlapping blocks have few cosines in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import ceil, log, pi
+
+import numpy as np
+
+from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.problem import Problem
+
+__all__ = ["SparseDCT"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparseDCT(IterativeMethod):
+    r"""Iterative thresholding of overlapping blocks, each sparse in a cosine transform.
+
+    Texture and edges are few coefficients of a block, the error of a guess is many. Each round transforms all blocks
+    that hold missing pixels, shrinks their coefficients c to :math:`c (1 - t^2 / c^2)_+`, transforms back, averages
+    where blocks overlap, and takes the average for the missing pixels. The threshold t falls from round to round. The
+    first guess is the harmonic fill. For images with two axes, the last sweeps look for patches that are alike and
+    shrink what they do not have in common.
+
+    The channels of an image are one picture: they are restored together, after a cosine transform over the channels,
+    which for RGB is one of opponent colours. There is no energy: the answer is where the threshold ends.
+
+    Parameters
+    ----------
+    block : {8, 16, 32} or None
+        Side of the blocks. By default 32, and 8 for volumes, which allow no other.
+    threshold : float
+        The first threshold, as a fraction of the range from the first to the 99th percentile of the known pixels.
+    decay : float in (0, 1)
+        Ratio of the threshold in a round to that before.
+    sweeps : int
+        Number of sweeps over similar patches, of four rounds each; only images with two axes have them.
+    joint_channels : bool
+        Restore the channels of an image together, or each as if it were alone.
+    rng : int
+        Seed of the shifts of the blocks, which change from round to round.
+    max_iter : int
+        Largest number of rounds and sweeps.
+    tol : float in (0, 1) or None
+        The last threshold. None goes down to 0.006 and stays there until `max_iter`.
+
+    References
+    ----------
+    O. G. Guleryuz, "Nonlinear approximation based image recovery using adaptive sparse reconstructions and iterated
+    denoising", IEEE Trans. Image Process. 15 (2006). :doi:`10.1109/TIP.2005.863057`
+
+    K. Dabov, A. Foi, V. Katkovnik and K. Egiazarian, "Image denoising by sparse 3-D transform-domain collaborative
+    filtering", IEEE Trans. Image Process. 16 (2007). :doi:`10.1109/TIP.2007.901238` (similar patches)
+
+    L. Breiman, "Better subset regression using the nonnegative garrote", Technometrics 37 (1995).
+    :doi:`10.1080/00401706.1995.10484371`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint import inpaint
+    >>> waves = np.sin(np.arange(40) / 2)
+    >>> damaged = np.where(np.arange(40) % 3 == 1, np.nan, waves)
+    >>> bool(np.abs(inpaint(damaged, method="dct") - waves).max() < 0.1)
+    True
+    """
+
+    block: int | None = None
+    threshold: float = 0.15
+    decay: float = 0.93
+    sweeps: int = 2
+    joint_channels: bool = True
+    rng: int = 0
+    max_iter: int = 500
+    tol: float | None = 0.006
+
+    measure = "threshold"
+
+    def __post_init__(self) -> None:
+        from skinpaint.grid.blocks import SIDES
+
+        self.check_loop()
+        require(self.block is None or self.block in SIDES, self, "block", f"None or one of {SIDES}", self.block)
+        for name in ("threshold", "decay"):
+            value = getattr(self, name)
+            require(isinstance(value, float) and 0 < value < 1, self, name, "a float in (0, 1)", value)
+        for name in ("sweeps", "rng"):
+            value = getattr(self, name)
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            require(whole and value >= 0, self, name, "an int >= 0", value)
+        require(isinstance(self.joint_channels, bool), self, "joint_channels", "a bool", self.joint_channels)
+
+    @classmethod
+    def high(cls) -> SparseDCT:
+        """More rounds and sweeps: slower by up to ten times, and better.
+
+        Examples
+        --------
+        >>> SparseDCT.high().sweeps > SparseDCT().sweeps
+        True
+        """
+        return cls(decay=0.96, sweeps=10)
+
+    def init(self, problem: Problem) -> Rounds:
+        """Start from the harmonic fill."""
+        if sum(n > 1 for n in problem.values.shape[:-1]) > 2:
+            require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
+        fed = _first_fill(problem)
+        values = fed if fed.nbytes > LARGE else np.where(problem.mask, fed, problem.values)
+        return Rounds(values=values, fed=fed, scale=_scale(problem, self.joint_channels))
+
+    def step(self, problem: Problem, state: Rounds) -> Rounds:
+        """One round over all blocks, or one sweep over similar patches, tile by tile."""
+        from skinpaint.grid.blocks import as_planes, tiles
+
+        plan = self._plan(problem, state.k)
+        values, fed = state.values, state.fed
+        if not state.lean:
+            values, fed = values.copy(), fed.copy()
+        before = values[_wide(problem.mask, values)]
+        low, high = problem.low.astype(np.float32), problem.high.astype(np.float32)
+        for x, z, missing in zip(as_planes(values), as_planes(fed), as_planes(problem.mask), strict=True):
+            for tile in tiles(missing.any(axis=-1), plan.halo):
+                part, holes = z[tile.box], _wide(missing[tile.box], z[tile.box])
+                inner, wanted, known = part[tile.core], holes[tile.core], x[tile.box][tile.core]
+                for estimate, feedback in plan.estimates(part, holes, tile.core, state):
+                    share = np.float32(0 if state.lean else feedback)
+                    inner[...] = np.where(wanted, np.clip(estimate, low, high), known + share * (known - estimate))
+                np.copyto(known, np.clip(inner, problem.low, problem.high), where=wanted, casting="same_kind")
+        change = float(np.abs(values[_wide(problem.mask, values)] - before).max())
+        return replace(state, values=values, fed=fed, change=change, distance=plan.distance, k=state.k + 1)
+
+    def _plan(self, problem: Problem, k: int) -> Blocks | Patches:
+        """What step `k` does: rounds over blocks come first, then sweeps, and then blocks at the last threshold."""
+        last = LAST if self.tol is None else min(self.tol, self.threshold)
+        rounds = 1 + ceil(log(last / self.threshold) / log(self.decay) - 1e-9)
+        ndim = sum(n > 1 for n in problem.values.shape[:-1])
+        sweeps = self.sweeps if ndim == 2 else 0
+        falling = np.geomspace(max(SIMILAR, last), last, PER_SWEEP * sweeps).tolist()
+        if rounds <= k < rounds + sweeps:
+            done = PER_SWEEP * (k - rounds)
+            now, later = falling[done : done + PER_SWEEP], falling[done + PER_SWEEP :]
+            feedback = [FEEDBACK * (1 - (done + i) / len(falling)) for i in range(PER_SWEEP)]
+            return Patches(
+                thresholds=now, feedback=feedback, joint=self.joint_channels, distance=(later or now[-1:])[0]
+            )
+        t = max(last, self.threshold * self.decay**k)
+        shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
+        return Blocks(
+            threshold=t,
+            side=self.block or (8 if ndim > 2 else 32),
+            shifts=shifts,
+            feedback=FEEDBACK * max(0.0, 1 - k / max(1, rounds - 1)),
+            joint=self.joint_channels,
+            distance=max(t, *falling[:1]) if k < rounds and falling else t,
+        )
+
+
+Box = tuple[slice, ...]
+Estimates = Iterator[tuple[np.ndarray, float]]  # and their feedback
+
+LAST = 0.006  # the threshold where none is asked for
+SIMILAR = 0.05  # the first threshold of similar patches
+PER_SWEEP = 4  # rounds for which patches stay with their group
+FEEDBACK = 1.0  # share of the misfit at known pixels that is added to them, at first
+ROUGH = 1e-4  # relative residual of the first fill
+AROUND = 64  # pixels around a tile that its first fill looks at
+LARGE = 2**28  # bytes of an image from which there is no room for a second one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounds:
+    """Where the rounds stand.
+
+    What the blocks miss at known pixels is fed back into the image that they are taken from, which makes them fit
+    sooner. A lean state, of an image that leaves no room for a second one, does without, and is filled in place.
+    """
+
+    values: np.ndarray
+    fed: np.ndarray  # float32
+    scale: np.ndarray  # of the thresholds, one a channel
+    k: int = 0
+    energy: float | None = None
+    gap: float | None = None
+    change: float = 0.0
+    distance: float = 1.0
+    note: str = ""
+
+    @property
+    def lean(self) -> bool:
+        return self.fed is self.values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocks:
+    """One round over all blocks."""
+
+    threshold: float
+    side: int
+    shifts: list[int]
+    feedback: float
+    joint: bool
+    distance: float
+
+    @property
+    def halo(self) -> int:
+        """How far blocks reach."""
+        return self.side
+
+    def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Estimates:
+        """The average of the shrunk blocks in the core."""
+        from skinpaint.grid.blocks import average, stride
+
+        planes = zip(_planes(x, self.joint), _wanted(holes, self.joint), state.scale, strict=True)
+        shifts = tuple(shift % stride(self.side) for shift in self.shifts)
+        out = [average(x, missing, core, self.side, shifts, self.threshold * scale) for x, missing, scale in planes]
+        yield _channels(np.stack(out), self.joint), self.feedback
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patches:
+    """A few rounds over groups of similar patches."""
+
+    thresholds: list[float]
+    feedback: list[float]
+    joint: bool
+    distance: float
+
+    @property
+    def halo(self) -> int:
+        """How far groups reach."""
+        from skinpaint.grid.similar import MARGIN
+
+        return MARGIN
+
+    def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Estimates:
+        """What the patches of a group have in common, round by round; `x` is filled in between."""
+        from skinpaint.grid.similar import PATCH, groups, together
+
+        if min(x.shape[0], x.shape[2]) < PATCH:
+            return
+        wanted = np.zeros_like(holes)
+        wanted[core] = holes[core]
+        first, *others = _planes(x, self.joint)
+        masks = _wanted(wanted, self.joint)
+        found = [groups(first[:, 0], masks[0][:, 0])]
+        found += (
+            found * len(others)
+            if self.joint
+            else [groups(plane[:, 0], mask[:, 0]) for plane, mask in zip(others, masks[1:], strict=True)]
+        )
+        for t, feedback in zip(self.thresholds, self.feedback, strict=True):
+            planes = zip(_planes(x, self.joint), found, state.scale, strict=True)
+            out = [together(plane[:, 0], group, t * scale)[:, None][core] for plane, group, scale in planes]
+            yield _channels(np.stack(out), self.joint), feedback
+
+
+def _first_fill(problem: Problem) -> np.ndarray:
+    """The harmonic fill, as float32; that of a large image tile by tile, where every tile has something to go by."""
+    from skinpaint.grid.blocks import as_planes, tiles
+    from skinpaint.grid.harmonic import fill
+
+    filled = problem.values.astype(np.float32)
+    parts = []
+    if filled.nbytes > LARGE:
+        for x, missing in zip(as_planes(filled), as_planes(problem.mask), strict=True):
+            parts += [(x[tile.box], missing[tile.box], tile.core) for tile in tiles(missing.any(axis=-1), AROUND)]
+    if not parts or any(missing.all(axis=(0, 1, 2)).any() for _, missing, _ in parts):
+        return fill(filled, problem.mask, problem.spacing, tol=ROUGH).astype(np.float32)
+    for x, missing, core in parts:
+        x[core] = fill(x, missing, _spacing(problem), tol=ROUGH)[core]
+    return filled
+
+
+def _spacing(problem: Problem) -> tuple[float, ...]:
+    """The spacing along the axes of a plane, as :func:`skinpaint.grid.blocks.as_planes` orders them."""
+    long = [h for h, n in zip(problem.spacing, problem.values.shape[:-1], strict=True) if n > 1][-3:]
+    return {0: (1.0, 1.0, 1.0), 1: (1.0, 1.0, *long), 2: (*long[:1], 1.0, *long[1:])}.get(len(long), tuple(long))
+
+
+def _scale(problem: Problem, joint: bool) -> np.ndarray:
+    """The range from the first to the 99th percentile of the known pixels, of each channel or of the mean plane."""
+    values = problem.values.reshape(-1, problem.values.shape[-1])
+    masks = np.broadcast_to(problem.mask.reshape(-1, problem.mask.shape[-1]), values.shape)
+    some = slice(None, None, 1 + len(values) // SAMPLE)
+    if masks[some].all(axis=0).any():
+        some = slice(None)
+    known = [x[~mask].astype(np.float32) for x, mask in zip(values[some].T, masks[some].T, strict=True)]
+    if joint:
+        known = [np.concatenate(known) * np.float32(np.sqrt(len(known)))] * len(known)
+    low, high = np.transpose([np.percentile(each, [1, 99]) for each in known])
+    return high - low
+
+
+SAMPLE = 2**20  # entries of a channel beyond which percentiles are those of a part
+
+
+def _wide(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(mask, like.shape)
+
+
+def _wanted(holes: np.ndarray, joint: bool) -> list[np.ndarray]:
+    """What is missing in each plane: together, channels miss what one of them misses."""
+    if joint:
+        return [np.asarray(holes.any(axis=-1))] * holes.shape[-1]
+    return [np.ascontiguousarray(mask) for mask in np.moveaxis(holes, -1, 0)]
+
+
+def _planes(x: np.ndarray, joint: bool) -> np.ndarray:
+    """The channels first, transformed along one another."""
+    planes = np.moveaxis(x, -1, 0)
+    return np.ascontiguousarray(np.tensordot(_cosines(len(planes)), planes, 1) if joint else planes)
+
+
+def _channels(planes: np.ndarray, joint: bool) -> np.ndarray:
+    """The channels last, transformed back."""
+    return np.moveaxis(np.tensordot(_cosines(len(planes)).T, planes, 1) if joint else planes, 0, -1)
+
+
+def _cosines(n: int) -> np.ndarray:
+    """The orthonormal cosine transform of `n` channels; the first is their mean, for RGB followed by red - blue."""
+    k, i = np.ogrid[:n, :n]
+    cosines = np.sqrt(2 / n) * np.cos(pi * (2 * i + 1) * k / (2 * n))
+    cosines[0] /= np.sqrt(2)
+    return cosines.astype(np.float32)

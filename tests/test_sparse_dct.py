@@ -1,0 +1,229 @@
+"""Sparse blocks: the kernels against their definition, the schedule, and what the method is for."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.fft import dctn, idctn
+from skimage import data
+
+from skinpaint import Inpainter, SparseDCT, inpaint
+from skinpaint.damage import random_pixels, scratches, text
+from skinpaint.grid.blocks import as_planes, average, stride, tiles
+from skinpaint.grid.kernels.blocks import estimate
+from skinpaint.grid.similar import groups, together
+from skinpaint.holdout import psnr
+from skinpaint.methods import sparse_dct
+from skinpaint.problem import Problem
+
+CAMERA = data.camera()[60:188, 180:308]
+
+
+def plain_average(x, wanted, side, shifts, t):
+    """The definition: every block by itself, on the mirrored image."""
+    long = [n > 1 for n in x.shape[:2]] + [True]
+    pad = [(side // 2,) * 2 if wide else (0, 0) for wide in long]
+    sides = [side if wide else 1 for wide in long]
+    padded, holes = np.pad(x.astype(float), pad, mode="symmetric"), np.pad(wanted, pad, mode="symmetric")
+    total, weight = np.zeros_like(padded), np.zeros_like(padded)
+    corners = [
+        range(min(shift, m) if wide else 0, n - s + 1, stride(side) if wide else 1)
+        for n, m, s, shift, wide in zip(padded.shape, x.shape, sides, shifts, long, strict=True)
+    ]
+    for corner in np.stack(np.meshgrid(*corners, indexing="ij"), -1).reshape(-1, 3):
+        block = tuple(slice(c, c + s) for c, s in zip(corner, sides, strict=True))
+        if not holes[block].any():
+            continue
+        c = dctn(padded[block], norm="ortho")
+        keep = np.maximum(0, 1 - t**2 / (c**2 + 1e-20))
+        keep[0, 0, 0] = 1
+        total[block] += idctn(c * keep, norm="ortho") / keep.sum()
+        weight[block] += 1 / keep.sum()
+    inner = tuple(slice(before, n - after) for (before, after), n in zip(pad, padded.shape, strict=True))
+    return np.where(weight > 0, total / np.maximum(weight, 1e-30), padded)[inner]
+
+
+def whole(x):
+    return tuple(slice(0, n) for n in x.shape)
+
+
+SHAPES = {
+    8: [(1, 1, 30), (21, 1, 70), (9, 6, 17), (2, 1, 3)],
+    16: [(1, 1, 30), (21, 1, 130), (3, 1, 2)],
+    32: [(1, 1, 9), (40, 1, 70)],
+}
+
+
+@pytest.mark.parametrize(("side", "shape"), [(side, shape) for side, shapes in SHAPES.items() for shape in shapes])
+def test_the_average_of_shrunk_blocks_is_what_its_definition_says(side, shape):
+    rng = np.random.default_rng(0)
+    x, missing = rng.random(shape, np.float32), rng.random(shape) < 0.02
+    missing.flat[0] = True
+    shifts = (1, 2, 3)
+    found = average(x, missing, whole(x), side, shifts, 0.2)
+    np.testing.assert_allclose(found, plain_average(x, missing, side, shifts, 0.2), rtol=0, atol=1e-5)
+    wrong = plain_average(x, missing, side, shifts, 0.22)
+    assert np.abs(found - wrong)[missing].max() > 1e-4  # a threshold that is off by a tenth is noticed
+
+
+def test_how_rows_are_shared_makes_no_difference_to_the_last_bit():
+    rng = np.random.default_rng(1)
+    x, missing = rng.random((70, 1, 80), np.float32), rng.random((70, 1, 80)) < 0.002
+    window = np.ones(16, np.float32)
+
+    def sums(*cuts):
+        total, weight = np.zeros((2, *x.shape), np.float32)
+        for lo, hi in pairwise(cuts):
+            estimate(lo, hi, x, missing, 16, (16, 1), (1, 0, 2), 4, window, np.float32(0.3), total, weight)
+        return total.tobytes(), weight.tobytes()
+
+    assert sums(0, 70) == sums(0, 13, 41, 70)
+
+
+def test_tiles_cover_what_is_missing_once():
+    missing = np.random.default_rng(2).random((1100, 1, 700)) < 1e-5
+    missing[3, 0, 3] = True
+    seen = np.zeros(missing.shape, int)
+    for tile in tiles(missing, halo=32):
+        seen[tile.box][tile.core] += missing[tile.box][tile.core]
+    np.testing.assert_array_equal(seen, missing)
+
+
+def test_planes_are_views():
+    for shape in [(5, 3), (1, 5, 3), (4, 5, 3), (4, 1, 5, 6, 1), (2, 3, 4, 5, 6, 1), (1, 1)]:
+        x = np.zeros(shape)
+        planes = as_planes(x)
+        assert planes.ndim == 5
+        assert planes.size == x.size
+        assert np.shares_memory(planes, x)
+
+
+def test_a_group_holds_the_patches_that_are_most_alike():
+    rng = np.random.default_rng(3)
+    x = rng.random((40, 40), np.float32)
+    x[20:28, 24:32] = x[12:20, 9:17]  # a copy of reference patch (4, 3)
+    found = groups(x, np.ones(x.shape, bool))
+    assert found[4, 3, :2].tolist() == [12 * 40 + 9, 20 * 40 + 24]
+
+
+def test_groups_without_a_threshold_give_the_image_back():
+    rng = np.random.default_rng(4)
+    x, missing = rng.random((50, 47), np.float32), rng.random((50, 47)) < 0.1
+    np.testing.assert_allclose(together(x, groups(x, missing), 1e-6), x, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("damage", [random_pixels, lambda image, rng: text(image), scratches])
+def test_texture_and_edges_come_back_better_than_by_smoothing(damage):
+    damaged, mask = damage(CAMERA, rng=0)
+    score = {method: psnr(CAMERA, inpaint(damaged, mask, method=method)) for method in ("dct", "laplace", "biharmonic")}
+    assert score["dct"] > 0.4 + max(score["laplace"], score["biharmonic"])
+
+
+def test_holes_are_no_worse_than_by_smoothing():
+    y, x = np.mgrid[:128, :128]
+    mask = np.zeros(CAMERA.shape, bool)
+    for i, j, r in [(30, 30, 4), (70, 25, 6), (100, 70, 8), (40, 80, 10), (90, 110, 5)]:
+        mask |= (y - i) ** 2 + (x - j) ** 2 <= r * r
+    images = [CAMERA, data.coins()[60:188, 60:188], data.brick()[:128, :128]]
+
+    def score(method):
+        return np.mean([psnr(image, inpaint(image, mask, method=method)) for image in images])
+
+    assert score("dct") > max(score("laplace"), score("biharmonic"))
+
+
+def test_channels_together_are_better_than_alone():
+    image = data.astronaut()[100:164, 180:244]
+    mask = np.random.default_rng(5).random(image.shape) < 0.8
+    score = [
+        psnr(image, inpaint(image, mask, method=SparseDCT(joint_channels=joint), channel_axis=-1))
+        for joint in (True, False)
+    ]
+    assert score[0] > score[1] + 1
+
+
+def test_a_hot_pixel_changes_little():
+    image = 16 * data.camera()[60:188, 180:308].astype(np.uint16)
+    mask = np.random.default_rng(6).random(image.shape) < 0.8
+    mask[:20, :20] = False
+    hot = image.copy()
+    hot[3, 3] = 65535
+    plain, changed = (inpaint(each, mask, method="dct")[40:].astype(float) / 4095 for each in (image, hot))
+    truth = image[40:] / 4095
+    assert abs(psnr(truth, plain) - psnr(truth, changed)) < 0.1
+
+
+def test_the_seed_decides():
+    damaged, mask = random_pixels(CAMERA[:40, :40], rng=0)
+    one, same, other = (inpaint(damaged, mask, method=SparseDCT(rng=seed)) for seed in (0, 0, 1))
+    assert one.tobytes() == same.tobytes()
+    assert one.tobytes() != other.tobytes()
+
+
+def test_an_image_without_room_for_a_second_one_is_filled_as_well(monkeypatch):
+    damaged, mask = scratches(CAMERA, rng=0)
+    roomy = inpaint(damaged, mask, method="dct")
+    monkeypatch.setattr(sparse_dct, "LARGE", 0)
+    lean = inpaint(damaged, mask, method="dct")
+    np.testing.assert_array_equal(lean[~mask], damaged[~mask])
+    assert psnr(CAMERA, lean) > psnr(CAMERA, roomy) - 0.5
+
+
+def test_a_large_image_is_first_filled_tile_by_tile(monkeypatch):
+    image = np.tile(CAMERA, (5, 5))
+    mask = np.zeros(image.shape, bool)
+    mask[200:210, :600] = mask[::40, 5] = True
+    problem = Problem.from_image(image, mask, spacing=(1.0, 2.0))
+    whole = sparse_dct._first_fill(problem)
+    monkeypatch.setattr(sparse_dct, "LARGE", 0)
+    np.testing.assert_allclose(sparse_dct._first_fill(problem), whole, rtol=0, atol=5e-3)
+    problem = Problem.from_image(image, np.ones_like(mask) & (np.arange(640) > 0), spacing=(1.0, 2.0))
+    assert np.isfinite(sparse_dct._first_fill(problem)).all()  # tiles without a known pixel
+
+
+@pytest.mark.parametrize("shape", [(50,), (20, 24), (10, 11, 12), (2, 6, 7, 8)])
+def test_rounds_go_down_to_the_tolerance(shape):
+    image = np.random.default_rng(7).random(shape).cumsum(-1)
+    mask = np.random.default_rng(8).random(shape) < 0.5
+    method = SparseDCT(threshold=0.2, decay=0.5, tol=0.02)
+    inpainter = Inpainter(method).fit(image, mask=mask)
+    assert inpainter.n_iter_ == 5 + (method.sweeps if len(shape) == 2 else 0)  # 0.2, 0.1, 0.05, 0.025, 0.02
+    assert inpainter.converged_
+    assert "threshold 0.02 <= tol 0.02" in inpainter.solution_.status
+    without = Inpainter(replace(method, tol=None, max_iter=12)).fit(image, mask=mask)
+    assert without.n_iter_ == 12
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (1.0, 3.0)])
+def test_the_problem_may_be_thin(spacing):
+    for shape in [(1, 30), (30, 1), (2, 30), (9, 3)]:
+        image = np.random.default_rng(9).random(shape)
+        mask = np.zeros(shape, bool)
+        mask.flat[4:9] = True
+        solution = SparseDCT(decay=0.7).solve(Problem.from_image(image, mask, spacing=spacing))
+        assert np.isfinite(solution.values).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"block": 7}, r"'block' parameter of SparseDCT must be None or one of \(8, 16, 32\). Got 7 instead"),
+        ({"threshold": 0}, r"'threshold' parameter of SparseDCT must be a float in \(0, 1\). Got 0 instead"),
+        ({"decay": 1.0}, "'decay' parameter"),
+        ({"sweeps": -1}, "'sweeps' parameter of SparseDCT must be an int >= 0"),
+        ({"rng": 0.5}, "'rng' parameter"),
+        ({"joint_channels": 1}, "'joint_channels' parameter of SparseDCT must be a bool"),
+        ({"tol": 2.0}, "'tol' parameter"),
+    ],
+)
+def test_settings_are_checked(settings, message):
+    with pytest.raises(ValueError, match=message):
+        SparseDCT(**settings)
+
+
+def test_volumes_have_blocks_of_eight():
+    volume = np.random.default_rng(10).random((9, 9, 9))
+    mask = volume < 0.3
+    with pytest.raises(ValueError, match="'block' parameter of SparseDCT must be None or 8 for volumes"):
+        inpaint(volume, mask, method=SparseDCT(block=16))
