@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint import masks
+from skinpaint.grid.threads import share
 
 __all__ = ["Bounds", "Problem"]
 
@@ -196,8 +197,12 @@ class Problem:
             at = np.unravel_index(np.flatnonzero(np.broadcast_to(self.mask, image.shape)), image.shape)
             out[at] = self._filled(values[at], *(limit[at[-1]] for limit in self._limits))
         else:
-            for piece in _pieces(image):
-                np.copyto(out[piece], self._filled(values[piece], *self._limits), where=self.mask[piece])
+
+            def part(lo: int, hi: int) -> None:
+                for piece in _pieces(image, lo, hi):
+                    np.copyto(out[piece], self._filled(values[piece], *self._limits), where=self.mask[piece])
+
+            share(part, 0, image.shape[0], image.size)
         if self._channel_axis is None:
             return out[..., 0]
         return np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
@@ -417,13 +422,17 @@ def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[
 def _scale(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, out: np.ndarray) -> np.ndarray:
     """Write ``(array - offset) / scale`` where known and 0.5 where missing into `out`."""
     kind = _working(array.dtype)
-    for piece in _pieces(array):
-        scaled: np.ndarray = array[piece].astype(kind)
-        with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
-            scaled -= kind(offset)
-            scaled /= kind(scale)
-        np.copyto(scaled, 0.5, where=missing[piece])
-        out[piece] = scaled
+
+    def part(lo: int, hi: int) -> None:
+        for piece in _pieces(array, lo, hi):
+            scaled: np.ndarray = array[piece].astype(kind)
+            with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
+                scaled -= kind(offset)
+                scaled /= kind(scale)
+            np.copyto(scaled, 0.5, where=missing[piece])
+            out[piece] = scaled
+
+    share(part, 0, array.shape[0], array.size)
     return out
 
 
@@ -432,11 +441,11 @@ def _working(dtype: np.dtype) -> type:
     return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64
 
 
-def _pieces(array: np.ndarray) -> Iterator[slice]:
-    """Runs of the first axis, as long as stay in the cache."""
+def _pieces(array: np.ndarray, lo: int, hi: int) -> Iterator[slice]:
+    """Runs of the first axis from `lo` to `hi`, as long as stay in the cache."""
     step = max(1, CHUNK * array.shape[0] // array.size)
-    for start in range(0, array.shape[0], step):
-        yield slice(start, start + step)
+    for start in range(lo, hi, step):
+        yield slice(start, min(start + step, hi))
 
 
 def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -29,6 +29,7 @@ import numpy as np
 
 from skinpaint.grid.kernels import UNKNOWN
 from skinpaint.grid.kernels import laplacian as kernels
+from skinpaint.grid.threads import share
 
 __all__ = ["Layout", "Level", "Multigrid", "System"]
 
@@ -99,8 +100,13 @@ class Layout:
 
         A large grid is cut into slabs, and each stage follows one slab behind the one before, so that it finds in the
         cache what that left there. A stage needs the one before it no further than a slab away, so the answer is the
-        same. One thread does it all: the slabs are too short for a second one to be woken.
+        same. One thread does it all: the slabs are too short for a second one to be woken. A single stage has nothing
+        to find, and is shared.
         """
+        if len(stages) == 1:
+            (stage,) = stages
+            share(stage.kernel, 0, stage.rows * stage.layers, self.size, *stage.args)
+            return
         if self.size <= SLAB:
             for stage in stages:
                 stage.kernel(0, stage.rows * stage.layers, *stage.args)
