@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2gray
 
-__all__ = ["KINDS", "Case", "make"]
+__all__ = ["KINDS", "Case", "make", "photograph"]
 
 PHOTOGRAPHS = "camera", "astronaut", "brick", "coffee", "grass", "rocket", "gravel", "chelsea", "moon", "retina"
 TILE = 1000  # side to which a photograph is resized; larger images are mosaics of different ones

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["describe", "peak"]
@@ -13,10 +14,10 @@ __all__ = ["describe", "peak"]
 PACKAGES = "numpy", "scipy", "numba", "scikit-image", "pyamg", "opencv-contrib-python-headless"
 
 
-def describe() -> str:
-    """Processor, number of cores, system and versions, in one line."""
+def describe(*more: str) -> str:
+    """Processor, number of cores, system and versions, also of `more` if installed, in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    versions = ", ".join(f"{name} {version(name)}" for name in (*PACKAGES, *filter(find_spec, more)))
     return f"{processor()}, {cores} cores, {platform.system()}; Python {platform.python_version()}, {versions}"
 
 

@@ -6,6 +6,8 @@
     python benchmarks/peers.py --volume                        # 256 ^ 3
     python benchmarks/peers.py --growth                        # 0.25 to 48 megapixels, holes of 200^2 to 3000^2
     python benchmarks/peers.py --cold                          # the first call, the command line, the import
+    python benchmarks/peers.py --task gd                       # descents of "lines", 256^2 to 1024^2, and its gradient
+    python benchmarks/peers.py --task energy                   # its gradient alone
 
 Every command prints its tables; with ``--write FOLDER`` it leaves them there for the documentation, with a chart. Run
 them on a machine that does nothing else.
@@ -25,13 +27,17 @@ for library in ("OPENBLAS", "MKL"):  # idle threads of a BLAS spin, and slow who
 import machine
 from cases import KINDS, make
 from cold import cold
+from derivatives import derivatives
 from growth import growth
 from measure import Figures, compare
+from race import race
 from report import Table, bars
 
 NOTES = {
     "laplace": "An iteration of ours is one multigrid cycle: as much as 6 products with the matrix in 2-D, 4 in 3-D.\n",
     "biharmonic": "",
+    "gd": "",
+    "energy": "",
 }
 HEAD = (
     "",
@@ -50,7 +56,7 @@ HEAD = (
 def main(words: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", choices=("laplace", "biharmonic"), default="laplace")
+    parser.add_argument("--task", choices=tuple(NOTES), default="laplace")
     parser.add_argument("--size", type=int, nargs="+", metavar="SIDE", help="sides of images, volumes or holes")
     parser.add_argument("--kinds", choices=KINDS, nargs="+", default=["random", "hole", "discs"])
     parser.add_argument("--repeats", type=int, default=5)
@@ -67,13 +73,17 @@ def main(words: Sequence[str] | None = None) -> None:
     what.add_argument("--cold", action="store_true", help="first call, command line and import, in new processes")
     asked = parser.parse_args(words)
 
-    print(machine.describe(), NOTES[asked.task], sep="\n", flush=True)
+    described = machine.describe(*("autograd", "torch") if asked.task in ("gd", "energy") else ())
+    print(described, NOTES[asked.task], sep="\n", flush=True)
     modes = [mode for mode in ("volume", "growth", "cold") if getattr(asked, mode)]
     name = "-".join([asked.task, *modes, *map(str, asked.size or [])])
     if asked.write:
         asked.write.mkdir(parents=True, exist_ok=True)
     chart = asked.write / f"{name}.png" if asked.write else None
-    if asked.cold:
+    if asked.task in ("gd", "energy"):
+        tables = race(asked.size, asked.repeats, chart) if asked.task == "gd" else []
+        tables.append(derivatives(asked.repeats))
+    elif asked.cold:
         tables = [cold(asked.repeats)]
     elif asked.growth:
         tables = growth(asked.task, asked.size, asked.repeats, chart)
@@ -81,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> None:
         kinds = ["volume", "volume-hole"] if asked.volume else asked.kinds
         tables = peers(asked.task, kinds, asked.size, asked.repeats, asked.slow, chart)
     if asked.write:
-        parts = [f"Measured on: {machine.describe()}.\n", *(table.rst() for table in tables)]
+        parts = [f"Measured on: {described}.\n", *(table.rst() for table in tables)]
         (asked.write / f"{name}.inc").write_text("\n".join(parts), encoding="utf-8")
 
 

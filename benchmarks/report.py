@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["OTHERS", "OURS", "Table", "bars", "lines"]
+__all__ = ["OTHERS", "OURS", "Table", "bars", "falling", "lines"]
 
 OURS, OTHERS = "#c0392b", "#7f8c8d"
+BOTTOM = 1e-9  # of a chart of distances
+WARM, COLD = ("#c0392b", "#e67e22", "#8e44ad", "#d98880"), ("#1f3a5f", "#2e86c1", "#48a999")  # ours, peers
+Curve = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # seconds, distances, proven distances
 
 
 @dataclass(frozen=True)
@@ -70,4 +74,28 @@ def lines(curves: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: st
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+def falling(panels: dict[str, dict[str, Curve]], path: Path) -> None:
+    """Distances from a minimum over time, one panel a size; what is proven of them is dashed."""
+    figure = Figure(figsize=(3.7 * len(panels) + 0.6, 4.6), layout="constrained")
+    row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axes, (title, curves) in zip(row, panels.items(), strict=True):
+        ours, peers = iter(WARM), iter(COLD)
+        for name, (seconds, above, proven) in curves.items():
+            mine = name.startswith("ours")
+            style = {"color": next(ours if mine else peers), "linewidth": 1.8 if mine else 1.3}
+            few = len(seconds) < 50
+            axes.plot(seconds, np.maximum(above, BOTTOM), marker="o" if few else "", markersize=4, label=name, **style)
+            if proven is not None:
+                label = f"{name}: proven" if name == "ours" else None
+                axes.plot(seconds, proven, linestyle="--", label=label, **style | {"linewidth": 1.0})
+        axes.set(xscale="log", yscale="log", ylim=(BOTTOM, 1), xlabel="seconds")
+        axes.set_title(title, loc="left", fontsize="medium")
+        axes.grid(color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    row[0].set_ylabel("energy above the minimum, relative")
+    handles, names = row[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(4, 2 * len(panels)), frameon=False)
     figure.savefig(path, dpi=120)

@@ -1,0 +1,53 @@
+"""What the energy "lines" costs together with its gradient: fused, as array operations, and as a loop over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import autograd.numpy as anp
+import numpy as np
+from descents import composed
+from report import Table
+
+from skinpaint.energies import lines
+from skinpaint.objective import value_and_gradient
+
+__all__ = ["derivatives"]
+
+RIVALS = {512: "array operations", 128: "a loop over rows and columns"}
+HEAD = "size", "ours", "written as", "that", "ours / that"
+
+
+def derivatives(repeats: int) -> Table:
+    """One row for array operations at 512, one for the loop at 128; both are differentiated by autograd."""
+    rows = []
+    for (side, name), energy in zip(RIVALS.items(), (composed, looped), strict=True):
+        x = np.random.default_rng(0).random((side, side))
+        value_and_gradient(lines, x)
+        times: dict[Callable, list[float]] = {lines: [], energy: []}
+        for _ in range(1 if energy is looped else 4 * repeats):
+            for each in (energy, *(lines,) * 5):
+                times[each].append(seconds(each, x))
+        own, that = median(times[lines]), median(times[energy])
+        rows.append([f"{side} x {side}", f"{1e3 * own:.3g} ms", name, f"{1e3 * that:.3g} ms", f"1 / {that / own:.3g}"])
+    table = Table("Energy and gradient of lines; medians", HEAD, rows)
+    print(table, end="\n\n", flush=True)
+    return table
+
+
+def seconds(energy: Callable, x: np.ndarray) -> float:
+    began = perf_counter()
+    value_and_gradient(energy, x)
+    return perf_counter() - began
+
+
+def looped(x):
+    """The energy "lines", line by line."""
+    total = 0.0
+    for columns in (x, x.T):
+        for k in range(columns.shape[0]):
+            for part in (columns[k], columns[k][0::2], columns[k][1::2]):
+                total = total + anp.sqrt(anp.sum((part[1:] - part[:-1]) ** 2))
+    return total
