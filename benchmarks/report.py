@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["Table", "bars", "falling", "lines"]
+__all__ = ["Curve", "Table", "bars", "falling", "lines"]
 
 OURS, OTHERS = "#c0392b", "#7f8c8d"
 BOTTOM = 1e-9  # of a chart of distances
