@@ -97,7 +97,7 @@ def ours(method: Method) -> Descend:
 
 def reference(case: Case) -> tuple[float, float]:
     """The least energy, and the gap that is proven for it."""
-    solution = Inpainter(Reweighted(tol=1e-9)).fit(case.image, mask=case.mask).solution_
+    solution = Inpainter(Reweighted(tol=None, max_iter=30)).fit(case.image, mask=case.mask).solution_
     return float(lines(solution.values[..., 0])), solution.gap
 
 
@@ -108,11 +108,11 @@ def start(case: Case) -> np.ndarray:
 
 
 def composed(x):
-    """The energy "lines" as one writes it with array operations, for autograd."""
+    """The energy "lines" in array operations; `diff` has a quicker gradient in autograd than a difference of slices."""
     total = 0.0
-    for columns in (x, x.T):
-        for part in (columns, columns[0::2], columns[1::2]):
-            total = total + anp.sum(anp.sqrt(anp.sum((part[1:] - part[:-1]) ** 2, axis=0)))
+    for axis, parts in enumerate([(x, x[0::2], x[1::2]), (x, x[:, 0::2], x[:, 1::2])]):
+        for part in parts:
+            total = total + anp.sum(anp.sqrt(anp.sum(anp.diff(part, axis=axis) ** 2, axis=axis)))
     return total
 
 
@@ -156,6 +156,15 @@ def scipy_lbfgsb(case: Case, enough: float) -> Fall:
     return trace.fall(found.nit)
 
 
+def torch_lines(torch, x):
+    """The same in PyTorch."""
+    total = 0.0
+    for axis, parts in enumerate([(x, x[0::2], x[1::2]), (x, x[:, 0::2], x[:, 1::2])]):
+        for part in parts:
+            total = total + torch.diff(part, dim=axis).square().sum(axis).sqrt().sum()
+    return total
+
+
 def pytorch(case: Case, enough: float, *, optimiser: Callable, most: int) -> Fall:
     """One of PyTorch's optimisers on the same energy."""
     import torch
@@ -168,11 +177,7 @@ def pytorch(case: Case, enough: float, *, optimiser: Callable, most: int) -> Fal
     def energy():
         steps.zero_grad()
         filled = torch.where(mask, x, known)
-        value = sum(
-            torch.diff(part, dim=0).square().sum(0).sqrt().sum()
-            for columns in (filled, filled.T)
-            for part in (columns, columns[0::2], columns[1::2])
-        )
+        value = torch_lines(torch, filled)
         value.backward()
         if trace.note(value.item()) <= enough or len(trace.energies) >= most:
             raise StopIteration

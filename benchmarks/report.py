@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["OTHERS", "OURS", "Table", "bars", "falling", "lines"]
+__all__ = ["OTHERS", "OURS", "Curve", "Table", "bars", "falling", "lines"]
 
 OURS, OTHERS = "#c0392b", "#7f8c8d"
 BOTTOM = 1e-9  # of a chart of distances
@@ -87,15 +87,18 @@ def falling(panels: dict[str, dict[str, Curve]], path: Path) -> None:
             mine = name.startswith("ours")
             style = {"color": next(ours if mine else peers), "linewidth": 1.8 if mine else 1.3}
             few = len(seconds) < 50
-            axes.plot(seconds, np.maximum(above, BOTTOM), marker="o" if few else "", markersize=4, label=name, **style)
+            axes.plot(
+                seconds, np.maximum(above, BOTTOM / 1e3), marker="o" if few else "", markersize=4, label=name, **style
+            )
             if proven is not None:
-                label = f"{name}: proven" if name == "ours" else None
-                axes.plot(seconds, proven, linestyle="--", label=label, **style | {"linewidth": 1.0})
+                axes.plot(seconds, proven, linestyle="--", **style | {"linewidth": 1.0})
         axes.set(xscale="log", yscale="log", ylim=(BOTTOM, 1), xlabel="seconds")
         axes.set_title(title, loc="left", fontsize="medium")
         axes.grid(color="0.92")
         axes.spines[["top", "right"]].set_visible(False)
     row[0].set_ylabel("energy above the minimum, relative")
-    handles, names = row[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(4, 2 * len(panels)), frameon=False)
+    row[0].plot([], [], color="0.4", linestyle="--", linewidth=1.0, label="dashed: proven")
+    figure.legend(
+        *row[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, 2 * len(panels)), frameon=False
+    )
     figure.savefig(path, dpi=120)
