@@ -10,7 +10,7 @@ from skinpaint.grid.threads import share
 __all__ = ["MARGIN", "groups", "together"]
 
 REACH = 16  # how far similar patches are looked for
-STEP = 3  # distance of reference patches
+STEP = 4  # distance of reference patches
 LOAD = 100  # work on an entry next to that of a plain loop: threads pay early
 ROWS = 8  # of reference patches that are summed in one piece
 MARGIN = REACH + PATCH
