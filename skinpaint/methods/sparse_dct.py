@@ -36,7 +36,7 @@ class SparseDCT(IterativeMethod):
     decay : float in (0, 1)
         Ratio of the threshold in a round to that before.
     sweeps : int
-        Number of sweeps over similar patches, of four rounds each; only images with two axes have them.
+        Number of sweeps over similar patches, of eight rounds each; only images with two axes have them.
     joint_channels : bool
         Restore the channels of an image together, or each as if it were alone.
     rng : int
@@ -101,7 +101,7 @@ class SparseDCT(IterativeMethod):
         >>> SparseDCT.high().sweeps > SparseDCT().sweeps
         True
         """
-        return cls(decay=0.99, sweeps=10)
+        return cls(decay=0.98, sweeps=8)
 
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
@@ -164,7 +164,7 @@ Estimates = Iterator[tuple[np.ndarray, float]]  # and their feedback
 
 LAST = 0.006  # the threshold where none is asked for
 SIMILAR = 0.05  # the first threshold of similar patches
-PER_SWEEP = 4  # rounds for which patches stay with their group
+PER_SWEEP = 8  # rounds for which patches stay with their group
 FEEDBACK = 1.0  # share of the misfit at known pixels that is added to them, at first
 ROUGH = 1e-4  # relative residual of the first fill
 AROUND = 64  # pixels around a tile that its first fill looks at
