@@ -37,6 +37,8 @@ class SparseDCT(IterativeMethod):
         Ratio of the threshold in a round to that before.
     sweeps : int
         Number of sweeps over similar patches, of eight rounds each; only images with two axes have them.
+    patch_stride : int
+        Distance in pixels of the patches that others are grouped with; close ones take longer.
     joint_channels : bool
         Restore the channels of an image together, or each as if it were alone.
     rng : int
@@ -71,6 +73,7 @@ class SparseDCT(IterativeMethod):
     threshold: float = 0.15
     decay: float = 0.97
     sweeps: int = 2
+    patch_stride: int = 4
     joint_channels: bool = True
     rng: int = 0
     max_iter: int = 500
@@ -86,10 +89,10 @@ class SparseDCT(IterativeMethod):
         for name in ("threshold", "decay"):
             value = getattr(self, name)
             require(isinstance(value, float) and 0 < value < 1, self, name, "a float in (0, 1)", value)
-        for name in ("sweeps", "rng"):
+        for name, least in (("sweeps", 0), ("patch_stride", 1), ("rng", 0)):
             value = getattr(self, name)
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            require(whole and value >= 0, self, name, "an int >= 0", value)
+            require(whole and value >= least, self, name, f"an int >= {least}", value)
         require(isinstance(self.joint_channels, bool), self, "joint_channels", "a bool", self.joint_channels)
 
     @classmethod
@@ -101,7 +104,7 @@ class SparseDCT(IterativeMethod):
         >>> SparseDCT.high().sweeps > SparseDCT().sweeps
         True
         """
-        return cls(decay=0.98, sweeps=8)
+        return cls(decay=0.98, sweeps=8, patch_stride=2)
 
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
@@ -145,7 +148,11 @@ class SparseDCT(IterativeMethod):
             now, later = falling[done : done + PER_SWEEP], falling[done + PER_SWEEP :]
             feedback = [FEEDBACK * (1 - (done + i) / len(falling)) for i in range(PER_SWEEP)]
             return Patches(
-                thresholds=now, feedback=feedback, joint=self.joint_channels, distance=(later or now[-1:])[0]
+                thresholds=now,
+                feedback=feedback,
+                step=self.patch_stride,
+                joint=self.joint_channels,
+                distance=(later or now[-1:])[0],
             )
         t = max(last, self.threshold * self.decay**k)
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
@@ -226,6 +233,7 @@ class Patches:
 
     thresholds: list[float]
     feedback: list[float]
+    step: int
     joint: bool
     distance: float
 
@@ -246,15 +254,15 @@ class Patches:
         wanted[core] = holes[core]
         first, *others = _planes(x, self.joint)
         masks = _wanted(wanted, self.joint)
-        found = [groups(first[:, 0], masks[0][:, 0])]
+        found = [groups(first[:, 0], masks[0][:, 0], self.step)]
         found += (
             found * len(others)
             if self.joint
-            else [groups(plane[:, 0], mask[:, 0]) for plane, mask in zip(others, masks[1:], strict=True)]
+            else [groups(plane[:, 0], mask[:, 0], self.step) for plane, mask in zip(others, masks[1:], strict=True)]
         )
         for t, feedback in zip(self.thresholds, self.feedback, strict=True):
             planes = zip(_planes(x, self.joint), found, state.scale, strict=True)
-            out = [together(plane[:, 0], group, t * scale)[:, None][core] for plane, group, scale in planes]
+            out = [together(plane[:, 0], group, t * scale, self.step)[:, None][core] for plane, group, scale in planes]
             yield _channels(np.stack(out), self.joint), feedback
 
 
