@@ -102,15 +102,16 @@ def test_planes_are_views():
 def test_a_group_holds_the_patches_that_are_most_alike():
     rng = np.random.default_rng(3)
     x = rng.random((40, 40), np.float32)
-    x[20:28, 24:32] = x[12:20, 9:17]  # a copy of reference patch (4, 3)
-    found = groups(x, np.ones(x.shape, bool))
-    assert found[4, 3, :2].tolist() == [12 * 40 + 9, 20 * 40 + 24]
+    x[20:28, 24:32] = x[12:20, 8:16]  # a copy of reference patch (3, 2)
+    found = groups(x, np.ones(x.shape, bool), 4)
+    assert found[3, 2, :2].tolist() == [12 * 40 + 8, 20 * 40 + 24]
 
 
-def test_groups_without_a_threshold_give_the_image_back():
+@pytest.mark.parametrize("step", [2, 4])
+def test_groups_without_a_threshold_give_the_image_back(step):
     rng = np.random.default_rng(4)
     x, missing = rng.random((50, 47), np.float32), rng.random((50, 47)) < 0.1
-    np.testing.assert_allclose(together(x, groups(x, missing), 1e-6), x, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(together(x, groups(x, missing, step), 1e-6, step), x, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("damage", [random_pixels, lambda image, rng: text(image), scratches])
@@ -212,6 +213,7 @@ def test_the_problem_may_be_thin(spacing):
         ({"threshold": 0}, r"'threshold' parameter of SparseDCT must be a float in \(0, 1\). Got 0 instead"),
         ({"decay": 1.0}, "'decay' parameter"),
         ({"sweeps": -1}, "'sweeps' parameter of SparseDCT must be an int >= 0"),
+        ({"patch_stride": 0}, "'patch_stride' parameter of SparseDCT must be an int >= 1"),
         ({"rng": 0.5}, "'rng' parameter"),
         ({"joint_channels": 1}, "'joint_channels' parameter of SparseDCT must be a bool"),
         ({"tol": 2.0}, "'tol' parameter"),

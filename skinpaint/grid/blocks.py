@@ -104,10 +104,10 @@ def average(x: np.ndarray, missing: np.ndarray, core: Box, side: int, shifts: tu
     pad = side // 2
     shape = x.shape
     long = [n > 1 for n in shape[:2]] + [True]
-    at = [_mirrored(n, pad if wide else 0) for n, wide in zip(shape, long, strict=True)]
     wanted = np.zeros_like(missing)
     wanted[core] = missing[core]
-    x, wanted = x[np.ix_(*at)], wanted[np.ix_(*at)]
+    pads = [pad if wide else 0 for wide in long]
+    x, wanted = _mirrored(x, pads), _mirrored(wanted, pads)
     total, weight = np.zeros_like(x), np.zeros_like(x)
     inner = tuple(slice(s.start + pad, s.stop + pad) if wide else s for s, wide in zip(core, long, strict=True))
     sides = tuple(side if wide else 1 for wide in long[:2])
@@ -120,9 +120,12 @@ def average(x: np.ndarray, missing: np.ndarray, core: Box, side: int, shifts: tu
 
 def stride(side: int) -> int:
     """Distance of neighbouring blocks."""
-    return max(4, side // 4)
+    return max(4, side // 2)
 
 
-def _mirrored(n: int, pad: int) -> np.ndarray:
-    """The entries of an axis and `pad` more at each end, ``b a | a b c | c b``."""
-    return np.pad(np.arange(n), pad, mode="symmetric")
+def _mirrored(x: np.ndarray, pads: list[int]) -> np.ndarray:
+    """Entries beyond each end of each axis, ``b a | a b c | c b``."""
+    for axis, pad in enumerate(pads):
+        if pad:
+            x = x.take(np.pad(np.arange(x.shape[axis]), pad, mode="symmetric"), axis)
+    return np.ascontiguousarray(x)

@@ -36,7 +36,9 @@ class SparseDCT(IterativeMethod):
     decay : float in (0, 1)
         Ratio of the threshold in a round to that before.
     sweeps : int
-        Number of sweeps over similar patches, of four rounds each; only images with two axes have them.
+        Number of sweeps over similar patches, of eight rounds each; only images with two axes have them.
+    patch_stride : int
+        Distance in pixels of the patches that others are grouped with; close ones take longer.
     joint_channels : bool
         Restore the channels of an image together, or each as if it were alone.
     rng : int
@@ -69,8 +71,9 @@ class SparseDCT(IterativeMethod):
 
     block: int | None = None
     threshold: float = 0.15
-    decay: float = 0.93
+    decay: float = 0.97
     sweeps: int = 2
+    patch_stride: int = 4
     joint_channels: bool = True
     rng: int = 0
     max_iter: int = 500
@@ -86,10 +89,10 @@ class SparseDCT(IterativeMethod):
         for name in ("threshold", "decay"):
             value = getattr(self, name)
             require(isinstance(value, float) and 0 < value < 1, self, name, "a float in (0, 1)", value)
-        for name in ("sweeps", "rng"):
+        for name, least in (("sweeps", 0), ("patch_stride", 1), ("rng", 0)):
             value = getattr(self, name)
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            require(whole and value >= 0, self, name, "an int >= 0", value)
+            require(whole and value >= least, self, name, f"an int >= {least}", value)
         require(isinstance(self.joint_channels, bool), self, "joint_channels", "a bool", self.joint_channels)
 
     @classmethod
@@ -101,7 +104,7 @@ class SparseDCT(IterativeMethod):
         >>> SparseDCT.high().sweeps > SparseDCT().sweeps
         True
         """
-        return cls(decay=0.96, sweeps=10)
+        return cls(decay=0.98, sweeps=8, patch_stride=2)
 
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
@@ -119,7 +122,7 @@ class SparseDCT(IterativeMethod):
         values, fed = state.values, state.fed
         if not state.lean:
             values, fed = values.copy(), fed.copy()
-        before = values[_wide(problem.mask, values)]
+        before = values[_wide(problem.mask, values)] if state.lean else state.values
         low, high = problem.low.astype(np.float32), problem.high.astype(np.float32)
         for x, z, missing in zip(as_planes(values), as_planes(fed), as_planes(problem.mask), strict=True):
             for tile in tiles(missing.any(axis=-1), plan.halo):
@@ -129,7 +132,8 @@ class SparseDCT(IterativeMethod):
                     share = np.float32(0 if state.lean else feedback)
                     inner[...] = np.where(wanted, np.clip(estimate, low, high), known + share * (known - estimate))
                 np.copyto(known, np.clip(inner, problem.low, problem.high), where=wanted, casting="same_kind")
-        change = float(np.abs(values[_wide(problem.mask, values)] - before).max())
+        after = values[_wide(problem.mask, values)] if state.lean else values
+        change = float(np.abs(after - before).max())
         return replace(state, values=values, fed=fed, change=change, distance=plan.distance, k=state.k + 1)
 
     def _plan(self, problem: Problem, k: int) -> Blocks | Patches:
@@ -144,7 +148,11 @@ class SparseDCT(IterativeMethod):
             now, later = falling[done : done + PER_SWEEP], falling[done + PER_SWEEP :]
             feedback = [FEEDBACK * (1 - (done + i) / len(falling)) for i in range(PER_SWEEP)]
             return Patches(
-                thresholds=now, feedback=feedback, joint=self.joint_channels, distance=(later or now[-1:])[0]
+                thresholds=now,
+                feedback=feedback,
+                step=self.patch_stride,
+                joint=self.joint_channels,
+                distance=(later or now[-1:])[0],
             )
         t = max(last, self.threshold * self.decay**k)
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
@@ -163,7 +171,7 @@ Estimates = Iterator[tuple[np.ndarray, float]]  # and their feedback
 
 LAST = 0.006  # the threshold where none is asked for
 SIMILAR = 0.05  # the first threshold of similar patches
-PER_SWEEP = 4  # rounds for which patches stay with their group
+PER_SWEEP = 8  # rounds for which patches stay with their group
 FEEDBACK = 1.0  # share of the misfit at known pixels that is added to them, at first
 ROUGH = 1e-4  # relative residual of the first fill
 AROUND = 64  # pixels around a tile that its first fill looks at
@@ -225,6 +233,7 @@ class Patches:
 
     thresholds: list[float]
     feedback: list[float]
+    step: int
     joint: bool
     distance: float
 
@@ -245,15 +254,15 @@ class Patches:
         wanted[core] = holes[core]
         first, *others = _planes(x, self.joint)
         masks = _wanted(wanted, self.joint)
-        found = [groups(first[:, 0], masks[0][:, 0])]
+        found = [groups(first[:, 0], masks[0][:, 0], self.step)]
         found += (
             found * len(others)
             if self.joint
-            else [groups(plane[:, 0], mask[:, 0]) for plane, mask in zip(others, masks[1:], strict=True)]
+            else [groups(plane[:, 0], mask[:, 0], self.step) for plane, mask in zip(others, masks[1:], strict=True)]
         )
         for t, feedback in zip(self.thresholds, self.feedback, strict=True):
             planes = zip(_planes(x, self.joint), found, state.scale, strict=True)
-            out = [together(plane[:, 0], group, t * scale)[:, None][core] for plane, group, scale in planes]
+            out = [together(plane[:, 0], group, t * scale, self.step)[:, None][core] for plane, group, scale in planes]
             yield _channels(np.stack(out), self.joint), feedback
 
 
@@ -310,13 +319,18 @@ def _wanted(holes: np.ndarray, joint: bool) -> list[np.ndarray]:
 
 def _planes(x: np.ndarray, joint: bool) -> np.ndarray:
     """The channels first, transformed along one another."""
-    planes = np.moveaxis(x, -1, 0)
-    return np.ascontiguousarray(np.tensordot(_cosines(len(planes)), planes, 1) if joint else planes)
+    planes = np.ascontiguousarray(np.moveaxis(x, -1, 0))
+    return _mix(_cosines(len(planes)), planes) if joint else planes
 
 
 def _channels(planes: np.ndarray, joint: bool) -> np.ndarray:
     """The channels last, transformed back."""
-    return np.moveaxis(np.tensordot(_cosines(len(planes)).T, planes, 1) if joint else planes, 0, -1)
+    return np.moveaxis(_mix(_cosines(len(planes)).T, planes) if joint else planes, 0, -1)
+
+
+def _mix(matrix: np.ndarray, planes: np.ndarray) -> np.ndarray:
+    """The product with a small matrix, which is not worth the threads of a matrix product."""
+    return planes if len(planes) == 1 else np.einsum("kc,c...->k...", matrix, planes)
 
 
 def _cosines(n: int) -> np.ndarray:
