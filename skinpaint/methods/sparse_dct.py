@@ -71,7 +71,7 @@ class SparseDCT(IterativeMethod):
 
     block: int | None = None
     threshold: float = 0.15
-    decay: float = 0.92
+    decay: float = 0.95
     sweeps: int = 2
     patch_stride: int = 4
     joint_channels: bool = True
