@@ -164,7 +164,7 @@ class GradientDescent(IterativeMethod):
             ahead=x,
             objective=descended,
             exact=objective,
-            around=_around(problem),
+            around=None if self.proves else _around(problem),
             energy=energy,
             level=level,
             gradient=gradient,
@@ -288,7 +288,7 @@ class Descent:
     ahead: np.ndarray  # the extrapolated point that the next gradient is taken at
     objective: Objective  # with norms rounded off
     exact: Objective
-    around: np.ndarray  # the missing pixels and their neighbours, whose gradient is what a small one is measured by
+    around: np.ndarray | None  # what a small gradient is measured by, where no gap is: missing pixels and neighbours
     energy: float  # the exact one
     level: float  # the energy that is descended, with norms rounded off
     gradient: np.ndarray  # at the values, where they are what the next step starts from
@@ -319,7 +319,7 @@ def _around(problem: Problem) -> np.ndarray:
     return np.broadcast_to(binary_dilation(problem.mask, cross, iterations=2), problem.values.shape)
 
 
-def _stationarity(problem: Problem, x: np.ndarray, gradient: np.ndarray, around: np.ndarray) -> float:
+def _stationarity(problem: Problem, x: np.ndarray, gradient: np.ndarray, around: Any) -> float:
     """Norm of the projected gradient at `x` next to that of the gradient around."""
     blocked = ((x <= problem.low) & (gradient > 0)) | ((x >= problem.high) & (gradient < 0))
     free = np.where(problem.mask & ~blocked, gradient, 0.0)
