@@ -12,7 +12,6 @@ from skinpaint import Inpainter, SparseDCT, inpaint
 from skinpaint.damage import random_pixels, scratches, text
 from skinpaint.grid.blocks import as_planes, average, stride, tiles
 from skinpaint.grid.kernels.blocks import estimate
-from skinpaint.grid.similar import groups, together
 from skinpaint.holdout import psnr
 from skinpaint.methods import sparse_dct
 from skinpaint.problem import Problem
@@ -97,21 +96,6 @@ def test_planes_are_views():
         assert planes.ndim == 5
         assert planes.size == x.size
         assert np.shares_memory(planes, x)
-
-
-def test_a_group_holds_the_patches_that_are_most_alike():
-    rng = np.random.default_rng(3)
-    x = rng.random((40, 40), np.float32)
-    x[20:28, 24:32] = x[12:20, 8:16]  # a copy of reference patch (3, 2)
-    found = groups(x, np.ones(x.shape, bool), 4)
-    assert found[3, 2, :2].tolist() == [12 * 40 + 8, 20 * 40 + 24]
-
-
-@pytest.mark.parametrize("step", [2, 4])
-def test_groups_without_a_threshold_give_the_image_back(step):
-    rng = np.random.default_rng(4)
-    x, missing = rng.random((50, 47), np.float32), rng.random((50, 47)) < 0.1
-    np.testing.assert_allclose(together(x, groups(x, missing, step), 1e-6, step), x, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("damage", [random_pixels, lambda image, rng: text(image), scratches])

@@ -1,38 +1,65 @@
-"""Groups of similar patches, and what they have in common."""
+"""Groups of similar patches, and what they say about the pixels that some of them miss."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.grid.kernels.blocks import GROUP, PATCH, collaborate, match
+from skinpaint.grid.kernels.patches import condition, match
 from skinpaint.grid.threads import share
 
-__all__ = ["MARGIN", "groups", "together"]
+__all__ = ["MARGIN", "SIDE", "conditional_mean", "groups"]
 
+SIDE = 6  # of a patch
+GROUP = 32  # patches
+MEMBERS = 16  # patches of a group that it fills, the nearest
 REACH = 16  # how far similar patches are looked for
+MARGIN = REACH + SIDE  # around a tile
+STACK = 4  # channels that a patch reaches through, at most
 LOAD = 100  # work on an entry next to that of a plain loop: threads pay early
 ROWS = 8  # of reference patches that are summed in one piece
-MARGIN = REACH + PATCH
 
 
 def groups(x: np.ndarray, missing: np.ndarray, step: int) -> np.ndarray:
     """Find the group of each reference patch that misses something, one every `step` pixels of an image (A, X)."""
-    shape = tuple((n - PATCH) // step + 1 for n in x.shape)
+    shape = tuple(1 - (SIDE - n) // step for n in x.shape)
     found = np.empty((*shape, GROUP), np.int32)
-    share(match, 0, shape[0], x.size * LOAD, x, missing, step, REACH, found)
+    share(match, 0, shape[0], x.size * LOAD, x, missing, SIDE, step, REACH, found)
     return found
 
 
-def together(x: np.ndarray, found: np.ndarray, t: float, step: int) -> np.ndarray:
-    """Shrink each group below the threshold `t`, and average where patches overlap; elsewhere the answer is `x`."""
+def conditional_mean(
+    x: np.ndarray, missing: np.ndarray, found: np.ndarray, noise: float, step: int, stacked: bool
+) -> np.ndarray:
+    """Fill what patches miss from what they know, and average where patches overlap; elsewhere the answer is `x`.
+
+    Parameters
+    ----------
+    x, missing : ndarray of float32 and of bool, shape (C, A, X)
+        The image, with a guess where it is missing.
+    found : ndarray of int32
+        The groups of :func:`groups`.
+    noise : float
+        What known values may deviate by from what is common to a group.
+    step : int
+        That of the groups.
+    stacked : bool
+        Whether a patch reaches through up to four channels, or is filled in each alone.
+    """
     pieces = -(-found.shape[0] // ROWS)
-    top = np.maximum(np.arange(pieces) * ROWS * step - REACH, 0)
-    height = (ROWS - 1) * step + 2 * REACH + PATCH
-    total, weight = np.empty((2, pieces, height, x.shape[1]), np.float32)
-    share(collaborate, 0, pieces, x.size * LOAD, x, found, ROWS, top, np.float32(t), total, weight)
-    out, over = np.zeros_like(x), np.zeros_like(x)
-    for p, first in enumerate(top):
-        for whole, part in ((out, total[p]), (over, weight[p])):
-            rows = whole[first : first + height]
-            rows += part[: len(rows)]
-    return np.divide(out, over, out=x.copy(), where=over > 0)
+    top = np.maximum((np.arange(pieces) * ROWS - 1) * step - REACH, 0)
+    height = ROWS * step + 2 * REACH + SIDE
+    out = x.copy()
+    for first in range(0, len(x), STACK if stacked else 1):
+        stack = slice(first, min(len(x), first + STACK) if stacked else first + 1)
+        planes, holes = x[stack], missing[stack]
+        sums = np.empty((pieces, len(planes), height, x.shape[2]), np.float32)
+        weights = np.empty((pieces, height, x.shape[2]), np.float32)
+        options = (SIDE, MEMBERS, np.float32(noise), ROWS, top)
+        share(condition, 0, pieces, x[0].size * LOAD, planes, holes, found, *options, sums, weights)
+        total, weight = np.zeros_like(planes), np.zeros_like(planes[0])
+        for piece, row in enumerate(top):
+            rows = slice(row, row + height)
+            total[:, rows] += sums[piece, :, : len(weight[rows])]
+            weight[rows] += weights[piece, : len(weight[rows])]
+        np.divide(total, weight, out=out[stack], where=holes & (weight > 0))
+    return out

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import ceil, log, pi
+from math import ceil, log, pi, sqrt
 
 import numpy as np
 
@@ -21,8 +20,10 @@ class SparseDCT(IterativeMethod):
     Texture and edges are few coefficients of a block, the error of a guess is many. Each round transforms all blocks
     that hold missing pixels, shrinks their coefficients c to :math:`c (1 - t^2 / c^2)_+`, transforms back, averages
     where blocks overlap, and takes the average for the missing pixels. The threshold t falls from round to round. The
-    first guess is the harmonic fill. For images with two axes, the last sweeps look for patches that are alike and
-    shrink what they do not have in common.
+    first guess is the harmonic fill.
+
+    Images with two axes end with sweeps over groups of similar patches. The patches of a group are taken for samples of
+    one Gaussian, and what a patch misses is its conditional mean, given what the patch knows.
 
     The channels of an image are one picture: they are restored together, after a cosine transform over the channels,
     which for RGB is one of opponent colours. There is no energy: the answer is where the threshold ends.
@@ -36,7 +37,7 @@ class SparseDCT(IterativeMethod):
     decay : float in (0, 1)
         Ratio of the threshold in a round to that before.
     sweeps : int
-        Number of sweeps over similar patches, of eight rounds each; only images with two axes have them.
+        Number of sweeps over groups of similar patches; only images with two axes have them.
     patch_stride : int
         Distance in pixels of the patches that others are grouped with; close ones take longer.
     joint_channels : bool
@@ -46,15 +47,20 @@ class SparseDCT(IterativeMethod):
     max_iter : int
         Largest number of rounds and sweeps.
     tol : float in (0, 1) or None
-        The last threshold. None goes down to 0.006 and stays there until `max_iter`.
+        The last threshold. None goes down to 0.006 and on from there, at the last noise, until `max_iter`. A sweep's
+        threshold is three standard deviations of the noise that patches are taken to have.
 
     References
     ----------
     O. G. Guleryuz, "Nonlinear approximation based image recovery using adaptive sparse reconstructions and iterated
     denoising", IEEE Trans. Image Process. 15 (2006). :doi:`10.1109/TIP.2005.863057`
 
-    K. Dabov, A. Foi, V. Katkovnik and K. Egiazarian, "Image denoising by sparse 3-D transform-domain collaborative
-    filtering", IEEE Trans. Image Process. 16 (2007). :doi:`10.1109/TIP.2007.901238` (similar patches)
+    M. Lebrun, A. Buades and J.-M. Morel, "A nonlocal Bayesian image denoising algorithm", SIAM J. Imaging Sci. 6
+    (2013). :doi:`10.1137/120874989` (groups of patches as Gaussians)
+
+    C. Aguerrebere, A. Almansa, J. Delon, Y. Gousseau and P. Muse, "A Bayesian hyperprior approach for joint image
+    denoising and interpolation", IEEE Trans. Comput. Imaging 3 (2017). :doi:`10.1109/TCI.2017.2704439` (with pixels
+    missing)
 
     L. Breiman, "Better subset regression using the nonnegative garrote", Technometrics 37 (1995).
     :doi:`10.1080/00401706.1995.10484371`
@@ -71,8 +77,8 @@ class SparseDCT(IterativeMethod):
 
     block: int | None = None
     threshold: float = 0.15
-    decay: float = 0.95
-    sweeps: int = 2
+    decay: float = 0.93
+    sweeps: int = 3
     patch_stride: int = 4
     joint_channels: bool = True
     rng: int = 0
@@ -128,32 +134,24 @@ class SparseDCT(IterativeMethod):
             for tile in tiles(missing.any(axis=-1), plan.halo):
                 part, holes = z[tile.box], _wide(missing[tile.box], z[tile.box])
                 inner, wanted, known = part[tile.core], holes[tile.core], x[tile.box][tile.core]
-                for estimate, feedback in plan.estimates(part, holes, tile.core, state):
-                    share = np.float32(0 if state.lean else feedback)
-                    inner[...] = np.where(wanted, np.clip(estimate, low, high), known + share * (known - estimate))
+                estimate = plan.estimate(part, holes, tile.core, state)
+                share = np.float32(0 if state.lean else plan.feedback)
+                inner[...] = np.where(wanted, np.clip(estimate, low, high), known + share * (known - estimate))
                 np.copyto(known, np.clip(inner, problem.low, problem.high), where=wanted, casting="same_kind")
         after = values[_wide(problem.mask, values)] if state.lean else values
         change = float(np.abs(after - before).max())
         return replace(state, values=values, fed=fed, change=change, distance=plan.distance, k=state.k + 1)
 
     def _plan(self, problem: Problem, k: int) -> Blocks | Patches:
-        """What step `k` does: rounds over blocks come first, then sweeps, and then blocks at the last threshold."""
+        """What step `k` does: rounds over blocks come first, then sweeps over patches."""
         last = LAST if self.tol is None else min(self.tol, self.threshold)
         rounds = 1 + ceil(log(last / self.threshold) / log(self.decay) - 1e-9)
         ndim = sum(n > 1 for n in problem.values.shape[:-1])
         sweeps = self.sweeps if ndim == 2 else 0
-        falling = np.geomspace(max(SIMILAR, last), last, PER_SWEEP * sweeps).tolist()
-        if rounds <= k < rounds + sweeps:
-            done = PER_SWEEP * (k - rounds)
-            now, later = falling[done : done + PER_SWEEP], falling[done + PER_SWEEP :]
-            feedback = [FEEDBACK * (1 - (done + i) / len(falling)) for i in range(PER_SWEEP)]
-            return Patches(
-                thresholds=now,
-                feedback=feedback,
-                step=self.patch_stride,
-                joint=self.joint_channels,
-                distance=(later or now[-1:])[0],
-            )
+        falling = np.geomspace(SIMILAR * last, last, sweeps + 1).tolist() if sweeps else []
+        if k >= rounds and falling:
+            now, later = falling[min(k - rounds, sweeps - 1)], falling[min(k - rounds + 1, sweeps)]
+            return Patches(noise=now / SURE, step=self.patch_stride, joint=self.joint_channels, distance=later)
         t = max(last, self.threshold * self.decay**k)
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
         return Blocks(
@@ -162,16 +160,15 @@ class SparseDCT(IterativeMethod):
             shifts=shifts,
             feedback=FEEDBACK * max(0.0, 1 - k / max(1, rounds - 1)),
             joint=self.joint_channels,
-            distance=max(t, *falling[:1]) if k < rounds and falling else t,
+            distance=max(t, *falling[:1]) if falling else t,
         )
 
 
 Box = tuple[slice, ...]
-Estimates = Iterator[tuple[np.ndarray, float]]  # and their feedback
 
 LAST = 0.006  # the threshold where none is asked for
-SIMILAR = 0.05  # the first threshold of similar patches
-PER_SWEEP = 8  # rounds for which patches stay with their group
+SIMILAR = 4  # the first threshold of similar patches, next to the last one
+SURE = 3  # standard deviations of noise that a threshold is worth
 FEEDBACK = 1.0  # share of the misfit at known pixels that is added to them, at first
 ROUGH = 1e-4  # relative residual of the first fill
 AROUND = 64  # pixels around a tile that its first fill looks at
@@ -217,25 +214,25 @@ class Blocks:
         """How far blocks reach."""
         return self.side
 
-    def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Estimates:
+    def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
         """The average of the shrunk blocks in the core."""
         from skinpaint.grid.blocks import average, stride
 
         planes = zip(_planes(x, self.joint), _wanted(holes, self.joint), state.scale, strict=True)
         shifts = tuple(shift % stride(self.side) for shift in self.shifts)
         out = [average(x, missing, core, self.side, shifts, self.threshold * scale) for x, missing, scale in planes]
-        yield _channels(np.stack(out), self.joint), self.feedback
+        return _channels(np.stack(out), self.joint)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patches:
-    """A few rounds over groups of similar patches."""
+    """One sweep over groups of similar patches."""
 
-    thresholds: list[float]
-    feedback: list[float]
+    noise: float
     step: int
     joint: bool
     distance: float
+    feedback: float = 0.0
 
     @property
     def halo(self) -> int:
@@ -244,26 +241,28 @@ class Patches:
 
         return MARGIN
 
-    def estimates(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> Estimates:
-        """What the patches of a group have in common, round by round; `x` is filled in between."""
-        from skinpaint.grid.similar import PATCH, groups, together
+    def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
+        """What patches that miss something in the core have in common with others."""
+        from skinpaint.grid.similar import SIDE, conditional_mean, groups
 
-        if min(x.shape[0], x.shape[2]) < PATCH:
-            return
+        if min(x.shape[0], x.shape[2]) < SIDE:
+            return x[core]
         wanted = np.zeros_like(holes)
         wanted[core] = holes[core]
-        first, *others = _planes(x, self.joint)
-        masks = _wanted(wanted, self.joint)
-        found = [groups(first[:, 0], masks[0][:, 0], self.step)]
-        found += (
-            found * len(others)
-            if self.joint
-            else [groups(plane[:, 0], mask[:, 0], self.step) for plane, mask in zip(others, masks[1:], strict=True)]
-        )
-        for t, feedback in zip(self.thresholds, self.feedback, strict=True):
-            planes = zip(_planes(x, self.joint), found, state.scale, strict=True)
-            out = [together(plane[:, 0], group, t * scale, self.step)[:, None][core] for plane, group, scale in planes]
-            yield _channels(np.stack(out), self.joint), feedback
+        planes, missing, wanted = (np.ascontiguousarray(np.moveaxis(each[:, 0], -1, 0)) for each in (x, holes, wanted))
+        if self.joint:
+            found = groups(planes.mean(axis=0), np.logical_or.reduce(wanted), self.step)
+            stacked = bool((missing != missing[:1]).any())
+            noise = self.noise * float(state.scale[0]) / sqrt(len(planes))
+            out = conditional_mean(planes, missing, found, noise, self.step, stacked)
+        else:
+            out = planes.copy()
+            for channel, scale in enumerate(state.scale):
+                alone = slice(channel, channel + 1)
+                found = groups(planes[channel], wanted[channel], self.step)
+                noise = self.noise * float(scale)
+                out[alone] = conditional_mean(planes[alone], missing[alone], found, noise, self.step, False)
+        return np.moveaxis(out, 0, -1)[:, None][core]
 
 
 def _first_fill(problem: Problem) -> np.ndarray:

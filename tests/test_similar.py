@@ -1,0 +1,120 @@
+"""Similar patches: the groups, and the conditional mean against its definition."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from skinpaint.grid import similar
+from skinpaint.grid.kernels.patches import GUESSED, condition
+from skinpaint.grid.similar import SIDE, conditional_mean, groups
+
+
+def plain_mean(x, missing, found, noise, members):
+    """The definition: every patch of every group by itself, among the entries that it knows."""
+    channels, _, width = x.shape
+    total, weight = np.zeros(x.shape), np.zeros(x.shape)
+    for group in found.reshape(-1, found.shape[-1]):
+        if group[0] < 0:
+            continue
+        boxes = [(slice(None), slice(a, a + SIDE), slice(b, b + SIDE)) for a, b in np.transpose(divmod(group, width))]
+        patches = np.array([x[box].ravel() for box in boxes], float)
+        holes = np.array([missing[box].ravel() for box in boxes])
+        mean = np.average(patches, axis=0, weights=np.where(holes, float(GUESSED), 1))
+        covariance = (patches - mean).T @ (patches - mean) / len(patches)
+        variance = noise**2 + 1e-6 * np.trace(covariance)
+        share = 1 / np.sqrt(np.trace(covariance) / len(mean) + 16 * noise**2)
+        for box, patch, hole in zip(boxes[:members], patches, holes, strict=False):
+            k = ~hole
+            if not hole.any():
+                continue
+            gain = covariance[:, k] @ np.linalg.inv(covariance[np.ix_(k, k)] + variance * np.eye(k.sum()))
+            total[box] += share * (mean + gain @ (patch - mean)[k]).reshape(channels, SIDE, SIDE)
+            weight[box] += share
+    return np.where(missing & (weight > 0), total / np.maximum(weight, 1e-30), x)
+
+
+@pytest.mark.parametrize("fraction", [0.04, 0.5, 0.9])  # more known than there are patches, about as many, fewer
+@pytest.mark.parametrize(("channels", "stacked"), [(1, False), (3, True), (2, False)])
+def test_the_conditional_mean_is_what_its_definition_says(fraction, channels, stacked):
+    rng = np.random.default_rng(0)
+    x = rng.random((channels, 23, 30)).cumsum(axis=2).astype(np.float32) / 30
+    missing = rng.random(x.shape) < fraction
+    found = groups(x[0], missing.any(axis=0), 4)
+    result = conditional_mean(x, missing, found, 0.02, 4, stacked)
+    np.testing.assert_array_equal(result[~missing], x[~missing])
+
+    def plain(noise):
+        if stacked:
+            return plain_mean(x, missing, found, noise, similar.MEMBERS)
+        alone = zip(x[:, None], missing[:, None], strict=True)
+        return np.concatenate([plain_mean(plane, holes, found, noise, similar.MEMBERS) for plane, holes in alone])
+
+    np.testing.assert_allclose(result, plain(0.02), rtol=0, atol=2e-4)
+    assert np.abs(result - plain(0.03)).max() > 2e-3  # another noise is noticed
+
+
+@pytest.mark.parametrize("step", [1, 4, 9])
+def test_what_patches_have_in_common_comes_back_whatever_the_guess(step):
+    ramp = np.add.outer(np.arange(31), 2 * np.arange(37)).astype(np.float32) / 100
+    rng = np.random.default_rng(1)
+    missing = rng.random(ramp.shape) < 0.3
+    guess = np.where(missing, ramp + 0.05 * rng.standard_normal(ramp.shape), ramp).astype(np.float32)
+    found = groups(guess, missing, step)
+    result = conditional_mean(guess[None], missing[None], found, 1e-3, step, False)[0]
+    reached = result != guess
+    assert reached[missing].mean() > (0.99 if step < SIDE else 0.3)
+    assert np.abs(result - ramp)[reached].mean() < 0.4 * np.abs(guess - ramp)[reached].mean()
+
+
+def test_a_group_holds_the_patches_that_are_most_alike():
+    rng = np.random.default_rng(3)
+    x = rng.random((40, 40), np.float32)
+    x[20:26, 24:30] = x[12:18, 8:14]  # a copy of reference patch (3, 2)
+    found = groups(x, np.ones(x.shape, bool), 4)
+    assert found[3, 2, :2].tolist() == [12 * 40 + 8, 20 * 40 + 24]
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (6, 40), (7, 9), (41, 22)])
+@pytest.mark.parametrize("step", [1, 4, 5])
+def test_every_missing_pixel_is_reached(shape, step):
+    rng = np.random.default_rng(4)
+    x, missing = rng.random(shape, np.float32), rng.random(shape) < 0.2
+    missing[-1, -1] = missing[0, 0] = True
+    found = groups(x, missing, step)
+    result = conditional_mean(x[None], missing[None], found, 0.1, step, False)[0]
+    assert (result != x)[missing].all() or shape == (6, 6)  # one patch is its own mean
+    assert np.isfinite(result).all()
+
+
+def test_nothing_known_and_nothing_new_are_no_trouble():
+    flat = np.full((1, 20, 20), 3, np.float32)
+    missing = np.ones(flat.shape, bool)
+    found = groups(flat[0], missing[0], 4)
+    np.testing.assert_allclose(conditional_mean(flat, missing, found, 0.0, 4, False), flat, rtol=2e-6)
+    missing[0, ::2] = False
+    np.testing.assert_allclose(conditional_mean(flat, missing, found, 0.0, 4, False), flat, rtol=2e-6)
+
+
+def test_how_pieces_are_shared_makes_no_difference_to_the_last_bit():
+    rng = np.random.default_rng(5)
+    x, missing = rng.random((1, 60, 40), np.float32), rng.random((1, 60, 40)) < 0.5
+    found = groups(x[0], missing[0], 4)
+    top = np.maximum((np.arange(7) * 2 - 1) * 4 - similar.REACH, 0)
+
+    def sums(*cuts):
+        total, weight = np.zeros((7, 1, 60, 40), np.float32), np.zeros((7, 60, 40), np.float32)
+        for lo, hi in pairwise(cuts):
+            condition(lo, hi, x, missing, found, SIDE, 16, np.float32(0.1), 2, top, total, weight)
+        return total.tobytes(), weight.tobytes()
+
+    assert sums(0, 7) == sums(0, 1, 4, 7)
+
+
+def test_many_channels_are_filled_a_few_at_a_time():
+    rng = np.random.default_rng(6)
+    x, missing = rng.random((6, 30, 30), np.float32), rng.random((6, 30, 30)) < 0.5
+    found = groups(x.mean(axis=0), missing.any(axis=0), 4)
+    result = conditional_mean(x, missing, found, 0.1, 4, True)
+    first = conditional_mean(x[:4], missing[:4], found, 0.1, 4, True)
+    np.testing.assert_array_equal(result[:4], first)
