@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from skinpaint import masks
 from skinpaint.grid.threads import share
+from skinpaint.lazy import lazy
 
 __all__ = ["Bounds", "Problem"]
 
@@ -113,7 +113,7 @@ class Problem:
         """Number of spatial axes."""
         return len(self.shape) - 1
 
-    @cached_property
+    @lazy
     def values(self) -> np.ndarray:
         """Known values, float64 (float32 for float32 and float16 images); 0.5 where missing."""
         return self.write(np.empty(self.shape, _working(self._image.dtype)))
@@ -138,7 +138,7 @@ class Problem:
             return self.mask[..., 0]
         return np.ascontiguousarray(np.moveaxis(self.mask, -1, self._channel_axis))  # type: ignore[arg-type]
 
-    @cached_property
+    @lazy
     def damaged(self) -> np.ndarray:
         """The values as they came, damage included: only for a method that starts from the damage itself.
 
@@ -162,7 +162,7 @@ class Problem:
         return np.where(self.mask, (self.low + self.high) / 2, self.values)
 
     def groups(self) -> Iterator[tuple[np.ndarray, list[int]]]:
-        """Yield ``(mask, channels)``: each different spatial mask with the channels that it belongs to."""
+        """Yield ``(mask, channels)``: each different spatial mask that misses something, and the channels it is of."""
         if self.mask.shape[-1] == 1:
             yield self.mask[..., 0], list(range(self.shape[-1]))
             return
@@ -170,7 +170,8 @@ class Problem:
         while left:
             mask = np.ascontiguousarray(self.mask[..., left[0]])
             same = [c for c in left if np.array_equal(self.mask[..., c], mask)]
-            yield mask, same
+            if mask.any():
+                yield mask, same
             left = [c for c in left if c not in same]
 
     def clip(self, values: np.ndarray) -> np.ndarray:

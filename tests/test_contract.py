@@ -150,6 +150,14 @@ def test_all_known_pixels_equal_needs_no_work(name, mask):
     np.testing.assert_array_equal(inpainter.restored_, np.full(mask.shape, 77.7))
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_channel_with_nothing_missing_stays_as_it_is(name, colour, mask):
+    some = np.stack([mask, np.zeros_like(mask), mask], axis=-1)
+    restored = inpaint(colour, some, method=name, channel_axis=-1)
+    np.testing.assert_array_equal(restored[~some], colour[~some])
+    assert np.isfinite(restored).all()
+
+
 @pytest.mark.parametrize("name", [name for name in METHODS if issubclass(type(resolve(name)), IterativeMethod)])
 class TestLoop:
     def test_interruption_returns_the_answer_so_far(self, name, grey, mask):

@@ -20,6 +20,7 @@ MODULES = sorted(
 
 # The floors, lowest first. A module imports from floors below its own; on one floor, only what is listed.
 FLOORS = (
+    ("skinpaint.lazy",),
     ("skinpaint.grid",),
     (
         "skinpaint.solution",

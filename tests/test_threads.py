@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Event
 
 import autograd.numpy as anp
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from skinpaint import GradientDescent, Laplace, Reweighted, inpaint
 from skinpaint.grid import multigrid, threads
+from skinpaint.lazy import lazy
 
 SIDE = 400
 
@@ -206,6 +208,31 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 def test_a_forked_child_restores_after_its_parent_did(tmp_path):
     done = run(FORKED, tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_nothing_lazy_waits_for_another_thread():
+    """A thread that computes one does not hold up others, nor a child that is forked meanwhile."""
+
+    class Slow:
+        def __init__(self, wait):
+            self.wait = wait
+
+        @lazy
+        def answer(self):
+            return self.wait()
+
+    begun, go_on = Event(), Event()
+
+    def wait():
+        begun.set()
+        return go_on.wait(60)
+
+    with ThreadPoolExecutor(2) as two:
+        slow = two.submit(lambda: Slow(wait).answer)
+        assert begun.wait(60)
+        assert two.submit(lambda: Slow(lambda: 7).answer).result(10) == 7
+        go_on.set()
+        assert slow.result() is True
 
 
 INTERRUPTED = """

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise, product
 from typing import Any
 
@@ -35,6 +34,7 @@ from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN, stencils
 from skinpaint.grid.kernels.laplacian import extend
 from skinpaint.grid.multigrid import Layout
 from skinpaint.grid.threads import share
+from skinpaint.lazy import lazy
 
 __all__ = ["Bending", "Stencils", "Transfer"]
 
@@ -73,7 +73,7 @@ class Transfer:
     fine: Layout
     coarse: Layout
 
-    @cached_property
+    @lazy
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each axis and entry, the weight of its own coarse entry and of the one next to it."""
         out = []
@@ -84,16 +84,16 @@ class Transfer:
             out.append((1 - side, side))
         return out
 
-    @cached_property
+    @lazy
     def halved(self) -> list[bool]:
         return [n != N for n, N in zip(self.fine.shape, self.coarse.shape, strict=True)]
 
-    @cached_property
+    @lazy
     def parents(self) -> tuple[np.ndarray, np.ndarray]:
         """For each row the coarse rows that it is interpolated from, and their weights."""
         return _combine([self._parents(axis) for axis in range(len(self.halved) - 1)], self.coarse.shape[:-1])
 
-    @cached_property
+    @lazy
     def children(self) -> tuple[np.ndarray, np.ndarray]:
         """For each coarse row the rows that it contributes to, and its weights in them."""
         return _combine([self._children(axis) for axis in range(len(self.halved) - 1)], self.fine.shape[:-1])
@@ -159,11 +159,11 @@ class Stencils:
     vectors: list[Vector]
     coefficients: np.ndarray
 
-    @cached_property
+    @lazy
     def offsets(self) -> np.ndarray:
         return np.array([self.flat(o) for o in self.vectors])
 
-    @cached_property
+    @lazy
     def inverse(self) -> np.ndarray:
         """One over the diagonal; zero where nothing is unknown."""
         diagonal = self.coefficients[-1]

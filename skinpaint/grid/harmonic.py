@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from skinpaint.grid.holes import cut_out
 from skinpaint.grid.kernels import laplacian as kernels
 from skinpaint.grid.multigrid import Layout, System
 from skinpaint.grid.threads import share
+from skinpaint.lazy import lazy
 
 __all__ = ["Canvas", "fill"]
 
@@ -52,21 +52,21 @@ class Canvas:
     lags: tuple[int, ...]
     spacing: tuple[float, ...]
 
-    @cached_property
+    @lazy
     def long(self) -> list[int]:
         """The axes along which there are neighbours; a single pixel keeps its last axis."""
         return [axis for axis, n in enumerate(self.shape) if n > 1] or [len(self.shape) - 1]
 
-    @cached_property
+    @lazy
     def layout(self) -> Layout:
         return Layout(tuple(self.shape[axis] for axis in self.long), max(self.lags))
 
-    @cached_property
+    @lazy
     def flat(self) -> np.ndarray:
         """The padded grids, one a channel."""
         return np.zeros((self.channels, int(np.prod(self.layout.padded))))
 
-    @cached_property
+    @lazy
     def values(self) -> np.ndarray:
         """The image, of shape ``(*shape, channels)``: a view into `flat`."""
         pad = self.layout.pad
@@ -74,11 +74,11 @@ class Canvas:
         short = [1 + axis for axis in range(len(self.shape)) if axis not in self.long]
         return np.moveaxis(np.expand_dims(inner, short), 0, -1)
 
-    @cached_property
+    @lazy
     def terms(self) -> tuple[tuple[int, int], ...]:
         return tuple((k, lag) for k in range(len(self.long)) for lag in self.lags)
 
-    @cached_property
+    @lazy
     def weights(self) -> tuple[float, ...]:
         """One over the square of the spacing, next to the shortest."""
         return tuple((self._shortest / self.spacing[self.long[k]]) ** 2 for k, _ in self.terms)

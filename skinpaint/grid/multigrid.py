@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ import numpy as np
 from skinpaint.grid.kernels import UNKNOWN
 from skinpaint.grid.kernels import laplacian as kernels
 from skinpaint.grid.threads import share
+from skinpaint.lazy import lazy
 
 __all__ = ["Layout", "Level", "Multigrid", "System"]
 
@@ -57,22 +57,22 @@ class Layout:
     shape: tuple[int, ...]
     pad: int
 
-    @cached_property
+    @lazy
     def padded(self) -> tuple[int, ...]:
         return tuple(n + 2 * self.pad for n in self.shape)
 
-    @cached_property
+    @lazy
     def strides(self) -> tuple[int, ...]:
         return tuple(int(np.prod(self.padded[axis + 1 :])) for axis in range(len(self.shape)))
 
-    @cached_property
+    @lazy
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Where each row starts, and the sum of its leading indices."""
         leading = np.indices(self.shape[:-1]).reshape(len(self.shape) - 1, int(np.prod(self.shape[:-1])))
         starts = sum(((i + self.pad) * s for i, s in zip(leading, self.strides, strict=False)), np.int64(self.pad))
         return np.broadcast_to(starts, leading.shape[1:]).astype(np.int64), leading.sum(axis=0, dtype=np.int64)
 
-    @cached_property
+    @lazy
     def size(self) -> int:
         """Number of entries of the grid, without the padding."""
         return int(np.prod(self.shape))
@@ -85,7 +85,7 @@ class Layout:
         """The grid inside a flat padded array, as a view."""
         return flat.reshape(self.padded)[(slice(self.pad, -self.pad),) * len(self.shape)]
 
-    @cached_property
+    @lazy
     def layers(self) -> int:
         """Number of layers along the first axis; a line is one layer."""
         return self.shape[0] if len(self.shape) > 1 else 1
@@ -142,20 +142,20 @@ class Level:
     weights: Weights
     inverse: np.ndarray  # of the diagonal; zero where nothing is unknown
 
-    @cached_property
+    @lazy
     def offsets(self) -> tuple[int, ...]:
         return tuple(self.layout.strides[axis] * lag for axis, lag in self.terms)
 
-    @cached_property
+    @lazy
     def colours(self) -> int:
         """Entries of one colour are no neighbours: by the sum of indices modulo 2, or 3 where there are lags 2."""
         return 1 + max(lag for _, lag in self.terms)
 
-    @cached_property
+    @lazy
     def stretch(self) -> np.float32:
         return np.float32(STRETCH[max(lag for _, lag in self.terms)])
 
-    @cached_property
+    @lazy
     def halved(self) -> tuple[int, ...]:
         """For each axis 1 if the next level has half its length: not along axes whose edges are weak for now."""
         strength = np.zeros(len(self.layout.shape))
@@ -165,11 +165,11 @@ class Level:
         strength[np.array(self.layout.shape) == 1] = -1
         return tuple(int(s >= max(WEAK * strength.max(), 0)) for s in strength)  # all, where nothing is coupled
 
-    @cached_property
+    @lazy
     def coarse_layout(self) -> Layout:
         return Layout(tuple((n + h) >> h for n, h in zip(self.layout.shape, self.halved, strict=True)), 1)
 
-    @cached_property
+    @lazy
     def family(self) -> tuple[np.ndarray, np.ndarray]:
         """For each coarse row the rows that it is made of (-1 for none), and for each row its coarse one."""
         above = self.coarse_layout.shape[:-1]
