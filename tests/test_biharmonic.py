@@ -177,6 +177,41 @@ def test_it_leaves_the_known_range_and_is_clipped_at_the_door():
     np.testing.assert_array_equal(inpainter.restored_[3:5], [1.0, 1.0])
 
 
+def discs(shape, radius, every):
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    return (y % every - every // 2) ** 2 + (x % every - every // 2) ** 2 <= radius**2
+
+
+SOONER = {
+    "a few pixels": (box((90, 90), slice(10, 40), slice(10, 40)), True),
+    "letters": (discs((300, 300), 3, 14), True),
+    "a grid of lines": (np.add.outer(np.arange(400) % 40 < 3, np.arange(400) % 40 < 0) > 0, True),
+    "dust": (scattered(0.05, 300, 300), True),
+    "broad holes": (discs((400, 400), 30, 130), False),
+    "most pixels": (scattered(0.9, 100, 100), False),
+}
+
+
+@pytest.mark.parametrize("name", SOONER)
+def test_thin_and_small_parts_are_factorised(name):
+    mask, sooner = SOONER[name]
+    solution = Biharmonic().solve(Problem.from_image(smooth(*mask.shape), mask))
+    assert ("factorisation" in solution.status) == sooner
+    assert solution.converged
+
+
+def test_islands_that_threads_share_are_those_of_one_system(monkeypatch):
+    mask = np.stack([discs((200, 260), 3, 12), discs((200, 260), 2, 9), np.zeros((200, 260), bool)], axis=-1)
+    image = np.random.default_rng(1).random((200, 260, 3))
+    shared = inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1)
+    assert shared.tobytes() == inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1).tobytes()
+    monkeypatch.setattr("skinpaint.methods.biharmonic.PARTS", 1)
+    alone = inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1)
+    np.testing.assert_allclose(shared, alone, rtol=0, atol=1e-12)
+    iterated = inpaint(image, mask, method=Biharmonic(solver="multigrid"), channel_axis=-1)
+    np.testing.assert_allclose(shared, iterated, rtol=0, atol=1e-7)
+
+
 def test_too_few_iterations_warn_with_the_way_out(monkeypatch):
     monkeypatch.setattr("skinpaint.methods.biharmonic.MAX_ITER", 3)
     with pytest.warns(match=r"after 3 iterations.*Raise tol or use Biharmonic\(solver='direct'\)"):

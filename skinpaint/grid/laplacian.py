@@ -12,6 +12,7 @@ as the grid is connected and some pixel is known, positive definite.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 from scipy import sparse
@@ -48,24 +49,28 @@ def laplacian(
     array([[-1.],
            [ 0.]])
     """
-    number = np.where(mask, np.cumsum(mask).reshape(mask.shape), np.cumsum(~mask).reshape(mask.shape)) - 1
-    unknowns = int(mask.sum())
-    diagonal = np.zeros(unknowns)
+    flat, here = mask.reshape(-1), np.flatnonzero(mask)
+    number = np.empty(flat.size, np.intp)
+    number[here] = np.arange(here.size)
+    number[~flat] = np.arange(flat.size - here.size)
+    diagonal = np.zeros(here.size)
     none = np.empty(0, np.intp)
     inner = [(none, none, np.empty(0))]
     outer = [(none, none, np.empty(0))]
-    for one, other, weight in edges(mask.shape, lags, spacing):
-        for here, there in ((one, other), (other, one)):
-            for links, known in ((inner, False), (outer, True)):
-                touches = mask[here] & (mask[there] != known)
-                rows, columns = number[here][touches], number[there][touches]
-                links.append((rows, columns, np.full(rows.size, -weight)))
-                diagonal += weight * np.bincount(rows, minlength=unknowns)
-    each = np.arange(unknowns)
+    for axis, (n, h) in enumerate(zip(mask.shape, spacing, strict=True)):
+        stride = prod(mask.shape[axis + 1 :])
+        place = here // stride % n
+        for step in (sign * lag for lag in lags for sign in (1, -1)):
+            rows = np.flatnonzero((place + step >= 0) & (place + step < n))
+            there = here[rows] + step * stride
+            diagonal[rows] += 1 / h**2
+            for links, missing in ((inner, flat[there]), (outer, ~flat[there])):
+                links.append((rows[missing], number[there[missing]], np.full(np.count_nonzero(missing), -1 / h**2)))
+    each = np.arange(here.size)
     inner.append((each, each, diagonal))
     return (
-        _assemble(inner, (unknowns, unknowns)).tocsc(),
-        _assemble(outer, (unknowns, mask.size - unknowns)).tocsr(),
+        _assemble(inner, (here.size, here.size)).tocsc(),
+        _assemble(outer, (here.size, flat.size - here.size)).tocsr(),
     )
 
 
