@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
@@ -27,7 +28,9 @@ for library in ("OPENBLAS", "MKL"):  # idle threads of a BLAS spin, and slow who
 import cv2
 import machine
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 from report import OTHERS, OURS, Table
 from scipy.interpolate import griddata
@@ -235,15 +238,40 @@ def chart(panels: dict[str, list[Score]], path: Path) -> None:
     for axes, (title, scores) in zip(figure.axes, panels.items(), strict=True):
         points = sorted((float(np.mean(each.seconds)), float(np.mean(each.psnr)), each.name) for each in scores)
         for seconds, psnr, name in points:
-            ours = name in METHODS or name == "dct high"
-            axes.plot(seconds, psnr, "o", color=OURS if ours else OTHERS)
-            axes.annotate(name, (seconds, psnr), xytext=(4, 3), textcoords="offset points", fontsize="x-small")
+            axes.plot(seconds, psnr, "o", color=OURS if name in METHODS or name == "dct high" else OTHERS)
         front = [point for k, point in enumerate(points) if all(point[1] > other[1] for other in points[:k])]
         axes.step([point[0] for point in front], [point[1] for point in front], where="post", color=OURS, alpha=0.4)
         axes.set(xscale="log", title=title, xlabel="seconds", ylabel="PSNR, dB")
-        axes.margins(x=0.25, y=0.1)
+        axes.margins(x=0.25, y=0.15)
         axes.spines[["top", "right"]].set_visible(False)
+    figure.draw_without_rendering()  # where everything is, names look for a place
+    for axes, scores in zip(figure.axes, panels.values(), strict=True):
+        name_points(axes, [(float(np.mean(each.seconds)), float(np.mean(each.psnr)), each.name) for each in scores])
     figure.savefig(path, dpi=110)
+
+
+def name_points(axes: Axes, points: list[tuple[float, float, str]]) -> None:
+    """Write every point's name beside it, where there is neither a name nor a point."""
+    places = axes.transData.transform([point[:2] for point in points])
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in places]
+    for seconds, psnr, name in points:
+        for away, above in product((5, -5, 14, -14), (3, -3, 12, -12)):
+            text = axes.annotate(
+                name,
+                (seconds, psnr),
+                xytext=(away, above),
+                textcoords="offset points",
+                ha="left" if away > 0 else "right",
+                va="bottom" if above > 0 else "top",
+                fontsize="x-small",
+            )
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        else:
+            axes.add_artist(text)
+        taken.append(box)
 
 
 if __name__ == "__main__":

@@ -384,7 +384,8 @@ class _Bar:
         from tqdm.auto import tqdm
 
         self.inner = inner
-        self.bar = tqdm(total=getattr(method, "max_iter", 1), desc=type(method).__name__, leave=False)
+        steps = getattr(method, "max_iter", 1) if getattr(method, "tol", None) is None else None  # tol ends it earlier
+        self.bar = tqdm(total=steps, desc=type(method).__name__, leave=False)
 
     def __enter__(self) -> _Bar:
         return self

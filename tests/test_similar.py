@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from skinpaint.grid import similar
-from skinpaint.grid.kernels.patches import GUESSED, condition
+from skinpaint.grid import similar, threads
+from skinpaint.grid.kernels.patches import CALM, GUESSED, condition
 from skinpaint.grid.similar import SIDE, conditional_mean, groups
 
 
@@ -23,7 +23,7 @@ def plain_mean(x, missing, found, noise, members):
         mean = np.average(patches, axis=0, weights=np.where(holes, float(GUESSED), 1))
         covariance = (patches - mean).T @ (patches - mean) / len(patches)
         variance = noise**2 + 1e-6 * np.trace(covariance)
-        share = 1 / np.sqrt(np.trace(covariance) / len(mean) + 16 * noise**2)
+        share = 1 / np.sqrt(np.trace(covariance) / len(mean) + float(CALM) * noise**2)
         for box, patch, hole in zip(boxes[:members], patches, holes, strict=False):
             k = ~hole
             if not hole.any():
@@ -55,7 +55,7 @@ def test_the_conditional_mean_is_what_its_definition_says(fraction, channels, st
 
 
 @pytest.mark.parametrize("step", [1, 4, 9])
-def test_what_patches_have_in_common_comes_back_whatever_the_guess(step):
+def test_what_known_pixels_tell_comes_back_whatever_the_guess(step):
     ramp = np.add.outer(np.arange(31), 2 * np.arange(37)).astype(np.float32) / 100
     rng = np.random.default_rng(1)
     missing = rng.random(ramp.shape) < 0.3
@@ -83,7 +83,10 @@ def test_every_missing_pixel_is_reached(shape, step):
     missing[-1, -1] = missing[0, 0] = True
     found = groups(x, missing, step)
     result = conditional_mean(x[None], missing[None], found, 0.1, step, False)[0]
-    assert (result != x)[missing].all() or shape == (6, 6)  # one patch is its own mean
+    if shape == (6, 6):  # the only patch is its own mean
+        np.testing.assert_allclose(result, x, rtol=1e-6)
+    else:
+        assert (result != x)[missing].all()
     assert np.isfinite(result).all()
 
 
@@ -111,10 +114,34 @@ def test_how_pieces_are_shared_makes_no_difference_to_the_last_bit():
     assert sums(0, 7) == sums(0, 1, 4, 7)
 
 
+def test_the_number_of_threads_makes_no_difference(monkeypatch):
+    rng = np.random.default_rng(7)
+    x, missing = rng.random((2, 90, 70), np.float32), rng.random((2, 90, 70)) < 0.5
+
+    def answer(count):
+        monkeypatch.setattr(threads, "workers", lambda: count)
+        monkeypatch.setattr(threads, "_pool", None)
+        found = groups(x[0], missing.any(axis=0), 3)
+        return conditional_mean(x, missing, found, 0.1, 3, True).tobytes()
+
+    assert answer(1) == answer(3)
+
+
+def test_rounding_leaves_no_pivot_below_zero():
+    """One patch that differs from 31 copies of another, without noise: all but one eigenvalue vanish."""
+    rng = np.random.default_rng(8)
+    x = 1000 * rng.random((4, 6, 7), np.float32)
+    for fraction in (0.1, 0.5, 0.75, 0.9):
+        missing = rng.random(x.shape) < fraction
+        found = groups(x[0], missing.any(axis=0), 4)
+        assert np.isfinite(conditional_mean(x, missing, found, 0.0, 4, True)).all()
+
+
 def test_many_channels_are_filled_a_few_at_a_time():
     rng = np.random.default_rng(6)
     x, missing = rng.random((6, 30, 30), np.float32), rng.random((6, 30, 30)) < 0.5
     found = groups(x.mean(axis=0), missing.any(axis=0), 4)
     result = conditional_mean(x, missing, found, 0.1, 4, True)
     first = conditional_mean(x[:4], missing[:4], found, 0.1, 4, True)
-    np.testing.assert_array_equal(result[:4], first)
+    others = conditional_mean(x[4:], missing[4:], found, 0.1, 4, True)
+    np.testing.assert_array_equal(result, np.concatenate([first, others]))

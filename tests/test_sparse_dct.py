@@ -139,6 +139,25 @@ def test_a_hot_pixel_changes_little():
     assert abs(psnr(truth, plain) - psnr(truth, changed)) < 0.1
 
 
+def test_where_nearly_all_known_pixels_are_equal_the_range_counts():
+    stars = np.zeros((96, 96))
+    stars[::30, ::30] = 1
+    mask = np.random.default_rng(11).random(stars.shape) < 0.3
+    mask[::30, ::30] = False
+    with_stars = Inpainter(SparseDCT(tol=1e-4)).fit(stars, mask=mask)
+    assert np.isfinite(with_stars.restored_).all()
+    assert with_stars.solution_.history[0].change > 0.01  # the threshold is not zero
+
+
+def test_a_small_colour_image_with_masks_of_its_own():
+    image = np.random.default_rng(12).random((6, 7, 3))
+    mask = np.random.default_rng(13).random(image.shape) < 0.5
+    for tol in (0.006, 1e-6):
+        restored = inpaint(image, mask, method=SparseDCT(tol=tol, decay=0.8), channel_axis=-1)
+        assert np.isfinite(restored).all()
+        assert image[~mask].min() <= restored.min() <= restored.max() <= image[~mask].max()
+
+
 def test_the_seed_decides():
     damaged, mask = random_pixels(CAMERA[:40, :40], rng=0)
     one, same, other = (inpaint(damaged, mask, method=SparseDCT(rng=seed)) for seed in (0, 0, 1))

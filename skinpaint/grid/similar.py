@@ -47,7 +47,7 @@ def conditional_mean(
     """
     pieces = -(-found.shape[0] // ROWS)
     top = np.maximum((np.arange(pieces) * ROWS - 1) * step - REACH, 0)
-    height = ROWS * step + 2 * REACH + SIDE
+    height = min(ROWS * step + 2 * REACH + SIDE, x.shape[1])
     out = x.copy()
     for first in range(0, len(x), STACK if stacked else 1):
         stack = slice(first, min(len(x), first + STACK) if stacked else first + 1)

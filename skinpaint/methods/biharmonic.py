@@ -66,7 +66,7 @@ class Biharmonic(Method):
         values = problem.start.astype(float, copy=False)
         n_iter, worst, direct = 1, 0.0, True
         for mask, channels in problem.groups():
-            if self.solver == "direct" or (self.solver == "auto" and _sooner(mask)):
+            if self.solver == "direct" or (self.solver == "auto" and _sooner(mask, len(channels))):
                 _factorise(values, mask, channels, problem.spacing)
                 continue
             direct = False
@@ -97,23 +97,26 @@ PARTS = 4  # that a matrix is cut into, for the threads
 LOAD = 100  # work on an unknown next to that of a plain loop
 
 # What decides, as measured. A factorisation takes microseconds an unknown, and more the broader a part is, as it has to
-# be cut across; multigrid takes them for every pixel in the boxes of the parts, or in the image.
+# be cut across; multigrid takes them for every pixel in the boxes of the parts, or in the image,
+# and again for every channel.
 TINY = 1500  # unknowns up to which a factorisation is quicker in any case
+MOST = 1_000_000  # from which it takes too much memory
 DENSE = 0.2  # share of the image from which it never is
 UNKNOWN, ACROSS = 1.5, 0.045  # microseconds, for an unknown and for each that is beside it
 BOXED, WHOLE = 1.7, 0.5  # microseconds
 WORTH = 100  # pixels of a part that is worth a look at its shape; others count as round
 
 
-def _sooner(mask: np.ndarray) -> bool:
+def _sooner(mask: np.ndarray, channels: int) -> bool:
     """Whether a factorisation is quicker than multigrid: where what is missing is little, thin, or in small parts."""
-    from scipy.ndimage import find_objects, generate_binary_structure, label
-
     unknowns = int(np.count_nonzero(mask))
     if unknowns <= TINY:
         return True
-    if unknowns > DENSE * mask.size:
+    if unknowns > min(MOST, DENSE * mask.size):
         return False
+
+    from scipy.ndimage import find_objects, generate_binary_structure, label  # slow to load
+
     parts, _ = label(mask, generate_binary_structure(mask.ndim, mask.ndim))
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
@@ -127,7 +130,8 @@ def _sooner(mask: np.ndarray) -> bool:
         extents = np.array([edge.stop - edge.start for edge in box])
         across[part] = sizes[part] / extents.max()
         boxes[part] = (extents + 2 * REACH).prod()
-    return bool(np.sum(sizes * (UNKNOWN + ACROSS * across)) < min(BOXED * boxes.sum(), WHOLE * mask.size))
+    multigrid = channels * min(BOXED * boxes.sum(), WHOLE * mask.size)
+    return bool(np.sum(sizes * (UNKNOWN + ACROSS * across)) < multigrid)
 
 
 def _factorise(values: np.ndarray, mask: np.ndarray, channels: list[int], spacing: tuple[float, ...]) -> None:

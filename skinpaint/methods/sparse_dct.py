@@ -25,8 +25,10 @@ class SparseDCT(IterativeMethod):
     Images with two axes end with sweeps over groups of similar patches. The patches of a group are taken for samples of
     one Gaussian, and what a patch misses is its conditional mean, given what the patch knows.
 
-    The channels of an image are one picture: they are restored together, after a cosine transform over the channels,
-    which for RGB is one of opponent colours. There is no energy: the answer is where the threshold ends.
+    The channels of an image are one picture. Their blocks are restored together, after a cosine transform over the
+    channels, which for RGB is one of opponent colours; patches are grouped by the mean of the channels, and where these
+    have masks of their own, a patch reaches through up to four of them. There is no energy: the answer is where the
+    threshold ends.
 
     Parameters
     ----------
@@ -39,7 +41,8 @@ class SparseDCT(IterativeMethod):
     sweeps : int
         Number of sweeps over groups of similar patches; only images with two axes have them.
     patch_stride : int
-        Distance in pixels of the patches that others are grouped with; close ones take longer.
+        Distance in pixels of the patches that others are grouped with; close ones take longer. Above 6, the side of a
+        patch, some missing pixels may lie between them and stay as the blocks left them.
     joint_channels : bool
         Restore the channels of an image together, or each as if it were alone.
     rng : int
@@ -47,8 +50,9 @@ class SparseDCT(IterativeMethod):
     max_iter : int
         Largest number of rounds and sweeps.
     tol : float in (0, 1) or None
-        The last threshold. None goes down to 0.006 and on from there, at the last noise, until `max_iter`. A sweep's
-        threshold is three standard deviations of the noise that patches are taken to have.
+        The last threshold of the blocks, to which that of the sweeps falls again, from four times as much; it is three
+        standard deviations of the noise that patches are taken to have. None goes down to 0.006 and repeats the last
+        step until `max_iter`.
 
     References
     ----------
@@ -114,11 +118,11 @@ class SparseDCT(IterativeMethod):
 
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
-        if sum(n > 1 for n in problem.values.shape[:-1]) > 2:
+        if sum(n > 1 for n in problem.shape[:-1]) > 2:
             require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
         fed = _first_fill(problem)
         values = fed if fed.nbytes > LARGE else np.where(problem.mask, fed, problem.values)
-        return Rounds(values=values, fed=fed, scale=_scale(problem, self.joint_channels))
+        return Rounds(values=values, fed=fed, scale=_scale(problem, fed, self.joint_channels))
 
     def step(self, problem: Problem, state: Rounds) -> Rounds:
         """One round over all blocks, or one sweep over similar patches, tile by tile."""
@@ -146,7 +150,7 @@ class SparseDCT(IterativeMethod):
         """What step `k` does: rounds over blocks come first, then sweeps over patches."""
         last = LAST if self.tol is None else min(self.tol, self.threshold)
         rounds = 1 + ceil(log(last / self.threshold) / log(self.decay) - 1e-9)
-        ndim = sum(n > 1 for n in problem.values.shape[:-1])
+        ndim = sum(n > 1 for n in problem.shape[:-1])
         sweeps = self.sweeps if ndim == 2 else 0
         falling = np.geomspace(SIMILAR * last, last, sweeps + 1).tolist() if sweeps else []
         if k >= rounds and falling:
@@ -242,7 +246,7 @@ class Patches:
         return MARGIN
 
     def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
-        """What patches that miss something in the core have in common with others."""
+        """The conditional means of patches that miss something in the core."""
         from skinpaint.grid.similar import SIDE, conditional_mean, groups
 
         if min(x.shape[0], x.shape[2]) < SIDE:
@@ -270,7 +274,7 @@ def _first_fill(problem: Problem) -> np.ndarray:
     from skinpaint.grid.blocks import as_planes, tiles
     from skinpaint.grid.harmonic import fill
 
-    filled = problem.values.astype(np.float32)
+    filled = problem.write(np.empty(problem.shape, np.float32))
     parts = []
     if filled.nbytes > LARGE:
         for x, missing in zip(as_planes(filled), as_planes(problem.mask), strict=True):
@@ -284,22 +288,25 @@ def _first_fill(problem: Problem) -> np.ndarray:
 
 def _spacing(problem: Problem) -> tuple[float, ...]:
     """The spacing along the axes of a plane, as :func:`skinpaint.grid.blocks.as_planes` orders them."""
-    long = [h for h, n in zip(problem.spacing, problem.values.shape[:-1], strict=True) if n > 1][-3:]
+    long = [h for h, n in zip(problem.spacing, problem.shape[:-1], strict=True) if n > 1][-3:]
     return {0: (1.0, 1.0, 1.0), 1: (1.0, 1.0, *long), 2: (*long[:1], 1.0, *long[1:])}.get(len(long), tuple(long))
 
 
-def _scale(problem: Problem, joint: bool) -> np.ndarray:
-    """The range from the first to the 99th percentile of the known pixels, of each channel or of the mean plane."""
-    values = problem.values.reshape(-1, problem.values.shape[-1])
+def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
+    """The range from the first to the 99th percentile of the known pixels, of each channel or of the mean plane.
+
+    Where nearly all of them are equal it is the whole range.
+    """
+    values = filled.reshape(-1, problem.shape[-1])
     masks = np.broadcast_to(problem.mask.reshape(-1, problem.mask.shape[-1]), values.shape)
     some = slice(None, None, 1 + len(values) // SAMPLE)
     if masks[some].all(axis=0).any():
         some = slice(None)
-    known = [x[~mask].astype(np.float32) for x, mask in zip(values[some].T, masks[some].T, strict=True)]
+    known = [x[~mask] for x, mask in zip(values[some].T, masks[some].T, strict=True)]
     if joint:
         known = [np.concatenate(known) * np.float32(np.sqrt(len(known)))] * len(known)
-    low, high = np.transpose([np.percentile(each, [1, 99]) for each in known])
-    return high - low
+    lowest, low, high, highest = np.transpose([np.percentile(each, [0, 1, 99, 100]) for each in known])
+    return np.where(high > low, high - low, highest - lowest)
 
 
 SAMPLE = 2**20  # entries of a channel beyond which percentiles are those of a part

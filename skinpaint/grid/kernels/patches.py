@@ -10,6 +10,7 @@ __all__ = ["condition", "match"]
 
 GUESSED = np.float32(0.1)  # weight in the mean of a group of what is not known, next to what is
 ROUNDING = np.float32(1e-6)  # of single precision, relative to the variance of a group
+CALM = np.float32(16)  # variances of the noise below which all groups count alike
 TINY = np.float32(1e-20)
 
 
@@ -61,7 +62,7 @@ def match(lo, hi, x, missing, side, step, reach, found):
 
 @kernel
 def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total, weight):
-    r"""Take what the first `members` patches of each group miss for its mean, given what they know.
+    r"""Replace what the first `members` patches of each group miss by its conditional mean, given what they know.
 
     The patches y of a group are samples of a Gaussian, with covariance :math:`S / n` about the mean :math:`\mu`. If a
     patch knows the entries k, its others are
@@ -104,10 +105,13 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                     continue
                 _gather(x, missing, group, side, Z, hole)
                 _center(Z, hole, mean)
-                spread = _products(Z, S)
+                spread = np.float32(0)
+                for q in range(size):
+                    for g in range(n):
+                        spread += Z[q, g] * Z[q, g]
                 ridge = np.float32(n * noise * noise + ROUNDING * spread + TINY)
-                w = np.float32(1 / np.sqrt(spread / (n * size) + 16 * noise * noise + TINY))
-                ready = False
+                w = np.float32(1 / np.sqrt(spread / (n * size) + CALM * noise * noise + TINY))
+                S_ready = gram_ready = False
                 for g in range(members):
                     k = 0
                     for q in range(size):
@@ -118,11 +122,14 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                         continue
                     few = k <= n
                     if few:
+                        if not S_ready:
+                            _products(Z, S)
+                            S_ready = True
                         _among_entries(S, Z, known[:k], g, ridge, L, z)
                     else:
-                        if not ready:
+                        if not gram_ready:
                             _gram(Z, gram)
-                            ready = True
+                            gram_ready = True
                         _among_patches(gram, Z, hole[g], g, ridge, L, z)
                     a, b = divmod(group[g], X)
                     a -= top[piece]
@@ -177,8 +184,7 @@ def _center(Z, hole, mean):
 
 @kernel
 def _products(Z, S):
-    """Write ``S = Z Z^T``; the answer is its trace."""
-    trace = np.float32(0)
+    """Write ``S = Z Z^T``."""
     for p in range(len(Z)):
         left = Z[p]
         for q in range(p + 1):
@@ -187,8 +193,6 @@ def _products(Z, S):
             for g in range(len(left)):
                 s += left[g] * right[g]
             S[p, q] = S[q, p] = s
-        trace += S[p, p]
-    return trace
 
 
 @kernel
@@ -217,7 +221,7 @@ def _among_entries(S, Z, known, g, ridge, L, z):
             row[j] = source[known[j]]
         row[i] += ridge
         z[i] = Z[known[i], g]
-    _solve(L, z, len(known))
+    _solve(L, z, len(known), ridge)
 
 
 @kernel
@@ -233,12 +237,15 @@ def _among_patches(gram, Z, hole, g, ridge, L, z):
         z[i] = L[max(i, g), min(i, g)]
     for i in range(n):
         L[i, i] += ridge
-    _solve(L, z, n)
+    _solve(L, z, n, ridge)
 
 
 @kernel
-def _solve(L, z, n):
-    """Solve ``L z = z`` in place for the symmetric matrix of which `L` holds the lower half, by Cholesky."""
+def _solve(L, z, n, least):
+    """Solve ``L z = z`` in place for the symmetric matrix of which `L` holds the lower half, by Cholesky.
+
+    No eigenvalue is below `least`, hence no pivot but by rounding.
+    """
     for i in range(n):
         row = L[i]
         v = z[i]
@@ -253,7 +260,7 @@ def _solve(L, z, n):
         s = row[i]
         for p in range(i):
             s -= row[p] * row[p]
-        s = np.float32(1) / np.sqrt(s)
+        s = np.float32(1) / np.sqrt(max(s, least))
         row[i] = s
         z[i] = v * s
     for i in range(n - 1, -1, -1):
