@@ -158,6 +158,16 @@ def test_a_small_colour_image_with_masks_of_its_own():
         assert image[~mask].min() <= restored.min() <= restored.max() <= image[~mask].max()
 
 
+@pytest.mark.parametrize(("corner", "side", "slow"), [(20, 16, False), (20, 17, True), (0, 8, False), (0, 9, True)])
+def test_the_threshold_falls_slowly_where_a_hole_is_wide(corner, side, slow):
+    mask = np.random.default_rng(14).random((60, 60)) < 0.3
+    mask[corner : corner + side + 1, corner : corner + side + 1] = False
+    mask[corner : corner + side, corner : corner + side] = True
+    n_iter = Inpainter("dct").fit(CAMERA[:60, :60], mask=mask).n_iter_
+    expected = Inpainter(SparseDCT(decay=0.98 if slow else 0.93)).fit(CAMERA[:60, :60], mask=mask).n_iter_
+    assert n_iter == expected
+
+
 def test_the_seed_decides():
     damaged, mask = random_pixels(CAMERA[:40, :40], rng=0)
     one, same, other = (inpaint(damaged, mask, method=SparseDCT(rng=seed)) for seed in (0, 0, 1))

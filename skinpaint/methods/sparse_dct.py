@@ -36,8 +36,9 @@ class SparseDCT(IterativeMethod):
         Side of the blocks. By default 32, and 8 for volumes, which allow no other.
     threshold : float
         The first threshold, as a fraction of the range from the first to the 99th percentile of the known pixels.
-    decay : float in (0, 1)
-        Ratio of the threshold in a round to that before.
+    decay : float in (0, 1) or None
+        Ratio of the threshold in a round to that before. None stands for 0.93, and for 0.98 if some hole is wider than
+        16 pixels along all axes, or than 8 from the border on: edges take longer to grow into those.
     sweeps : int
         Number of sweeps over groups of similar patches; only images with two axes have them.
     patch_stride : int
@@ -81,7 +82,7 @@ class SparseDCT(IterativeMethod):
 
     block: int | None = None
     threshold: float = 0.15
-    decay: float = 0.93
+    decay: float | None = None
     sweeps: int = 3
     patch_stride: int = 4
     joint_channels: bool = True
@@ -96,9 +97,10 @@ class SparseDCT(IterativeMethod):
 
         self.check_loop()
         require(self.block is None or self.block in SIDES, self, "block", f"None or one of {SIDES}", self.block)
-        for name in ("threshold", "decay"):
+        for name, allowed in (("threshold", "a float in (0, 1)"), ("decay", "a float in (0, 1) or None")):
             value = getattr(self, name)
-            require(isinstance(value, float) and 0 < value < 1, self, name, "a float in (0, 1)", value)
+            inside = isinstance(value, float) and 0 < value < 1
+            require(inside or (name == "decay" and value is None), self, name, allowed, value)
         for name, least in (("sweeps", 0), ("patch_stride", 1), ("rng", 0)):
             value = getattr(self, name)
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
@@ -122,13 +124,14 @@ class SparseDCT(IterativeMethod):
             require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
         fed = _first_fill(problem)
         values = fed if fed.nbytes > LARGE else np.where(problem.mask, fed, problem.values)
-        return Rounds(values=values, fed=fed, scale=_scale(problem, fed, self.joint_channels))
+        decay = self.decay or (SLOW if _deep(problem.mask) else QUICK)
+        return Rounds(values=values, fed=fed, scale=_scale(problem, fed, self.joint_channels), decay=decay)
 
     def step(self, problem: Problem, state: Rounds) -> Rounds:
         """One round over all blocks, or one sweep over similar patches, tile by tile."""
         from skinpaint.grid.blocks import as_planes, tiles
 
-        plan = self._plan(problem, state.k)
+        plan = self._plan(problem, state)
         values, fed = state.values, state.fed
         if not state.lean:
             values, fed = values.copy(), fed.copy()
@@ -146,17 +149,17 @@ class SparseDCT(IterativeMethod):
         change = float(np.abs(after - before).max())
         return replace(state, values=values, fed=fed, change=change, distance=plan.distance, k=state.k + 1)
 
-    def _plan(self, problem: Problem, k: int) -> Blocks | Patches:
-        """What step `k` does: rounds over blocks come first, then sweeps over patches."""
-        last = LAST if self.tol is None else min(self.tol, self.threshold)
-        rounds = 1 + ceil(log(last / self.threshold) / log(self.decay) - 1e-9)
+    def _plan(self, problem: Problem, state: Rounds) -> Blocks | Patches:
+        """What the next step does: rounds over blocks come first, then sweeps over patches."""
+        k, last = state.k, LAST if self.tol is None else min(self.tol, self.threshold)
+        rounds = 1 + ceil(log(last / self.threshold) / log(state.decay) - 1e-9)
         ndim = sum(n > 1 for n in problem.shape[:-1])
         sweeps = self.sweeps if ndim == 2 else 0
         falling = np.geomspace(SIMILAR * last, last, sweeps + 1).tolist() if sweeps else []
         if k >= rounds and falling:
             now, later = falling[min(k - rounds, sweeps - 1)], falling[min(k - rounds + 1, sweeps)]
             return Patches(noise=now / SURE, step=self.patch_stride, joint=self.joint_channels, distance=later)
-        t = max(last, self.threshold * self.decay**k)
+        t = max(last, self.threshold * state.decay**k)
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
         return Blocks(
             threshold=t,
@@ -170,6 +173,8 @@ class SparseDCT(IterativeMethod):
 
 Box = tuple[slice, ...]
 
+QUICK, SLOW = 0.93, 0.98  # decays, the slow one for holes that are
+DEEP = 17  # pixels wide
 LAST = 0.006  # the threshold where none is asked for
 SIMILAR = 4  # the first threshold of similar patches, next to the last one
 SURE = 3  # standard deviations of noise that a threshold is worth
@@ -190,6 +195,7 @@ class Rounds:
     values: np.ndarray
     fed: np.ndarray  # float32
     scale: np.ndarray  # of the thresholds, one a channel
+    decay: float
     k: int = 0
     energy: float | None = None
     gap: float | None = None
@@ -267,6 +273,14 @@ class Patches:
                 noise = self.noise * float(scale)
                 out[alone] = conditional_mean(planes[alone], missing[alone], found, noise, self.step, False)
         return np.moveaxis(out, 0, -1)[:, None][core]
+
+
+def _deep(mask: np.ndarray) -> bool:
+    """Whether a hole is so wide along all axes that edges take long to grow into it; borders count as mirrors."""
+    from scipy.ndimage import minimum_filter
+
+    sides = tuple(DEEP if n > 1 else 1 for n in mask.shape[:-1])
+    return bool(minimum_filter(mask.view(np.uint8), size=(*sides, 1), mode="reflect").any())
 
 
 def _first_fill(problem: Problem) -> np.ndarray:
