@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from skinpaint.grid.kernels.blocks import estimate
-from skinpaint.grid.threads import share
+from skinpaint.grid.threads import HEAVY, share
 
 __all__ = ["SIDES", "Tile", "as_planes", "average", "stride", "tiles"]
 
 SIDES = (8, 16, 32)  # that blocks can have
-LOAD = 100  # work on an entry next to that of a plain loop: threads pay early
 EXTENT = {1: 2**16, 2: 512, 3: 96}  # of a tile along each axis, by the number of axes
 FLAT = np.ones(max(SIDES), np.float32)
 
@@ -113,7 +112,7 @@ def average(x: np.ndarray, missing: np.ndarray, core: Box, side: int, shifts: tu
     sides = tuple(side if wide else 1 for wide in long[:2])
     starts = tuple(min(s, n) if wide else 0 for s, n, wide in zip(shifts, shape, long, strict=True))
     options = (side, sides, starts, stride(side), FLAT[:side], np.float32(t))
-    share(estimate, inner[0].start, inner[0].stop, x.size * LOAD, x, wanted, *options, total, weight)
+    share(estimate, inner[0].start, inner[0].stop, x.size * HEAVY, x, wanted, *options, total, weight)
     over = weight[inner]
     return np.divide(total[inner], over, out=x[inner].copy(), where=over > 0)
 

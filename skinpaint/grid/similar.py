@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skinpaint.grid.kernels.patches import condition, match
-from skinpaint.grid.threads import share
+from skinpaint.grid.threads import HEAVY, share
 
 __all__ = ["MARGIN", "SIDE", "conditional_mean", "groups"]
 
@@ -15,7 +15,6 @@ MEMBERS = 16  # patches of a group that it fills, the nearest
 REACH = 16  # how far similar patches are looked for
 MARGIN = REACH + SIDE  # around a tile
 STACK = 4  # channels that a patch reaches through, at most
-LOAD = 100  # work on an entry next to that of a plain loop: threads pay early
 ROWS = 8  # of reference patches that are summed in one piece
 
 
@@ -23,7 +22,7 @@ def groups(x: np.ndarray, missing: np.ndarray, step: int) -> np.ndarray:
     """Find the group of each reference patch that misses something, one every `step` pixels of an image (A, X)."""
     shape = tuple(1 - (SIDE - n) // step for n in x.shape)
     found = np.empty((*shape, GROUP), np.int32)
-    share(match, 0, shape[0], x.size * LOAD, x, missing, SIDE, step, REACH, found)
+    share(match, 0, shape[0], x.size * HEAVY, x, missing, SIDE, step, REACH, found)
     return found
 
 
@@ -49,13 +48,14 @@ def conditional_mean(
     top = np.maximum((np.arange(pieces) * ROWS - 1) * step - REACH, 0)
     height = min(ROWS * step + 2 * REACH + SIDE, x.shape[1])
     out = x.copy()
-    for first in range(0, len(x), STACK if stacked else 1):
-        stack = slice(first, min(len(x), first + STACK) if stacked else first + 1)
+    channels = STACK if stacked else 1
+    for first in range(0, len(x), channels):
+        stack = slice(first, first + channels)
         planes, holes = x[stack], missing[stack]
         sums = np.empty((pieces, len(planes), height, x.shape[2]), np.float32)
         weights = np.empty((pieces, height, x.shape[2]), np.float32)
         options = (SIDE, MEMBERS, np.float32(noise), ROWS, top)
-        share(condition, 0, pieces, x[0].size * LOAD, planes, holes, found, *options, sums, weights)
+        share(condition, 0, pieces, x[0].size * HEAVY, planes, holes, found, *options, sums, weights)
         total, weight = np.zeros_like(planes), np.zeros_like(planes[0])
         for piece, row in enumerate(top):
             rows = slice(row, row + height)

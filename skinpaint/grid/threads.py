@@ -13,9 +13,10 @@ from itertools import pairwise
 from threading import Lock
 from typing import Any
 
-__all__ = ["share"]
+__all__ = ["HEAVY", "share"]
 
 SMALL = 300_000  # entries below which waking a thread (some 70 microseconds) costs more than it saves
+HEAVY = 100  # work on an entry of a transform or of a linear system, next to that of a plain loop
 
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None

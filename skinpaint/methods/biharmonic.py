@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from skinpaint.grid.laplacian import edges, laplacian
-from skinpaint.grid.threads import share
+from skinpaint.grid.threads import HEAVY, share
 from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, Record, Solution
@@ -94,11 +94,10 @@ class Biharmonic(Method):
 REACH = 2  # how far the square of the Laplacian couples
 MAX_ITER = 200  # far more than are ever needed
 PARTS = 4  # that a matrix is cut into, for the threads
-LOAD = 100  # work on an unknown next to that of a plain loop
 
 # What decides, as measured. A factorisation takes microseconds an unknown, and more the broader a part is, as it has to
-# be cut across; multigrid takes them for every pixel in the boxes of the parts, or in the image,
-# and again for every channel.
+# be cut across; multigrid takes them for every pixel in the boxes of the parts, or in the image, and for
+# every channel again.
 TINY = 1500  # unknowns up to which a factorisation is quicker in any case
 MOST = 1_000_000  # from which it takes too much memory
 DENSE = 0.2  # share of the image from which it never is
@@ -168,7 +167,7 @@ def _factorise(values: np.ndarray, mask: np.ndarray, channels: list[int], spacin
                 factor = splu(some, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
                 x[rows] = factor.solve(b[rows])
 
-    share(solve, 0, PARTS, len(b) * LOAD)
+    share(solve, 0, PARTS, len(b) * HEAVY)
     for k, c in enumerate(channels):
         values[mask, c] = x[:, k]
 

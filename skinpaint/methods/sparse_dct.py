@@ -120,7 +120,7 @@ class SparseDCT(IterativeMethod):
 
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
-        if sum(n > 1 for n in problem.shape[:-1]) > 2:
+        if _axes(problem) > 2:
             require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
         fed = _first_fill(problem)
         values = fed if fed.nbytes > LARGE else np.where(problem.mask, fed, problem.values)
@@ -153,8 +153,8 @@ class SparseDCT(IterativeMethod):
         """What the next step does: rounds over blocks come first, then sweeps over patches."""
         k, last = state.k, LAST if self.tol is None else min(self.tol, self.threshold)
         rounds = 1 + ceil(log(last / self.threshold) / log(state.decay) - 1e-9)
-        ndim = sum(n > 1 for n in problem.shape[:-1])
-        sweeps = self.sweeps if ndim == 2 else 0
+        axes = _axes(problem)
+        sweeps = self.sweeps if axes == 2 else 0
         falling = np.geomspace(SIMILAR * last, last, sweeps + 1).tolist() if sweeps else []
         if k >= rounds and falling:
             now, later = falling[min(k - rounds, sweeps - 1)], falling[min(k - rounds + 1, sweeps)]
@@ -163,11 +163,11 @@ class SparseDCT(IterativeMethod):
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
         return Blocks(
             threshold=t,
-            side=self.block or (8 if ndim > 2 else 32),
+            side=self.block or (8 if axes > 2 else 32),
             shifts=shifts,
             feedback=FEEDBACK * max(0.0, 1 - k / max(1, rounds - 1)),
             joint=self.joint_channels,
-            distance=max(t, *falling[:1]) if falling else t,
+            distance=max([t, *falling[:1]]),
         )
 
 
@@ -260,19 +260,19 @@ class Patches:
         wanted = np.zeros_like(holes)
         wanted[core] = holes[core]
         planes, missing, wanted = (np.ascontiguousarray(np.moveaxis(each[:, 0], -1, 0)) for each in (x, holes, wanted))
-        if self.joint:
-            found = groups(planes.mean(axis=0), np.logical_or.reduce(wanted), self.step)
-            stacked = bool((missing != missing[:1]).any())
-            noise = self.noise * float(state.scale[0]) / sqrt(len(planes))
-            out = conditional_mean(planes, missing, found, noise, self.step, stacked)
-        else:
-            out = planes.copy()
-            for channel, scale in enumerate(state.scale):
-                alone = slice(channel, channel + 1)
-                found = groups(planes[channel], wanted[channel], self.step)
-                noise = self.noise * float(scale)
-                out[alone] = conditional_mean(planes[alone], missing[alone], found, noise, self.step, False)
+        out = planes.copy()
+        for part in [slice(None)] if self.joint else [slice(c, c + 1) for c in range(len(planes))]:
+            together, holes = planes[part], missing[part]
+            found = groups(together.mean(axis=0), np.logical_or.reduce(wanted[part]), self.step)
+            noise = self.noise * float(state.scale[part][0]) / sqrt(len(together))
+            stacked = bool((holes != holes[:1]).any())
+            out[part] = conditional_mean(together, holes, found, noise, self.step, stacked)
         return np.moveaxis(out, 0, -1)[:, None][core]
+
+
+def _axes(problem: Problem) -> int:
+    """Number of axes along which there are neighbours."""
+    return sum(n > 1 for n in problem.shape[:-1])
 
 
 def _deep(mask: np.ndarray) -> bool:
