@@ -16,8 +16,8 @@ from report import Table
 from skimage import data
 
 from skinpaint import compare, damage
-from skinpaint.holdout import psnr
 from skinpaint.methods import METHODS
+from skinpaint.scores import psnr
 
 SIDE = 256
 NEAR = 0.1  # dB

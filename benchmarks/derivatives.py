@@ -12,7 +12,7 @@ from descents import composed
 from report import Table
 
 from skinpaint.energies import lines
-from skinpaint.objective import value_and_gradient
+from skinpaint.energies.objective import value_and_gradient
 
 __all__ = ["derivatives"]
 

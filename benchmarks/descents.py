@@ -19,9 +19,9 @@ from scipy.optimize import Bounds, minimize
 
 from skinpaint import GradientDescent, Inpainter, Reweighted
 from skinpaint.energies import lines
-from skinpaint.grid.harmonic import fill
+from skinpaint.energies.objective import value_and_gradient
+from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import Method
-from skinpaint.objective import value_and_gradient
 from skinpaint.problem import Problem
 
 __all__ = ["DEFAULT", "OURS", "PEER", "SOLVERS", "Fall", "composed", "reference"]

@@ -21,7 +21,7 @@ from cases import Case, make
 from machine import peak
 from rivals import TASKS, Filled, Rival, difference, proof, residual
 
-from skinpaint.holdout import psnr
+from skinpaint.scores import psnr
 
 __all__ = ["Figures", "compare", "memory", "seconds", "warm_up"]
 

@@ -12,7 +12,7 @@ from skimage import data
 
 from skinpaint import SparseDCT, inpaint
 from skinpaint.damage import random_pixels, text
-from skinpaint.holdout import psnr
+from skinpaint.scores import psnr
 
 METHODS = {"laplace": "laplace", "biharmonic": "biharmonic", "dct": "dct", "SparseDCT.high()": SparseDCT.high()}
 

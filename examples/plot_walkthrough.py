@@ -11,7 +11,7 @@ from skimage import data
 
 from skinpaint import GradientDescent, Inpainter
 from skinpaint.damage import random_pixels
-from skinpaint.holdout import psnr
+from skinpaint.scores import psnr
 
 # %%
 # The damage

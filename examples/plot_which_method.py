@@ -11,7 +11,7 @@ from skimage import data
 
 from skinpaint import GradientDescent, Laplace, PlugAndPlay, compare
 from skinpaint.damage import scratches
-from skinpaint.holdout import psnr
+from skinpaint.scores import psnr
 
 # %%
 # A scratched picture

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skinpaint.holdout import hold_out, peak, psnr
+from skinpaint.holdout import hold_out
 from skinpaint.inpainter import Inpainter
 from skinpaint.methods import METHODS, resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
+from skinpaint.scores import peak, psnr
 from skinpaint.solution import ConvergenceWarning
 
 if TYPE_CHECKING:

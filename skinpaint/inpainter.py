@@ -209,7 +209,8 @@ class Inpainter:
         -------
         psnr : float
         """
-        from skinpaint.holdout import psnr, score_holdout
+        from skinpaint.holdout import score_holdout
+        from skinpaint.scores import psnr
 
         several = isinstance(X, list | tuple)
         images = list(X) if several else [X]

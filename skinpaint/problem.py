@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -124,12 +124,6 @@ class Problem:
             np.copyto(out, self.values)
             return out
         return _scale(self._image, self.mask, self._offset, self._scale, out)
-
-    def with_values(self, values: np.ndarray) -> Problem:
-        """The same problem with other known values."""
-        other = replace(self)
-        other.__dict__["values"] = values
-        return other
 
     @property
     def user_mask(self) -> np.ndarray:

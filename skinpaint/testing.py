@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.energies.objective import value_and_gradient
 from skinpaint.inpainter import Inpainter
 from skinpaint.methods.base import Method
-from skinpaint.objective import value_and_gradient
 from skinpaint.problem import Problem
 from skinpaint.solution import Record
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from skinpaint.grid.bending import Bending, Stencils, Transfer
-from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN
-from skinpaint.grid.laplacian import laplacian
-from skinpaint.grid.multigrid import Layout
+from skinpaint.grid.biharmonic.multigrid import Bending, Stencils, Transfer
+from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
+from skinpaint.grid.layout import Layout
+from skinpaint.grid.matrix import laplacian
 
 SHAPES = [(200,), (21, 16), (7, 8, 9), (3, 60), (1, 150)]
 

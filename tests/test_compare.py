@@ -12,9 +12,10 @@ import skinpaint.comparison
 import skinpaint.holdout
 from skinpaint import Biharmonic, Inpainter, Laplace, PlugAndPlay, Solution, compare, inpaint
 from skinpaint.damage import scratches
-from skinpaint.holdout import psnr, score_holdout
+from skinpaint.holdout import score_holdout
 from skinpaint.methods import METHODS
 from skinpaint.methods.base import Method
+from skinpaint.scores import psnr
 from skinpaint.sheet import widest_difference
 from skinpaint.solution import Record
 from skinpaint.testing import TRIALS

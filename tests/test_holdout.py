@@ -5,7 +5,8 @@ import pytest
 from scipy import ndimage
 
 from skinpaint import Inpainter, inpaint
-from skinpaint.holdout import hold_out, psnr, score_holdout
+from skinpaint.holdout import hold_out, score_holdout
+from skinpaint.scores import psnr
 
 
 @pytest.fixture

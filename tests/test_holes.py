@@ -8,7 +8,7 @@ from PIL import Image
 
 from skinpaint import Laplace, inpaint
 from skinpaint.grid import holes
-from skinpaint.grid.kernels import KNOWN, UNKNOWN
+from skinpaint.grid.jit import KNOWN, UNKNOWN
 from skinpaint.problem import Problem
 
 

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,18 +22,11 @@ MODULES = sorted(
 # The floors, lowest first. A module imports from floors below its own; on one floor, only what is listed.
 FLOORS = (
     ("skinpaint.lazy",),
-    ("skinpaint.grid",),
-    (
-        "skinpaint.solution",
-        "skinpaint.masks",
-        "skinpaint.problem",
-        "skinpaint.fused",
-        "skinpaint.energies",
-        "skinpaint.objective",
-        "skinpaint.majorizer",
-        "skinpaint.damage",
-        "skinpaint.io",
-    ),
+    ("skinpaint.grid.jit",),
+    ("skinpaint.grid", "skinpaint.grid.*"),
+    ("skinpaint.solution", "skinpaint.masks", "skinpaint.scores", "skinpaint.damage", "skinpaint.io"),
+    ("skinpaint.problem", "skinpaint.energies.*"),
+    ("skinpaint.energies",),
     ("skinpaint.methods.base",),
     ("skinpaint.methods.*",),
     ("skinpaint.methods",),
@@ -47,12 +41,7 @@ FLOORS = (
     ("skinpaint.cli",),
     ("skinpaint.__main__",),
 )
-ON_ONE_FLOOR = {
-    ("skinpaint.problem", "skinpaint.masks"),
-    ("skinpaint.damage", "skinpaint.masks"),
-    ("skinpaint.energies", "skinpaint.fused"),
-    ("skinpaint.majorizer", "skinpaint.energies"),
-}
+ON_ONE_FLOOR = {("skinpaint.damage", "skinpaint.masks")}
 UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
 
 
@@ -61,15 +50,20 @@ def floor(module):
     for level, rooms in enumerate(FLOORS):
         if module in rooms:
             return level
-    if module.startswith("skinpaint.grid."):
-        return floor("skinpaint.grid")
-    if module.startswith("skinpaint.methods."):
-        return floor("skinpaint.methods.*")
+    for level, rooms in enumerate(FLOORS):
+        if any(room.endswith(".*") and module.startswith(room[:-1]) for room in rooms):
+            return level
     raise LookupError(f"{module} has no floor")
 
 
+def family(module):
+    """The family of a module of the engine; None for the floor that all families stand on."""
+    name = module.split(".")[2:3]
+    return name[0] if name and PACKAGE.joinpath("grid", name[0]).is_dir() else None
+
+
 def is_kernels(module):
-    return module.startswith("skinpaint.grid.kernels")
+    return module.startswith("skinpaint.grid.") and module.split(".")[-1].startswith(("kernels", "jit"))
 
 
 def path_of(module):
@@ -93,10 +87,17 @@ def imports(tree, module, *, when_called=False):
             assert node.level == 0, f"{module} has a relative import"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield (inner if inner in MODULES else node.module), when_called
+                public = inner in MODULES and alias.name not in names_in_all(node.module)
+                yield (inner if public else node.module), when_called
         else:
             called = when_called or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             yield from imports(node, module, when_called=called)
+
+
+@cache
+def names_in_all(module):
+    """What a package offers under its own name: the energy ``lines`` is meant, not the file that it is in."""
+    return set(importlib.import_module(module).__all__) if module in MODULES else set()
 
 
 def imports_of(module):
@@ -108,9 +109,11 @@ def allowed(module, imported, when_called):
     if pair in ON_ONE_FLOOR or (when_called and pair in UPWARD_WHEN_CALLED):
         return True
     if is_kernels(module):
-        return imported == "skinpaint.grid.kernels"
-    if module.startswith("skinpaint.grid.") and imported.startswith("skinpaint.grid"):
-        return True  # the engine is one room
+        return module != "skinpaint.grid.jit" and imported == "skinpaint.grid.jit"
+    if module.startswith("skinpaint.grid.") and imported.startswith("skinpaint.grid."):
+        return family(imported) in (None, family(module))  # families stand side by side on the common floor
+    if module.startswith("skinpaint.energies.") and imported.startswith("skinpaint.energies."):
+        return True
     return floor(imported) < floor(module)
 
 
@@ -130,14 +133,20 @@ def test_arrows_point_down(module):
         ("skinpaint.problem", "from skinpaint.inpainter import Inpainter", False),
         ("skinpaint.problem", "from skinpaint import masks", True),
         ("skinpaint.masks", "from skinpaint import problem", False),
-        ("skinpaint.inpainter", "from skinpaint.holdout import psnr", False),
-        ("skinpaint.inpainter", "def f():\n    from skinpaint.holdout import psnr", True),
+        ("skinpaint.inpainter", "from skinpaint.holdout import hold_out", False),
+        ("skinpaint.inpainter", "def f():\n    from skinpaint.holdout import hold_out", True),
         ("skinpaint.problem", "class A:\n    def f(self):\n        import skinpaint.inpainter", False),
         ("skinpaint.methods.laplace", "from skinpaint.methods.gradient_descent import GradientDescent", False),
         ("skinpaint.methods.laplace", "from skinpaint.methods import resolve", False),
         ("skinpaint.methods.laplace", "from skinpaint.methods.base import Method", True),
-        ("skinpaint.methods.laplace", "from skinpaint.grid.laplacian import laplacian", True),
-        ("skinpaint.grid.laplacian", "import skinpaint.energies", False),
+        ("skinpaint.methods.laplace", "from skinpaint.grid.matrix import laplacian", True),
+        ("skinpaint.grid.matrix", "import skinpaint.energies", False),
+        ("skinpaint.grid.harmonic.fill", "from skinpaint.grid.holes import cut_out", True),
+        ("skinpaint.grid.holes", "from skinpaint.grid.harmonic.fill import fill", False),
+        ("skinpaint.grid.harmonic.fill", "from skinpaint.grid.biharmonic.multigrid import Bending", False),
+        ("skinpaint.grid.harmonic.kernels", "from skinpaint.grid.holes import cut_out", False),
+        ("skinpaint.energies.lines", "from skinpaint.energies import dirichlet", False),
+        ("skinpaint.energies.lines", "from skinpaint.energies.base import Energy", True),
         ("skinpaint.holdout", "from skinpaint.testing import TRIALS", False),
         ("skinpaint.inpainter", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import skinpaint.cli", True),
     ],
@@ -149,6 +158,7 @@ def test_the_reading_of_imports_knows_right_from_wrong(module, source, fine):
 
 def test_only_the_kernels_import_numba():
     importers = [m for m in MODULES if any(name.split(".")[0] in ("numba", "llvmlite") for name, _ in imports_of(m))]
+    assert importers
     assert all(is_kernels(module) for module in importers)
 
 
@@ -176,7 +186,7 @@ def test_every_name_in_all_exists_and_is_defined_there(module):
     assert len(names) == len(set(names))
     for name in names:
         assert getattr(loaded, name) is not None
-    if module not in ("skinpaint", "skinpaint.methods.base"):
+    if module not in ("skinpaint", "skinpaint.methods.base", "skinpaint.energies"):
         own = {name for name in names if name in set(public_names(module))}
         assert own == set(names), "a module exports what it defines itself"
 

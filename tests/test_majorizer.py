@@ -9,8 +9,8 @@ from scipy.optimize import minimize
 
 from skinpaint import ConvergenceWarning, GradientDescent, Reweighted
 from skinpaint.energies import Dirichlet, Lines, TotalVariation, bending, dirichlet, lines, total_variation
-from skinpaint.majorizer import Majorizer, relative_gap
-from skinpaint.objective import value_and_gradient
+from skinpaint.energies.majorizer import Majorizer, relative_gap
+from skinpaint.energies.objective import value_and_gradient
 from skinpaint.problem import Problem
 
 ENERGIES = {

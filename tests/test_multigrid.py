@@ -5,11 +5,10 @@ import pytest
 from scipy import ndimage
 
 from skinpaint import Inpainter, Laplace
-from skinpaint.grid import multigrid
-from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN
-from skinpaint.grid.kernels import laplacian as kernels
-from skinpaint.grid.laplacian import laplacian
-from skinpaint.grid.multigrid import Level, System
+from skinpaint.grid.harmonic import kernels, multigrid
+from skinpaint.grid.harmonic.multigrid import Level, System
+from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
+from skinpaint.grid.matrix import laplacian
 from skinpaint.problem import Problem
 
 SHAPES = [(40,), (7, 9), (5, 4, 6), (3, 4, 3, 5)]

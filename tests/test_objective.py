@@ -11,7 +11,7 @@ from autograd.tracer import trace_stack
 
 from skinpaint import GradientDescent, inpaint
 from skinpaint.energies import lines, total_variation
-from skinpaint.objective import Objective, value_and_gradient
+from skinpaint.energies.objective import Objective, value_and_gradient
 
 
 def smooth(x):

@@ -15,9 +15,9 @@ from skimage.restoration import (
 
 from skinpaint import Inpainter, Laplace, PlugAndPlay, inpaint
 from skinpaint.damage import scratches
-from skinpaint.grid.harmonic import fill
-from skinpaint.holdout import psnr
+from skinpaint.grid.harmonic.fill import fill
 from skinpaint.problem import Problem
+from skinpaint.scores import psnr
 from skinpaint.testing import TRIALS, check_method
 
 

@@ -5,9 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from skinpaint.grid import similar, threads
-from skinpaint.grid.kernels.patches import CALM, GUESSED, condition
-from skinpaint.grid.similar import SIDE, conditional_mean, groups
+from skinpaint.grid import threads
+from skinpaint.grid.patches import groups as similar
+from skinpaint.grid.patches.groups import SIDE, conditional_mean, groups
+from skinpaint.grid.patches.kernels_groups import CALM, GUESSED, condition
 
 
 def plain_mean(x, missing, found, noise, members):

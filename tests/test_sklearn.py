@@ -15,9 +15,9 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skinpaint import GradientDescent, Inpainter, Laplace, Solution, inpaint
-from skinpaint.holdout import psnr
 from skinpaint.methods import METHODS, resolve
 from skinpaint.methods.base import Method
+from skinpaint.scores import psnr
 
 
 class Negate(TransformerMixin, BaseEstimator):

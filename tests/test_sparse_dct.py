@@ -10,11 +10,11 @@ from skimage import data
 
 from skinpaint import Inpainter, SparseDCT, inpaint
 from skinpaint.damage import random_pixels, scratches, text
-from skinpaint.grid.blocks import as_planes, average, stride, tiles
-from skinpaint.grid.kernels.blocks import estimate
-from skinpaint.holdout import psnr
+from skinpaint.grid.patches.blocks import as_planes, average, stride, tiles
+from skinpaint.grid.patches.kernels_blocks import estimate
 from skinpaint.methods import sparse_dct
 from skinpaint.problem import Problem
+from skinpaint.scores import psnr
 
 CAMERA = data.camera()[60:188, 180:308]
 

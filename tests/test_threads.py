@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from skinpaint import GradientDescent, Laplace, Reweighted, inpaint
-from skinpaint.grid import multigrid, threads
+from skinpaint.grid import layout, threads
 from skinpaint.lazy import lazy
 
 SIDE = 400
@@ -71,7 +71,7 @@ def test_slabs_change_nothing(shape, monkeypatch, rng):
     image, mask = rng.random(shape), rng.random(shape) < 0.9
     answers = set()
     for slab in (2000, 9000, 10**9):
-        monkeypatch.setattr(multigrid, "SLAB", slab)
+        monkeypatch.setattr(layout, "SLAB", slab)
         answers.add(inpaint(image, mask, method="laplace").tobytes())
     assert len(answers) == 1
 

@@ -12,7 +12,7 @@ from math import ceil, inf, prod, sqrt
 
 import numpy as np
 
-from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN
+from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 
 __all__ = ["Sheet", "cut_out"]
 

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
-from skinpaint.grid.laplacian import edges, laplacian
+from skinpaint.grid.matrix import edges, laplacian
 from skinpaint.grid.threads import HEAVY, share
 from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
@@ -176,7 +176,7 @@ def _iterate(
     values: np.ndarray, mask: np.ndarray, channels: list[int], spacing: tuple[float, ...], tol: float
 ) -> Iterator[tuple[int, float]]:
     """Fill `values` in place by multigrid, sheet by sheet; gives (cycles, error) for each channel."""
-    from skinpaint.grid.bending import Bending
+    from skinpaint.grid.biharmonic.multigrid import Bending
     from skinpaint.grid.holes import cut_out
 
     long = [axis for axis, n in enumerate(mask.shape) if n > 1]  # others have no edges

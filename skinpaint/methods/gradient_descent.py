@@ -11,21 +11,15 @@ import numpy as np
 from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from skinpaint import energies
+from skinpaint.energies import ENERGIES
+from skinpaint.energies.majorizer import Majorizer, relative_gap
+from skinpaint.energies.objective import Objective
 from skinpaint.grid import check_lags
-from skinpaint.grid.harmonic import fill
-from skinpaint.majorizer import Majorizer, relative_gap
+from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import IterativeMethod, require
-from skinpaint.objective import Objective
 from skinpaint.problem import Bounds, Problem
 
 __all__ = ["GradientDescent"]
-
-ENERGIES: dict[str, Any] = {
-    "lines": energies.lines,
-    "dirichlet": energies.dirichlet,
-    "total_variation": energies.total_variation,
-    "bending": energies.bending,
-}
 
 
 def article_step(k: int) -> float:
@@ -182,7 +176,9 @@ class GradientDescent(IterativeMethod):
 
     def _energy(self, problem: Problem) -> Callable[[Any], Any]:
         if isinstance(self.energy, str):
-            energy = ENERGIES[self.energy] if self.lags is None else replace(ENERGIES[self.energy], lags=self.lags)
+            energy: Any = ENERGIES[self.energy]
+            if self.lags is not None:
+                energy = replace(energy, lags=self.lags)
             if self.energy == "total_variation":
                 energy = replace(energy, joint=self.joint_channels)
             return energies.on_grid(energy, problem.spacing)

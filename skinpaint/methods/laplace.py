@@ -16,7 +16,7 @@ from skinpaint.problem import Problem
 from skinpaint.solution import Callback, Record, Solution
 
 if TYPE_CHECKING:
-    from skinpaint.grid.harmonic import Canvas
+    from skinpaint.grid.harmonic.fill import Canvas
 
 __all__ = ["Laplace"]
 
@@ -61,7 +61,7 @@ class Laplace(Method):
 
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Solve for all channels; those that share a mask share the factorisation or the hierarchy."""
-        from skinpaint.grid.harmonic import Canvas  # its compiled kernels take a while to load
+        from skinpaint.grid.harmonic.fill import Canvas  # its compiled kernels take a while to load
 
         began = perf_counter()
         canvas = Canvas(problem.shape[:-1], problem.shape[-1], self.lags, problem.spacing)
@@ -116,7 +116,7 @@ def _factorise(canvas: Canvas, mask: np.ndarray, channels: list[int], tol: float
     """Fill `channels` in place by SuperLU, as exactly as it can; gives (1, residual) for each."""
     from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
 
-    from skinpaint.grid.laplacian import laplacian
+    from skinpaint.grid.matrix import laplacian
 
     L_UU, L_UK = laplacian(mask, canvas.lags, canvas.spacing)
     factor = splu(L_UU, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid import harmonic
+from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import IterativeMethod, require
 from skinpaint.problem import Problem
 
@@ -112,7 +112,7 @@ class PlugAndPlay(IterativeMethod):
                 f"The 'spacing' parameter of Inpainter must be the same along all axes for PlugAndPlay, whose denoiser "
                 f"does not see it. Got {problem.spacing} instead."
             )
-        start = problem.clip(harmonic.fill(problem.values, problem.mask, problem.spacing))
+        start = problem.clip(fill(problem.values, problem.mask, problem.spacing))
         return Denoised(values=start, note=f"There is no energy to judge it by, only the change. {self._note}".strip())
 
     def step(self, problem: Problem, state: Denoised) -> Denoised:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skinpaint import energies
-from skinpaint.grid.harmonic import fill
-from skinpaint.majorizer import Majorizer, relative_gap
+from skinpaint.energies import ENERGIES
+from skinpaint.energies.majorizer import Majorizer, relative_gap
+from skinpaint.energies.objective import Objective
+from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import IterativeMethod, require
-from skinpaint.objective import Objective
 from skinpaint.problem import Problem
 
 __all__ = ["Reweighted"]
@@ -60,9 +61,10 @@ class Reweighted(IterativeMethod):
 
     def __post_init__(self) -> None:
         self.check_loop()
-        known = self.energy in ENERGIES if isinstance(self.energy, str) else Majorizer.of(self.energy)
-        allowed = f"one of {list(ENERGIES)} or an Energy made of first differences"
-        require(known, self, "energy", allowed, self.energy)
+        energy = ENERGIES.get(self.energy) if isinstance(self.energy, str) else self.energy
+        names = [name for name, each in ENERGIES.items() if Majorizer.of(each)]
+        allowed = f"one of {names} or an Energy made of first differences"
+        require(energy is not None and Majorizer.of(energy), self, "energy", allowed, self.energy)
 
     def init(self, problem: Problem) -> Reweighting:
         """Start from the harmonic fill."""
@@ -119,11 +121,6 @@ class Reweighting:
     note: str = ""
 
 
-ENERGIES: dict[str, energies.Energy] = {
-    "lines": energies.lines,
-    "total_variation": energies.total_variation,
-    "dirichlet": energies.dirichlet,
-}
 PATIENCE = 5  # steps that may bring nothing
 NOISE = 1e-14  # relative noise of an energy that is summed in double precision
 FINEST, REDUCTION = 1e-13, 0.05  # of the residuals of each system

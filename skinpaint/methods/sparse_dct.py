@@ -93,7 +93,7 @@ class SparseDCT(IterativeMethod):
     measure = "threshold"
 
     def __post_init__(self) -> None:
-        from skinpaint.grid.blocks import SIDES
+        from skinpaint.grid.patches.blocks import SIDES
 
         self.check_loop()
         require(self.block is None or self.block in SIDES, self, "block", f"None or one of {SIDES}", self.block)
@@ -129,7 +129,7 @@ class SparseDCT(IterativeMethod):
 
     def step(self, problem: Problem, state: Rounds) -> Rounds:
         """One round over all blocks, or one sweep over similar patches, tile by tile."""
-        from skinpaint.grid.blocks import as_planes, tiles
+        from skinpaint.grid.patches.blocks import as_planes, tiles
 
         plan = self._plan(problem, state)
         values, fed = state.values, state.fed
@@ -226,7 +226,7 @@ class Blocks:
 
     def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
         """The average of the shrunk blocks in the core."""
-        from skinpaint.grid.blocks import average, stride
+        from skinpaint.grid.patches.blocks import average, stride
 
         planes = zip(_planes(x, self.joint), _wanted(holes, self.joint), state.scale, strict=True)
         shifts = tuple(shift % stride(self.side) for shift in self.shifts)
@@ -247,13 +247,13 @@ class Patches:
     @property
     def halo(self) -> int:
         """How far groups reach."""
-        from skinpaint.grid.similar import MARGIN
+        from skinpaint.grid.patches.groups import MARGIN
 
         return MARGIN
 
     def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
         """The conditional means of patches that miss something in the core."""
-        from skinpaint.grid.similar import SIDE, conditional_mean, groups
+        from skinpaint.grid.patches.groups import SIDE, conditional_mean, groups
 
         if min(x.shape[0], x.shape[2]) < SIDE:
             return x[core]
@@ -285,8 +285,8 @@ def _deep(mask: np.ndarray) -> bool:
 
 def _first_fill(problem: Problem) -> np.ndarray:
     """The harmonic fill, as float32; that of a large image tile by tile, where every tile has something to go by."""
-    from skinpaint.grid.blocks import as_planes, tiles
-    from skinpaint.grid.harmonic import fill
+    from skinpaint.grid.harmonic.fill import fill
+    from skinpaint.grid.patches.blocks import as_planes, tiles
 
     filled = problem.write(np.empty(problem.shape, np.float32))
     parts = []
@@ -301,7 +301,7 @@ def _first_fill(problem: Problem) -> np.ndarray:
 
 
 def _spacing(problem: Problem) -> tuple[float, ...]:
-    """The spacing along the axes of a plane, as :func:`skinpaint.grid.blocks.as_planes` orders them."""
+    """The spacing along the axes of a plane, as :func:`skinpaint.grid.patches.blocks.as_planes` orders them."""
     long = [h for h, n in zip(problem.spacing, problem.shape[:-1], strict=True) if n > 1][-3:]
     return {0: (1.0, 1.0, 1.0), 1: (1.0, 1.0, *long), 2: (*long[:1], 1.0, *long[1:])}.get(len(long), tuple(long))
 

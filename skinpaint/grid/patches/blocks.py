@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skinpaint.grid.kernels.blocks import estimate
+from skinpaint.grid.patches.kernels_blocks import estimate
 from skinpaint.grid.threads import HEAVY, share
 
 __all__ = ["SIDES", "Tile", "as_planes", "average", "stride", "tiles"]

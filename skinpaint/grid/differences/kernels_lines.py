@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uintp
 
-from skinpaint.grid.kernels import FAST, kernel
+from skinpaint.grid.jit import FAST, kernel
 
 __all__ = ["spread_columns", "spread_planes", "square_columns", "square_planes", "weigh"]
 

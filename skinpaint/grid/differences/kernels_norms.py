@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import uintp
 
-from skinpaint.grid.kernels import kernel
+from skinpaint.grid.jit import kernel
 
 __all__ = ["pixel_norms", "spread_norms"]
 

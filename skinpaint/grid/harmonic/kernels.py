@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, types, uintp
 from numba.extending import overload
 
-from skinpaint.grid.kernels import FAST, KNOWN, OUTSIDE, UNKNOWN, kernel
+from skinpaint.grid.jit import FAST, KNOWN, OUTSIDE, UNKNOWN, kernel
 
 __all__ = [
     "apply",
@@ -21,7 +21,6 @@ __all__ = [
     "coarsen",
     "defect",
     "descend",
-    "extend",
     "interpolate",
     "invert",
     "invert_dense",
@@ -221,14 +220,6 @@ def products(lo, hi, starts, n, z, r, q, sums):
             s += z[uintp(i)] * r[uintp(i)]
             t += z[uintp(i)] * q[uintp(i)]
         sums[row, 0], sums[row, 1] = s, t
-
-
-@kernel
-def extend(lo, hi, starts, n, beta, z, p):
-    """``p = z + beta p``."""
-    for row in range(lo, hi):
-        for i in range(starts[row], starts[row] + n):
-            p[uintp(i)] = z[uintp(i)] + beta * p[uintp(i)]
 
 
 @kernel

@@ -30,9 +30,10 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid.kernels import KNOWN, OUTSIDE, UNKNOWN, stencils
-from skinpaint.grid.kernels.laplacian import extend
-from skinpaint.grid.multigrid import Layout
+from skinpaint.grid.biharmonic import kernels as stencils
+from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
+from skinpaint.grid.kernels import extend
+from skinpaint.grid.layout import Layout
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
@@ -263,7 +264,7 @@ class Bending:
     Parameters
     ----------
     state : ndarray of uint8, shape (M[, N[, ..., P]])
-        OUTSIDE, KNOWN or UNKNOWN of :mod:`skinpaint.grid.kernels`; all within two steps of an unknown entry must be
+        OUTSIDE, KNOWN or UNKNOWN of :mod:`skinpaint.grid.jit`; all within two steps of an unknown entry must be
         there.
     spacing : tuple of float
         Distance between neighbours along each axis.

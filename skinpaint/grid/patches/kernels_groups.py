@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.grid.kernels import kernel
+from skinpaint.grid.jit import kernel
 
 __all__ = ["condition", "match"]
 

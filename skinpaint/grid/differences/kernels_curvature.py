@@ -1,7 +1,8 @@
 """Loops over pixels: the squares of all second differences, and their gradient.
 
-Arrays lie in rows as in :mod:`skinpaint.grid.kernels.norms`. ``weights[k, l]`` is that of the differences along the
-axes `k` and `l`, the last of which runs along the rows. Differences that would reach over the border are left out.
+Arrays lie in rows, as in :mod:`skinpaint.grid.differences.kernels_norms`. ``weights[k, l]`` is the weight of the
+differences along the axes `k` and `l`, the last of which runs along the rows. Differences that would reach over the
+border are left out.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import uintp
 
-from skinpaint.grid.kernels import kernel
+from skinpaint.grid.jit import kernel
 
 __all__ = ["second_differences", "spread_second_differences"]
 

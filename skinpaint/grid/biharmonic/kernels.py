@@ -2,7 +2,7 @@
 
 Matrices are given by their stencils: ``coefficients[k, i]`` couples entry `i` with entry ``i + offsets[k]``, for the
 half of the offsets that lie ahead; the last row of them is the diagonal. Grids lie flat and padded, as in
-:mod:`skinpaint.grid.kernels.laplacian`.
+:mod:`skinpaint.grid.harmonic.kernels`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uintp
 
-from skinpaint.grid.kernels import OUTSIDE, kernel
+from skinpaint.grid.jit import OUTSIDE, kernel
 
 __all__ = [
     "advance",

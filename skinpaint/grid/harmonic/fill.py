@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skinpaint.grid.harmonic import kernels
+from skinpaint.grid.harmonic.multigrid import System
 from skinpaint.grid.holes import cut_out
-from skinpaint.grid.kernels import laplacian as kernels
-from skinpaint.grid.multigrid import Layout, System
+from skinpaint.grid.layout import Layout
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 

@@ -17,7 +17,7 @@ from math import cos, pi
 import numpy as np
 from numba import njit
 
-from skinpaint.grid.kernels import FAST, kernel
+from skinpaint.grid.jit import FAST, kernel
 
 __all__ = ["LANES", "estimate"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.grid.kernels import curvature as kernels
-from skinpaint.grid.rows import rows_of
+from skinpaint.grid.differences import kernels_curvature as kernels
+from skinpaint.grid.differences.rows import rows_of
 from skinpaint.grid.threads import share
 
 __all__ = ["second_differences", "spread_second_differences"]

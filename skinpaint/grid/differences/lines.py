@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid.kernels import lengths as kernels
+from skinpaint.grid.differences import kernels_lines as kernels
 from skinpaint.grid.threads import share
 
 __all__ = ["line_lengths", "line_weights", "spread_lengths"]

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.energies import Differences, Energy, terms_of
+from skinpaint.energies.base import Differences, Energy, terms_of
+from skinpaint.grid.harmonic.multigrid import System
 from skinpaint.grid.holes import Sheet, cut_out
-from skinpaint.grid.multigrid import System
 
 __all__ = ["Majorizer", "relative_gap"]
 

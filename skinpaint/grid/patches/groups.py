@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.grid.kernels.patches import condition, match
+from skinpaint.grid.patches.kernels_groups import condition, match
 from skinpaint.grid.threads import HEAVY, share
 
 __all__ = ["MARGIN", "SIDE", "conditional_mean", "groups"]

@@ -1,0 +1,201 @@
+"""What an energy is, and how energies add up."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from skinpaint.energies.fused import Fused
+
+__all__ = [
+    "Differences",
+    "Energy",
+    "Sum",
+    "check_not_negative",
+    "first_differences",
+    "on_grid",
+    "rounded",
+    "terms_of",
+]
+
+
+class Energy(ABC):
+    """An energy. Positive multiples of it, and sums, are energies, too.
+
+    Attributes
+    ----------
+    convex : bool or None
+        Whether the energy is known to be convex; None if that is not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.energies import dirichlet, lines
+    >>> mixed = 2 * lines + dirichlet / 4
+    >>> mixed.convex
+    True
+    >>> float(mixed(np.array([0.0, 4.0])))  # 2 * 4 + 16 / 4
+    12.0
+    >>> (mixed + (lambda x: x.sum())).convex is None
+    True
+    """
+
+    __array_ufunc__ = None  # a NumPy number times an energy is for the energy to answer
+
+    @property
+    @abstractmethod
+    def convex(self) -> bool | None: ...
+
+    @abstractmethod
+    def __call__(self, x: Any) -> Any:
+        """Energy of `x`; autograd differentiates it."""
+
+    def __add__(self, other: Any) -> Energy:
+        """Sum of two energies, the other of which may be any callable; 0 adds nothing."""
+        if isinstance(other, Real) and other == 0:
+            return self
+        return Sum(terms_of(self) + terms_of(other)) if callable(other) else NotImplemented
+
+    def __radd__(self, other: Any) -> Energy:
+        if isinstance(other, Real) and other == 0:
+            return self
+        return Sum(terms_of(other) + terms_of(self)) if callable(other) else NotImplemented
+
+    def __mul__(self, factor: Any) -> Energy:
+        """Multiple of the energy."""
+        if not isinstance(factor, Real):
+            return NotImplemented
+        return Sum(tuple((float(factor) * c, energy) for c, energy in terms_of(self)))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> Energy:
+        if not isinstance(divisor, Real):
+            return NotImplemented
+        return self * (1 / divisor if divisor else math.inf)
+
+    def __neg__(self) -> NoReturn:
+        raise TypeError("The negative of an energy is not convex. Write 'lambda x: -energy(x)' if you mean it.")
+
+    def __sub__(self, other: Any) -> NoReturn:
+        raise TypeError(
+            "Energies can be added and multiplied by numbers >= 0; a difference is not convex. "
+            "Write 'lambda x: one(x) - other(x)' if you mean it."
+        )
+
+    __rsub__ = __sub__
+
+
+@dataclass(frozen=True)
+class Sum(Energy):
+    """Sum of multiples of energies: what ``2 * lines + bending`` is.
+
+    Parameters
+    ----------
+    terms : tuple of (float, callable)
+        Coefficients, 0 or above, and energies.
+
+    Examples
+    --------
+    >>> from skinpaint.energies import bending, lines
+    >>> (2 * lines + bending / 2).terms == ((2.0, lines), (0.5, bending))
+    True
+    """
+
+    terms: tuple[tuple[float, Callable[[Any], Any]], ...]
+
+    def __post_init__(self) -> None:
+        for c, _ in self.terms:
+            if not 0 <= c < math.inf:
+                raise ValueError(
+                    f"The factor of an energy must be a finite number >= 0, or the product is not convex. Got {c!r} "
+                    f"instead. Write 'lambda x: {c!r} * energy(x)' if you mean it."
+                )
+
+    @property
+    def convex(self) -> bool | None:
+        """True if all terms are known to be convex, otherwise None."""
+        return True if all(getattr(energy, "convex", None) is True for _, energy in self.terms) else None
+
+    def __call__(self, x: Any) -> Any:
+        """Energy of `x`; autograd differentiates it."""
+        return sum(c * energy(x) for c, energy in self.terms)
+
+
+class Differences(Fused, Energy):
+    """A convex energy of differences between pixels, which tells what is needed to bound it from above and below."""
+
+    convex: ClassVar[bool] = True  # type: ignore[assignment]
+    order: ClassVar[int] = 1
+    """Of the differences; the methods below are for those of first order."""
+
+    def rounded(self, radius: float) -> Differences:
+        """Itself, or with norms that are rounded off at zero."""
+        return self
+
+    def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
+        """Axis and lag, and the weight of each such edge in the quadratic ``w d^2 / 2`` that touches from above.
+
+        A number, or an array with the weight of an edge at its lower end, from what `forward` kept.
+        """
+        raise NotImplementedError
+
+    def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
+        """Weights for `backward` at `x`, as near to `kept` as makes the differences a dual variable; its conjugate."""
+        raise NotImplementedError
+
+
+def on_grid(energy: Energy, spacing: tuple[float, ...]) -> Energy:
+    """The energy for pixels at these distances, where it has not been told any.
+
+    Examples
+    --------
+    >>> from skinpaint.energies import lines
+    >>> on_grid(lines, (1.0, 2.0))
+    Lines(lags=(1, 2), spacing=(1.0, 2.0), rounding=0.0)
+    """
+    return _changed(energy, lambda term: replace(term, spacing=spacing) if term.spacing is None else term)
+
+
+def rounded(energy: Any, radius: float) -> Any:
+    """The energy with all its norms rounded off, below `radius` at least.
+
+    Examples
+    --------
+    >>> from skinpaint.energies import lines, total_variation
+    >>> rounded(lines + total_variation, 0.1).terms[0]
+    (1.0, Lines(lags=(1, 2), spacing=None, rounding=0.1))
+    """
+    return _changed(energy, lambda term: term.rounded(radius))
+
+
+def _changed(energy: Energy, change: Callable[[Any], Any]) -> Energy:
+    """The energy with each of its differences changed."""
+    if not isinstance(energy, Sum):
+        return change(energy) if isinstance(energy, Differences) else energy
+    return Sum(tuple((c, change(term) if isinstance(term, Differences) else term) for c, term in energy.terms))
+
+
+def first_differences(
+    shape: tuple[int, ...], lags: tuple[int, ...], spacing: tuple[float, ...]
+) -> tuple[tuple[int, int, float], ...]:
+    """The terms of all axes that have differences at all."""
+    return tuple((axis, lag, 1 / h) for axis, h in enumerate(spacing) if shape[axis] > 1 for lag in lags)
+
+
+def terms_of(energy: Any) -> tuple[tuple[float, Any], ...]:
+    """An energy as a sum of multiples of others."""
+    return energy.terms if isinstance(energy, Sum) else ((1.0, energy),)
+
+
+def check_not_negative(name: str, value: Any, owner: Any) -> None:
+    if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
+        raise ValueError(
+            f"The '{name}' parameter of {type(owner).__name__} must be a finite number >= 0. Got {value!r} instead."
+        )
