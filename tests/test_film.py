@@ -137,7 +137,7 @@ def run(name):
     y, x = np.mgrid[:20, :300]
     damaged, mask = random_pixels(0.5 + 0.4 * np.sin(x / 7 + y**2 / 40), 0.6, rng=0)
     recorder = Recorder()
-    inpainter = Inpainter((PROVEN | UNPROVEN)[name], callback=recorder).fit(damaged, mask=mask)
+    inpainter = Inpainter((PROVEN | UNPROVEN)[name]).fit(damaged, mask=mask, callback=recorder)
     return recorder, inpainter.restored_, inpainter.history_
 
 

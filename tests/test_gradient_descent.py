@@ -174,7 +174,7 @@ def test_ctrl_c_returns_the_best_so_far():
         if record.n_iter == 5:
             raise KeyboardInterrupt
 
-    inpainter = Inpainter(callback=interrupt).fit(image, mask=mask)
+    inpainter = Inpainter("gd").fit(image, mask=mask, callback=interrupt)
     assert not inpainter.converged_
     assert inpainter.n_iter_ == 5
     assert inpainter.solution_.energy == min(energies)
@@ -189,7 +189,7 @@ def test_the_callback_sees_the_picture_and_can_stop():
         pictures.append(restore())
         return record.n_iter == 4
 
-    inpainter = Inpainter(callback=watch).fit(image, mask=mask)
+    inpainter = Inpainter("gd").fit(image, mask=mask, callback=watch)
     assert len(pictures) == inpainter.n_iter_ == 4
     assert np.array_equal(pictures[-1], inpainter.restored_)
     assert not np.array_equal(pictures[0], pictures[-1])

@@ -145,7 +145,8 @@ class GradientDescent(IterativeMethod):
     def init(self, problem: Problem) -> Descent:
         """Start from the fill or from the damage."""
         damaged = self.start == "damaged"
-        x = problem.clip(problem.damaged if damaged else fill(problem.values, problem.mask, problem.spacing))
+        x = problem.write(np.empty(problem.shape), damaged=damaged)
+        x = problem.clip(x if damaged else fill(x, problem.mask, problem.spacing))
         exact = self._energy(problem)
         objective = Objective(exact, joint=self.joint_channels)
         energy = objective.value(x)  # refuses a bad energy in its own words, before autograd meets it
