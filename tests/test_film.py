@@ -211,7 +211,7 @@ def test_nothing_is_said_where_nothing_is_proven():
 def test_progress_tells_energy_and_proof(capsys, monkeypatch):
     monkeypatch.setattr("tqdm.auto.tqdm", functools.partial(tqdm.tqdm, mininterval=0, ncols=200))
     image, mask = np.linspace(0, 1, 64).reshape(8, 8), np.eye(8)
-    inpainter = Inpainter(progress=True).fit(image, mask=mask)
+    inpainter = Inpainter("gd", progress=True).fit(image, mask=mask)
     shown = capsys.readouterr().err
     for record in inpainter.history_:
         assert f"energy {record.energy:.6g}, {proven_within(record.gap)}]" in shown

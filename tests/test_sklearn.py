@@ -46,7 +46,8 @@ class TestParameters:
             "missing_values": 7,
             "bounds": [0, 9],
             "spacing": [1, 2],
-            "callback": print,
+            "grow": 2,
+            "max_distance": 5,
             "progress": True,
         }
         params = Inpainter(**given).get_params(deep=False)
@@ -95,7 +96,7 @@ class TestParameters:
         assert not [name for name in vars(copy) if name.endswith("_")]
 
     def test_clone_after_set_params(self):
-        copy = clone(Inpainter().set_params(method__max_iter=3))
+        copy = clone(Inpainter("gd").set_params(method__max_iter=3))
         assert copy.method == GradientDescent(max_iter=3)
 
     def test_repr_shows_what_is_not_default(self):
