@@ -72,7 +72,7 @@ class Trial:
 
 
 def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = ()) -> None:
-    """Try every law on every trial; what is new about a method is only how it fills, not what it may touch.
+    """Try every law on every trial. Methods differ in how they fill, never in what they modify.
 
     The laws, by name:
 

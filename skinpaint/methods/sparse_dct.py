@@ -1,4 +1,4 @@
-"""Sparse blocks: what is missing is filled so that overlapping blocks have few cosines in them."""
+"""Sparse blocks: fill what is missing so that few cosines describe each of many overlapping blocks."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ Box = tuple[slice, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class SparseDCT(IterativeMethod):
-    r"""Iterative thresholding of overlapping blocks, each sparse in a cosine transform.
+    r"""Describe each block by a few cosines, as JPEG does, and then learn from similar patches.
 
-    Texture and edges are few coefficients of a block, the error of a guess is many. Each round transforms all blocks
-    that hold missing pixels, shrinks their coefficients c to :math:`c (1 - t^2 / c^2)_+`, transforms back, averages
-    where blocks overlap, and takes the average for the missing pixels. The threshold t falls from round to round. The
-    first guess is the harmonic fill.
+    Few coefficients of the cosine transform describe the texture or the edges of a block; the error of a guess is
+    spread over many. Each round transforms all blocks that hold missing pixels, shrinks their coefficients c to
+    :math:`c (1 - t^2 / c^2)_+`, transforms back, averages overlapping blocks, and writes the average to the missing
+    pixels. The threshold t falls from round to round. The first guess is the harmonic fill.
 
-    Images with two axes end with sweeps over groups of similar patches. The patches of a group are taken for samples of
-    one Gaussian, and what a patch misses is its conditional mean, given what the patch knows.
+    Images with two axes then take sweeps over groups of similar patches. The patches of a group are treated as samples
+    of one Gaussian. The missing pixels of a patch become their conditional mean, given its known pixels.
 
-    The channels of an image are one picture. Their blocks are restored together, after a cosine transform over the
-    channels, which for RGB is one of opponent colours; patches are grouped by the mean of the channels, and where these
-    have masks of their own, a patch reaches through up to four of them. There is no energy: the answer is where the
-    threshold ends.
+    The channels of an image are restored together. Blocks are first transformed by cosines over the channels; for RGB,
+    this gives opponent colours. Patches are grouped by the mean of the channels. With one mask per channel, a patch
+    spans up to four channels.
+
+    There is no energy and no residual, so nothing is proven about the answer: it ends when all rounds are done.
 
     Parameters
     ----------
@@ -53,15 +54,15 @@ class SparseDCT(IterativeMethod):
         of the known pixels. In the sweeps the threshold falls once more, to the last one from four times as much;
         there it stands for three standard deviations of the noise that patches are assumed to have.
     decay : float in (0, 1) or None
-        Ratio of the threshold in a round to that before. None stands for 0.93, and for 0.98 if some hole is wider than
-        16 pixels along all axes, or than 8 from the border on: edges take longer to grow into those.
+        Ratio of the threshold in a round to the one before. None means 0.93, or 0.98 if some hole is wider than 16
+        pixels along all axes (8 at the border): edges need more rounds to grow into it.
     sweeps : int
         Number of sweeps over groups of similar patches; only images with two axes have them.
     patch_stride : int
-        Distance in pixels of the patches that others are grouped with; close ones take longer. Above 6, the side of a
-        patch, some missing pixels may lie between them and stay as the blocks left them.
+        Distance in pixels between the patches that groups are made for. Smaller is slower and better. Above 6, the side
+        of a patch, missing pixels between two patches keep what the blocks gave them.
     joint_channels : bool
-        Restore the channels of an image together, or each as if it were alone.
+        Restore the channels of an image together, or each on its own.
     rng : int
         Seed of the shifts of the blocks, which change from round to round.
     max_iter : int
@@ -117,7 +118,7 @@ class SparseDCT(IterativeMethod):
 
     @classmethod
     def high(cls) -> SparseDCT:
-        """More rounds and sweeps: slower by up to ten times, and better.
+        """More rounds and sweeps: better, and up to ten times slower.
 
         Examples
         --------
@@ -145,7 +146,7 @@ class SparseDCT(IterativeMethod):
         )
 
     def step(self, problem: Problem, state: Rounds) -> Rounds:
-        """One round over all blocks, or one sweep over similar patches, tile by tile."""
+        """Take one round over the blocks, or one sweep over similar patches, tile by tile."""
         from skinpaint.grid.patches.blocks import as_planes, tiles
 
         plan = self._plan(problem, state)
@@ -203,10 +204,10 @@ class SparseDCT(IterativeMethod):
 
 @dataclass(frozen=True, kw_only=True)
 class Rounds:
-    """Where the rounds stand.
+    """The state of the rounds.
 
-    What the blocks miss at known pixels is fed back into the image that they are taken from, which makes them fit
-    sooner. A lean state, of an image that leaves no room for a second one, does without, and is filled in place.
+    The error at known pixels is fed back, with decreasing weight: it is added to the image `fed`, which the next blocks
+    are taken from. A lean state does without this second image and is filled in place.
     """
 
     values: np.ndarray
@@ -301,7 +302,7 @@ def _has_wide_hole(mask: np.ndarray) -> bool:
 
 
 def _first_fill(problem: Problem) -> np.ndarray:
-    """The harmonic fill, as float32; that of a large image tile by tile, where every tile has something to go by."""
+    """The harmonic fill as float32; tile by tile for a large image in which every tile has known pixels."""
     from skinpaint.grid.harmonic.fill import fill
     from skinpaint.grid.patches.blocks import as_planes, tiles
 
@@ -326,9 +327,9 @@ def _spacing(problem: Problem) -> tuple[float, ...]:
 
 
 def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
-    """The range from the first to the 99th percentile of the known pixels, of each channel or of the mean plane.
+    """Range from the 1st to the 99th percentile of the known pixels, for each channel or for all of them together.
 
-    Where nearly all of them are equal it is the whole range.
+    It is the whole range where the percentiles are equal.
     """
     values = filled.reshape(-1, problem.shape[-1])
     masks = np.broadcast_to(problem.mask.reshape(-1, problem.mask.shape[-1]), values.shape)
@@ -347,7 +348,7 @@ def _wide(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def _wanted(holes: np.ndarray, joint: bool) -> list[np.ndarray]:
-    """What is missing in each plane: together, channels miss what one of them misses."""
+    """What is missing in each plane; a joint plane misses what any channel misses."""
     if joint:
         return [np.asarray(holes.any(axis=-1))] * holes.shape[-1]
     return [np.ascontiguousarray(mask) for mask in np.moveaxis(holes, -1, 0)]
@@ -365,7 +366,7 @@ def _channels(planes: np.ndarray, joint: bool) -> np.ndarray:
 
 
 def _mix(matrix: np.ndarray, planes: np.ndarray) -> np.ndarray:
-    """The product with a small matrix, which is not worth the threads of a matrix product."""
+    """Multiply by a small matrix; einsum wakes no threads of a BLAS."""
     return planes if len(planes) == 1 else np.einsum("kc,c...->k...", matrix, planes)
 
 
