@@ -46,8 +46,8 @@ class GradientDescent(IterativeMethod):
     For energies made of norms and squares of first differences, the descent is preconditioned by multigrid. A quadratic
     touches such an energy from above; its matrix is the Laplacian :math:`L_w` whose edges weigh one over the norm that
     they belong to. A step goes along :math:`L_w^{-1} g` instead of the gradient :math:`g`, computed approximately by
-    one multigrid cycle. This takes ten steps instead of hundreds. By duality, the same quadratic proves a lower bound of
-    the energy. For other convex energies the bound follows from the gradient and the bounds alone; it is looser.
+    one multigrid cycle. This takes ten steps instead of hundreds. By duality, the same quadratic proves a lower bound
+    of the energy. For other convex energies the bound follows from the gradient and the bounds alone; it is looser.
 
     Parameters
     ----------
