@@ -52,8 +52,8 @@ class Majorizer:
     >>> least = majorizer.minimise(x, tol=1e-12)
     >>> least[:, 0].round(6)
     array([0.      , 1.333333, 2.666667, 4.      ])
-    >>> round(float(dirichlet(least[:, 0])), 6), round(majorizer.bound(least, 0.0, 9.0), 6)
-    (5.333333, 5.333333)
+    >>> round(float(dirichlet(least[:, 0])), 6), majorizer.bounds(least, 0.0, 9.0).round(6)
+    (5.333333, array([5.333333]))
     """
 
     def __init__(self, energy: Any, x: np.ndarray, mask: np.ndarray) -> None:
@@ -94,8 +94,10 @@ class Majorizer:
             field.minimise(out[field.at], tol, reduction)
         return out
 
-    def bound(self, x: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> float:
-        """What no energy in the box can be below, by duality; the better, the nearer `x` is to the minimum.
+    def bounds(self, x: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
+        """What no energy within the bounds can be below, by duality: of each channel, or of a joint energy.
+
+        It is the better, the nearer `x` is to the minimum.
 
         Parameters
         ----------
@@ -106,20 +108,28 @@ class Majorizer:
         """
         channels = np.ones(x.shape[-1])
         box = (low * channels, high * channels)
-        return sum(field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields)
+        return np.array([field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields])
 
 
-def relative_gap(energy: float, bound: float) -> float:
-    """How far above the minimum, next to it, an energy can be at most, given a lower bound; infinite if not positive.
+def relative_gap(energies: np.ndarray | float, bounds: np.ndarray | float) -> float:
+    """How far above its minimum an energy can be at most, relative to the minimum: the largest over the channels.
+
+    Parameters
+    ----------
+    energies, bounds : float or ndarray of shape (C,)
+        The energy of each channel, and a lower bound of it. Where the bound is not positive, the gap is infinite.
 
     Examples
     --------
     >>> relative_gap(1.5, 1.0), relative_gap(0.0, 0.0), relative_gap(1.0, -1.0)
     (0.5, 0.0, inf)
+    >>> relative_gap(np.array([1.5, 1.1]), np.array([1.0, 1.0]))
+    0.5
     """
-    if energy <= bound:
-        return 0.0
-    return (energy - bound) / bound if bound > 0 else np.inf
+    energies, bounds = np.atleast_1d(energies), np.atleast_1d(bounds)
+    gaps = np.where(energies > bounds, np.inf, 0.0)
+    np.divide(energies - bounds, bounds, out=gaps, where=(energies > bounds) & (bounds > 0))
+    return float(gaps.max())
 
 
 @dataclass(frozen=True, eq=False)
