@@ -186,7 +186,7 @@ class Comparison:
         ValueError
             If the image is not grey or RGB of two dimensions.
         """
-        from skinpaint.sheet import contact_sheet, widest_difference
+        from skinpaint.show.contact_sheet import contact_sheet, widest_difference
 
         if self.image.ndim != 2 + (self.channel_axis is not None) or self._last(self.image).shape[2:] not in ((), (3,)):
             raise ValueError(

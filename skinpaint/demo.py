@@ -15,6 +15,7 @@ from skinpaint.inpainter import Inpainter
 from skinpaint.methods import resolve
 from skinpaint.methods.gradient_descent import GradientDescent
 from skinpaint.methods.laplace import Laplace
+from skinpaint.show.contact_sheet import in_rows
 from skinpaint.solution import Solution
 
 __all__ = ["demo"]
@@ -100,7 +101,7 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     }
     paths.append(folder / "sheet.png")
     with io.whole_file(paths[-1], overwrite=True) as partial:
-        _sheet(tiles, columns=3).save(partial)
+        in_rows([with_caption(Image.fromarray(tile), text) for text, tile in tiles.items()], columns=3).save(partial)
 
     paths.append(folder / "film.gif")
     film(
@@ -150,14 +151,3 @@ def _proof(solution: Solution) -> str:
     if solution.residual is not None:
         return f"residual {solution.residual:.1e}"
     return "-"
-
-
-def _sheet(tiles: dict[str, np.ndarray], *, columns: int, margin: int = 8) -> Image.Image:
-    """Return pictures of one size in rows, each with its name below it."""
-    captioned = [with_caption(Image.fromarray(tile), caption) for caption, tile in tiles.items()]
-    width, height = (side + margin for side in captioned[0].size)
-    rows = -(-len(captioned) // columns)
-    sheet = Image.new("L", (columns * width + margin, rows * height + margin), 255)
-    for k, tile in enumerate(captioned):
-        sheet.paste(tile, (margin + k % columns * width, margin + k // columns * height))
-    return sheet
