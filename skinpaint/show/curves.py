@@ -42,6 +42,8 @@ def energy_curve(
     ------
     FileExistsError
         If the file exists and `overwrite` is False.
+    ImportError
+        If matplotlib is not installed, which is the extra ``skinpaint[plot]``.
     ValueError
         If a history is empty or has no energies.
 
@@ -58,8 +60,11 @@ def energy_curve(
     ...     [path.name for path in Path(folder).iterdir()]
     ['energy.png']
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogFormatter, MaxNLocator
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import LogFormatter, MaxNLocator
+    except ImportError as error:
+        raise ImportError("energy_curve needs matplotlib. Install it: pip install 'skinpaint[plot]'") from error
 
     named = dict(histories) if isinstance(histories, Mapping) else {"": histories}
     curves = {}
