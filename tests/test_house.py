@@ -143,7 +143,7 @@ def test_arrows_point_down(module):
         ("skinpaint.grid.matrix", "import skinpaint.energies", False),
         ("skinpaint.grid.harmonic.fill", "from skinpaint.grid.holes import cut_out", True),
         ("skinpaint.grid.holes", "from skinpaint.grid.harmonic.fill import fill", False),
-        ("skinpaint.grid.harmonic.fill", "from skinpaint.grid.biharmonic.multigrid import Bending", False),
+        ("skinpaint.grid.harmonic.fill", "from skinpaint.grid.biharmonic.multigrid import BiharmonicSystem", False),
         ("skinpaint.grid.harmonic.kernels", "from skinpaint.grid.holes import cut_out", False),
         ("skinpaint.energies.lines", "from skinpaint.energies import dirichlet", False),
         ("skinpaint.energies.lines", "from skinpaint.energies.base import Energy", True),

@@ -101,9 +101,9 @@ def test_slabs_change_no_bit(monkeypatch, shape, lags):
     rng = np.random.default_rng(0)
     problem = Problem.from_image(rng.random(shape), rng.random(shape) < 0.7)
     method = Laplace(lags=lags, solver="multigrid")
-    monkeypatch.setattr("skinpaint.grid.layout.SLAB", 2**40)
+    monkeypatch.setattr("skinpaint.grid.layout.SLAB_ENTRIES", 2**40)
     whole = method.solve(problem).values
-    monkeypatch.setattr("skinpaint.grid.layout.SLAB", 1)
+    monkeypatch.setattr("skinpaint.grid.layout.SLAB_ENTRIES", 1)
     assert method.solve(problem).values.tobytes() == whole.tobytes()
 
 

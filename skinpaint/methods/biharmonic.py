@@ -9,8 +9,9 @@ from time import perf_counter
 
 import numpy as np
 
+from skinpaint.grid.axes import drop_short_axes, long_axes
 from skinpaint.grid.matrix import edges, laplacian
-from skinpaint.grid.threads import HEAVY, share
+from skinpaint.grid.threads import SOLVE_COST, share
 from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, Record, Solution
@@ -167,7 +168,7 @@ def _factorise(values: np.ndarray, mask: np.ndarray, channels: list[int], spacin
                 factor = splu(some, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
                 x[rows] = factor.solve(b[rows])
 
-    share(solve, 0, PARTS, len(b) * HEAVY)
+    share(solve, 0, PARTS, len(b) * SOLVE_COST)
     for k, c in enumerate(channels):
         values[mask, c] = x[:, k]
 
@@ -176,18 +177,14 @@ def _iterate(
     values: np.ndarray, mask: np.ndarray, channels: list[int], spacing: tuple[float, ...], tol: float
 ) -> Iterator[tuple[int, float]]:
     """Fill `values` in place by multigrid, sheet by sheet; gives (cycles, error) for each channel."""
-    from skinpaint.grid.biharmonic.multigrid import Bending
-    from skinpaint.grid.holes import cut_out
+    from skinpaint.grid.biharmonic.multigrid import BiharmonicSystem
+    from skinpaint.grid.holes import cut_out, solve_holes
 
-    long = [axis for axis, n in enumerate(mask.shape) if n > 1]  # others have no edges
-    shape = [mask.shape[axis] for axis in long]
-    for sheet in cut_out(mask.reshape(shape), margin=REACH):
-        system = Bending(sheet.state, tuple(spacing[axis] for axis in long))
-        for c in channels:
-            channel = values[..., c].reshape(shape)
-            solved, n_iter, error = system.solve(sheet.gather(channel), tol=tol, max_iter=MAX_ITER)
-            sheet.scatter(solved, channel)
-            yield n_iter, error
+    steps = tuple(spacing[axis] for axis in long_axes(mask.shape))
+    cuts = cut_out(drop_short_axes(mask), margin=REACH)
+    systems = ((cut, BiharmonicSystem(cut.state, steps)) for cut in cuts)
+    images = [drop_short_axes(values[..., c]) for c in channels]
+    yield from solve_holes(systems, images, lambda system, x: system.improve(x, tol=tol, max_iter=MAX_ITER))
 
 
 def _energy(x: np.ndarray, spacing: tuple[float, ...]) -> float:

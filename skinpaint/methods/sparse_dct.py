@@ -93,10 +93,12 @@ class SparseDCT(IterativeMethod):
     measure = "threshold"
 
     def __post_init__(self) -> None:
-        from skinpaint.grid.patches.blocks import SIDES
+        from skinpaint.grid.patches.blocks import BLOCK_SIDES
 
         self.check_loop()
-        require(self.block is None or self.block in SIDES, self, "block", f"None or one of {SIDES}", self.block)
+        require(
+            self.block is None or self.block in BLOCK_SIDES, self, "block", f"None or one of {BLOCK_SIDES}", self.block
+        )
         for name, allowed in (("threshold", "a float in (0, 1)"), ("decay", "a float in (0, 1) or None")):
             value = getattr(self, name)
             inside = isinstance(value, float) and 0 < value < 1
@@ -247,15 +249,15 @@ class Patches:
     @property
     def halo(self) -> int:
         """How far groups reach."""
-        from skinpaint.grid.patches.groups import MARGIN
+        from skinpaint.grid.patches.groups import TILE_MARGIN
 
-        return MARGIN
+        return TILE_MARGIN
 
     def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
         """The conditional means of patches that miss something in the core."""
-        from skinpaint.grid.patches.groups import SIDE, conditional_mean, groups
+        from skinpaint.grid.patches.groups import PATCH_SIDE, conditional_mean, groups
 
-        if min(x.shape[0], x.shape[2]) < SIDE:
+        if min(x.shape[0], x.shape[2]) < PATCH_SIDE:
             return x[core]
         wanted = np.zeros_like(holes)
         wanted[core] = holes[core]
