@@ -77,8 +77,8 @@ def ours(method: Method) -> Descend:
             records.append(record)
 
         began = perf_counter()
-        inpainter = Inpainter(method, callback=listen)
-        inpainter.fit_restore(case.image, case.mask)
+        inpainter = Inpainter(method)
+        inpainter.fit_restore(case.image, case.mask, callback=listen)
         taken = perf_counter() - began
         known = case.image[~case.mask]
         reach = known.max() - float(known.min())

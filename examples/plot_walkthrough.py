@@ -36,7 +36,7 @@ def keep(record, restore):
         frames[record.n_iter] = restore()
 
 
-classic = Inpainter(GradientDescent.classic(), callback=keep).fit(damaged, mask=mask)
+classic = Inpainter(GradientDescent.classic()).fit(damaged, mask=mask, callback=keep)
 print(classic.solution_.status)
 
 # %%

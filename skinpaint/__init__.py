@@ -11,54 +11,30 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skinpaint import methods
 from skinpaint.inpainter import Inpainter, inpaint
-from skinpaint.solution import ConvergenceWarning, Record, Solution
+from skinpaint.solution import ConvergenceWarning, Reason, Record, Solution
 
 if TYPE_CHECKING:
-    from skinpaint.comparison import compare
-    from skinpaint.drop_in import inpaint_biharmonic
-    from skinpaint.methods.biharmonic import Biharmonic
-    from skinpaint.methods.gradient_descent import GradientDescent
-    from skinpaint.methods.laplace import Laplace
-    from skinpaint.methods.plug_and_play import PlugAndPlay
-    from skinpaint.methods.reweighted import Reweighted
-    from skinpaint.methods.sparse_dct import SparseDCT
+    from skinpaint.comparison import compare as compare
+    from skinpaint.drop_in import inpaint_biharmonic as inpaint_biharmonic
+    from skinpaint.methods import *  # noqa: F403
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Biharmonic",
-    "ConvergenceWarning",
-    "GradientDescent",
-    "Inpainter",
-    "Laplace",
-    "PlugAndPlay",
-    "Record",
-    "Reweighted",
-    "Solution",
-    "SparseDCT",
-    "compare",
-    "inpaint",
-    "inpaint_biharmonic",
-]
+_LAZY = {"compare": "skinpaint.comparison", "inpaint_biharmonic": "skinpaint.drop_in"}
+_CLASSES = [target.partition(":")[2] for target in methods.METHODS.values()]
+_MODULES = ("damage", "energies", "film", "holdout", "io", "masks", "scores", "testing")
 
-_ROOMS = {
-    "Biharmonic": "skinpaint.methods.biharmonic",
-    "GradientDescent": "skinpaint.methods.gradient_descent",
-    "Laplace": "skinpaint.methods.laplace",
-    "PlugAndPlay": "skinpaint.methods.plug_and_play",
-    "compare": "skinpaint.comparison",
-    "Reweighted": "skinpaint.methods.reweighted",
-    "SparseDCT": "skinpaint.methods.sparse_dct",
-    "inpaint_biharmonic": "skinpaint.drop_in",
-}
-_MODULES = ("damage", "energies", "film", "holdout", "io", "testing")
+__all__ = ["ConvergenceWarning", "Inpainter", "Reason", "Record", "Solution", "inpaint", *_LAZY, *_CLASSES]
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is behind the door when they are first asked for, so that importing skinpaint stays quick."""
-    if name in _ROOMS:
-        return getattr(import_module(_ROOMS[name]), name)
+    """Import public names on first access, so that ``import skinpaint`` stays quick."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    if name in _CLASSES:
+        return getattr(methods, name)
     if name in _MODULES:
         return import_module(f"skinpaint.{name}")
     raise AttributeError(f"module 'skinpaint' has no attribute {name!r}")

@@ -357,12 +357,11 @@ def _restore_file(
         channel_axis=-1 if image.ndim == 3 else None,
         missing_values=missing,
         bounds=args.bounds,
-        callback=recorder,
         progress=not args.quiet and not args.input.is_dir() and sys.stderr.isatty(),
     )
     began = perf_counter()
     with _plain_warnings(f"{source}: ") as warned:
-        restored = inpainter.fit_restore(image, mask)
+        restored = inpainter.fit_restore(image, mask, callback=recorder)
     seconds = perf_counter() - began
     filled = inpainter.mask_
 

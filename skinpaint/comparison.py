@@ -304,7 +304,7 @@ def compare(
     problem = Problem.from_image(
         image, mask, channel_axis=channel_axis, missing_values=missing_values, bounds=bounds, spacing=spacing
     )
-    image, missing = np.asanyarray(image), problem.user_mask
+    image, missing = np.asanyarray(image), problem.as_user(problem.mask)
     if truth is None:
         task = _prediction(image, missing, channel_axis, fraction, rng)
     else:
@@ -472,9 +472,8 @@ def _warm_up(method: str | Method, ndim: int) -> None:
     """Have the kernels compiled, which the first run of all does, so that the seconds are the method's."""
     shape = (ceil(2000 ** (1 / ndim)),) * ndim
     rng = np.random.default_rng(0)
-    small = Inpainter(method, callback=lambda record, restore: True)
     with suppress(Exception):  # which it will show when it matters
-        small.fit(rng.random(shape), mask=rng.random(shape) < 0.9)
+        Inpainter(method).fit(rng.random(shape), mask=rng.random(shape) < 0.9, callback=lambda record, restore: True)
 
 
 def _lead(ranked: Sequence[Entry], task: _Task) -> tuple[float, float] | None:

@@ -66,9 +66,9 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     captions = {}
     for name, method in methods.items():
         callback = recorder if name == "classic" else None
-        inpainter = Inpainter(method, bounds="dtype", callback=callback, progress=sys.stderr.isatty())
+        inpainter = Inpainter(method, bounds="dtype", progress=sys.stderr.isatty())
         began = perf_counter()
-        restored = inpainter.fit_restore(damaged, mask)
+        restored = inpainter.fit_restore(damaged, mask, callback=callback)
         seconds = perf_counter() - began
         psnr = peak_signal_noise_ratio(truth, restored)
         ssim = structural_similarity(truth, restored)

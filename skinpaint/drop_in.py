@@ -17,7 +17,7 @@ def inpaint_biharmonic(
     """Fill masked pixels by the biharmonic equation: a drop-in for scikit-image's function of the same name.
 
     ``from skinpaint import inpaint_biharmonic`` in place of ``from skimage.restoration import inpaint_biharmonic``
-    gives the same answer within rounding, sooner, and for masks of any size. Use ``inpaint(image, mask,
+    gives the same answer within rounding errors, faster, and for masks of any size. Use ``inpaint(image, mask,
     method="biharmonic")`` to keep the dtype and the range of the image instead.
 
     Parameters
@@ -28,7 +28,7 @@ def inpaint_biharmonic(
     mask : ndarray of shape (M[, N[, ..., P]])
         Non-zero where a pixel is missing.
     split_into_regions : bool, default=False
-        Of no effect: regions that do not know of each other are always solved apart.
+        Ignored: independent regions are always solved separately.
     channel_axis : int or None, default=None
         The axis of the channels; None if there is none.
 

@@ -255,7 +255,7 @@ def energy_curve(
     >>> from skinpaint import Inpainter
     >>> from skinpaint.film import energy_curve
     >>> image = np.linspace(0, 1, 64).reshape(8, 8)
-    >>> inpainter = Inpainter().fit(image, mask=np.eye(8))
+    >>> inpainter = Inpainter("gd").fit(image, mask=np.eye(8))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     energy_curve({"gd": inpainter.history_}, Path(folder, "energy.png"))
     ...     [path.name for path in Path(folder).iterdir()]

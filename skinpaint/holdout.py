@@ -1,10 +1,10 @@
-"""Hide known pixels, restore, score the prediction: how well does a method do where nobody knows the truth?
+"""Hide known pixels, restore, and score the prediction: how good is a method where nobody knows the truth?
 
-Pixels that are hidden uniformly sit next to known neighbours, which flatters every method on a large hole.
-So known pixels are hidden the way the missing ones are missing: under randomly shifted copies of the mask.
-Where a copy hits more of them than wanted, it is kept on some tiles of the image only, and the tiles are as wide
-as it takes for the hidden pixels to lie as deep as the missing ones do. Scattered damage then keeps its density,
-and a hole is matched by holes.
+Pixels that are hidden at random have known neighbours, so that every method scores too well if the damage is a large
+hole. Known pixels are therefore hidden in the same shapes as the missing ones: under randomly shifted copies of the
+mask. If a copy hides more pixels than wanted, it is kept on some tiles of the image only. The tiles are as wide as it
+takes for hidden pixels to be as far from known ones as the missing pixels are. Scattered damage then keeps its density,
+and holes are predicted as holes.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, Record, Solution, proven_within
 
 __all__ = ["Inpainter", "inpaint"]
+
+DEFAULT_METHOD = "dct"
+FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
+
+MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
 
 class Inpainter:
@@ -26,15 +31,15 @@ class Inpainter:
     Parameters
     ----------
     method : str or Method
-        The name of a method, with its default settings, or a method object such as
-        ``GradientDescent(max_iter=200)``.
+        The name of a method ("dct", "gd", "laplace", "biharmonic", "reweighted" or "pnp") for its default settings;
+        a name and a preset ("gd:classic", "dct:high"); or a method object such as ``GradientDescent(max_iter=200)``.
     channel_axis : int or None
         Axis of the colours or bands; None for an image without channels.
-    missing_values : {"auto", "saturated"}, number or None
+    missing_values : {"auto", "saturated"}, number, tuple of numbers, or None
         What is missing beyond a given mask. NaN and masked entries of a `numpy.ma.MaskedArray` always are.
 
         - None: nothing else.
-        - a number (a nodata value): the entries equal to it, each channel for itself.
+        - a number (a nodata value), or several such as ``(0, 4095)``: the entries equal to it, channel by channel.
         - "saturated": pixels whose every channel is at the lowest or highest value of the dtype (0 or 1 for
           floats in [0, 1]).
         - "auto": with a mask, nothing else. Without one, NaN and masked entries if there are any, otherwise
@@ -44,20 +49,23 @@ class Inpainter:
         the integer dtype's range or (0, 1) for floats.
     spacing : float or sequence of float, optional
         Distance between neighbours along each spatial axis, such as a voxel size.
-    callback : callable, optional
-        ``callback(record, restore)`` is called after every iteration with a :class:`Record`; ``restore()``
-        gives the picture so far. Returning True stops the method.
+    grow : int
+        Number of pixels by which whatever is missing is made wider before it is filled, diagonals included. Damage
+        is often a pixel or two wider than its mask.
+    max_distance : float, optional
+        Missing pixels that are further than this from every known pixel, in units of the spacing, are left as they
+        came (NaN in a float image); `solution_.status` counts them.
     progress : bool
-        Show a progress bar, with the energy and how far from the minimum it is proven to be at most.
+        Show a progress bar on stderr, with the energy and the proven bound of its distance from the minimum.
 
     Attributes
     ----------
     restored_ : ndarray
         The restored image of the last `fit`.
     mask_ : ndarray of bool
-        What was missing; the image's shape where channels differ, else the spatial shape.
+        What was filled; of the image's shape where channels differ, else of the spatial shape.
     solution_ : Solution
-        All that the method has to say about its answer: status, energy, gap, residual.
+        What is known about the answer: the reason to stop, status, energy, gap, residual, error.
     n_iter_ : int
         Number of iterations.
     converged_ : bool
@@ -85,13 +93,14 @@ class Inpainter:
 
     def __init__(
         self,
-        method: str | Method = "gd",
+        method: str | Method = DEFAULT_METHOD,
         *,
         channel_axis: int | None = None,
-        missing_values: Any = "auto",
+        missing_values: MissingValues = "auto",
         bounds: Bounds = None,
         spacing: float | Sequence[float] | None = None,
-        callback: Callback | None = None,
+        grow: int = 0,
+        max_distance: float | None = None,
         progress: bool = False,
     ) -> None:
         self.method = method
@@ -99,10 +108,11 @@ class Inpainter:
         self.missing_values = missing_values
         self.bounds = bounds
         self.spacing = spacing
-        self.callback = callback
+        self.grow = grow
+        self.max_distance = max_distance
         self.progress = progress
 
-    def fit(self, image: Any, y: Any = None, *, mask: Any = None) -> Inpainter:
+    def fit(self, image: Any, y: Any = None, *, mask: Any = None, callback: Callback | None = None) -> Inpainter:
         """Restore `image` and keep the answer.
 
         Parameters
@@ -115,6 +125,9 @@ class Inpainter:
         mask : array_like, optional
             Where pixels are missing (True, 1 or 255): of the spatial shape, or of the image's full shape for
             a mask of its own per channel.
+        callback : callable, optional
+            ``callback(record, restore)`` is called after every iteration with a :class:`Record`; ``restore()``
+            gives the picture so far. Returning True stops the method.
 
         Returns
         -------
@@ -126,19 +139,26 @@ class Inpainter:
             If the image, the mask or a parameter cannot be used; the message says what would do.
         """
         _refuse_mask_as_y(image, y)
+        for name in FITTED:  # nothing of an earlier image stays
+            self.__dict__.pop(name, None)
         if isinstance(image, list | tuple):
             if mask is not None:
                 raise TypeError(
                     "The 'mask' parameter of Inpainter.fit must be None for a list of images. Mark missing "
                     "pixels in the images instead, by NaN, numpy.ma or missing_values=."
                 )
+            if callback is not None:
+                raise TypeError(
+                    "The 'callback' parameter of Inpainter.fit must be None for a list of images, which are only "
+                    "checked. Fit one image at a time to watch it."
+                )
             for each in image:
                 self._problem(each, None)
             return self
         problem = self._problem(image, mask)
-        self.solution_ = self._solve(problem)
-        self.restored_ = problem.restore(self.solution_.values)
-        self.mask_ = problem.user_mask
+        self.solution_ = self._solve(problem, callback)
+        self.restored_ = problem.write_back(self.solution_.values)
+        self.mask_ = problem.as_user(problem.filled)
         self.n_iter_ = self.solution_.n_iter
         self.converged_ = self.solution_.converged
         self.history_ = self.solution_.history
@@ -156,7 +176,7 @@ class Inpainter:
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
         return self.restored_.copy()
 
-    def fit_restore(self, image: Any, mask: Any = None) -> np.ndarray:
+    def fit_restore(self, image: Any, mask: Any = None, *, callback: Callback | None = None) -> np.ndarray:
         """Restore one image and return it; see `fit` for the parameters.
 
         Returns
@@ -170,7 +190,7 @@ class Inpainter:
                 f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
                 "numpy.asarray for one image given as nested lists."
             )
-        return self.fit(image, mask=mask).restored_.copy()
+        return self.fit(image, mask=mask, callback=callback).restored_.copy()
 
     def transform(self, X: Any) -> Any:
         """Restore one image (an array) or several (a list or tuple, giving a list); keeps no state.
@@ -183,10 +203,10 @@ class Inpainter:
         if isinstance(X, list | tuple):
             return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
         problem = self._problem(X, None)
-        return problem.restore(self._solve(problem).values)
+        return problem.write_back(self._solve(problem).values)
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Fit and transform at the price of one."""
+        """Fit, and return the restored image; solves once."""
         if isinstance(X, list | tuple):
             _refuse_mask_as_y(X, y)
             return self.transform(X)
@@ -286,42 +306,48 @@ class Inpainter:
         )
         return f"Inpainter({', '.join(shown)})"
 
-    def _problem(self, image: Any, mask: Any) -> Problem:
-        require(self.callback is None or callable(self.callback), self, "callback", "callable or None", self.callback)
+    def _problem(self, image: Any, mask: Any, **changes: Any) -> Problem:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
+        names = ("channel_axis", "missing_values", "bounds", "spacing", "grow", "max_distance")
+        settings = {name: getattr(self, name) for name in names}
         return Problem.from_image(
-            image,
-            mask,
-            channel_axis=self.channel_axis,
-            missing_values=self.missing_values,
-            bounds=self.bounds,
-            spacing=self.spacing,
-            default_bounds=resolve(self.method).default_bounds,
+            image, mask, **{**settings, **changes}, default_bounds=resolve(self.method).default_bounds
         )
 
     def _predict(self, image: Any, score_holdout: Callable[..., float]) -> float:
         """PSNR of known pixels that were hidden."""
 
         def restore(noisy: np.ndarray, mask: np.ndarray) -> np.ndarray:
-            problem = self._problem(noisy, mask)
-            return problem.restore(self._solve(problem).values)
+            problem = self._problem(noisy, mask, grow=0, max_distance=None)  # the mask has grown, and all is scored
+            return problem.write_back(self._solve(problem).values)
 
-        mask = self._problem(image, None).user_mask
+        missing = self._problem(image, None)
+        mask = missing.as_user(missing.mask)
         return score_holdout(restore, np.asanyarray(image), mask, channel_axis=self.channel_axis)
 
-    def _solve(self, problem: Problem) -> Solution:
+    def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
+        require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        if problem.trivial:
-            solution = Solution(values=problem.start, converged=True, status=problem.trivial)
+        if problem.trivial is not None:
+            reason, status = problem.trivial
+            solution = Solution(values=problem.values, reason=reason, status=status)
         elif self.progress:
-            with _Bar(method, self.callback) as bar:
+            with _Bar(method, callback) as bar:
                 solution = method.solve(problem, bar)
         else:
-            solution = method.solve(problem, self.callback)
+            solution = method.solve(problem, callback)
+        return dataclasses.replace(solution, status=" ".join([solution.status, *self._remarks(problem)]))
+
+    def _remarks(self, problem: Problem) -> Iterator[str]:
+        """What the door adds to the method's own status."""
         if problem.note:
-            note = problem.note[0].upper() + problem.note[1:]
-            solution = dataclasses.replace(solution, status=f"{solution.status} {note}.")
-        return solution
+            yield f"{problem.note[0].upper()}{problem.note[1:]}."
+        if problem.left:
+            what = "values" if problem.mask.shape[-1] > 1 else "pixels"
+            yield (
+                f"Left {problem.left} missing {what} as they came, further than max_distance={self.max_distance:g} "
+                "from every known one."
+            )
 
 
 _PARAMETERS = list(inspect.signature(Inpainter).parameters)
@@ -331,13 +357,15 @@ def inpaint(
     image: Any,
     mask: Any = None,
     *,
-    method: str | Method = "gd",
+    method: str | Method = DEFAULT_METHOD,
     channel_axis: int | None = None,
-    missing_values: Any = "auto",
+    missing_values: MissingValues = "auto",
     bounds: Bounds = None,
     spacing: float | Sequence[float] | None = None,
-    callback: Callback | None = None,
+    grow: int = 0,
+    max_distance: float | None = None,
     progress: bool = False,
+    callback: Callback | None = None,
 ) -> np.ndarray:
     """Restore `image` in one call; the parameters are those of :class:`Inpainter` and its `fit`.
 
@@ -347,8 +375,10 @@ def inpaint(
         Integers or floats.
     mask : array_like, optional
         Where pixels are missing (True, 1 or 255).
-    method, channel_axis, missing_values, bounds, spacing, callback, progress
+    method, channel_axis, missing_values, bounds, spacing, grow, max_distance, progress
         See :class:`Inpainter`.
+    callback : callable, optional
+        See :meth:`Inpainter.fit`.
 
     Returns
     -------
@@ -372,10 +402,11 @@ def inpaint(
         missing_values=missing_values,
         bounds=bounds,
         spacing=spacing,
-        callback=callback,
+        grow=grow,
+        max_distance=max_distance,
         progress=progress,
     )
-    return inpainter.fit_restore(image, mask)
+    return inpainter.fit_restore(image, mask, callback=callback)
 
 
 class _Bar:

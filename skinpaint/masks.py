@@ -1,16 +1,60 @@
-"""Where "missing" comes from: a given mask, NaN, masked arrays, a nodata value, saturated pixels.
+"""Where "missing" comes from: a given mask, NaN, masked arrays, nodata values, saturated pixels.
 
-Arrays in this file have their channels last, or no channels at all.
+Arrays in this file have their channels last, unless they say otherwise. A mask of shape (..., 1) is for all channels.
 """
 
 from __future__ import annotations
 
 import math
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
-__all__ = ["as_bool", "dtype_range", "entries_equal", "saturated"]
+__all__ = ["as_bool", "check_known", "distance_to_known", "dtype_range", "find_missing", "grow", "saturated"]
+
+
+def find_missing(
+    array: np.ndarray, hidden: np.ndarray | None, mask: Any, missing_values: Any, channel_axis: int | None
+) -> tuple[np.ndarray, str]:
+    """All that is missing in an image.
+
+    Parameters
+    ----------
+    array : ndarray of shape (M[, N[, ..., P]], C)
+        The image.
+    hidden : ndarray of bool or None
+        The mask of a masked array, of the shape of `array`.
+    mask : array_like or None
+        The user's mask, its channels where the user's image has them.
+    missing_values : {"auto", "saturated"}, number, tuple of numbers, or None
+        As for :class:`skinpaint.Inpainter`.
+    channel_axis : int or None
+        Where the user's image has its channels.
+
+    Returns
+    -------
+    missing : ndarray of bool, of the shape of `array` or with a last axis of length 1
+    note : str
+        A clause about pixels that were assumed to be missing; empty if none were.
+    """
+    missing = np.zeros((*array.shape[:-1], 1), bool)
+    if mask is not None:
+        missing = _given(mask, array, channel_axis)
+    if hidden is not None and hidden.any():
+        missing = missing | hidden
+    if array.dtype.kind == "f":
+        with_nan = np.isnan(array)
+        if with_nan.any():
+            missing = missing | with_nan
+    if missing_values is None:
+        return missing, ""
+    if isinstance(missing_values, str):
+        return _add_saturated(array, missing, missing_values, mask is not None)
+    values = missing_values if isinstance(missing_values, tuple) and missing_values else (missing_values,)
+    for value in values:
+        missing = missing | _entries_equal(array, value, missing_values)
+    return missing, ""
 
 
 def as_bool(mask: object) -> np.ndarray:
@@ -20,10 +64,15 @@ def as_bool(mask: object) -> np.ndarray:
     ------
     ValueError
         If the mask holds anything else.
+
+    Examples
+    --------
+    >>> as_bool([0, 255, 0])
+    array([False,  True, False])
     """
     array = np.asarray(mask)
     if array.dtype == bool:
-        return array != 0  # a True from Pillow is stored as 255, which is no True to others
+        return array != 0  # Pillow stores True as 255, which other libraries do not take for True
     if array.dtype.kind not in "uif":
         raise ValueError(f"The 'mask' parameter must hold bool, 0/1 or 0/255. Got dtype {array.dtype} instead.")
     found = np.unique(array)
@@ -39,32 +88,69 @@ def as_bool(mask: object) -> np.ndarray:
     return array != 0
 
 
+def grow(mask: Any, pixels: int, *, channel_axis: int | None = None) -> np.ndarray:
+    """Make a mask wider: everything within `pixels` of a missing pixel is missing, diagonals included.
+
+    Damage is often a pixel or two wider than the mask that was drawn for it, and what the mask leaves of it shows as a
+    ghost around the fill.
+
+    Parameters
+    ----------
+    mask : array_like of shape (M[, N[, ..., P]][, C])
+        Where pixels are missing: bool, 0/1 or 0/255. It is not written to.
+    pixels : int
+        How far to grow, 0 or more.
+    channel_axis : int, optional
+        The axis of the channels, along which a mask does not grow.
+
+    Returns
+    -------
+    grown : ndarray of bool
+        A new mask of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If `pixels` is not an int of at least 0, or the mask holds other values.
+
+    Examples
+    --------
+    >>> grow([0, 0, 0, 1, 0, 0], 1)
+    array([False, False,  True,  True,  True, False])
+    """
+    if isinstance(pixels, bool) or not isinstance(pixels, int | np.integer) or pixels < 0:
+        raise ValueError(f"The 'pixels' parameter of grow must be an int of at least 0. Got {pixels!r} instead.")
+    grown = as_bool(mask).view(np.uint8)
+    if pixels:
+        from scipy.ndimage import maximum_filter1d  # slow to load
+
+        channels = None if channel_axis is None else channel_axis % grown.ndim
+        for axis in range(grown.ndim):
+            if axis != channels:
+                grown = maximum_filter1d(grown, 2 * int(pixels) + 1, axis, mode="nearest")
+    return grown.astype(bool)
+
+
+def distance_to_known(missing: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
+    """Distance from each entry to the nearest known one of its channel, in units of the spacing; 0 where known.
+
+    Examples
+    --------
+    >>> distance_to_known(np.array([[False], [True], [True]]), (0.5,))[:, 0]
+    array([0. , 0.5, 1. ])
+    """
+    from scipy.ndimage import distance_transform_edt  # slow to load
+
+    channels = [distance_transform_edt(missing[..., c], sampling=spacing) for c in range(missing.shape[-1])]
+    return np.stack(channels, axis=-1)
+
+
 def dtype_range(dtype: np.dtype) -> tuple[float, float]:
     """Lowest and highest value of an integer dtype; (0, 1) for floats, by scikit-image's convention."""
     if dtype.kind in "ui":
         info = np.iinfo(dtype)
         return info.min, info.max
     return 0, 1
-
-
-def entries_equal(image: np.ndarray, value: float) -> np.ndarray:
-    """Where `image` holds the nodata `value`.
-
-    Raises
-    ------
-    ValueError
-        If `value` is neither a number nor a known word.
-    """
-    if isinstance(value, bool) or not isinstance(value, Real | np.number):
-        raise ValueError(
-            "The 'missing_values' parameter of Inpainter must be 'auto', 'saturated', None or a number. "
-            f"Got {value!r} instead."
-        )
-    if math.isnan(value):  # NaN is missing anyway
-        return np.zeros(image.shape, bool)
-    if image.dtype.kind == "f":
-        return image == image.dtype.type(value)
-    return image == value
 
 
 def saturated(image: np.ndarray, missing: np.ndarray) -> np.ndarray | None:
@@ -86,3 +172,92 @@ def saturated(image: np.ndarray, missing: np.ndarray) -> np.ndarray | None:
             return None
     low, high = dtype_range(image.dtype)
     return (((image == low) | (image == high)) & known).all(axis=-1)
+
+
+def check_known(array: np.ndarray, missing: np.ndarray, note: str) -> None:
+    """Refuse an image in which everything is missing, or a whole channel, or that is infinite where it is known."""
+    gone = missing.all(axis=tuple(range(missing.ndim - 1)))
+    if gone.any():
+        which = (
+            "everything is missing"
+            if gone.all()
+            else f"all of channel {', '.join(map(str, np.flatnonzero(gone)))} is missing"
+        )
+        raise ValueError(
+            f"The 'image' parameter must have at least one known pixel in every channel. Got an image of "
+            f"which {which}{f' ({note})' if note else ''}."
+        )
+    if array.dtype.kind == "f":
+        count = int((np.isinf(array) & ~missing).sum())
+        if count:
+            raise ValueError(
+                f"The 'image' parameter must be finite where it is known. Got {count} infinite values "
+                f"instead. Mark them as missing with mask= or set them to NaN."
+            )
+
+
+def _given(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:
+    """The user's mask with channels last, or with a last axis of length 1."""
+    missing = as_bool(mask)
+    spatial = array.shape[:-1]
+    if missing.shape == spatial:
+        return missing[..., None]
+    if axis is not None and missing.ndim == array.ndim:
+        missing = np.moveaxis(missing, axis, -1)
+        if missing.shape == array.shape:
+            return missing
+    image_shape = spatial if axis is None else tuple(np.insert(spatial, axis, array.shape[-1]).tolist())
+    message = (
+        f"The 'mask' parameter must have the spatial shape {spatial}"
+        f"{'' if axis is None else f' or the full shape {image_shape}'} "
+        f"of an image of shape {image_shape}. Got shape {np.shape(mask)} instead."
+    )
+    if axis is None and len(spatial) == missing.ndim + 1:
+        for candidate in (-1, *range(len(spatial) - 1)):
+            if tuple(np.delete(spatial, candidate)) == missing.shape:
+                message += f" Did you mean channel_axis={candidate}?"
+                break
+    raise ValueError(message)
+
+
+def _add_saturated(array: np.ndarray, missing: np.ndarray, word: str, given: bool) -> tuple[np.ndarray, str]:
+    """Add saturated pixels where they were asked for, or where nothing else says what is missing."""
+    if word not in ("auto", "saturated"):
+        raise _not_a_missing_value(word)
+    if word == "auto" and (given or missing.any()):
+        return missing, ""
+    found = saturated(array, missing)
+    low, high = dtype_range(array.dtype)
+    if found is None:
+        if word == "auto":
+            return missing, ""
+        known = array[np.broadcast_to(~missing, array.shape)]
+        raise ValueError(
+            "The 'missing_values' parameter of Inpainter can be 'saturated' only for integers and for floats in "
+            f"[0, 1]. Got known values from {known.min():g} to {known.max():g} instead. Pass mask= or a number."
+        )
+    if not found.any():
+        return missing, ""
+    note = ""
+    if word == "auto":
+        note = (
+            f"took {found.sum()} pixels ({100 * found.mean():.3g} %) at {low} or {high} for missing; "
+            "pass mask= or missing_values="
+        )
+    return missing | found[..., None], note
+
+
+def _entries_equal(image: np.ndarray, value: Any, given: Any) -> np.ndarray:
+    """Where `image` holds a nodata value; `given` is what the user passed."""
+    if isinstance(value, bool) or not isinstance(value, Real | np.number):
+        raise _not_a_missing_value(given)
+    if math.isnan(value):  # NaN is missing in any case
+        return np.zeros(image.shape, bool)
+    return image == (image.dtype.type(value) if image.dtype.kind == "f" else value)
+
+
+def _not_a_missing_value(given: Any) -> ValueError:
+    return ValueError(
+        "The 'missing_values' parameter of Inpainter must be 'auto', 'saturated', None, a number or a tuple of "
+        f"numbers. Got {given!r} instead."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,33 +12,34 @@ from skinpaint import masks
 from skinpaint.grid.axes import channels_by_mask
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
+from skinpaint.solution import Reason
 
 __all__ = ["Bounds", "Problem"]
 
-CHUNK = 2**16  # entries
-SPARSE = 8  # of so many pixels one may be missing for it to pay to go to each
-TIE = 2e-3  # added before rounding, so that it is not the last digits of a solver that decide about halves
+CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in the cache
+SPARSE = 8  # if less than one pixel in so many is missing, missing pixels are indexed one by one
+HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
-Bounds = tuple[float, float] | str | None
+Bounds = tuple[float, float] | Literal["dtype"] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What a method sees: floats with channels last, a mask, a box, and nothing of dtypes or files.
+    """What a method sees: floats with channels last, a mask, bounds, and nothing of dtypes or files.
 
     Build it with :meth:`from_image`. Values are mapped so that the bounds (or the range of the known
-    pixels) become [0, 1]; entries that are missing hold 0.5, whatever the image held there.
+    pixels) become [0, 1].
 
     Attributes
     ----------
     mask : ndarray of bool, shape (M[, N[, ..., P]], C) or (M[, N[, ..., P]], 1)
         True where missing; the last axis has length 1 when all channels share the mask.
     low, high : ndarray of shape (C,)
-        The box that each channel's filled values are kept in.
+        The bounds of each channel: filled values are kept between them.
     spacing : tuple of float
         Distance between neighbours along each spatial axis.
     note : str
-        A sentence on what was taken for missing without being told; empty otherwise.
+        A clause about pixels that were assumed to be missing; empty if none were.
     """
 
     mask: np.ndarray
@@ -47,10 +48,11 @@ class Problem:
     spacing: tuple[float, ...]
     note: str
     _image: np.ndarray = field(repr=False)
-    _limits: tuple[np.ndarray, np.ndarray] = field(repr=False)  # the box in the image's units
+    _bounds: tuple[np.ndarray, np.ndarray] = field(repr=False)  # in the image's units
     _offset: float = field(repr=False)
     _scale: float = field(repr=False)
     _channel_axis: int | None = field(repr=False)
+    _max_distance: float | None = field(repr=False)
 
     @classmethod
     def from_image(
@@ -62,9 +64,11 @@ class Problem:
         missing_values: Any = "auto",
         bounds: Bounds = None,
         spacing: float | Sequence[float] | None = None,
+        grow: int = 0,
+        max_distance: float | None = None,
         default_bounds: Bounds = None,
     ) -> Problem:
-        """Check everything once and scale the known values.
+        """Check everything once, and find what is missing.
 
         Parameters are those of :class:`skinpaint.Inpainter`; `default_bounds` stands in for `bounds`
         where that is None.
@@ -80,28 +84,31 @@ class Problem:
         >>> problem = Problem.from_image(np.array([10, 0, 30], np.uint8), mask=[0, 1, 0])
         >>> problem.values[:, 0]
         array([0. , 0.5, 1. ])
-        >>> problem.restore(problem.values)
+        >>> problem.write_back(problem.values)
         array([10, 20, 30], dtype=uint8)
         """
         array, hidden = _as_array(image)
         array, hidden, axis = _channels_last(array, hidden, channel_axis)
-        missing, note = _missing(array, hidden, mask, missing_values, axis)
-        _check_known(array, missing, note)
+        missing, note = masks.find_missing(array, hidden, mask, missing_values, axis)
+        if _check_grow(grow):
+            missing = masks.grow(missing, grow, channel_axis=-1)
+        masks.check_known(array, missing, note)
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
-        limits = _limits(array, missing, default_bounds if bounds is None else bounds)
-        offset, scale = _affine(*limits)
+        low, high = _find_bounds(array, missing, default_bounds if bounds is None else bounds)
+        offset, scale = _affine(low, high)
         return cls(
             mask=missing,
-            low=(limits[0] - offset) / scale,
-            high=(limits[1] - offset) / scale,
+            low=(low - offset) / scale,
+            high=(high - offset) / scale,
             spacing=_check_spacing(spacing, array.ndim - 1),
             note=note,
             _image=array,
-            _limits=limits,
+            _bounds=(low, high),
             _offset=offset,
             _scale=scale,
             _channel_axis=axis,
+            _max_distance=_check_max_distance(max_distance),
         )
 
     @property
@@ -116,55 +123,60 @@ class Problem:
 
     @lazy
     def values(self) -> np.ndarray:
-        """Known values, float64 (float32 for float32 and float16 images); 0.5 where missing."""
+        """What every method starts from: the known values, and the middle of the channel's bounds where missing.
+
+        float64, or float32 for float32 and float16 images. It is shared: a method that writes makes its own with
+        :meth:`write`.
+        """
         return self.write(np.empty(self.shape, _working(self._image.dtype)))
 
-    def write(self, out: np.ndarray) -> np.ndarray:
-        """Write `values` into an array of a method's own, which is returned."""
-        if "values" in self.__dict__:
-            np.copyto(out, self.values)
-            return out
-        return _scale(self._image, self.mask, self._offset, self._scale, out)
+    def write(self, out: np.ndarray, *, damaged: bool = False) -> np.ndarray:
+        """Write what `values` holds into an array of the method's own, which is returned.
 
-    @property
-    def user_mask(self) -> np.ndarray:
-        """The mask as the user sees it: the image's shape where channels differ, else the spatial shape."""
-        if self.mask.shape[-1] == 1:
-            return self.mask[..., 0]
-        return np.ascontiguousarray(np.moveaxis(self.mask, -1, self._channel_axis))  # type: ignore[arg-type]
+        With `damaged`, missing entries hold what the image holds there, or the middle of the bounds where that is not
+        finite: only for a method that starts from the damage itself.
+        """
+        unusable = ~np.isfinite(self._image) if damaged else self.mask
+        return _scale(self._image, unusable, self._offset, self._scale, (self.low + self.high) / 2, out)
 
     @lazy
-    def damaged(self) -> np.ndarray:
-        """The values as they came, damage included: only for a method that starts from the damage itself.
-
-        Non-finite entries are 0.5.
-        """
-        unusable = ~np.isfinite(self._image)
-        return _scale(self._image, unusable, self._offset, self._scale, np.empty(self.shape))
+    def filled(self) -> np.ndarray:
+        """What is missing and near enough to known pixels to be filled; of the shape of `mask`."""
+        if self._max_distance is None:
+            return self.mask
+        return self.mask & (masks.distance_to_known(self.mask, self.spacing) <= self._max_distance)
 
     @property
-    def trivial(self) -> str:
-        """Why there is nothing to solve, as a sentence; empty if there is something to solve."""
+    def left(self) -> int:
+        """Number of missing pixels that are left as they came, since they are too far from every known one."""
+        if self._max_distance is None:
+            return 0
+        return int(np.count_nonzero(self.mask) - np.count_nonzero(self.filled))
+
+    def as_user(self, mask: np.ndarray) -> np.ndarray:
+        """A mask as the user sees it: of the image's shape where channels differ, else of the spatial shape."""
+        if self.mask.shape[-1] == 1:
+            return mask[..., 0]
+        return np.ascontiguousarray(np.moveaxis(mask, -1, self._channel_axis))  # type: ignore[arg-type]
+
+    @property
+    def trivial(self) -> tuple[Reason, str] | None:
+        """Why there is nothing to solve, and the same as a sentence; None if there is something to solve."""
         if not self.mask.any():
-            return "Nothing is missing: the image is returned as it came."
+            return Reason.NOTHING_MISSING, "Nothing is missing: the image is returned as it came."
         if (self.low == self.high).all():
-            return "All known pixels are equal: the missing ones are set to the same value."
-        return ""
-
-    @property
-    def start(self) -> np.ndarray:
-        """The known values, with missing ones in the middle of each channel's box."""
-        return np.where(self.mask, (self.low + self.high) / 2, self.values)
+            return Reason.CONSTANT, "All known pixels are equal: the missing ones are set to the same value."
+        return None
 
     def groups(self) -> Iterator[tuple[np.ndarray, list[int]]]:
         """Give ``(mask, channels)``: each different spatial mask that misses something, and the channels it is of."""
         return channels_by_mask(self.mask, self.shape[-1])
 
     def clip(self, values: np.ndarray) -> np.ndarray:
-        """Project `values` onto the box and the known values."""
+        """Project `values` onto the bounds and the known values."""
         return np.where(self.mask, np.clip(values, self.low, self.high), self.values)
 
-    def restore(self, values: np.ndarray) -> np.ndarray:
+    def write_back(self, values: np.ndarray) -> np.ndarray:
         """The picture: `values` clipped and brought to the image's dtype, known pixels bit for bit.
 
         Parameters
@@ -177,29 +189,31 @@ class Problem:
         image : ndarray
             A new array with the shape, the dtype and the range of the image.
         """
-        image = self._image
+        image, filled = self._image, self.filled
         out = image.copy()
         values = np.broadcast_to(values, image.shape)
-        if SPARSE * np.count_nonzero(self.mask) < self.mask.size:
-            at = np.unravel_index(np.flatnonzero(np.broadcast_to(self.mask, image.shape)), image.shape)
-            out[at] = self._filled(values[at], *(limit[at[-1]] for limit in self._limits))
+        if SPARSE * np.count_nonzero(filled) < filled.size:
+            at = np.unravel_index(np.flatnonzero(np.broadcast_to(filled, image.shape)), image.shape)
+            out[at] = self._in_dtype(values[at], *(bound[at[-1]] for bound in self._bounds))
         else:
 
             def part(lo: int, hi: int) -> None:
                 for piece in _pieces(image, lo, hi):
-                    np.copyto(out[piece], self._filled(values[piece], *self._limits), where=self.mask[piece])
+                    np.copyto(out[piece], self._in_dtype(values[piece], *self._bounds), where=filled[piece])
 
             share(part, 0, image.shape[0], image.size)
+        if self.left and image.dtype.kind == "f":
+            np.copyto(out, np.nan, where=self.mask & ~filled)
         if self._channel_axis is None:
             return out[..., 0]
         return np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
 
-    def _filled(self, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def _in_dtype(self, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """`values` in the image's units, between `low` and `high`, and in its dtype."""
-        filled = values * self._scale
-        filled += self._offset
-        np.clip(filled, low, high, out=filled)
-        return _cast(filled, self._image.dtype)
+        values = values * self._scale
+        values += self._offset
+        np.clip(values, low, high, out=values)
+        return _cast(values, self._image.dtype)
 
 
 def _as_array(image: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -245,95 +259,7 @@ def _channels_last(
     return moved, None if hidden is None else np.moveaxis(hidden, channel_axis, -1), channel_axis % array.ndim
 
 
-def _given_mask(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:
-    """A given mask with channels last, or with a last axis of length 1."""
-    missing = masks.as_bool(mask)
-    spatial = array.shape[:-1]
-    if missing.shape == spatial:
-        return missing[..., None]
-    if axis is not None and missing.ndim == array.ndim:
-        missing = np.moveaxis(missing, axis, -1)
-        if missing.shape == array.shape:
-            return missing
-    image_shape = spatial if axis is None else tuple(np.insert(spatial, axis, array.shape[-1]).tolist())
-    message = (
-        f"The 'mask' parameter must have the spatial shape {spatial}"
-        f"{'' if axis is None else f' or the full shape {image_shape}'} "
-        f"of an image of shape {image_shape}. Got shape {np.shape(mask)} instead."
-    )
-    if axis is None and len(spatial) == missing.ndim + 1:
-        for candidate in (-1, *range(len(spatial) - 1)):
-            if tuple(np.delete(spatial, candidate)) == missing.shape:
-                message += f" Did you mean channel_axis={candidate}?"
-                break
-    raise ValueError(message)
-
-
-def _missing(
-    array: np.ndarray, hidden: np.ndarray | None, mask: Any, missing_values: Any, axis: int | None
-) -> tuple[np.ndarray, str]:
-    """All that is missing, channels last, and a note if saturated pixels were taken for missing unasked."""
-    missing = np.zeros((*array.shape[:-1], 1), bool)
-    if mask is not None:
-        missing = _given_mask(mask, array, axis)
-    if hidden is not None and hidden.any():
-        missing = missing | hidden
-    if array.dtype.kind == "f":
-        nan = np.isnan(array)
-        if nan.any():
-            missing = missing | nan
-    if missing_values is None:
-        return missing, ""
-    if isinstance(missing_values, str):
-        if missing_values not in ("auto", "saturated"):
-            masks.entries_equal(array, missing_values)  # type: ignore[arg-type]  # raises the sentence
-        if missing_values == "auto" and (mask is not None or missing.any()):
-            return missing, ""
-        found = masks.saturated(array, missing)
-        low, high = masks.dtype_range(array.dtype)
-        if found is None:
-            if missing_values == "auto":
-                return missing, ""
-            known = array[np.broadcast_to(~missing, array.shape)]
-            raise ValueError(
-                "The 'missing_values' parameter of Inpainter can be 'saturated' only for integers and for floats in "
-                f"[0, 1]. Got known values from {known.min():g} to {known.max():g} instead. Pass mask= or a number."
-            )
-        if not found.any():
-            return missing, ""
-        note = ""
-        if missing_values == "auto":
-            note = (
-                f"took {found.sum()} pixels ({100 * found.mean():.3g} %) at {low} or {high} for missing; "
-                "pass mask= or missing_values="
-            )
-        return missing | found[..., None], note
-    return missing | masks.entries_equal(array, missing_values), ""
-
-
-def _check_known(array: np.ndarray, missing: np.ndarray, note: str) -> None:
-    """Refuse what leaves nothing to go by: everything missing, a channel missing, infinities."""
-    gone = missing.all(axis=tuple(range(missing.ndim - 1)))
-    if gone.any():
-        which = (
-            "everything is missing"
-            if gone.all()
-            else f"all of channel {', '.join(map(str, np.flatnonzero(gone)))} is missing"
-        )
-        raise ValueError(
-            f"The 'image' parameter must have at least one known pixel in every channel. Got an image of "
-            f"which {which}{f' ({note})' if note else ''}."
-        )
-    if array.dtype.kind == "f":
-        count = int((np.isinf(array) & ~missing).sum())
-        if count:
-            raise ValueError(
-                f"The 'image' parameter must be finite where it is known. Got {count} infinite values "
-                f"instead. Mark them as missing with mask= or set them to NaN."
-            )
-
-
-def _limits(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value that each channel may take, in the image's units."""
     channels = range(array.shape[-1])
     ranges = [_known_range(array[..., c], missing[..., c % missing.shape[-1]]) for c in channels]
@@ -346,7 +272,7 @@ def _limits(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.
             f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}, which is "
             f"({low:g}, {high:g}), for values from {lowest.min():g} to {highest.max():g} instead."
         )
-    # A channel whose known pixels are all equal is continued as that constant, whatever the box.
+    # A channel whose known pixels are all equal is continued as that constant, whatever the bounds.
     constant = lowest == highest
     return np.where(constant, lowest, low), np.where(constant, highest, high)
 
@@ -354,7 +280,7 @@ def _limits(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.
 def _known_range(channel: np.ndarray, missing: np.ndarray) -> tuple[Any, Any]:
     """Lowest and highest known value of a channel."""
     low, high = channel.min(), channel.max()
-    for extreme in (low, high):  # mostly some known pixel is as low, and some as high, as any: that is quick to see
+    for extreme in (low, high):  # most often a known pixel reaches both ends, which is quick to check
         if not ((channel == extreme) > missing).any():
             known = channel[~missing]
             return known.min(), known.max()
@@ -389,6 +315,24 @@ def _check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
     return low, high
 
 
+def _check_grow(grow: Any) -> int:
+    if isinstance(grow, bool) or not isinstance(grow, int | np.integer) or grow < 0:
+        raise ValueError(f"The 'grow' parameter of Inpainter must be an int of at least 0. Got {grow!r} instead.")
+    return int(grow)
+
+
+def _check_max_distance(distance: Any) -> float | None:
+    if distance is None:
+        return None
+    number = isinstance(distance, int | float | np.number) and not isinstance(distance, bool)
+    if not number or not distance > 0:
+        raise ValueError(
+            "The 'max_distance' parameter of Inpainter must be None or a positive number, in units of the spacing. "
+            f"Got {distance!r} instead."
+        )
+    return float(distance)
+
+
 def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[float, ...]:
     if spacing is None:
         return (1.0,) * ndim
@@ -406,9 +350,12 @@ def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[
     return tuple(np.broadcast_to(given, (ndim,)).tolist())
 
 
-def _scale(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, out: np.ndarray) -> np.ndarray:
-    """Write ``(array - offset) / scale`` where known and 0.5 where missing into `out`."""
+def _scale(
+    array: np.ndarray, missing: np.ndarray, offset: float, scale: float, middle: np.ndarray, out: np.ndarray
+) -> np.ndarray:
+    """Write ``(array - offset) / scale`` where known and `middle` where missing into `out`."""
     kind = _working(array.dtype)
+    middle = middle.astype(kind)
 
     def part(lo: int, hi: int) -> None:
         for piece in _pieces(array, lo, hi):
@@ -416,7 +363,7 @@ def _scale(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, 
             with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
                 scaled -= kind(offset)
                 scaled /= kind(scale)
-            np.copyto(scaled, 0.5, where=missing[piece])
+            np.copyto(scaled, middle, where=missing[piece])
             out[piece] = scaled
 
     share(part, 0, array.shape[0], array.size)
@@ -429,7 +376,7 @@ def _working(dtype: np.dtype) -> type:
 
 
 def _pieces(array: np.ndarray, lo: int, hi: int) -> Iterator[slice]:
-    """Runs of the first axis from `lo` to `hi`, as long as stay in the cache."""
+    """Runs of the first axis from `lo` to `hi` that are short enough to stay in the cache."""
     step = max(1, CHUNK * array.shape[0] // array.size)
     for start in range(lo, hi, step):
         yield slice(start, min(start + step, hi))
@@ -443,6 +390,6 @@ def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     top = float(info.max)
     if top > info.max:  # 64-bit limits are not floats
         top = np.nextafter(top, 0)
-    values += TIE
+    values += HALF_TIE
     np.rint(values, out=values)
     return np.clip(values, float(info.min), top, out=values).astype(dtype)

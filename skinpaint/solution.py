@@ -5,15 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
+from enum import StrEnum
 from math import inf
 
 import numpy as np
 
-__all__ = ["Callback", "ConvergenceWarning", "Record", "Solution", "proven_within"]
+__all__ = ["Callback", "ConvergenceWarning", "Reason", "Record", "Solution", "proven_within"]
 
 
 class ConvergenceWarning(UserWarning):
     """A method stopped before it reached its tolerance; the message says what to do about it."""
+
+
+class Reason(StrEnum):
+    """Why a method stopped.
+
+    Examples
+    --------
+    >>> Reason.MAX_ITER == "max_iter", Reason.MAX_ITER.success, Reason.CONSTANT.success
+    (True, False, True)
+    """
+
+    CONVERGED = "converged"
+    """Its own stopping rule was met."""
+    MAX_ITER = "max_iter"
+    """It took the largest number of iterations that is allowed."""
+    EXHAUSTED = "exhausted"
+    """More iterations would change nothing, although the tolerance is not met."""
+    STOPPED_BY_CALLBACK = "stopped_by_callback"
+    """The callback returned True."""
+    INTERRUPTED = "interrupted"
+    """The user pressed Ctrl-C. The values are the answer so far."""
+    NOTHING_MISSING = "nothing_missing"
+    """There was nothing to fill."""
+    CONSTANT = "constant"
+    """All known pixels are equal, so the missing ones are set to the same value."""
+
+    @property
+    def success(self) -> bool:
+        """Whether the answer is what the method promises."""
+        return self in (Reason.CONVERGED, Reason.NOTHING_MISSING, Reason.CONSTANT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +72,7 @@ class Record:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Solution:
     """The answer of a method, before known pixels are written back and values are clipped.
 
@@ -49,10 +80,10 @@ class Solution:
     ----------
     values : ndarray of shape (M[, N[, ..., P]], C)
         What the solver really produced, channels last, in the problem's units (the bounds map to [0, 1]).
-    converged : bool
-        Whether the method's own stopping rule was met.
+    reason : Reason
+        Why the method stopped, for programs.
     status : str
-        A full sentence: why it stopped and, where that was a failure, what to do.
+        The same for people: a full sentence and, where the method failed, what to do about it.
     n_iter : int
         Number of iterations; 0 if there was nothing to iterate.
     history : tuple of Record
@@ -63,16 +94,51 @@ class Solution:
         Proven upper bound on ``(energy - minimum) / minimum``; None where nothing is proven.
     residual : float or None
         Relative residual of the linear system, where the method solves one.
+    error : float or None
+        Estimated largest error of any value, as a fraction of the bounds, where the method estimates one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint import Inpainter
+    >>> Inpainter(method="laplace").fit(np.array([0.0, np.nan, 4.0])).solution_
+    <Solution: converged, 1 iteration, energy 0.5, residual 0
+     Solved by a factorisation. The relative residual is 0.>
     """
 
     values: np.ndarray
-    converged: bool
+    reason: Reason
     status: str
     n_iter: int = 0
     history: tuple[Record, ...] = ()
     energy: float | None = None
     gap: float | None = None
     residual: float | None = None
+    error: float | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the answer is what the method promises: its own stopping rule was met, or nothing was to be done."""
+        return self.reason.success
+
+    def credentials(self) -> list[str]:
+        """What is known of the answer, in a few words each.
+
+        Examples
+        --------
+        >>> Solution(values=np.zeros(1), reason=Reason.MAX_ITER, status="", n_iter=3, gap=0.02).credentials()
+        ['max_iter', '3 iterations', 'proven within 2 %']
+        """
+        figures = (("energy", self.energy), ("residual", self.residual), ("error", self.error))
+        return [
+            self.reason.value,
+            f"{self.n_iter} iteration{'' if self.n_iter == 1 else 's'}",
+            *(f"{name} {figure:.3g}" for name, figure in figures if figure is not None),
+            *filter(None, [proven_within(self.gap)]),
+        ]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self.credentials())}\n {self.status}>"
 
 
 Callback = Callable[[Record, Callable[[], np.ndarray]], object]

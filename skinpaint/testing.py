@@ -67,12 +67,12 @@ class Trial:
         """The trial with its image (as floats) and its mask moved in the same way."""
         return Trial(image=move(self.floats), mask=move(self.mask), channel_axis=self.channel_axis)
 
-    def _inpainter(self, method: Method, **settings: Any) -> Inpainter:
-        return Inpainter(method, channel_axis=self.channel_axis, **settings)
+    def _inpainter(self, method: Method) -> Inpainter:
+        return Inpainter(method, channel_axis=self.channel_axis)
 
 
 def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = ()) -> None:
-    """Try every law on every trial; what is new about a method is only how it fills, not what it may touch.
+    """Try every law on every trial. Methods differ in how they fill, never in what they modify.
 
     The laws, by name:
 
@@ -245,7 +245,7 @@ def _callback(method: Method, trial: Trial, tol: float) -> None:
         seen.append((record, restore()))
         return len(seen) == 2
 
-    inpainter = trial._inpainter(method, callback=watch).fit(trial.image, mask=trial.mask)
+    inpainter = trial._inpainter(method).fit(trial.image, mask=trial.mask, callback=watch)
     _demand(len(seen) > 0, "the callback is never called.")
     _demand(len(seen) <= 2, f"the callback returned True at its second call, and was called {len(seen)} times.")
     counted = seen[-1][0].n_iter

@@ -17,7 +17,7 @@ from skinpaint.methods import METHODS
 from skinpaint.methods.base import Method
 from skinpaint.scores import psnr
 from skinpaint.sheet import widest_difference
-from skinpaint.solution import Record
+from skinpaint.solution import Reason, Record
 from skinpaint.testing import TRIALS
 
 
@@ -37,7 +37,7 @@ class Custom(Method):
 
     def solve(self, problem, callback=None):
         values = self.fill(problem)
-        return Solution(values=values, converged=True, status="Filled.", n_iter=1, history=(Record(n_iter=1),))
+        return Solution(values=values, reason=Reason.CONVERGED, status="Filled.", n_iter=1, history=(Record(n_iter=1),))
 
 
 def broken(problem):
@@ -46,8 +46,12 @@ def broken(problem):
     raise error
 
 
-middle = Custom(fill=lambda problem: problem.start.astype(float))
-cheat = Custom(fill=lambda problem: problem.damaged)  # takes what the image holds under the mask
+def damaged(problem):
+    return problem.write(np.empty(problem.shape), damaged=True)
+
+
+middle = Custom(fill=lambda problem: problem.values.astype(float))
+cheat = Custom(fill=damaged)  # takes what the image holds under the mask
 
 
 def test_the_function_is_not_hidden_by_a_module():
@@ -161,8 +165,8 @@ class TestLeaks:
         seen = []
 
         def remember(problem):
-            seen.append((problem.damaged.copy(), problem.mask.copy()))
-            return problem.start.astype(float)
+            seen.append((damaged(problem), problem.mask.copy()))
+            return problem.values.astype(float)
 
         compare(image, mask, [Custom(fill=remember)])
         (noisy, larger), (_, own) = seen

@@ -20,7 +20,7 @@ from skinpaint import (
 from skinpaint.methods import METHODS, resolve
 from skinpaint.methods.base import IterativeMethod, Method
 from skinpaint.problem import Problem
-from skinpaint.solution import Record
+from skinpaint.solution import Reason, Record
 from skinpaint.testing import LAWS, TRIALS, check_method
 
 
@@ -167,6 +167,13 @@ def test_a_channel_with_nothing_missing_stays_as_it_is(name, colour, mask):
     assert np.isfinite(restored).all()
 
 
+def three_iterations(name):
+    """The method with as many iterations, whatever its stopping rule says of them."""
+    method = resolve(name)
+    endless = {"tol": None} if "tol" in {field.name for field in dataclasses.fields(method)} else {}
+    return dataclasses.replace(method, max_iter=3, **endless)
+
+
 @pytest.mark.parametrize("name", [name for name in METHODS if issubclass(type(resolve(name)), IterativeMethod)])
 class TestLoop:
     def test_interruption_returns_the_answer_so_far(self, name, grey, mask):
@@ -174,28 +181,33 @@ class TestLoop:
             if record.n_iter == 3:
                 raise KeyboardInterrupt
 
-        interrupted = Inpainter(name, callback=interrupt).fit(grey, mask=mask)
-        stopped = Inpainter(name, callback=lambda record, restore: record.n_iter == 3).fit(grey, mask=mask)
+        interrupted = Inpainter(name).fit(grey, mask=mask, callback=interrupt)
+        stopped = Inpainter(name).fit(grey, mask=mask, callback=lambda record, restore: record.n_iter == 3)
         assert interrupted.n_iter_ == 3
         assert not interrupted.converged_
         assert "Interrupted" in interrupted.solution_.status
+        assert (interrupted.solution_.reason, stopped.solution_.reason) == ("interrupted", "stopped_by_callback")
         np.testing.assert_array_equal(interrupted.restored_, stopped.restored_)
 
     def test_too_few_iterations_warn_with_the_way_out(self, name, grey, mask):
         method = dataclasses.replace(resolve(name), max_iter=1)
-        with pytest.warns(match=r"(?s)max_iter.*Raise max_iter or tol") as caught:
+        way_out = "Raise max_iter or tol" if hasattr(method, "tol") and method.tol else "Raise max_iter"
+        with pytest.warns(match=rf"(?s)\(max_iter\).*{way_out}\.") as caught:
             inpainter = Inpainter(method).fit(grey, mask=mask)
         assert [w.category.__name__ for w in caught] == ["ConvergenceWarning"]
         assert not inpainter.converged_
+        assert inpainter.solution_.reason == "max_iter"
         assert inpainter.n_iter_ == 1
 
+    @pytest.mark.filterwarnings("ignore::skinpaint.ConvergenceWarning")
     def test_a_truthy_answer_that_is_not_true_does_not_stop(self, name, grey, mask):
-        method = dataclasses.replace(resolve(name), max_iter=3, tol=None)
-        inpainter = Inpainter(method, callback=lambda record, restore: restore()).fit(grey, mask=mask)
+        method = three_iterations(name)
+        inpainter = Inpainter(method).fit(grey, mask=mask, callback=lambda record, restore: restore())
         assert inpainter.n_iter_ == 3
 
+    @pytest.mark.filterwarnings("ignore::skinpaint.ConvergenceWarning")
     def test_progress_shows_a_bar_and_changes_nothing(self, name, grey, mask, capsys):
-        method = dataclasses.replace(resolve(name), max_iter=3, tol=None)
+        method = three_iterations(name)
         restored = inpaint(grey, mask, method=method, progress=True)
         shown = capsys.readouterr()
         assert type(method).__name__ in shown.err
@@ -216,14 +228,14 @@ def test_nothing_prints(grey, mask, capsys):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Middle(Method):
     def fill(self, problem):
-        return problem.start.astype(float)
+        return problem.values.astype(float)
 
     def solve(self, problem, callback=None):
         values = self.fill(problem)
         record = Record(n_iter=1)
         if callback is not None:
-            callback(record, lambda: problem.restore(values))
-        return Solution(values=values, converged=True, status="Filled.", n_iter=1, history=(record,))
+            callback(record, lambda: problem.write_back(values))
+        return Solution(values=values, reason=Reason.CONVERGED, status="Filled.", n_iter=1, history=(record,))
 
 
 class NotFinite(Middle):
@@ -233,7 +245,7 @@ class NotFinite(Middle):
 
 class WrongShape(Middle):
     def fill(self, problem):
-        return problem.start[..., 0]
+        return problem.values[..., 0]
 
 
 class Silent(Middle):
@@ -248,7 +260,7 @@ class LostHistory(Middle):
 
 class MovesKnown(Middle):
     def fill(self, problem):
-        return problem.start + 1e-5
+        return problem.values + 1e-5
 
 
 class WritesToTheProblem(Middle):
@@ -260,7 +272,7 @@ class WritesToTheProblem(Middle):
 
 class Leaks(Middle):
     def fill(self, problem):
-        return problem.damaged.copy()
+        return problem.write(np.empty(problem.shape), damaged=True)
 
 
 class Remembers(Middle):
@@ -268,7 +280,7 @@ class Remembers(Middle):
 
     def fill(self, problem):
         """Return what the previous problem of this shape had where this one has nothing."""
-        before = self.seen.get(problem.values.shape, problem.start)
+        before = self.seen.get(problem.values.shape, problem.values)
         self.seen[problem.values.shape] = problem.values
         return np.where(problem.mask, before, problem.values)
 
@@ -282,7 +294,7 @@ class Absolute(Middle):
 class FirstToLast(Middle):
     def fill(self, problem):
         """Repeat the previous value in C order."""
-        flat = problem.start.reshape(-1, problem.values.shape[-1])
+        flat = problem.values.copy().reshape(-1, problem.values.shape[-1])
         for i in range(1, len(flat)):
             missing = np.broadcast_to(problem.mask, problem.values.shape).reshape(flat.shape)[i]
             flat[i] = np.where(missing, flat[i - 1], flat[i])
@@ -299,7 +311,7 @@ class AlongTheFirstAxis(Middle):
 
 class MixesChannels(Middle):
     def fill(self, problem):
-        return np.where(problem.mask, problem.start.mean(axis=-1, keepdims=True), problem.values)
+        return np.where(problem.mask, problem.values.mean(axis=-1, keepdims=True), problem.values)
 
 
 class NeverHalf(Middle):
@@ -363,21 +375,21 @@ def test_a_door_that_returns_the_image_itself_is_caught(monkeypatch):
 
 
 def test_a_door_that_works_without_need_is_caught(monkeypatch):
-    monkeypatch.setattr(Problem, "trivial", "")
+    monkeypatch.setattr(Problem, "trivial", None)
     with pytest.raises(AssertionError, match=r"'undamaged'.* costs 1 iterations"):
         check_method(Middle(), skip=[name for name in LAWS if name != "undamaged"])
 
 
 def test_a_door_that_changes_known_pixels_is_caught(monkeypatch):
-    restore = Problem.restore
-    monkeypatch.setattr(Problem, "restore", lambda self, values: np.nextafter(restore(self, values), np.float32(9)))
+    restore = Problem.write_back
+    monkeypatch.setattr(Problem, "write_back", lambda self, values: np.nextafter(restore(self, values), np.float32(9)))
     with pytest.raises(AssertionError, match=r"'known_pixels'.*pixels were changed"):
         check_method(Middle(), skip=[name for name in LAWS if name != "known_pixels"])
 
 
 def test_a_door_that_changes_the_dtype_is_caught(monkeypatch):
-    restore = Problem.restore
-    monkeypatch.setattr(Problem, "restore", lambda self, values: restore(self, values).astype(np.float32))
+    restore = Problem.write_back
+    monkeypatch.setattr(Problem, "write_back", lambda self, values: restore(self, values).astype(np.float32))
     with pytest.raises(AssertionError, match=r"'known_pixels'.*dtype float64 came back as float32"):
         check_method(Middle(), skip=[name for name in LAWS if name != "known_pixels"])
 

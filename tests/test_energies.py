@@ -444,7 +444,7 @@ def test_descent_takes_every_energy_by_name(name):
     for joint in (False, True):
         method = GradientDescent(energy=name, joint_channels=joint, max_iter=30, tol=None)
         solution = Inpainter(method, channel_axis=-1).fit(image, mask=mask).solution_
-        start = Problem.from_image(image, mask, channel_axis=-1).start
+        start = Problem.from_image(image, mask, channel_axis=-1).values
         middle = sum(getattr(energies, name)(x) for x in np.moveaxis(start, -1, 0))
         assert solution.energy < middle
     with pytest.raises(ValueError, match="The 'lags' parameter of GradientDescent must be None"):

@@ -207,7 +207,7 @@ class TestParameters:
         with raises(ValueError, "'nonsense'"):
             Inpainter().set_params(nonsense=1)
         with raises(ValueError, "GradientDescent", "max_iter", "'nonsense'"):
-            Inpainter().set_params(method__nonsense=1)
+            Inpainter("gd").set_params(method__nonsense=1)
 
 
 class TestSettings:
@@ -243,7 +243,7 @@ class TestSettings:
 
     def test_are_checked_when_they_are_replaced(self):
         with raises(ValueError, "The 'max_iter' parameter of GradientDescent", "Got -3 instead"):
-            Inpainter().set_params(method__max_iter=-3)
+            Inpainter("gd").set_params(method__max_iter=-3)
 
     def test_lags_with_an_energy_of_your_own(self):
         with raises(ValueError, "'lags' parameter of GradientDescent"):
@@ -292,7 +292,12 @@ def test_an_error_of_the_callback_reaches_the_user():
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ({"callback": 3}, "The 'callback' parameter of Inpainter must be callable or None. Got 3 instead."),
+        ({"grow": -1}, "The 'grow' parameter of Inpainter must be an int of at least 0. Got -1 instead."),
+        ({"grow": True}, "The 'grow' parameter of Inpainter must be an int of at least 0. Got True instead."),
+        ({"max_distance": 0}, "The 'max_distance' parameter of Inpainter must be None or a positive number, in units"),
+        ({"max_distance": np.nan}, "The 'max_distance' parameter of Inpainter must be None or a positive number"),
+        ({"missing_values": ()}, "must be 'auto', 'saturated', None, a number or a tuple of numbers. Got \\(\\) inst"),
+        ({"missing_values": (0, "x")}, "a tuple of numbers. Got \\(0, 'x'\\) instead"),
         ({"progress": "x"}, "The 'progress' parameter of Inpainter must be a bool. Got 'x' instead."),
         ({"spacing": True}, "The 'spacing' parameter of Inpainter must be a positive number"),
     ],
@@ -300,6 +305,19 @@ def test_an_error_of_the_callback_reaches_the_user():
 def test_settings_of_the_door(setting, sentence):
     with pytest.raises(ValueError, match=sentence):
         Inpainter(**setting).fit(GREY, mask=ONE)
+
+
+def test_a_callback_that_cannot_be_called():
+    for call in (Inpainter().fit, Inpainter().fit_restore, inpaint):
+        with pytest.raises(ValueError, match=r"parameter of Inpainter.fit must be callable or None. Got 3"):
+            call(GREY, mask=ONE, callback=3)
+
+
+def test_a_preset_that_there_is_not():
+    with pytest.raises(ValueError, match=r"can name a preset of 'gd': 'gd:classic'. Got 'gd:modern' instead"):
+        Inpainter("gd:modern").fit(GREY, mask=ONE)
+    with pytest.raises(ValueError, match=r"can name a preset of 'laplace': there is none. Got 'laplace:high' instead"):
+        inpaint(GREY, ONE, method="laplace:high")
 
 
 def test_a_mask_given_as_a_list_by_position():

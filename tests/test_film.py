@@ -137,7 +137,7 @@ def run(name):
     y, x = np.mgrid[:20, :300]
     damaged, mask = random_pixels(0.5 + 0.4 * np.sin(x / 7 + y**2 / 40), 0.6, rng=0)
     recorder = Recorder()
-    inpainter = Inpainter((PROVEN | UNPROVEN)[name], callback=recorder).fit(damaged, mask=mask)
+    inpainter = Inpainter((PROVEN | UNPROVEN)[name]).fit(damaged, mask=mask, callback=recorder)
     return recorder, inpainter.restored_, inpainter.history_
 
 
@@ -211,7 +211,7 @@ def test_nothing_is_said_where_nothing_is_proven():
 def test_progress_tells_energy_and_proof(capsys, monkeypatch):
     monkeypatch.setattr("tqdm.auto.tqdm", functools.partial(tqdm.tqdm, mininterval=0, ncols=200))
     image, mask = np.linspace(0, 1, 64).reshape(8, 8), np.eye(8)
-    inpainter = Inpainter(progress=True).fit(image, mask=mask)
+    inpainter = Inpainter("gd", progress=True).fit(image, mask=mask)
     shown = capsys.readouterr().err
     for record in inpainter.history_:
         assert f"energy {record.energy:.6g}, {proven_within(record.gap)}]" in shown

@@ -276,7 +276,7 @@ class TestRange:
         problem = Problem.from_image(grey, mask)
         low, high = grey[~mask].min(), grey[~mask].max()
         for value, expected in ((-1.0, low), (2.0, high), (1e30, high)):
-            np.testing.assert_array_equal(problem.restore(np.full((*grey.shape, 1), value))[mask], expected)
+            np.testing.assert_array_equal(problem.write_back(np.full((*grey.shape, 1), value))[mask], expected)
 
     @pytest.mark.parametrize(
         ("dtype", "limits"), [("uint8", (0, 255)), ("int16", (-32768, 32767)), ("float32", (0, 1))]
@@ -287,7 +287,7 @@ class TestRange:
         )
         problem = Problem.from_image(image, mask, bounds="dtype")
         for value, expected in zip((-9.0, 9.0), limits, strict=True):
-            np.testing.assert_array_equal(problem.restore(np.full((*image.shape, 1), value))[mask], expected)
+            np.testing.assert_array_equal(problem.write_back(np.full((*image.shape, 1), value))[mask], expected)
 
     @pytest.mark.parametrize("bounds", [(0, 250), (-3.5, 999.0), None])
     def test_units_of_the_problem(self, grey, mask, bounds):
@@ -315,7 +315,7 @@ class TestRange:
             image = image / 4
         mask = np.arange(image.size) % 5 == 2
         problem = Problem.from_image(image, mask)
-        assert problem.restore(problem.values)[~mask].tobytes() == image[~mask].tobytes()
+        assert problem.write_back(problem.values)[~mask].tobytes() == image[~mask].tobytes()
 
     @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
     def test_extreme_units(self, scale, grey, mask):

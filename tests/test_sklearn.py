@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skinpaint import GradientDescent, Inpainter, Laplace, Solution, inpaint
+from skinpaint import GradientDescent, Inpainter, Laplace, Reason, Solution, inpaint
 from skinpaint.methods import METHODS, resolve
 from skinpaint.methods.base import Method
 from skinpaint.scores import psnr
@@ -46,7 +46,8 @@ class TestParameters:
             "missing_values": 7,
             "bounds": [0, 9],
             "spacing": [1, 2],
-            "callback": print,
+            "grow": 2,
+            "max_distance": 5,
             "progress": True,
         }
         params = Inpainter(**given).get_params(deep=False)
@@ -95,7 +96,7 @@ class TestParameters:
         assert not [name for name in vars(copy) if name.endswith("_")]
 
     def test_clone_after_set_params(self):
-        copy = clone(Inpainter().set_params(method__max_iter=3))
+        copy = clone(Inpainter("gd").set_params(method__max_iter=3))
         assert copy.method == GradientDescent(max_iter=3)
 
     def test_repr_shows_what_is_not_default(self):
@@ -156,16 +157,21 @@ class TestEstimator:
                     np.testing.assert_array_equal(answer, inpaint(image, method="laplace"))
 
     def test_fit_on_a_list_only_checks(self, damaged):
-        calls = []
-        inpainter = Inpainter("gd", callback=lambda record, restore: calls.append(record)).fit([damaged, damaged])
-        assert calls == []
-        assert not hasattr(inpainter, "restored_")
+        inpainter = Inpainter("gd").fit(damaged)
+        assert hasattr(inpainter, "restored_")
+        inpainter.fit([damaged, damaged])
+        assert not [name for name in vars(inpainter) if name.endswith("_")]  # nothing of the image before stays
+        with pytest.raises(ValueError, match="needs an image first"):
+            inpainter.restore()
+        with pytest.raises(TypeError, match=r"The 'callback' parameter of Inpainter.fit must be None for a list"):
+            inpainter.fit([damaged, damaged], callback=lambda record, restore: None)
         with pytest.raises(ValueError, match="at least one known pixel"):
             inpainter.fit([damaged, np.full((2, 2), np.nan)])
 
-    def test_fit_transform_restores_once(self, damaged):
-        calls = []
-        inpainter = Inpainter("laplace", callback=lambda record, restore: calls.append(record))
+    def test_fit_transform_restores_once(self, damaged, monkeypatch):
+        calls, solve = [], Laplace.solve
+        monkeypatch.setattr(Laplace, "solve", lambda self, *args: calls.append(self) or solve(self, *args))
+        inpainter = Inpainter("laplace")
         inpainter.fit_transform([damaged, damaged])
         assert len(calls) == 2
         inpainter.fit_transform(damaged)
@@ -264,7 +270,7 @@ class Biharmonic(Method):
 
     def solve(self, problem, callback=None):
         values = inpaint_biharmonic(problem.values[..., 0].astype(float), problem.mask[..., 0])
-        return Solution(values=values[..., np.newaxis], converged=True, status="Solved.")
+        return Solution(values=values[..., np.newaxis], reason=Reason.CONVERGED, status="Solved.")
 
 
 class TestSearch:

@@ -8,7 +8,7 @@ import pytest
 from scipy.fft import dctn, idctn
 from skimage import data
 
-from skinpaint import Inpainter, SparseDCT, inpaint
+from skinpaint import ConvergenceWarning, Inpainter, SparseDCT, inpaint
 from skinpaint.damage import random_pixels, scratches, text
 from skinpaint.grid.patches.blocks import as_planes, average, stride, tiles
 from skinpaint.grid.patches.kernels_blocks import estimate
@@ -144,7 +144,7 @@ def test_where_nearly_all_known_pixels_are_equal_the_range_counts():
     stars[::30, ::30] = 1
     mask = np.random.default_rng(11).random(stars.shape) < 0.3
     mask[::30, ::30] = False
-    with_stars = Inpainter(SparseDCT(tol=1e-4)).fit(stars, mask=mask)
+    with_stars = Inpainter(SparseDCT(threshold=(0.15, 1e-4))).fit(stars, mask=mask)
     assert np.isfinite(with_stars.restored_).all()
     assert with_stars.solution_.history[0].change > 0.01  # the threshold is not zero
 
@@ -152,8 +152,8 @@ def test_where_nearly_all_known_pixels_are_equal_the_range_counts():
 def test_a_small_colour_image_with_masks_of_its_own():
     image = np.random.default_rng(12).random((6, 7, 3))
     mask = np.random.default_rng(13).random(image.shape) < 0.5
-    for tol in (0.006, 1e-6):
-        restored = inpaint(image, mask, method=SparseDCT(tol=tol, decay=0.8), channel_axis=-1)
+    for last in (0.006, 1e-6):
+        restored = inpaint(image, mask, method=SparseDCT(threshold=(0.15, last), decay=0.8), channel_axis=-1)
         assert np.isfinite(restored).all()
         assert image[~mask].min() <= restored.min() <= restored.max() <= image[~mask].max()
 
@@ -178,7 +178,7 @@ def test_the_seed_decides():
 def test_an_image_without_room_for_a_second_one_is_filled_as_well(monkeypatch):
     damaged, mask = scratches(CAMERA, rng=0)
     roomy = inpaint(damaged, mask, method="dct")
-    monkeypatch.setattr(sparse_dct, "LARGE", 0)
+    monkeypatch.setattr(sparse_dct, "LEAN_BYTES", 0)
     lean = inpaint(damaged, mask, method="dct")
     np.testing.assert_array_equal(lean[~mask], damaged[~mask])
     assert psnr(CAMERA, lean) > psnr(CAMERA, roomy) - 0.5
@@ -190,23 +190,25 @@ def test_a_large_image_is_first_filled_tile_by_tile(monkeypatch):
     mask[200:210, :600] = mask[::40, 5] = True
     problem = Problem.from_image(image, mask, spacing=(1.0, 2.0))
     whole = sparse_dct._first_fill(problem)
-    monkeypatch.setattr(sparse_dct, "LARGE", 0)
+    monkeypatch.setattr(sparse_dct, "LEAN_BYTES", 0)
     np.testing.assert_allclose(sparse_dct._first_fill(problem), whole, rtol=0, atol=5e-3)
     problem = Problem.from_image(image, np.ones_like(mask) & (np.arange(640) > 0), spacing=(1.0, 2.0))
     assert np.isfinite(sparse_dct._first_fill(problem)).all()  # tiles without a known pixel
 
 
 @pytest.mark.parametrize("shape", [(50,), (20, 24), (10, 11, 12), (2, 6, 7, 8)])
-def test_rounds_go_down_to_the_tolerance(shape):
+def test_rounds_go_down_to_the_last_threshold(shape):
     image = np.random.default_rng(7).random(shape).cumsum(-1)
     mask = np.random.default_rng(8).random(shape) < 0.5
-    method = SparseDCT(threshold=0.2, decay=0.5, tol=0.02)
+    method = SparseDCT(threshold=(0.2, 0.02), decay=0.5)
     inpainter = Inpainter(method).fit(image, mask=mask)
     assert inpainter.n_iter_ == 5 + (method.sweeps if len(shape) == 2 else 0)  # 0.2, 0.1, 0.05, 0.025, 0.02
     assert inpainter.converged_
-    assert "threshold 0.02 <= tol 0.02" in inpainter.solution_.status
-    without = Inpainter(replace(method, tol=None, max_iter=12)).fit(image, mask=mask)
-    assert without.n_iter_ == 12
+    assert inpainter.solution_.reason == "converged"
+    assert inpainter.solution_.status.startswith("Finished after 5 rounds")
+    with pytest.warns(ConvergenceWarning, match=r"Not finished: 3 of \d rounds and sweeps .* Raise max_iter"):
+        short = Inpainter(replace(method, max_iter=3)).fit(image, mask=mask)
+    assert (short.n_iter_, short.solution_.reason) == (3, "max_iter")
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (1.0, 3.0)])
@@ -223,13 +225,18 @@ def test_the_problem_may_be_thin(spacing):
     ("settings", "message"),
     [
         ({"block": 7}, r"'block' parameter of SparseDCT must be None or one of \(8, 16, 32\). Got 7 instead"),
-        ({"threshold": 0}, r"'threshold' parameter of SparseDCT must be a float in \(0, 1\). Got 0 instead"),
+        (
+            {"threshold": 0.1},
+            r"'threshold' parameter of SparseDCT must be a pair of floats in .* Got 0.1 instead",
+        ),
+        ({"threshold": (0.01, 0.02)}, r"of which the second is not larger than the first. Got \(0.01, 0.02\) instead"),
+        ({"threshold": (0.1, 0.0)}, "'threshold' parameter"),
         ({"decay": 1.0}, "'decay' parameter"),
         ({"sweeps": -1}, "'sweeps' parameter of SparseDCT must be an int >= 0"),
         ({"patch_stride": 0}, "'patch_stride' parameter of SparseDCT must be an int >= 1"),
         ({"rng": 0.5}, "'rng' parameter"),
         ({"joint_channels": 1}, "'joint_channels' parameter of SparseDCT must be a bool"),
-        ({"tol": 2.0}, "'tol' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
     ],
 )
 def test_settings_are_checked(settings, message):

@@ -158,12 +158,13 @@ class Field:
                     key = long.index(axis), lag
                     weights[key] = weights.get(key, 0.0) + c * weight
         terms = tuple(sorted(weights))
-        spread = [drop_short_axes(np.broadcast_to(w, self.shape)) if np.ndim(w) else w for w in map(weights.get, terms)]
-        systems = []
-        for cut in cuts:
-            local = tuple(cut.gather(w) if np.ndim(w) else float(w) for w in spread)
-            systems.append((cut, HarmonicSystem(cut.state, terms, local)))
-        return systems
+
+        def on(cut: CutOut, weight: Any) -> Any:
+            return (
+                cut.gather(drop_short_axes(np.broadcast_to(weight, self.shape))) if np.ndim(weight) else float(weight)
+            )
+
+        return [(cut, HarmonicSystem(cut.state, terms, tuple(on(cut, weights[key]) for key in terms))) for cut in cuts]
 
     def bound(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
         """A lower bound of the energy of this field."""

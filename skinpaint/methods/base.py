@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, ConvergenceWarning, Record, Solution
+from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution
 
-__all__ = ["IterativeMethod", "Method", "State", "require", "warn"]
+__all__ = ["IterativeMethod", "Method", "State", "is_int", "require", "warn"]
 
 
 def require(valid: object, owner: object, parameter: str, allowed: str, got: object) -> None:
@@ -22,6 +22,11 @@ def require(valid: object, owner: object, parameter: str, allowed: str, got: obj
     if not valid:
         name = owner if isinstance(owner, str) else type(owner).__name__
         raise ValueError(f"The {parameter!r} parameter of {name} must be {allowed}. Got {got!r} instead.")
+
+
+def is_int(value: object) -> bool:
+    """Whether this is an int of Python or NumPy, and not a bool."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def warn(status: str) -> None:
@@ -64,7 +69,7 @@ class IterativeMethod(Method):
     """
 
     max_iter: int
-    tol: float | None  # None: take max_iter steps, as asked, and do not judge convergence
+    tol: float | None = None  # None: take max_iter steps, as asked, and do not judge convergence
     measure: ClassVar[str] = "distance"  # what `State.distance` is, in words, for the status
 
     @abstractmethod
@@ -75,25 +80,48 @@ class IterativeMethod(Method):
     def step(self, problem: Problem, state: Any) -> Any:
         """State after one more step."""
 
+    @property
+    def judged(self) -> bool:
+        """Whether to stop without having converged deserves a warning."""
+        return self.tol is not None
+
+    def finished(self, state: Any) -> bool:
+        """Whether the method's own stopping rule is met."""
+        return self.tol is not None and state.distance <= self.tol
+
     def exhausted(self, state: Any) -> bool:
         """Whether further steps would change nothing, although `tol` is not met."""
         return False
 
+    def explain(self, reason: Reason, state: Any, n_iter: int) -> str:
+        """Say in one sentence why the loop stopped and, where it fell short, what to do."""
+        reached = f"the {self.measure} is {state.distance:.2g}"
+        if reason is Reason.CONVERGED:
+            return f"Converged after {_count(n_iter)}: {reached}, within tol {self.tol:g}."
+        if reason is Reason.EXHAUSTED:
+            way_out = "" if self.tol is None else f", above tol {self.tol:g}. Raise tol"
+            return f"Stopped after {_count(n_iter)}, as more would change nothing: {reached}{way_out}."
+        if self.tol is None:
+            return f"Stopped after {_count(n_iter)}, as asked (max_iter={n_iter}, tol=None)."
+        return (
+            f"Not converged after {_count(n_iter)} (max_iter): {reached}, above tol {self.tol:g}. "
+            "Raise max_iter or tol."
+        )
+
     def check_loop(self) -> None:
         """Check the settings that the loop reads; called from a subclass's ``__post_init__``."""
-        valid = isinstance(self.max_iter, int | np.integer) and not isinstance(self.max_iter, bool)
-        require(valid and self.max_iter >= 1, self, "max_iter", "an int >= 1", self.max_iter)
+        require(is_int(self.max_iter) and self.max_iter >= 1, self, "max_iter", "an int >= 1", self.max_iter)
         valid = isinstance(self.tol, float) and 0 < self.tol < 1
         require(self.tol is None or valid, self, "tol", "a float in (0, 1) or None", self.tol)
 
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
-        """Step until `tol` is met, `max_iter` is reached, the callback returns True, or Ctrl-C."""
+        """Step until the stopping rule is met, `max_iter` is reached, the callback returns True, or Ctrl-C."""
         began = perf_counter()
         state: State = self.init(problem)
         history: list[Record] = []
-        converged, status = False, ""
+        reason = None
         try:
-            while not status:
+            while reason is None:
                 state = self.step(problem, state)
                 record = Record(
                     n_iter=len(history) + 1,
@@ -103,41 +131,40 @@ class IterativeMethod(Method):
                     seconds=perf_counter() - began,
                 )
                 history.append(record)
-                stop = callback is not None and callback(record, partial(problem.restore, state.values))
-                converged = self.tol is not None and state.distance <= self.tol
-                status = self._status(state, record.n_iter, converged, stop)
+                stop = callback is not None and callback(record, partial(problem.write_back, state.values))
+                reason = self._reason_to_stop(state, record.n_iter, stop)
         except KeyboardInterrupt:
-            status = f"Interrupted after {len(history)} iterations: this is the answer so far."
+            reason = Reason.INTERRUPTED
         return Solution(
             values=state.values,
-            converged=converged,
-            status=f"{status} {state.note}".strip(),
+            reason=reason,
+            status=f"{self._status(reason, state, len(history))} {state.note}".strip(),
             n_iter=len(history),
             history=tuple(history),
             energy=state.energy,
             gap=state.gap,
         )
 
-    def _status(self, state: State, n_iter: int, converged: bool, stop: object) -> str:
-        """Why to stop now, or nothing; warns where the tolerance was not met."""
-        if converged:
-            return f"Converged after {n_iter} iterations: {self.measure} {state.distance:.2g} <= tol {self.tol:g}."
+    def _reason_to_stop(self, state: State, n_iter: int, stop: object) -> Reason | None:
+        if self.finished(state):
+            return Reason.CONVERGED
         if isinstance(stop, bool | np.bool_) and stop:
-            return f"Stopped by the callback after {n_iter} iterations."
+            return Reason.STOPPED_BY_CALLBACK
         if self.exhausted(state):
-            status = (
-                f"Stopped after {n_iter} iterations, as more would change nothing: {self.measure} {state.distance:.2g}."
-            )
-            if self.tol is not None:
-                warn(f"{status[:-1]} > tol {self.tol:g}. Raise tol.")
-            return status
-        if n_iter < self.max_iter:
-            return ""
-        if self.tol is None:
-            return f"Stopped after max_iter = {n_iter} iterations, as asked (tol=None)."
-        status = (
-            f"Not converged after max_iter = {n_iter} iterations: {self.measure} {state.distance:.2g} "
-            f"> tol {self.tol:g}. Raise max_iter or tol."
-        )
-        warn(status)
+            return Reason.EXHAUSTED
+        return Reason.MAX_ITER if n_iter >= self.max_iter else None
+
+    def _status(self, reason: Reason, state: State, n_iter: int) -> str:
+        """Why it stopped; warns where the tolerance was not met."""
+        if reason is Reason.INTERRUPTED:
+            return f"Interrupted after {_count(n_iter)}: this is the answer so far."
+        if reason is Reason.STOPPED_BY_CALLBACK:
+            return f"Stopped by the callback after {_count(n_iter)}."
+        status = self.explain(reason, state, n_iter)
+        if self.judged and not reason.success:
+            warn(status)
         return status
+
+
+def _count(n_iter: int) -> str:
+    return f"{n_iter} iteration{'' if n_iter == 1 else 's'}"

@@ -14,7 +14,7 @@ from skinpaint.grid.matrix import edges, laplacian
 from skinpaint.grid.threads import SOLVE_COST, share
 from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
-from skinpaint.solution import Callback, Record, Solution
+from skinpaint.solution import Callback, Reason, Record, Solution
 
 __all__ = ["Biharmonic"]
 
@@ -64,7 +64,7 @@ class Biharmonic(Method):
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Solve for all channels; those that share a mask share the factorisation or the hierarchy."""
         began = perf_counter()
-        values = problem.start.astype(float, copy=False)
+        values = problem.write(np.empty(problem.shape))
         n_iter, worst, direct = 1, 0.0, True
         for mask, channels in problem.groups():
             if self.solver == "direct" or (self.solver == "auto" and _sooner(mask, len(channels))):
@@ -76,7 +76,7 @@ class Biharmonic(Method):
         energy = _energy(values, problem.spacing)
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
-            callback(record, partial(problem.restore, values))
+            callback(record, partial(problem.write_back, values))
         converged = worst <= self.tol
         status = f"Solved in {n_iter} multigrid cycles; the error is about {worst:.1g} of the range."
         if direct:
@@ -88,7 +88,13 @@ class Biharmonic(Method):
             )
             warn(status)
         return Solution(
-            values=values, converged=converged, status=status, n_iter=n_iter, history=(record,), energy=energy
+            values=values,
+            reason=Reason.CONVERGED if converged else Reason.MAX_ITER,
+            status=status,
+            n_iter=n_iter,
+            history=(record,),
+            energy=energy,
+            error=None if direct else worst,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.ndimage import binary_dilation, generate_binary_structure
@@ -22,6 +22,14 @@ from skinpaint.problem import Bounds, Problem
 __all__ = ["GradientDescent"]
 
 
+NORM_ROUNDING = 1e-4  # norms below this become parabolas, for values in [0, 1]
+NOISE = 1e-14  # relative rounding error of an energy that is summed in double precision
+SHORTEST_STEP = 1e-300
+STEP_GROWTH = 1.1  # of an accepted step length
+RESIDUAL_TOL, RESIDUAL_REDUCTION = 1e-13, 0.03  # to which the majorizer's linear system is solved
+MIN_REFRESH_RATIO, MAX_REFRESH_RATIO = 1e-3, 0.1  # the majorizer is built again when the decrement has fallen so far
+
+
 def article_step(k: int) -> float:
     """Step length of the article's descent: large at first, then constant."""
     return max(1.5 / (k + 1), 0.015)
@@ -31,40 +39,40 @@ def article_step(k: int) -> float:
 class GradientDescent(IterativeMethod):
     r"""Minimise an energy over the missing pixels by projected gradient descent, and prove how far the minimum is.
 
-    Each step walks down the gradient that autograd computes, leaves the known pixels alone and projects
-    onto the allowed range. The default is accelerated: momentum, a step length found by backtracking, and
-    a restart whenever momentum points uphill; its energy never rises.
+    Each step follows the gradient that autograd computes, leaves the known pixels alone, and projects onto the bounds.
+    By default the descent is accelerated: it has momentum, finds its step length by backtracking, and restarts when the
+    momentum points uphill. Its energy never rises.
 
-    For energies made of norms and squares of first differences steps are measured in the metric of the quadratic that
-    touches the energy from above: the gradient :math:`g` becomes :math:`L_w^{-1} g`, by one cycle of multigrid, with
-    the Laplacian :math:`L_w` whose edges weigh one over the norm they are in. That takes ten steps instead of hundreds,
-    and the same quadratic proves a lower bound of the energy, by duality. For other energies that are convex the bound
-    is what the gradient leaves possible in the box, which is looser.
+    For energies made of norms and squares of first differences, the descent is preconditioned by multigrid. A quadratic
+    touches such an energy from above; its matrix is the Laplacian :math:`L_w` whose edges weigh one over the norm that
+    they belong to. A step goes along :math:`L_w^{-1} g` instead of the gradient :math:`g`, computed approximately by
+    one multigrid cycle. This takes ten steps instead of hundreds. By duality, the same quadratic proves a lower bound
+    of the energy. For other convex energies the bound follows from the gradient and the bounds alone; it is looser.
 
     Parameters
     ----------
     energy : {"lines", "dirichlet", "total_variation", "bending"} or callable
         What is minimised: a name, a sum of multiples of :mod:`skinpaint.energies` such as ``2 * lines + dirichlet``, or
         a callable ``f(x) -> float`` of your own, written in ``autograd.numpy``, that gets one channel as floats in
-        [0, 1]; channels are summed. The accelerated descent rounds the norms of "lines" off below 1e-4, as a
-        gradient is needed there too; only lines that are all but flat notice.
+        [0, 1]; channels are summed. The accelerated descent smooths the norms of "lines" below 1e-4, where they would
+        have no gradient; this changes nearly flat lines only.
     lags : (1,) or (1, 2), optional
         Distances between compared pixels, for the energies given by name except "bending". By default (1, 2) for
         "lines", (1,) for the others.
     convex : bool
-        Your energy is convex, so the descent can prove how near the minimum is. Those of :mod:`skinpaint.energies`
-        know it of themselves.
+        Say that your own energy is convex, so that the descent can prove how near the minimum is. The energies of
+        :mod:`skinpaint.energies` say it themselves.
     step_size : "accelerated", float or callable
-        "accelerated", or a constant step length, or its length as a function of the iteration
-        ``k = 0, 1, ...``; a constant or a function makes plain steps, without momentum, metric, search or proof.
+        "accelerated", or a constant step length, or the length as a function of the iteration ``k = 0, 1, ...``.
+        A constant or a function makes plain steps, without momentum, preconditioner, backtracking or proof.
     start : {"fill", "damaged"}
         Start from the harmonic fill, or from the values that the image holds under the mask.
     max_iter : int
         Largest number of steps.
     tol : float in (0, 1) or None
-        Stop when the energy is proven to be within this of the minimum, relative to it. Where nothing can be proven, as
-        for an energy that is not known to be convex: when the projected gradient on the missing pixels is this small
-        next to the gradient on them and the known pixels around them. None takes `max_iter` steps.
+        Stop when the energy is proven to be within this of the minimum, relative to the minimum. Where nothing can be
+        proven, as for an energy that may not be convex: stop when the projected gradient on the missing pixels is this
+        small, relative to the gradient on them and on the known pixels around them. None takes `max_iter` steps.
     joint_channels : bool
         Give the energy all channels at once, on the last axis, instead of one after another.
 
@@ -90,8 +98,8 @@ class GradientDescent(IterativeMethod):
     energy: str | Callable[[Any], Any] = "lines"
     lags: tuple[int, ...] | None = None
     convex: bool = False
-    step_size: str | float | Callable[[int], float] = "accelerated"
-    start: str = "fill"
+    step_size: Literal["accelerated"] | float | Callable[[int], float] = "accelerated"
+    start: Literal["fill", "damaged"] = "fill"
     max_iter: int = 2000
     tol: float | None = 1e-3
     joint_channels: bool = False
@@ -128,7 +136,7 @@ class GradientDescent(IterativeMethod):
 
     @property
     def default_bounds(self) -> Bounds:  # type: ignore[override]
-        """The damage reaches to the ends of the dtype, so a start from it needs that box."""
+        """The damage reaches the ends of the dtype, so a start from it needs those bounds."""
         return "dtype" if self.start == "damaged" else None
 
     @property
@@ -145,12 +153,13 @@ class GradientDescent(IterativeMethod):
     def init(self, problem: Problem) -> Descent:
         """Start from the fill or from the damage."""
         damaged = self.start == "damaged"
-        x = problem.clip(problem.damaged if damaged else fill(problem.values, problem.mask, problem.spacing))
+        x = problem.write(np.empty(problem.shape), damaged=damaged)
+        x = problem.clip(x if damaged else fill(x, problem.mask, problem.spacing))
         exact = self._energy(problem)
         objective = Objective(exact, joint=self.joint_channels)
         energy = objective.value(x)  # refuses a bad energy in its own words, before autograd meets it
         touched = self.proves and Majorizer.exists_for(exact)
-        smooth = energies.rounded(exact, ROUND_OFF) if touched else exact
+        smooth = energies.rounded(exact, NORM_ROUNDING) if touched else exact
         descended = objective if smooth == exact else Objective(smooth, joint=self.joint_channels)
         level, gradient = descended.value_and_gradient(x)
         state = Descent(
@@ -171,7 +180,7 @@ class GradientDescent(IterativeMethod):
         return advance(problem, state)
 
     def exhausted(self, state: Descent) -> bool:
-        """Steps that the energy cannot be seen to fall by, in the metric."""
+        """Whether the decrement is below the rounding errors of the energy."""
         return state.majorizer is not None and state.decrement < NOISE
 
     def _energy(self, problem: Problem) -> Callable[[Any], Any]:
@@ -210,7 +219,7 @@ class GradientDescent(IterativeMethod):
         )
 
     def _accelerated(self, problem: Problem, state: Descent) -> Descent:
-        """FISTA on the box: a step from the point ahead, backtracked, and a restart where it leads uphill."""
+        """FISTA within the bounds: a step from the extrapolated point, backtracked; a restart where it leads uphill."""
         x, y, t, s, objective = state.values, state.ahead, state.momentum, state.length, state.objective
         energy, gradient = objective.value_and_gradient(y)
         slope = np.where(problem.mask, gradient, 0.0)
@@ -219,15 +228,15 @@ class GradientDescent(IterativeMethod):
             z = problem.clip(y - s * direction)
             d = z - y
             fall = -_dot(slope, d)
-            model = fall / 2 if state.majorizer else _dot(d, d) / (2 * s)  # half the square of d, in the metric
+            model = fall / 2 if state.majorizer else _dot(d, d) / (2 * s)  # half the squared length of d, in the metric
             noise = NOISE * abs(energy)
             reached = objective.value(z)
-            if reached <= energy - fall + model + noise or s < SHORTEST:
+            if reached <= energy - fall + model + noise or s < SHORTEST_STEP:
                 break
             s /= 2
         state = replace(
             state,
-            length=s * GROWTH if model > 100 * noise else s,
+            length=s * STEP_GROWTH if model > 100 * noise else s,
             decrement=_ratio(_dot(slope, direction) / 2, abs(energy)),
             k=state.k + 1,
             note=objective.note,
@@ -251,16 +260,16 @@ class GradientDescent(IterativeMethod):
         return replace(state, distance=_ratio(_norm(d) / s, _norm(gradient[state.around])))
 
     def _touch(self, problem: Problem, state: Descent) -> Descent:
-        """Lay a new majorizer at the values: its minimum proves a bound, and is where the descent goes on."""
+        """Build the majorizer at the values. Its minimum proves a bound, and the descent continues from there."""
         majorizer = Majorizer(state.objective.energy, state.values, problem.mask)
-        reduction = REDUCTION if state.decrement > NOISE else 0.0  # the last one is as good as can be
-        least = problem.clip(majorizer.minimise(state.values, tol=FINEST, reduction=reduction))
+        reduction = RESIDUAL_REDUCTION if state.decrement > NOISE else 0.0  # the last one is solved to the end
+        least = problem.clip(majorizer.minimise(state.values, tol=RESIDUAL_TOL, reduction=reduction))
         bound = max(state.bound, 0.0, majorizer.bound(least, problem.low, problem.high))
         level = state.objective.value(least)
         x, level = (least, level) if level < state.level else (state.values, state.level)
         energy = state.exact.value(x)
         gap = relative_gap(energy, bound)
-        needed = 0.2 * (self.tol / gap) ** 2 if self.tol and gap > 0 else 0.0  # gaps are the roots of decrements
+        needed = 0.2 * (self.tol / gap) ** 2 if self.tol and gap > 0 else 0.0  # a gap goes as the root of the decrement
         return replace(
             state,
             values=x,
@@ -272,41 +281,33 @@ class GradientDescent(IterativeMethod):
             bound=bound,
             gap=gap,
             distance=gap,
-            due=min(state.decrement, 0.1) * min(max(needed, SELDOM), OFTEN),
+            due=min(state.decrement, 0.1) * min(max(needed, MIN_REFRESH_RATIO), MAX_REFRESH_RATIO),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Descent:
-    """Where the descent stands."""
+    """The state of the descent."""
 
     values: np.ndarray
     ahead: np.ndarray  # the extrapolated point that the next gradient is taken at
-    objective: Objective  # with norms rounded off
+    objective: Objective  # with smoothed norms
     exact: Objective
-    around: np.ndarray | None  # what a small gradient is measured by, where no gap is: missing pixels and neighbours
-    energy: float  # the exact one
-    level: float  # the energy that is descended, with norms rounded off
-    gradient: np.ndarray  # at the values, where they are what the next step starts from
-    majorizer: Majorizer | None = None  # whose matrix is the metric; without one it is the identity
+    around: np.ndarray | None  # pixels that normalise the gradient when there is no gap: missing ones and neighbours
+    energy: float  # of `exact`
+    level: float  # of `objective`, which is what descends
+    gradient: np.ndarray  # of `objective` at the values; plain steps start from it
+    majorizer: Majorizer | None = None  # its matrix is the metric; without one the metric is the identity
     bound: float = -np.inf  # the best one proven so far
     gap: float | None = None
     change: float = 0.0
     distance: float = np.inf
-    decrement: float = np.inf  # how far the metric believes the minimum to be, relative to the energy
-    due: float = 0.0  # the decrement at which the majorizer is laid anew
+    decrement: float = np.inf  # estimated distance to the minimum from g^T M^-1 g / 2, relative to the energy
+    due: float = 0.0  # the decrement at which the majorizer is built again
     momentum: float = 1.0
     length: float = 1.0  # of the last accepted step
     k: int = 0
     note: str = ""
-
-
-ROUND_OFF = 1e-4  # norms below this, of lines with values in [0, 1], become parabolas
-NOISE = 1e-14  # relative noise of an energy that is summed in float64
-SHORTEST = 1e-300
-GROWTH = 1.1
-FINEST, REDUCTION = 1e-13, 0.03  # of the residuals of the majorizer's minimum
-SELDOM, OFTEN = 1e-3, 0.1  # how far the decrement falls until the next majorizer, at most and at least
 
 
 def _around(problem: Problem) -> np.ndarray:
@@ -316,14 +317,14 @@ def _around(problem: Problem) -> np.ndarray:
 
 
 def _stationarity(problem: Problem, x: np.ndarray, gradient: np.ndarray, around: Any) -> float:
-    """Norm of the projected gradient at `x` next to that of the gradient around."""
+    """Norm of the projected gradient at `x`, relative to that of the gradient around the missing pixels."""
     blocked = ((x <= problem.low) & (gradient > 0)) | ((x >= problem.high) & (gradient < 0))
     free = np.where(problem.mask & ~blocked, gradient, 0.0)
     return _ratio(_norm(free), _norm(gradient[around]))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
-    """Inner product, by one thread: those of a BLAS would be woken at each of them."""
+    """Inner product by einsum: a BLAS would wake its threads each time."""
     return float(np.einsum("i,i->", a.reshape(-1), b.reshape(-1)))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from skinpaint.grid import check_lags
 from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
-from skinpaint.solution import Callback, Record, Solution
+from skinpaint.solution import Callback, Reason, Record, Solution
 
 if TYPE_CHECKING:
     from skinpaint.grid.harmonic.fill import Canvas
@@ -78,9 +78,9 @@ class Laplace(Method):
         energy = canvas.energy()
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
-            callback(record, partial(problem.restore, values))
+            callback(record, partial(problem.write_back, values))
         converged = worst <= self.tol
-        status = f"Solved {' and '.join(sorted(how))} with a relative residual of {worst:.1g}."
+        status = f"Solved {' and '.join(sorted(how))}. The relative residual is {worst:.1g}."
         if not converged:
             status = (
                 f"Not solved: the relative residual is {worst:.1g} after {n_iter} cycles, above tol {self.tol:g}. "
@@ -89,7 +89,7 @@ class Laplace(Method):
             warn(status)
         return Solution(
             values=values,
-            converged=converged,
+            reason=Reason.CONVERGED if converged else Reason.MAX_ITER,
             status=status,
             n_iter=n_iter,
             history=(record,),

@@ -1,4 +1,4 @@
-"""Any denoiser as the idea of what images look like: denoise, put the known pixels back, repeat more gently."""
+"""Any denoiser as a prior: denoise, put the known pixels back, and repeat with less strength."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["PlugAndPlay"]
 
 @dataclass(frozen=True, kw_only=True)
 class PlugAndPlay(IterativeMethod):
-    r"""Let a denoiser fill in: :math:`x \leftarrow D_s(x)` where missing, at a strength s that falls.
+    r"""Fill by a denoiser: :math:`x \leftarrow D_s(x)` at missing pixels, with a strength s that falls.
 
-    To a denoiser what the fill got wrong is noise. It starts from the harmonic fill; known pixels never move. There is
-    no energy, so convergence is judged by the change alone.
+    A denoiser sees the error of the fill as noise. The method starts from the harmonic fill, and known pixels never
+    change. There is no energy, so convergence is judged by the change alone.
 
     Parameters
     ----------
@@ -31,20 +31,20 @@ class PlugAndPlay(IterativeMethod):
         `skimage.restoration.denoise_invariant` takes it. It gets floats: each channel on its own, without axes of
         length 1, its bounds mapped to [0, 1].
     denoiser_kwargs : dict, optional
-        Passed on to the denoiser. A strength in here is left as it is.
+        Arguments for the denoiser. A strength that is given here stays constant.
     sigma : float or (float, float), optional
-        Strength of the denoiser, or its first and last value, between which it falls geometrically over the first
-        half of `max_iter`. It is passed as `weight`, `h`, `sigma_color` or `sigma`, whichever comes first in this
-        list and in the signature. By default what suits scikit-image's denoisers with such a parameter; one without any
-        runs as it is, and the status says so.
+        Strength of the denoiser: one value, or the first and the last, between which it falls geometrically over the
+        first half of `max_iter`. It is passed as `weight`, `h`, `sigma_color` or `sigma`: the first of these names that
+        the denoiser's signature has. The default suits scikit-image's denoisers. A denoiser with none of these
+        parameters runs as it is, and the status says so.
     max_iter : int
         Largest number of steps.
     tol : float in (0, 1) or None
-        Stop when a step at the last strength changes no channel's missing pixels by more than this, in the root mean
-        square, as a fraction of the bounds. None takes `max_iter` steps.
+        Stop when a step at the last strength changes the missing pixels of no channel by more than this (root mean
+        square, as a fraction of the bounds). None takes `max_iter` steps.
     joint_channels : bool
-        Give the denoiser all channels at once, on the last axis, with ``channel_axis=-1``, and the bounds of all of
-        them mapped to [0, 1].
+        Give the denoiser all channels at once, on the last axis, with ``channel_axis=-1``; the union of their bounds is
+        mapped to [0, 1].
 
     References
     ----------
@@ -113,7 +113,9 @@ class PlugAndPlay(IterativeMethod):
                 f"does not see it. Got {problem.spacing} instead."
             )
         start = problem.clip(fill(problem.values, problem.mask, problem.spacing))
-        return Denoised(values=start, note=f"There is no energy to judge it by, only the change. {self._note}".strip())
+        return Denoised(
+            values=start, note=f"Convergence is judged by the change alone: there is no energy. {self._note}".strip()
+        )
 
     def step(self, problem: Problem, state: Denoised) -> Denoised:
         """Denoise everything, and keep what is known."""
@@ -210,7 +212,7 @@ class PlugAndPlay(IterativeMethod):
 
 @dataclass(frozen=True, kw_only=True)
 class Denoised:
-    """Where the denoising stands."""
+    """The state of the denoising."""
 
     values: np.ndarray
     energy: None = None
@@ -242,7 +244,7 @@ def tv_chambolle(image: np.ndarray, weight: float, **kwargs: Any) -> np.ndarray:
 DENOISERS: dict[str, Callable[..., Any]] = {"nl_means": nl_means, "tv_chambolle": tv_chambolle}
 
 STRENGTHS = {"weight": (0.03, 0.003), "h": (0.05, 0.015), "sigma_color": (0.2, 0.02), "sigma": (0.05, 0.015)}
-"""What denoisers call their strength, and from where to where it falls for an image in [0, 1]."""
+"""Names of a denoiser's strength, each with its first and last value for an image in [0, 1]."""
 
 
 def _falls(sigma: Any) -> bool:

@@ -16,16 +16,21 @@ from skinpaint.problem import Problem
 
 __all__ = ["Reweighted"]
 
+PATIENCE = 5  # steps without progress before the method gives up
+NOISE = 1e-14  # relative rounding error of an energy that is summed in double precision
+RESIDUAL_TOL, RESIDUAL_REDUCTION = 1e-13, 0.05  # to which each linear system is solved
+FIRST_ROUNDING, ROUNDING_DECAY, LAST_ROUNDING = 1e-2, 0.7, 1e-7  # norms below it are smoothed; it falls step by step
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reweighted(IterativeMethod):
     r"""Minimise an energy made of norms, exactly, by reweighted least squares.
 
-    A norm is the lowest of the parabolas above it, :math:`|v| = \min_w (w |v|^2 + 1/w) / 2`. Minimising over the image
-    and over the weights in turn takes one weighted Laplacian system after another; no step raises the energy. It needs
-    no step length and no derivative, which makes it the reference that the descent ("gd") is held against.
+    A norm is the minimum of the parabolas above it, :math:`|v| = \min_w (w |v|^2 + 1/w) / 2`. The method minimises over
+    the image and over the weights in turn. Each iteration solves one weighted Laplacian system, and none raises the
+    energy. There is no step length and no derivative, so this is the reference for the descent ("gd").
 
-    Each step also proves a lower bound of the energy, so that `gap` says how far from the minimum the answer can be.
+    Each iteration also proves a lower bound of the energy: `gap` says how far from the minimum the answer can be.
 
     Parameters
     ----------
@@ -34,8 +39,8 @@ class Reweighted(IterativeMethod):
     max_iter : int
         Largest number of systems solved.
     tol : float in (0, 1) or None
-        Stop when the energy is proven to be within this of the minimum, relative to it. Norms that vanish at the
-        minimum without rounding (total variation with ``eps`` well below 1e-2) converge slowly: look at `gap`. None
+        Stop when the energy is proven to be within this of the minimum, relative to the minimum. Where exact norms are
+        zero at the minimum (total variation with ``eps`` well below 1e-2), convergence is slow: look at `gap`. None
         takes `max_iter` steps.
 
     References
@@ -72,26 +77,26 @@ class Reweighted(IterativeMethod):
         energy = energies.on_grid(energy, problem.spacing)
         values = problem.clip(fill(problem.values, problem.mask, problem.spacing))
         joint = any(term.joint for _, term in energies.terms_of(energy))
-        return Reweighting(values=values, objective=Objective(energy, joint=joint), rounding=WIDEST)
+        return Reweighting(values=values, objective=Objective(energy, joint=joint), rounding=FIRST_ROUNDING)
 
     def exhausted(self, state: Reweighting) -> bool:
-        """Several steps that neither lowered the energy nor raised the bound."""
+        """Whether several steps in a row neither lowered the energy nor raised the bound."""
         return state.idle >= PATIENCE
 
     def step(self, problem: Problem, state: Reweighting) -> Reweighting:
-        """Lay the majorizer at the values and go to its minimum."""
+        """Build the majorizer at the values and go to its minimum."""
         objective, x = state.objective, state.values
         majorizer = Majorizer(energies.rounded(objective.energy, state.rounding), x, problem.mask)
-        least = majorizer.minimise(x, tol=FINEST, reduction=REDUCTION)
+        least = majorizer.minimise(x, tol=RESIDUAL_TOL, reduction=RESIDUAL_REDUCTION)
         bound = max(state.bound, 0.0, majorizer.bound(least, problem.low, problem.high))
         values = problem.clip(least)
         energy = objective.value(values)
         before = state.energy if state.energy is not None else objective.value(x)
-        if energy > before:  # where norms are rounded off more than they will be, or in the last digits
+        if energy > before:  # possible while norms are smoothed more than at the end, and in the last digits
             values, energy = x, before
         gap = relative_gap(energy, bound)
         better = before - energy > NOISE * before or (state.gap is not None and gap < 0.99 * state.gap)
-        narrow = state.rounding <= NARROWEST
+        narrow = state.rounding <= LAST_ROUNDING
         return replace(
             state,
             values=values,
@@ -100,28 +105,22 @@ class Reweighted(IterativeMethod):
             gap=gap,
             distance=gap,
             change=float(np.abs(values - x).max()),
-            rounding=max(NARROWEST, state.rounding * NARROWING),
+            rounding=max(LAST_ROUNDING, state.rounding * ROUNDING_DECAY),
             idle=state.idle + 1 if narrow and not better else 0,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reweighting:
-    """Where the reweighting stands."""
+    """The state of the reweighting."""
 
     values: np.ndarray
     objective: Objective
-    rounding: float  # below which norms are rounded off, in this step
+    rounding: float  # norms below this are smoothed in the next step
     energy: float | None = None
     bound: float = -np.inf
     gap: float | None = None
     distance: float = np.inf
     change: float = 0.0
-    idle: int = 0  # steps that brought nothing
+    idle: int = 0  # steps in a row without progress
     note: str = ""
-
-
-PATIENCE = 5  # steps that may bring nothing
-NOISE = 1e-14  # relative noise of an energy that is summed in double precision
-FINEST, REDUCTION = 1e-13, 0.05  # of the residuals of each system
-WIDEST, NARROWING, NARROWEST = 1e-2, 0.7, 1e-7  # below which norms are rounded off: at first, each time, and at last

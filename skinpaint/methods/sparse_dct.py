@@ -1,4 +1,4 @@
-"""Sparse blocks: what is missing is filled so that overlapping blocks have few cosines in them."""
+"""Sparse blocks: fill what is missing so that few cosines describe each of many overlapping blocks."""
 
 from __future__ import annotations
 
@@ -7,53 +7,66 @@ from math import ceil, log, pi, sqrt
 
 import numpy as np
 
-from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.methods.base import IterativeMethod, is_int, require
 from skinpaint.problem import Problem
+from skinpaint.solution import Reason
 
 __all__ = ["SparseDCT"]
+
+QUICK_DECAY, SLOW_DECAY = 0.93, 0.98  # of the threshold, from round to round; slow if some hole is at least
+WIDE_HOLE = 17  # pixels wide along all axes: edges take longer to grow into it
+DEFAULT_FINAL_THRESHOLD = 0.006
+FIRST_SWEEP_THRESHOLD = 4  # times the final threshold
+SIGMAS_PER_THRESHOLD = 3  # a threshold stands for so many standard deviations of noise
+FIRST_FEEDBACK = 1.0  # weight of the error at known pixels in the first round; it falls to 0
+INITIAL_FILL_TOL = 1e-4  # relative residual of the harmonic fill that the rounds start from
+INITIAL_FILL_HALO = 64  # pixels around a tile that its harmonic fill looks at
+LEAN_BYTES = 2**28  # images from this size on are filled in place, without a second copy
+PERCENTILE_SAMPLE = 2**20  # largest number of values of a channel that percentiles are computed from
+
+Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparseDCT(IterativeMethod):
-    r"""Iterative thresholding of overlapping blocks, each sparse in a cosine transform.
+    r"""Describe each block by a few cosines, as JPEG does, and then learn from similar patches.
 
-    Texture and edges are few coefficients of a block, the error of a guess is many. Each round transforms all blocks
-    that hold missing pixels, shrinks their coefficients c to :math:`c (1 - t^2 / c^2)_+`, transforms back, averages
-    where blocks overlap, and takes the average for the missing pixels. The threshold t falls from round to round. The
-    first guess is the harmonic fill.
+    Few coefficients of the cosine transform describe the texture or the edges of a block; the error of a guess is
+    spread over many. Each round transforms all blocks that hold missing pixels, shrinks their coefficients c to
+    :math:`c (1 - t^2 / c^2)_+`, transforms back, averages overlapping blocks, and writes the average to the missing
+    pixels. The threshold t falls from round to round. The first guess is the harmonic fill.
 
-    Images with two axes end with sweeps over groups of similar patches. The patches of a group are taken for samples of
-    one Gaussian, and what a patch misses is its conditional mean, given what the patch knows.
+    Images with two axes then take sweeps over groups of similar patches. The patches of a group are treated as samples
+    of one Gaussian. The missing pixels of a patch become their conditional mean, given its known pixels.
 
-    The channels of an image are one picture. Their blocks are restored together, after a cosine transform over the
-    channels, which for RGB is one of opponent colours; patches are grouped by the mean of the channels, and where these
-    have masks of their own, a patch reaches through up to four of them. There is no energy: the answer is where the
-    threshold ends.
+    The channels of an image are restored together. Blocks are first transformed by cosines over the channels; for RGB,
+    this gives opponent colours. Patches are grouped by the mean of the channels. With one mask per channel, a patch
+    spans up to four channels.
+
+    There is no energy and no residual, so nothing is proven about the answer: it ends when all rounds are done.
 
     Parameters
     ----------
     block : {8, 16, 32} or None
         Side of the blocks. By default 32, and 8 for volumes, which allow no other.
-    threshold : float
-        The first threshold, as a fraction of the range from the first to the 99th percentile of the known pixels.
+    threshold : (float, float)
+        The first and the last threshold of the blocks, as fractions of the range from the first to the 99th percentile
+        of the known pixels. In the sweeps the threshold falls once more, to the last one from four times as much;
+        there it stands for three standard deviations of the noise that patches are assumed to have.
     decay : float in (0, 1) or None
-        Ratio of the threshold in a round to that before. None stands for 0.93, and for 0.98 if some hole is wider than
-        16 pixels along all axes, or than 8 from the border on: edges take longer to grow into those.
+        Ratio of the threshold in a round to the one before. None means 0.93, or 0.98 if some hole is wider than 16
+        pixels along all axes (8 at the border): edges need more rounds to grow into it.
     sweeps : int
         Number of sweeps over groups of similar patches; only images with two axes have them.
     patch_stride : int
-        Distance in pixels of the patches that others are grouped with; close ones take longer. Above 6, the side of a
-        patch, some missing pixels may lie between them and stay as the blocks left them.
+        Distance in pixels between the patches that groups are made for. Smaller is slower and better. Above 6, the side
+        of a patch, missing pixels between two patches keep what the blocks gave them.
     joint_channels : bool
-        Restore the channels of an image together, or each as if it were alone.
+        Restore the channels of an image together, or each on its own.
     rng : int
         Seed of the shifts of the blocks, which change from round to round.
     max_iter : int
         Largest number of rounds and sweeps.
-    tol : float in (0, 1) or None
-        The last threshold of the blocks, to which that of the sweeps falls again, from four times as much; it is three
-        standard deviations of the noise that patches are taken to have. None goes down to 0.006 and repeats the last
-        step until `max_iter`.
 
     References
     ----------
@@ -81,37 +94,32 @@ class SparseDCT(IterativeMethod):
     """
 
     block: int | None = None
-    threshold: float = 0.15
+    threshold: tuple[float, float] = (0.15, DEFAULT_FINAL_THRESHOLD)
     decay: float | None = None
     sweeps: int = 3
     patch_stride: int = 4
     joint_channels: bool = True
     rng: int = 0
     max_iter: int = 500
-    tol: float | None = 0.006
-
-    measure = "threshold"
 
     def __post_init__(self) -> None:
         from skinpaint.grid.patches.blocks import BLOCK_SIDES
 
         self.check_loop()
-        require(
-            self.block is None or self.block in BLOCK_SIDES, self, "block", f"None or one of {BLOCK_SIDES}", self.block
-        )
-        for name, allowed in (("threshold", "a float in (0, 1)"), ("decay", "a float in (0, 1) or None")):
-            value = getattr(self, name)
-            inside = isinstance(value, float) and 0 < value < 1
-            require(inside or (name == "decay" and value is None), self, name, allowed, value)
+        allowed = f"None or one of {BLOCK_SIDES}"
+        require(self.block is None or self.block in BLOCK_SIDES, self, "block", allowed, self.block)
+        allowed = "a pair of floats in (0, 1), of which the second is not larger than the first"
+        require(_falls(self.threshold), self, "threshold", allowed, self.threshold)
+        inside = isinstance(self.decay, float) and 0 < self.decay < 1
+        require(self.decay is None or inside, self, "decay", "a float in (0, 1) or None", self.decay)
         for name, least in (("sweeps", 0), ("patch_stride", 1), ("rng", 0)):
             value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            require(whole and value >= least, self, name, f"an int >= {least}", value)
+            require(is_int(value) and value >= least, self, name, f"an int >= {least}", value)
         require(isinstance(self.joint_channels, bool), self, "joint_channels", "a bool", self.joint_channels)
 
     @classmethod
     def high(cls) -> SparseDCT:
-        """More rounds and sweeps: slower by up to ten times, and better.
+        """More rounds and sweeps: better, and up to ten times slower.
 
         Examples
         --------
@@ -125,12 +133,21 @@ class SparseDCT(IterativeMethod):
         if _axes(problem) > 2:
             require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
         fed = _first_fill(problem)
-        values = fed if fed.nbytes > LARGE else np.where(problem.mask, fed, problem.values)
-        decay = self.decay or (SLOW if _deep(problem.mask) else QUICK)
-        return Rounds(values=values, fed=fed, scale=_scale(problem, fed, self.joint_channels), decay=decay)
+        values = fed if fed.nbytes > LEAN_BYTES else np.where(problem.mask, fed, problem.values)
+        decay = self.decay or (SLOW_DECAY if _has_wide_hole(problem.mask) else QUICK_DECAY)
+        first, last = self.threshold
+        rounds = 1 + ceil(log(last / first) / log(decay) - 1e-9)
+        return Rounds(
+            values=values,
+            fed=fed,
+            scale=_scale(problem, fed, self.joint_channels),
+            decay=decay,
+            rounds=rounds,
+            steps=rounds + (self.sweeps if _axes(problem) == 2 else 0),
+        )
 
     def step(self, problem: Problem, state: Rounds) -> Rounds:
-        """One round over all blocks, or one sweep over similar patches, tile by tile."""
+        """Take one round over the blocks, or one sweep over similar patches, tile by tile."""
         from skinpaint.grid.patches.blocks import as_planes, tiles
 
         plan = self._plan(problem, state)
@@ -149,55 +166,57 @@ class SparseDCT(IterativeMethod):
                 np.copyto(known, np.clip(inner, problem.low, problem.high), where=wanted, casting="same_kind")
         after = values[_wide(problem.mask, values)] if state.lean else values
         change = float(np.abs(after - before).max())
-        return replace(state, values=values, fed=fed, change=change, distance=plan.distance, k=state.k + 1)
+        return replace(state, values=values, fed=fed, change=change, k=state.k + 1)
+
+    @property
+    def judged(self) -> bool:
+        """The threshold must reach its end."""
+        return True
+
+    def finished(self, state: Rounds) -> bool:
+        """Whether all rounds and sweeps are done."""
+        return state.k >= state.steps
+
+    def explain(self, reason: Reason, state: Rounds, n_iter: int) -> str:
+        """The number of rounds; there is no figure that says how good the picture is."""
+        sweeps = state.steps - state.rounds
+        if reason is Reason.CONVERGED:
+            then = f" and {sweeps} sweep{'' if sweeps == 1 else 's'} over similar patches" if sweeps else ""
+            return f"Finished after {state.rounds} rounds{then}."
+        return f"Not finished: {n_iter} of {state.steps} rounds and sweeps (max_iter). Raise max_iter."
 
     def _plan(self, problem: Problem, state: Rounds) -> Blocks | Patches:
         """What the next step does: rounds over blocks come first, then sweeps over patches."""
-        k, last = state.k, LAST if self.tol is None else min(self.tol, self.threshold)
-        rounds = 1 + ceil(log(last / self.threshold) / log(state.decay) - 1e-9)
-        axes = _axes(problem)
-        sweeps = self.sweeps if axes == 2 else 0
-        falling = np.geomspace(SIMILAR * last, last, sweeps + 1).tolist() if sweeps else []
-        if k >= rounds and falling:
-            now, later = falling[min(k - rounds, sweeps - 1)], falling[min(k - rounds + 1, sweeps)]
-            return Patches(noise=now / SURE, step=self.patch_stride, joint=self.joint_channels, distance=later)
-        t = max(last, self.threshold * state.decay**k)
+        k, (first, last) = state.k, self.threshold
+        rounds, sweeps = state.rounds, state.steps - state.rounds
+        if k >= rounds:
+            falling = np.geomspace(FIRST_SWEEP_THRESHOLD * last, last, sweeps + 1)[k - rounds]
+            return Patches(noise=falling / SIGMAS_PER_THRESHOLD, step=self.patch_stride, joint=self.joint_channels)
+        t = max(last, first * state.decay**k)
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
         return Blocks(
             threshold=t,
-            side=self.block or (8 if axes > 2 else 32),
+            side=self.block or (8 if _axes(problem) > 2 else 32),
             shifts=shifts,
-            feedback=FEEDBACK * max(0.0, 1 - k / max(1, rounds - 1)),
+            feedback=FIRST_FEEDBACK * max(0.0, 1 - k / max(1, rounds - 1)),
             joint=self.joint_channels,
-            distance=max([t, *falling[:1]]),
         )
-
-
-Box = tuple[slice, ...]
-
-QUICK, SLOW = 0.93, 0.98  # decays, the slow one for holes that are
-DEEP = 17  # pixels wide
-LAST = 0.006  # the threshold where none is asked for
-SIMILAR = 4  # the first threshold of similar patches, next to the last one
-SURE = 3  # standard deviations of noise that a threshold is worth
-FEEDBACK = 1.0  # share of the misfit at known pixels that is added to them, at first
-ROUGH = 1e-4  # relative residual of the first fill
-AROUND = 64  # pixels around a tile that its first fill looks at
-LARGE = 2**28  # bytes of an image from which there is no room for a second one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rounds:
-    """Where the rounds stand.
+    """The state of the rounds.
 
-    What the blocks miss at known pixels is fed back into the image that they are taken from, which makes them fit
-    sooner. A lean state, of an image that leaves no room for a second one, does without, and is filled in place.
+    The error at known pixels is fed back, with decreasing weight: it is added to the image `fed`, which the next blocks
+    are taken from. A lean state does without this second image and is filled in place.
     """
 
     values: np.ndarray
     fed: np.ndarray  # float32
     scale: np.ndarray  # of the thresholds, one a channel
     decay: float
+    rounds: int  # over the blocks
+    steps: int  # rounds and sweeps
     k: int = 0
     energy: float | None = None
     gap: float | None = None
@@ -219,7 +238,6 @@ class Blocks:
     shifts: list[int]
     feedback: float
     joint: bool
-    distance: float
 
     @property
     def halo(self) -> int:
@@ -243,7 +261,6 @@ class Patches:
     noise: float
     step: int
     joint: bool
-    distance: float
     feedback: float = 0.0
 
     @property
@@ -277,28 +294,30 @@ def _axes(problem: Problem) -> int:
     return sum(n > 1 for n in problem.shape[:-1])
 
 
-def _deep(mask: np.ndarray) -> bool:
-    """Whether a hole is so wide along all axes that edges take long to grow into it; borders count as mirrors."""
+def _has_wide_hole(mask: np.ndarray) -> bool:
+    """Whether some hole is at least WIDE_HOLE pixels wide along all axes; the image continues as its mirror image."""
     from scipy.ndimage import minimum_filter
 
-    sides = tuple(DEEP if n > 1 else 1 for n in mask.shape[:-1])
+    sides = tuple(WIDE_HOLE if n > 1 else 1 for n in mask.shape[:-1])
     return bool(minimum_filter(mask.view(np.uint8), size=(*sides, 1), mode="reflect").any())
 
 
 def _first_fill(problem: Problem) -> np.ndarray:
-    """The harmonic fill, as float32; that of a large image tile by tile, where every tile has something to go by."""
+    """The harmonic fill as float32; tile by tile for a large image in which every tile has known pixels."""
     from skinpaint.grid.harmonic.fill import fill
     from skinpaint.grid.patches.blocks import as_planes, tiles
 
     filled = problem.write(np.empty(problem.shape, np.float32))
     parts = []
-    if filled.nbytes > LARGE:
+    if filled.nbytes > LEAN_BYTES:
         for x, missing in zip(as_planes(filled), as_planes(problem.mask), strict=True):
-            parts += [(x[tile.box], missing[tile.box], tile.core) for tile in tiles(missing.any(axis=-1), AROUND)]
+            parts += [
+                (x[tile.box], missing[tile.box], tile.core) for tile in tiles(missing.any(axis=-1), INITIAL_FILL_HALO)
+            ]
     if not parts or any(missing.all(axis=(0, 1, 2)).any() for _, missing, _ in parts):
-        return fill(filled, problem.mask, problem.spacing, tol=ROUGH).astype(np.float32)
+        return fill(filled, problem.mask, problem.spacing, tol=INITIAL_FILL_TOL).astype(np.float32)
     for x, missing, core in parts:
-        x[core] = fill(x, missing, _spacing(problem), tol=ROUGH)[core]
+        x[core] = fill(x, missing, _spacing(problem), tol=INITIAL_FILL_TOL)[core]
     return filled
 
 
@@ -309,13 +328,13 @@ def _spacing(problem: Problem) -> tuple[float, ...]:
 
 
 def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
-    """The range from the first to the 99th percentile of the known pixels, of each channel or of the mean plane.
+    """Range from the 1st to the 99th percentile of the known pixels, for each channel or for all of them together.
 
-    Where nearly all of them are equal it is the whole range.
+    It is the whole range where the percentiles are equal.
     """
     values = filled.reshape(-1, problem.shape[-1])
     masks = np.broadcast_to(problem.mask.reshape(-1, problem.mask.shape[-1]), values.shape)
-    some = slice(None, None, 1 + len(values) // SAMPLE)
+    some = slice(None, None, 1 + len(values) // PERCENTILE_SAMPLE)
     if masks[some].all(axis=0).any():
         some = slice(None)
     known = [x[~mask] for x, mask in zip(values[some].T, masks[some].T, strict=True)]
@@ -325,15 +344,12 @@ def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
     return np.where(high > low, high - low, highest - lowest)
 
 
-SAMPLE = 2**20  # entries of a channel beyond which percentiles are those of a part
-
-
 def _wide(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
     return np.broadcast_to(mask, like.shape)
 
 
 def _wanted(holes: np.ndarray, joint: bool) -> list[np.ndarray]:
-    """What is missing in each plane: together, channels miss what one of them misses."""
+    """What is missing in each plane; a joint plane misses what any channel misses."""
     if joint:
         return [np.asarray(holes.any(axis=-1))] * holes.shape[-1]
     return [np.ascontiguousarray(mask) for mask in np.moveaxis(holes, -1, 0)]
@@ -351,7 +367,7 @@ def _channels(planes: np.ndarray, joint: bool) -> np.ndarray:
 
 
 def _mix(matrix: np.ndarray, planes: np.ndarray) -> np.ndarray:
-    """The product with a small matrix, which is not worth the threads of a matrix product."""
+    """Multiply by a small matrix; einsum wakes no threads of a BLAS."""
     return planes if len(planes) == 1 else np.einsum("kc,c...->k...", matrix, planes)
 
 
@@ -361,3 +377,10 @@ def _cosines(n: int) -> np.ndarray:
     cosines = np.sqrt(2 / n) * np.cos(pi * (2 * i + 1) * k / (2 * n))
     cosines[0] /= np.sqrt(2)
     return cosines.astype(np.float32)
+
+
+def _falls(threshold: object) -> bool:
+    """Whether this is a first and a last threshold."""
+    if not isinstance(threshold, tuple) or len(threshold) != 2 or not all(isinstance(t, float) for t in threshold):
+        return False
+    return 0 < threshold[1] <= threshold[0] < 1

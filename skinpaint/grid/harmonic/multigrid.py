@@ -249,7 +249,7 @@ class HarmonicSystem:
         self.layout.run(kernels.guess_along_rows, self.flat_state, x)
 
     def cycle(self, b: np.ndarray) -> None:
-        """Replace `b` by an approximate solution of ``(L_UU + shift) x = b``: one cycle, symmetric and linear in `b`."""
+        """Replace `b` by an approximate solution of ``(L_UU + shift) x = b``: a symmetric linear map."""
         self.multigrid.b[...] = b
         self.multigrid.cycle()
         b[...] = self.multigrid.x

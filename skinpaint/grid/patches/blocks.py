@@ -40,7 +40,7 @@ class Tile:
 
 def as_planes(x: np.ndarray) -> np.ndarray:
     """View an image with channels last as ``(stack, A, J, X, C)``; an image of two axes has J = 1."""
-    *spatial, channels = x.shape
+    spatial, channels = x.shape[:-1], x.shape[-1]
     long = [spatial[axis] for axis in long_axes(spatial)]
     stack = int(np.prod(long[:-3]))
     A, J, X = {1: (1, 1, *long), 2: (*long[:1], 1, *long[1:])}.get(len(long), tuple(long[-3:]))
