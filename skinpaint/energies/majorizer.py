@@ -160,9 +160,9 @@ class Field:
         terms = tuple(sorted(weights))
 
         def on(cut: CutOut, weight: Any) -> Any:
-            return (
-                cut.gather(drop_short_axes(np.broadcast_to(weight, self.shape))) if np.ndim(weight) else float(weight)
-            )
+            if not np.ndim(weight):
+                return float(weight)
+            return cut.gather(drop_short_axes(np.broadcast_to(weight, self.shape)))
 
         return [(cut, HarmonicSystem(cut.state, terms, tuple(on(cut, weights[key]) for key in terms))) for cut in cuts]
 

@@ -7,6 +7,7 @@ from math import ceil, log, pi, sqrt
 
 import numpy as np
 
+from skinpaint.grid.axes import long_axes
 from skinpaint.methods.base import IterativeMethod, is_int, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Reason
@@ -291,7 +292,7 @@ class Patches:
 
 def _axes(problem: Problem) -> int:
     """Number of axes along which there are neighbours."""
-    return sum(n > 1 for n in problem.shape[:-1])
+    return len(long_axes(problem.shape[:-1]))
 
 
 def _has_wide_hole(mask: np.ndarray) -> bool:
@@ -322,9 +323,10 @@ def _first_fill(problem: Problem) -> np.ndarray:
 
 
 def _spacing(problem: Problem) -> tuple[float, ...]:
-    """The spacing along the axes of a plane, as :func:`skinpaint.grid.patches.blocks.as_planes` orders them."""
-    long = [h for h, n in zip(problem.spacing, problem.shape[:-1], strict=True) if n > 1][-3:]
-    return {0: (1.0, 1.0, 1.0), 1: (1.0, 1.0, *long), 2: (*long[:1], 1.0, *long[1:])}.get(len(long), tuple(long))
+    """The spacing along the axes of a plane."""
+    from skinpaint.grid.patches.blocks import plane_axes
+
+    return plane_axes(problem.shape[:-1], problem.spacing, 1.0)
 
 
 def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:

@@ -6,8 +6,9 @@ extra memory. Borders are mirrored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from skinpaint.grid.axes import Box, long_axes
 from skinpaint.grid.patches.kernels_blocks import estimate
 from skinpaint.grid.threads import SOLVE_COST, share
 
-__all__ = ["BLOCK_SIDES", "Tile", "as_planes", "average", "stride", "tiles"]
+__all__ = ["BLOCK_SIDES", "Tile", "as_planes", "average", "plane_axes", "stride", "tiles"]
+
+T = TypeVar("T")
 
 BLOCK_SIDES = (8, 16, 32)  # pixels
 TILE_SIDES = {1: 2**16, 2: 512, 3: 96}  # pixels, by the number of axes
@@ -40,11 +43,22 @@ class Tile:
 
 def as_planes(x: np.ndarray) -> np.ndarray:
     """View an image with channels last as ``(stack, A, J, X, C)``; an image of two axes has J = 1."""
-    spatial, channels = x.shape[:-1], x.shape[-1]
+    spatial = x.shape[:-1]
     long = [spatial[axis] for axis in long_axes(spatial)]
-    stack = int(np.prod(long[:-3]))
-    A, J, X = {1: (1, 1, *long), 2: (*long[:1], 1, *long[1:])}.get(len(long), tuple(long[-3:]))
-    return x.reshape(stack, A, J, X, channels)
+    return x.reshape(int(np.prod(long[:-3])), *plane_axes(spatial, spatial, 1), x.shape[-1])
+
+
+def plane_axes(shape: tuple[int, ...], values: Sequence[T], absent: T) -> tuple[T, T, T]:
+    """Order one value for each spatial axis as the axes (A, J, X) of a plane; `absent` stands for missing axes.
+
+    Examples
+    --------
+    >>> plane_axes((9, 1, 8), (0.5, 2.0, 3.0), 1.0)
+    (0.5, 1.0, 3.0)
+    """
+    *others, X = (values[axis] for axis in long_axes(shape)[-3:])
+    A, J = {0: (absent, absent), 1: (*others, absent)}.get(len(others), others)
+    return A, J, X
 
 
 def tiles(missing: np.ndarray, halo: int) -> Iterator[Tile]:
