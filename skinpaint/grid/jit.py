@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from numba import njit
 
-__all__ = ["FAST", "KNOWN", "OUTSIDE", "UNKNOWN", "kernel"]
+__all__ = ["FAST", "KNOWN", "OUTSIDE", "UNKNOWN", "inlined", "kernel"]
 
 OUTSIDE = 0
 KNOWN = 1
@@ -19,3 +19,4 @@ UNKNOWN = 2
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")  # a part of several kernels

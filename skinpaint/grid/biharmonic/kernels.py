@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uintp
 
-from skinpaint.grid.jit import OUTSIDE, kernel
+from skinpaint.grid.jit import OUTSIDE, inlined, kernel
 
 __all__ = [
     "advance",
@@ -76,20 +76,26 @@ def jacobi(lo, hi, starts, n, inverse, b, gain, d, y):
             y[uintp(i)] = v
 
 
+@inlined
+def residual_row(base, n, offsets, coefficients, b, x, t):
+    """``t = b - A x`` for one row."""
+    diagonal = coefficients[len(offsets)]
+    for j in range(n):
+        t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
+    for m in range(len(offsets)):
+        ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
+        for j in range(n):
+            t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
+
+
 @kernel
 def chebyshev(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gain, d, y):
     """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal of A."""
     t = np.empty(n, x.dtype)
     k, g = x.dtype.type(keep), x.dtype.type(gain)
-    diagonal = coefficients[len(offsets)]
     for row in range(lo, hi):
         base = starts[row]
-        for j in range(n):
-            t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
-        for m in range(len(offsets)):
-            ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
-            for j in range(n):
-                t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
+        residual_row(base, n, offsets, coefficients, b, x, t)
         for j in range(n):
             i = uintp(base + j)
             v = k * d[i] + g * inverse[i] * t[uintp(j)]
@@ -101,15 +107,9 @@ def chebyshev(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gai
 def residual(lo, hi, starts, n, offsets, coefficients, b, x, r):
     """``r = b - A x``."""
     t = np.empty(n, x.dtype)
-    diagonal = coefficients[len(offsets)]
     for row in range(lo, hi):
         base = starts[row]
-        for j in range(n):
-            t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
-        for m in range(len(offsets)):
-            ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
-            for j in range(n):
-                t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
+        residual_row(base, n, offsets, coefficients, b, x, t)
         for j in range(n):
             r[uintp(base + j)] = t[uintp(j)]
 

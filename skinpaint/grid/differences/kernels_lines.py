@@ -8,9 +8,9 @@ neighbours, or three groups: also between the even-indexed and between the odd-i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uintp
+from numba import uintp
 
-from skinpaint.grid.jit import FAST, kernel
+from skinpaint.grid.jit import inlined, kernel
 
 __all__ = ["spread_columns", "spread_planes", "square_columns", "square_planes", "weigh"]
 
@@ -105,7 +105,7 @@ def weigh(sums, h, power, rounding):
     return total
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
+@inlined
 def spread_along_row(v, w, j, lag):
     """Entry `j` of the transposed differences of the weighted differences along a row."""
     s = 0.0

@@ -9,10 +9,10 @@ weight is a number, the same for all edges, or an array with the weight of each 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types, uintp
+from numba import types, uintp
 from numba.extending import overload
 
-from skinpaint.grid.jit import FAST, KNOWN, OUTSIDE, UNKNOWN, kernel
+from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
 
 __all__ = [
     "advance",
@@ -43,7 +43,7 @@ def _weight_at(w, i):
     return (lambda w, i: w[i]) if isinstance(w, types.Array) else (lambda w, i: w)
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
+@inlined
 def neighbours(x, i, offsets, weights):
     """Weighted sum over the neighbours of entry `i`."""
     s = np.float32(0)
@@ -96,7 +96,7 @@ def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, 
             x[uintp(base + j)] = relaxed[uintp(j)]
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
+@inlined
 def add_row(halve, n, row, coarse, out):
     """Add a row, which ends with a zero, to the coarse row that begins at `out`."""
     if halve == 1:
