@@ -224,6 +224,14 @@ def test_too_few_iterations_warn_with_the_way_out(monkeypatch):
     assert not inpainter.converged_
 
 
+def test_only_multigrid_estimates_its_error():
+    problem = Problem.from_image(smooth(60, 50), MASKS["half"])
+    direct, iterated = (Biharmonic(solver=solver).solve(problem) for solver in ("direct", "multigrid"))
+    assert (direct.error, direct.status) == (None, "Solved by a factorisation.")
+    assert 0 < iterated.error <= 1e-8
+    assert iterated.status == f"Solved by multigrid. The error is about {iterated.error:.1g} of the range."
+
+
 @pytest.mark.parametrize("setting", [{"solver": "magic"}, {"tol": 0.0}, {"tol": 1}])
 def test_settings_check_themselves(setting):
     name = next(iter(setting))

@@ -33,7 +33,7 @@ class Fused(ABC):
 
     @abstractmethod
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
-        """Value at contiguous floats, and what `backward` needs, None unless `keep`."""
+        """Value at contiguous floats and, if `keep`, what `backward` needs; otherwise anything."""
 
     @abstractmethod
     def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:

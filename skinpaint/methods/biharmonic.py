@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class Biharmonic(ClosedForm):
     tol : float in (0, 1)
         "multigrid" stops when the estimated error of every value is at most this, as a fraction of the known range. The
         system is so ill-conditioned (up to :math:`10^9` and more) that its residual says little. The error is estimated
-        from the changes in the last two iterations, as an iteration reduces it by a factor of about ten.
+        from the changes in the last two iterations, as each of them reduces it by a factor of three to ten.
 
     References
     ----------
@@ -80,7 +81,7 @@ class Biharmonic(ClosedForm):
         """The solver that is faster."""
         return ["direct" if _direct_is_faster(mask, channels) else "multigrid"]
 
-    def multigrid(self, image: Image, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float | None]]:
+    def multigrid(self, image: Image, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
         """Fill `channels` by multigrid; the number of cycles and the estimated error of each solve."""
         from skinpaint.grid.biharmonic.multigrid import BiharmonicSystem
         from skinpaint.grid.holes import cut_out, solve_holes
@@ -93,7 +94,7 @@ class Biharmonic(ClosedForm):
             lambda system, x: system.improve(x, tol=self.tol, max_iter=MAX_CYCLES),
         )
 
-    def direct(self, image: Image, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float | None]]:
+    def direct(self, image: Image, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
         """Fill `channels` by SuperLU.
 
         L x is needed on the unknowns and their neighbours W. L is symmetric, so the matrix is the block of the unknowns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar
@@ -38,11 +39,11 @@ class ClosedForm(Method):
         """The solvers to try for a mask, in this order: the next one if one misses `tol`."""
 
     @abstractmethod
-    def multigrid(self, image: Any, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float | None]]:
+    def multigrid(self, image: Any, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
         """Fill `channels` by multigrid; the number of cycles and the accuracy of each solve."""
 
     @abstractmethod
-    def direct(self, image: Any, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float | None]]:
+    def direct(self, image: Any, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
         """Fill `channels` by a factorisation; 1 and the accuracy of each solve, or None if it is not measured."""
 
     def check_solver(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,11 +71,11 @@ class Laplace(ClosedForm):
         """The factorisation for few unknowns, else multigrid, and the factorisation if that fails."""
         return ["direct"] if np.count_nonzero(mask) <= MAX_DIRECT_UNKNOWNS else ["multigrid", "direct"]
 
-    def multigrid(self, image: Canvas, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float | None]]:
+    def multigrid(self, image: Canvas, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
         """Fill `channels` by multigrid; the number of cycles and the relative residual of each solve."""
-        return image.solve(mask, channels, self.tol)  # type: ignore[return-value]
+        return image.solve(mask, channels, self.tol)
 
-    def direct(self, image: Canvas, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float | None]]:
+    def direct(self, image: Canvas, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
         """Fill `channels` by SuperLU; 1 and the relative residual of each."""
         from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
 
@@ -82,7 +83,7 @@ class Laplace(ClosedForm):
 
         L_UU, L_UK = laplacian(mask, image.lags, image.spacing)
         factor = splu(L_UU, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        results: list[tuple[int, float | None]] = []
+        results = []
         for c in channels:
             channel = image.values[..., c]
             b = -(L_UK @ channel[~mask])
