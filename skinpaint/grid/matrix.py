@@ -5,8 +5,8 @@ Every missing pixel is joined to its neighbours at distance 1 (and 2) along ever
 
 .. math:: L_{UU} x_U = -L_{UK} x_K .
 
-Edges that would leave the image are absent, which is the Neumann condition. The matrix is symmetric and,
-as the grid is connected and some pixel is known, positive definite.
+There are no edges beyond the border, which is the Neumann condition. The matrix is symmetric. It is positive definite,
+as the grid is connected and at least one pixel is known.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["edges", "laplacian"]
 def laplacian(
     mask: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...]
 ) -> tuple[sparse.csc_array, sparse.csr_array]:
-    """Build ``L_UU`` and ``L_UK``, unknowns and known pixels numbered in C order.
+    """Build ``L_UU`` and ``L_UK``, with the unknown and the known pixels numbered in C order.
 
     Parameters
     ----------

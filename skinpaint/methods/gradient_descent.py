@@ -158,7 +158,7 @@ class GradientDescent(IterativeMethod):
         exact = self._energy(problem)
         objective = Objective(exact, joint=self.joint_channels)
         energy = objective.value(x)  # refuses a bad energy in its own words, before autograd meets it
-        touched = self.proves and Majorizer.of(exact)
+        touched = self.proves and Majorizer.exists_for(exact)
         smooth = energies.rounded(exact, NORM_ROUNDING) if touched else exact
         descended = objective if smooth == exact else Objective(smooth, joint=self.joint_channels)
         level, gradient = descended.value_and_gradient(x)
