@@ -44,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return int(args.run(args))
         except USER_ERRORS as error:
             complain(f"error: {sentence(error)}")
-            return Status.BAD_INPUT
+            return int(Status.BAD_INPUT)
         except KeyboardInterrupt:
             complain("interrupted before there was anything to save.")
-            return Status.INTERRUPTED
+            return int(Status.INTERRUPTED)
 
 
 def parser() -> argparse.ArgumentParser:
