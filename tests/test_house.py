@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -251,3 +252,13 @@ def test_importing_the_package_loads_no_method():
     code = "import skinpaint, sys; print(*[m for m in sys.modules if m.startswith('skinpaint.methods.')])"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["skinpaint.methods.base"]
+
+
+def test_there_is_one_version():
+    pyproject, citation = (PACKAGE.parent / name for name in ("pyproject.toml", "CITATION.cff"))
+    if not pyproject.exists():
+        pytest.skip("the package is installed without its project")
+    project = tomllib.loads(pyproject.read_text())["project"]
+    assert "version" not in project
+    assert project["dynamic"] == ["version"]
+    assert f"\nversion: {skinpaint.__version__}\n" in citation.read_text()

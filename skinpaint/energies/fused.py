@@ -11,8 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
-from autograd.extend import defjvp_argnums, defvjp, primitive
-from autograd.tracer import isbox
+from autograd.extend import Box, defjvp_argnums, defvjp, primitive
 
 __all__ = ["Fused"]
 
@@ -29,7 +28,7 @@ class Fused(ABC):
 
     def __call__(self, x: Any) -> Any:
         """Energy of `x`; autograd differentiates it."""
-        return evaluate(x, self, [] if isbox(x) else None)
+        return evaluate(x, self, [] if isinstance(x, Box) else None)
 
     @abstractmethod
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:

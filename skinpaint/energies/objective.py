@@ -1,10 +1,4 @@
-"""Value and gradient of an energy over all channels, with every result checked.
-
-autograd numbers its traces with a counter that all threads share, and that an error inside a traced function leaves
-raised. Here a trace takes its number from below those of the counter and leaves the counter alone, so that energies
-that raise, or several threads that restore at once, have nothing to spoil, and need no lock. An energy that calls
-`grad` itself gets autograd's own numbers for that, which lie above.
-"""
+"""Value and gradient of an energy over all channels, with every result checked."""
 
 from __future__ import annotations
 
@@ -13,12 +7,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from autograd.core import VJPNode, backward_pass
-from autograd.tracer import isbox, new_box
+
+from skinpaint.energies import tracing
 
 __all__ = ["Objective", "value_and_gradient"]
-
-TRACE = -0.5  # the counter begins at 0
 
 CURES = {  # by the kind of dtype that an energy returned
     "c": "Take the real part, or sum np.abs(v) ** 2",
@@ -41,17 +33,16 @@ def value_and_gradient(energy: Callable[[Any], Any], x: np.ndarray) -> tuple[flo
     >>> value_and_gradient(lambda x: (x**2).sum(), np.array([1.0, 2.0]))
     (5.0, array([2., 4.]))
     """
-    root = VJPNode.new_root()
-    answer = energy(new_box(x, TRACE, root))
-    if not isbox(answer):
+    answer, differentiate = tracing.trace(energy, x)
+    if differentiate is None:
         _checked(answer)
         raise ValueError(
             "The 'energy' parameter of GradientDescent must be computed from its argument by autograd.numpy. "
             f"Got {answer!r}, which does not depend on it as far as autograd can see: leave out float(), plain numpy "
             "and copies into new arrays."
         )
-    value = _checked(answer._value)
-    gradient = np.asarray(backward_pass(type(answer._value)(1.0), answer._node))
+    value = _checked(answer)
+    gradient = np.asarray(differentiate())
     if gradient.shape != x.shape or gradient.dtype.kind != "f":
         raise ValueError(
             f"The 'energy' parameter of GradientDescent must have a real gradient of its argument's shape, {x.shape}. "
