@@ -239,3 +239,19 @@ def test_a_format_a_damage_and_a_command_are_at_the_command_line(added, tmp_path
     assert "middle" in added(*command, "restore", damaged, "--method", "nonsense", status=2)
     assert ".pgm" in added(*command, "restore", damaged, "-o", "a.nonsense", status=2)
     assert "PGM" in added(*command, "restore", __file__, status=2)
+
+
+def test_all_of_them_are_in_the_reference(added):
+    tables = TESTS.parent / "docs" / "_ext" / "tables.py"
+    if not tables.exists():
+        pytest.skip("the tests are installed without the documentation")
+    said = added("-c", f"import runpy; print(*runpy.run_path({str(tables)!r})['pages']().values())")
+    for name in (
+        "   Middle\n",
+        '``"middle:soft"``',
+        "   Quartic\n",
+        "``.pgm``",
+        "   stripe\n",
+        "skinpaint greet\n-----",
+    ):
+        assert name in said

@@ -45,7 +45,15 @@ FLOORS = (
 )
 PACKAGES = ("skinpaint.damage", "skinpaint.energies", "skinpaint.io", "skinpaint.show", "skinpaint.cli")
 UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
-RE_EXPORT = ("skinpaint", "skinpaint.energies", "skinpaint.io", "skinpaint.damage", "skinpaint.cli", "skinpaint.film")
+RE_EXPORT = (
+    "skinpaint",
+    "skinpaint.methods",
+    "skinpaint.energies",
+    "skinpaint.io",
+    "skinpaint.damage",
+    "skinpaint.cli",
+    "skinpaint.film",
+)
 
 
 def floor(module):

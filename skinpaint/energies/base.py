@@ -131,7 +131,7 @@ class Sum(Energy):
 class Differences(Fused, Energy):
     """A convex energy of differences between pixels. Those of first order have a majorizer and a dual bound."""
 
-    convex: ClassVar[bool] = True  # type: ignore[assignment]
+    convex: ClassVar[bool] = True
     order: ClassVar[int] = 1
     """Order of the differences. The methods below and `lags` are for order 1."""
     lags: tuple[int, ...]

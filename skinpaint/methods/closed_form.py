@@ -84,7 +84,7 @@ class ClosedForm(Method):
             n_iter=n_iter,
             history=(record,),
             energy=energy,
-            **{self.accuracy: worst},  # type: ignore[arg-type]
+            **{self.accuracy: worst},
         )
 
     def _status(self, converged: bool, used: set[str], n_iter: int, worst: float | None) -> str:
