@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -85,6 +86,6 @@ def edges(
                 yield (*ahead, slice(None, -lag)), (*ahead, slice(lag, None)), 1 / h**2
 
 
-def _assemble(parts: list, shape: tuple[int, int]) -> sparse.coo_array:
+def _assemble(parts: list[Any], shape: tuple[int, int]) -> sparse.coo_array:
     rows, columns, entries = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return sparse.coo_array((entries, (rows, columns)), shape=shape)

@@ -11,7 +11,7 @@ from skinpaint.grid.axes import drop_short_axes, long_axes
 from skinpaint.grid.biharmonic import STENCIL_RADIUS
 from skinpaint.grid.matrix import edges, laplacian
 from skinpaint.grid.threads import SOLVE_COST, share
-from skinpaint.methods.closed_form import ClosedForm
+from skinpaint.methods.closed_form import ClosedForm, Solver
 from skinpaint.problem import Problem
 
 __all__ = ["Biharmonic"]
@@ -64,7 +64,7 @@ class Biharmonic(ClosedForm):
     array([0., 1., 2., 3., 4., 5.])
     """
 
-    solver: str = "auto"
+    solver: Solver = "auto"
     tol: float = 1e-8
 
     accuracy = "error"

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from skinpaint.methods.base import Method, require, warn
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, Reason, Record, Solution
 
-__all__ = ["ClosedForm"]
+__all__ = ["ClosedForm", "Solver"]
+
+Solver = Literal["auto", "multigrid", "direct"]
 
 
 class ClosedForm(Method):
@@ -23,7 +25,7 @@ class ClosedForm(Method):
     A subclass says where it keeps the values, which solver is faster, and how each solver works.
     """
 
-    solver: str
+    solver: Solver
     tol: float
     accuracy: ClassVar[str]
     """The field of the Solution that `tol` limits: "residual" or "error"."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skinpaint.grid import check_lags
-from skinpaint.methods.closed_form import ClosedForm
+from skinpaint.methods.closed_form import ClosedForm, Solver
 from skinpaint.problem import Problem
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Laplace(ClosedForm):
     """
 
     lags: tuple[int, ...] = (1,)
-    solver: str = "auto"
+    solver: Solver = "auto"
     tol: float = 1e-6
 
     accuracy = "residual"
