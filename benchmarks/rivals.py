@@ -1,7 +1,7 @@
 """Who takes part: ours and its peers, each as one function from image and mask to the filled image.
 
 The algebraic peers solve the very system that ours solves, to the same relative residual. Assembling their matrix is
-part of their call, as it is of a user's; how long it took is told apart.
+part of their call, as it is of a user's; how long it took is listed separately.
 """
 
 from __future__ import annotations

@@ -1,23 +1,40 @@
+import os
+import sys
+from pathlib import Path
+
 import sphinx_gallery.sorting
 
 import skinpaint
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+os.environ.setdefault("COLUMNS", "100")  # of the help texts
+
+import tables
 
 project = "skinpaint"
 author = "The skinpaint developers"
 copyright = author
 release = version = skinpaint.__version__
 
+# Pages that follow from the tables of the package. They must be there before Sphinx looks for pages.
+(HERE / "generated").mkdir(exist_ok=True)
+for name, text in tables.pages().items():
+    target = HERE / "generated" / f"{name}.rst"
+    if not target.exists() or target.read_text(encoding="utf-8") != text:
+        target.write_text(text, encoding="utf-8")
+
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "mathml",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_ext"]
 default_role = "literal"
 
 autosummary_generate = True
@@ -33,6 +50,7 @@ sphinx_gallery_conf = {
         [
             "plot_walkthrough.py",
             "plot_which_method.py",
+            "plot_texture.py",
             "plot_how_far.py",
             "plot_gd_against_closed_form.py",
             "plot_sklearn_pipeline.py",
@@ -48,6 +66,15 @@ suppress_warnings = ["config.cache"]  # the gallery's sorting object cannot be p
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skinpaint"
+html_math_renderer = "mathml"
 html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_show_sourcelink = False
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_theme_options = {
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {page: [] for page in ("index", "benchmarks", "generated/changelog", "search", "genindex")}

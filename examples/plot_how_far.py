@@ -4,7 +4,7 @@ How far from the minimum am I?
 
 A descent that has slowed down may have arrived, or may only be tired. ``method="gd"`` need not guess: along with
 the energy it computes a number that no energy can be below. What is between the two is the *gap*. How that
-is possible is told in :doc:`/how_far`.
+is possible is told in :doc:`/explanation/how_far`.
 """
 
 import matplotlib.pyplot as plt

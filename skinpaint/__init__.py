@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from skinpaint.drop_in import inpaint_biharmonic as inpaint_biharmonic
     from skinpaint.methods import *  # noqa: F403
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LAZY = {"compare": "skinpaint.comparison", "inpaint_biharmonic": "skinpaint.drop_in"}
 _CLASSES = [target.partition(":")[2] for target in methods.METHODS.values()]

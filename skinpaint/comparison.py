@@ -126,9 +126,22 @@ class Comparison:
                 return entry
         raise KeyError(f"no method is called {name!r}; there are {', '.join(entry.name for entry in self.entries)}")
 
+    def _repr_html_(self) -> str:
+        """The table and the sheet, for notebooks."""
+        from html import escape
+
+        from skinpaint.show.notebook import as_image, as_table
+
+        parts = [as_table(self._rows()), *(f"<p>{escape(remark)}</p>" for remark in self._remarks())]
+        return "".join([*parts, as_image(self.sheet())] if self._can_be_shown() else parts)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """The table, its head first."""
+        head = ("", "method", "PSNR/dB", *(["SSIM"] if self.truth is not None else []), "seconds", "status")
+        return [head, *(self._row(rank, entry) for rank, entry in enumerate(self.entries, 1))]
+
     def __repr__(self) -> str:
-        rows = [("", "method", "PSNR/dB", *(["SSIM"] if self.truth is not None else []), "seconds", "status")]
-        rows += [self._row(rank, entry) for rank, entry in enumerate(self.entries, 1)]
+        rows = self._rows()
         widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
         lines = []
         for rank, name, *numbers, status in rows:
@@ -186,9 +199,9 @@ class Comparison:
         ValueError
             If the image is not grey or RGB of two dimensions.
         """
-        from skinpaint.sheet import contact_sheet, widest_difference
+        from skinpaint.show.contact_sheet import contact_sheet, widest_difference
 
-        if self.image.ndim != 2 + (self.channel_axis is not None) or self._last(self.image).shape[2:] not in ((), (3,)):
+        if not self._can_be_shown():
             raise ValueError(
                 f"A sheet shows images of shape (M, N) or, with a channel axis, (M, N, 3). Got {self.image.shape} with "
                 f"channel_axis={self.channel_axis} instead. The restored arrays are in 'entries'."
@@ -206,6 +219,11 @@ class Comparison:
         if self.truth is not None:
             tiles.append((("truth", ""), self._last(self.truth)))
         return contact_sheet(tiles, detail=widest_difference(answers, missing), missing=missing)
+
+    def _can_be_shown(self) -> bool:
+        from skinpaint.show.notebook import is_picture
+
+        return is_picture(self.image, self.channel_axis)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the sheet as a picture.

@@ -306,6 +306,19 @@ class Inpainter:
         )
         return f"Inpainter({', '.join(shown)})"
 
+    def _repr_html_(self) -> str:
+        """The last restoration before and after, and what is known about it, for notebooks."""
+        from html import escape
+
+        from skinpaint.show.notebook import before_and_after, is_picture
+
+        said = f"<pre>{escape(repr(self))}</pre>"
+        if not hasattr(self, "restored_"):
+            return said
+        if not is_picture(self.restored_, self.channel_axis):
+            return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
+        return said + before_and_after(self.restored_, self.mask_, self.channel_axis, self.solution_)
+
     def _problem(self, image: Any, mask: Any, **changes: Any) -> Problem:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
         names = ("channel_axis", "missing_values", "bounds", "spacing", "grow", "max_distance")

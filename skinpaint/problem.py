@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from skinpaint import masks
+from skinpaint.grid.axes import channels_by_mask
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 from skinpaint.solution import Reason
@@ -175,17 +176,8 @@ class Problem:
         return None
 
     def groups(self) -> Iterator[tuple[np.ndarray, list[int]]]:
-        """Yield ``(mask, channels)``: each different spatial mask that misses something, and the channels it is of."""
-        if self.mask.shape[-1] == 1:
-            yield self.mask[..., 0], list(range(self.shape[-1]))
-            return
-        left = list(range(self.shape[-1]))
-        while left:
-            mask = np.ascontiguousarray(self.mask[..., left[0]])
-            same = [c for c in left if np.array_equal(self.mask[..., c], mask)]
-            if mask.any():
-                yield mask, same
-            left = [c for c in left if c not in same]
+        """Give ``(mask, channels)``: each different spatial mask that misses something, and the channels it is of."""
+        return channels_by_mask(self.mask, self.shape[-1])
 
     def clip(self, values: np.ndarray) -> np.ndarray:
         """Project `values` onto the bounds and the known values."""

@@ -210,7 +210,7 @@ def test_islands_that_threads_share_are_those_of_one_system(monkeypatch):
     shared = inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1)
     monkeypatch.setattr(threads, "workers", lambda: 1)
     assert shared.tobytes() == inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1).tobytes()
-    monkeypatch.setattr("skinpaint.methods.biharmonic.PARTS", 1)
+    monkeypatch.setattr("skinpaint.methods.biharmonic.MATRIX_PARTS", 1)
     alone = inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1)
     np.testing.assert_allclose(shared, alone, rtol=0, atol=1e-12)
     iterated = inpaint(image, mask, method=Biharmonic(solver="multigrid"), channel_axis=-1)
@@ -218,10 +218,18 @@ def test_islands_that_threads_share_are_those_of_one_system(monkeypatch):
 
 
 def test_too_few_iterations_warn_with_the_way_out(monkeypatch):
-    monkeypatch.setattr("skinpaint.methods.biharmonic.MAX_ITER", 3)
-    with pytest.warns(match=r"after 3 iterations.*Raise tol or use Biharmonic\(solver='direct'\)"):
+    monkeypatch.setattr("skinpaint.methods.biharmonic.MAX_CYCLES", 3)
+    with pytest.warns(match=r"after 3 cycles.*Raise tol or use Biharmonic\(solver='direct'\)"):
         inpainter = Inpainter(Biharmonic(solver="multigrid")).fit(smooth(60, 50), mask=MASKS["hole"][:60, :50])
     assert not inpainter.converged_
+
+
+def test_only_multigrid_estimates_its_error():
+    problem = Problem.from_image(smooth(60, 50), MASKS["half"])
+    direct, iterated = (Biharmonic(solver=solver).solve(problem) for solver in ("direct", "multigrid"))
+    assert (direct.error, direct.status) == (None, "Solved by a factorisation.")
+    assert 0 < iterated.error <= 1e-8
+    assert iterated.status == f"Solved by multigrid. The error is about {iterated.error:.1g} of the range."
 
 
 @pytest.mark.parametrize("setting", [{"solver": "magic"}, {"tol": 0.0}, {"tol": 1}])

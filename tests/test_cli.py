@@ -56,7 +56,7 @@ def test_version_and_help(run):
 def test_restore_writes_all_that_was_asked_for(run, tmp_path, pictures):
     damaged, mask = pictures
     done = run("restore", "damaged.png", "--mask", "mask.png", "--film", "film.gif", "--mask-out", "filled.png",
-               "--report", "report.json", "--set", "step_size=0.02", "--set", "max_iter=40",
+               "--report", "report.json", "--method", "gd", "--set", "step_size=0.02", "--set", "max_iter=40",
                "--set", "tol=None")  # fmt: skip
     assert "filled 3" in done.stdout
     restored, _ = read(tmp_path / "damaged-restored.png")
@@ -69,17 +69,18 @@ def test_restore_writes_all_that_was_asked_for(run, tmp_path, pictures):
     assert (report["input"], report["output"]) == ("damaged.png", "damaged-restored.png")
     assert (report["missing"], report["fraction"]) == (mask.sum(), pytest.approx(mask.mean()))
     assert (report["method"], report["settings"]["max_iter"], report["n_iter"]) == ("GradientDescent", 40, 40)
-    assert set(report) >= {"status", "converged", "energy", "gap", "residual", "seconds", "version"}
+    assert report["reason"] == "max_iter"
+    assert set(report) >= {"status", "converged", "error", "energy", "gap", "residual", "seconds", "version"}
     assert report["gap"] is None
     assert "proven" not in done.stdout, "by steps of a given length"
 
 
 def test_the_proof_is_said_and_shown(run, tmp_path, pictures):
     done = run("restore", "damaged.png", "--mask", "mask.png", "--report", "report.json", "--film", "film.png",
-               "--set", "tol=1e-4")  # fmt: skip
+               "--method", "gd", "--set", "tol=1e-4")  # fmt: skip
     report = json.loads((tmp_path / "report.json").read_text())
     (percent,) = re.findall(r"in [\d.]+ s, proven within ([\d.]+) % of the lowest energy\. Converged", done.stdout)
-    assert f"proven gap {report['gap']:.2g} <= tol 0.0001" in done.stdout
+    assert f"the proven gap is {report['gap']:.2g}, within tol 0.0001" in done.stdout
     assert report["gap"] <= float(percent) / 100 <= min(1.1 * report["gap"], 1e-4)
     with Image.open(tmp_path / "film.png") as film:
         assert film.n_frames == 2 + report["n_iter"]
@@ -88,8 +89,8 @@ def test_the_proof_is_said_and_shown(run, tmp_path, pictures):
 
 
 def test_the_proof_is_said_of_an_answer_that_is_not_converged(run, tmp_path, pictures):
-    done = run("restore", "damaged.png", "--mask", "mask.png", "--set", "max_iter=1", "--set", "tol=1e-9",
-               "--report", "report.json")  # fmt: skip
+    done = run("restore", "damaged.png", "--mask", "mask.png", "--method", "gd", "--set", "max_iter=1",
+               "--set", "tol=1e-9", "--report", "report.json")  # fmt: skip
     gap = json.loads((tmp_path / "report.json").read_text())["gap"]
     (percent,) = re.findall(r"proven within ([\d.]+) % of the lowest energy\.\n", done.stdout)
     assert gap <= float(percent) / 100 <= 1.1 * gap
@@ -113,9 +114,9 @@ def test_nothing_is_replaced_unasked(run, tmp_path, pictures):
 
 
 def test_not_converged_is_one_line_of_warning(run, pictures):
-    done = run("restore", "damaged.png", "--set", "max_iter=2", "--set", "tol=1e-9")
+    done = run("restore", "damaged.png", "--method", "gd", "--set", "max_iter=2", "--set", "tol=1e-9")
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("skinpaint: warning: damaged.png: Not converged after max_iter = 2 iterations")
+    assert done.stderr.startswith("skinpaint: warning: damaged.png: Not converged after 2 iterations (max_iter)")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -160,18 +161,23 @@ def test_bounds_and_presets(run, tmp_path, pictures):
     refused = run("restore", "damaged.png", "--mask", "mask.png", "--bounds", f"{low + 1},{high}", status=2)
     assert "The 'bounds' parameter of Inpainter" in refused.stderr
     done = run("restore", "damaged.png", "--mask", "mask.png", "--method", "gd:classic", "--set", "max_iter=5")
-    assert "after max_iter = 5 iterations" in done.stdout
+    assert "Stopped after 5 iterations, as asked" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("says", "arguments"),
     [
         ("nowhere.png: No such file or directory.", ["nowhere.png"]),
-        ("--method must be one of gd, laplace", ["damaged.png", "--method", "magic"]),
-        ("The preset of --method gd must be one of classic", ["damaged.png", "--method", "gd:modern"]),
-        ("NAME must be one of energy, ", ["damaged.png", "--set", "maximum=3"]),
-        ("The 'max_iter' parameter of GradientDescent", ["damaged.png", "--set", "max_iter=many"]),
+        ("--method must be one of dct, gd, laplace", ["damaged.png", "--method", "magic"]),
+        (
+            "--method knows these presets of gd: gd:classic. Got 'gd:modern' instead",
+            ["damaged.png", "--method", "gd:modern"],
+        ),
+        ("for dct NAME must be one of block, ", ["damaged.png", "--set", "maximum=3"]),
+        ("The 'max_iter' parameter of SparseDCT", ["damaged.png", "--set", "max_iter=many"]),
         ("argument --missing: must be auto, ", ["damaged.png", "--missing", "holes"]),
+        ("a number, or numbers as in 0,4095. Got '0,many' instead", ["damaged.png", "--missing", "0,many"]),
+        ("The 'grow' parameter of Inpainter must be an int of at least 0", ["damaged.png", "--grow", "-1"]),
         ("argument --bounds: must be dtype, ", ["damaged.png", "--bounds", "0"]),
         ("'threshold' parameter", ["damaged.png", "--mask", "mask.png", "--mask-threshold", "0"]),
         ("needs an alpha channel, and damaged.png has none", ["damaged.png", "--missing", "transparent"]),
@@ -237,7 +243,8 @@ sys.exit(cli.main(sys.argv[1:]))
 
 def test_ctrl_c_saves_the_answer_so_far(tmp_path, pictures):
     damaged, mask = pictures
-    arguments = ["--mask", "mask.png", "--film", "film.gif", "--report", "report.json", "--set", "step_size=0.02"]
+    arguments = ["--mask", "mask.png", "--film", "film.gif", "--report", "report.json", "--method", "gd",
+                 "--set", "step_size=0.02"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED_AT_5, "restore", "damaged.png", *arguments],
         cwd=tmp_path,
@@ -248,7 +255,8 @@ def test_ctrl_c_saves_the_answer_so_far(tmp_path, pictures):
     assert done.stderr == "skinpaint: interrupted; the answer so far is in damaged-restored.png.\n"
     assert "Interrupted after 5 iterations" in done.stdout
     np.testing.assert_array_equal(read(tmp_path / "damaged-restored.png")[0][~mask], damaged[~mask])
-    assert json.loads((tmp_path / "report.json").read_text())["converged"] is False
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["reason"], report["converged"]) == ("interrupted", False)
 
 
 def test_compare_ranks_and_draws(run, tmp_path, pictures):
@@ -314,8 +322,8 @@ def test_damage_warns_of_jpeg(run, tmp_path):
 
 def test_demo(run, tmp_path):
     done = run("demo", "--size", "48", "--out", "shown")
-    names = ["truth.png", "damaged.png", "mask.png", "classic.png", "gd.png", "laplace.png", "sheet.png", "film.gif",
-             "energy.png"]  # fmt: skip
+    names = ["truth.png", "damaged.png", "mask.png", "classic.png", "gd.png", "laplace.png", "dct.png", "sheet.png",
+             "film.gif", "energy.png"]  # fmt: skip
     assert sorted(path.name for path in (tmp_path / "shown").iterdir()) == sorted(names)
     for name in names:
         assert f"shown/{name}" in done.stdout
@@ -323,6 +331,38 @@ def test_demo(run, tmp_path):
         assert heading in done.stdout
     assert "Known pixels are bit-identical in every result: yes." in done.stdout
     truth, mask = read(tmp_path / "shown" / "truth.png")[0], read(tmp_path / "shown" / "mask.png")[0] > 0
-    for name in ("classic", "gd", "laplace"):
+    for name in ("classic", "gd", "laplace", "dct"):
         np.testing.assert_array_equal(read(tmp_path / "shown" / f"{name}.png")[0][~mask], truth[~mask])
     assert "'size' parameter of demo" in run("demo", "--size", "8", status=2).stderr
+
+
+def test_without_matplotlib_the_demo_says_how_to_get_the_curve(tmp_path):
+    code = "import sys; sys.modules['matplotlib'] = None; from skinpaint.cli import main; sys.exit(main())"
+    arguments = [sys.executable, "-c", code, "demo", "--size", "48", "--out", str(tmp_path)]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'skinpaint[plot]'" in done.stdout
+    assert not (tmp_path / "energy.png").exists()
+    assert (tmp_path / "sheet.png").exists()
+
+
+def test_grow_and_several_nodata_values(run, tmp_path):
+    image = ramp(np.uint16).astype(np.uint16) // 20 + 100
+    image[4:6, 4:6], image[10, 10] = 0, 4095
+    write(tmp_path / "a.tif", image)
+    run("restore", "a.tif", "--missing", "0,4095", "--grow", "1", "--method", "laplace", "--mask-out", "filled.png")
+    filled = read(tmp_path / "filled.png")[0] > 0
+    assert filled.sum() == 16 + 9
+    assert read(tmp_path / "a-restored.tif")[0].min() >= 100
+
+
+def test_far_pixels_are_left(run, tmp_path):
+    image = ramp()
+    mask = np.zeros(image.shape, np.uint8)
+    mask[5:20, 5:25] = 255
+    image[mask > 0] = 7
+    write(tmp_path / "a.png", image)
+    write(tmp_path / "mask.png", mask)
+    done = run("restore", "a.png", "--mask", "mask.png", "--max-distance", "3", "--method", "laplace")
+    assert "missing pixels as they came" in done.stdout
+    assert read(tmp_path / "a-restored.png")[0][12, 15] == 7

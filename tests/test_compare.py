@@ -16,7 +16,7 @@ from skinpaint.holdout import score_holdout
 from skinpaint.methods import METHODS
 from skinpaint.methods.base import Method
 from skinpaint.scores import psnr
-from skinpaint.sheet import widest_difference
+from skinpaint.show.contact_sheet import widest_difference
 from skinpaint.solution import Reason, Record
 from skinpaint.testing import TRIALS
 

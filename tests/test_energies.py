@@ -433,7 +433,7 @@ def test_other_settings_are_refused():
         Lines(rounding=np.nan)
     with pytest.raises(ValueError, match="The 'spacing' parameter of Bending must have one number for each spatial"):
         Bending(spacing=(1.0, 2.0))(np.zeros(5))
-    with pytest.raises(ValueError, match="for an array of 2 axes, the last of channels"):
+    with pytest.raises(ValueError, match="for an array of 2 axes, the last one for channels"):
         TotalVariation(spacing=(1.0, 2.0), joint=True)(np.zeros((5, 3)))
 
 

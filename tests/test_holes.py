@@ -1,4 +1,6 @@
-"""Cutting holes out: every unknown pixel lies on one sheet, with all its neighbours, and the answer is the same."""
+"""Cutting holes out: every unknown pixel is in one cut-out, with all its neighbours, and the answer is the same."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 from skinpaint import Laplace, inpaint
 from skinpaint.grid import holes
 from skinpaint.grid.jit import KNOWN, UNKNOWN
+from skinpaint.grid.layout import Layout
 from skinpaint.problem import Problem
 
 
@@ -25,32 +28,32 @@ def scattered_holes(draw):
 
 
 @given(scattered_holes(), st.sampled_from([1, 2]), st.sampled_from([0, 300, 10**9]))
-def test_every_unknown_pixel_lies_on_one_sheet_with_its_neighbours(mask, margin, large):
-    before, holes.LARGE = holes.LARGE, large
+def test_every_unknown_pixel_is_in_one_cut_out_with_its_neighbours(mask, margin, large):
+    before, holes.LARGE_BOX = holes.LARGE_BOX, large
     try:
-        sheets = holes.cut_out(mask, margin)
+        cuts = holes.cut_out(mask, margin)
     finally:
-        holes.LARGE = before
+        holes.LARGE_BOX = before
     number = np.arange(1.0, mask.size + 1).reshape(mask.shape)
     seen = np.zeros(mask.shape, int)
     padded = np.pad(number, margin)
-    for sheet in sheets:
-        drawn = np.pad(sheet.gather(number), margin)
-        state = np.pad(sheet.state, margin)
+    for cut in cuts:
+        drawn = np.pad(cut.gather(number), margin)
+        state = np.pad(cut.state, margin)
         for axis in range(mask.ndim):
             for lag in (-margin, margin):
                 there = np.roll(padded, lag, axis)[(slice(margin, -margin),) * mask.ndim]
                 beside = np.roll(drawn, lag, axis)[(slice(margin, -margin),) * mask.ndim]
                 around = np.roll(state, lag, axis)[(slice(margin, -margin),) * mask.ndim]
-                at = sheet.state == UNKNOWN
-                index = sheet.gather(number)[at].astype(int) - 1
+                at = cut.state == UNKNOWN
+                index = cut.gather(number)[at].astype(int) - 1
                 expected = there.flat[index]
                 inside = expected > 0
                 assert (beside[at][inside] == expected[inside]).all()
                 assert np.isin(around[at][inside], (KNOWN, UNKNOWN)).all()
                 assert (around[at][~inside] == 0).all()
         counted = np.zeros(mask.shape)
-        sheet.scatter(np.ones(sheet.state.shape), counted)
+        cut.scatter(np.ones(cut.state.shape), counted)
         seen += counted.astype(int)
     assert (seen == mask).all()
 
@@ -60,26 +63,60 @@ def test_cutting_changes_nothing(mask, lags):
     problem = Problem.from_image(np.random.default_rng(1).random(mask.shape), mask)
     method = Laplace(lags=lags, solver="multigrid", tol=1e-12)
     cut = method.solve(problem).values
-    before, holes.DENSE = holes.DENSE, 0.0
+    before, holes.MAX_BOXED_FRACTION = holes.MAX_BOXED_FRACTION, 0.0
     try:
         whole = method.solve(problem).values
     finally:
-        holes.DENSE = before
+        holes.MAX_BOXED_FRACTION = before
     np.testing.assert_allclose(cut, whole, rtol=0, atol=1e-9)
 
 
-def test_small_holes_share_a_small_sheet():
+@given(scattered_holes(), st.sampled_from([1, 2]))
+def test_gathering_and_scattering_back_is_the_identity(mask, margin):
+    image = np.random.default_rng(2).random(mask.shape)
+    same = image.copy()
+    for cut in holes.cut_out(mask, margin):
+        cut.scatter(cut.gather(image).copy(), same)
+    assert same.tobytes() == image.tobytes()
+
+
+@dataclass
+class Identity:
+    """A system whose solution is the first guess."""
+
+    layout: Layout
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@given(scattered_holes(), st.sampled_from([1, 2]))
+def test_solving_writes_the_unknown_pixels_and_no_others(in_place, mask, margin):
+    layout = Layout(mask.shape, margin)
+    flat = layout.flatten(np.random.default_rng(3).random(mask.shape))
+    image, before = layout.inner(flat), layout.inner(flat).copy()
+    systems = [(cut, Identity(Layout(cut.state.shape, margin))) for cut in holes.cut_out(mask, margin)]
+    padded = [flat] if in_place else None
+    assert holes.solve_holes(systems, [image], lambda system, x: x.dtype, padded=padded) == [np.float64] * len(systems)
+    assert image.tobytes() == before.tobytes()
+
+    def add_one(system, x):
+        x[...] = x + 1
+
+    holes.solve_holes(systems, [image], add_one)
+    np.testing.assert_array_equal(image, np.where(mask, before + 1, before))
+
+
+def test_small_holes_share_a_small_cut_out():
     mask = np.zeros((1000, 1000), bool)
     mask[100:110, 100:110] = mask[500:520, 800:805] = mask[990:, 990:] = True
-    sheets = holes.cut_out(mask, 1)
-    assert len(sheets) == 1
-    assert sheets[0].state.size < 1500
+    cuts = holes.cut_out(mask, 1)
+    assert len(cuts) == 1
+    assert cuts[0].state.size < 1500
 
 
-def test_a_large_hole_has_its_own_sheet():
+def test_a_large_hole_has_a_cut_out_of_its_own():
     mask = np.zeros((1000, 1000), bool)
     mask[100:400, 100:400] = mask[500:520, 800:805] = True
-    shapes = sorted(sheet.state.shape for sheet in holes.cut_out(mask, 2))
+    shapes = sorted(cut.state.shape for cut in holes.cut_out(mask, 2))
     assert shapes == [(24, 9), (304, 304)]
 
 

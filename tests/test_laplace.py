@@ -101,9 +101,9 @@ def test_slabs_change_no_bit(monkeypatch, shape, lags):
     rng = np.random.default_rng(0)
     problem = Problem.from_image(rng.random(shape), rng.random(shape) < 0.7)
     method = Laplace(lags=lags, solver="multigrid")
-    monkeypatch.setattr("skinpaint.grid.layout.SLAB", 2**40)
+    monkeypatch.setattr("skinpaint.grid.layout.SLAB_ENTRIES", 2**40)
     whole = method.solve(problem).values
-    monkeypatch.setattr("skinpaint.grid.layout.SLAB", 1)
+    monkeypatch.setattr("skinpaint.grid.layout.SLAB_ENTRIES", 1)
     assert method.solve(problem).values.tobytes() == whole.tobytes()
 
 
@@ -129,6 +129,24 @@ def test_what_broke_down_is_not_called_solved():
         inpainter.fit(image, mask=mask)
     assert not inpainter.converged_
     assert not inpainter.solution_.residual <= 1e-6
+
+
+def test_the_status_names_the_solvers_and_the_residual(rng):
+    image, mask = rng.random((60, 70, 3)), np.zeros((60, 70, 3), bool)
+    mask[..., 0], mask[10:20, 10:20, 1] = rng.random((60, 70)) < 0.8, True
+    solution = Inpainter("laplace", channel_axis=-1).fit(image, mask=mask).solution_
+    assert f"{solution.residual:.1g}" in solution.status
+    assert solution.status.startswith("Solved by a factorisation and by multigrid. The relative residual is ")
+
+
+def test_what_a_factorisation_cannot_hold_is_not_called_solved(rng):
+    with pytest.warns(
+        ConvergenceWarning, match=r"Not solved: the relative residual is .*, above tol 1e-18. Raise tol.$"
+    ):
+        inpainter = Inpainter(Laplace(solver="direct", tol=1e-18)).fit(
+            rng.random((9, 9)), mask=rng.random((9, 9)) < 0.5
+        )
+    assert not inpainter.converged_
 
 
 def test_halves_are_rounded_the_same_by_every_solver():

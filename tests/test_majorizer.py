@@ -105,7 +105,9 @@ def test_it_touches_with_the_gradient_and_lies_above(name, shape, rng):
     )
 
     def slope(z):
-        return sum(c * t.backward(z, t.steps(z.ndim), k, 1.0) for (c, t), k in zip(terms, field.kept, strict=True))
+        return sum(
+            c * t.backward(z, t.spacing_for(z.ndim), k, 1.0) for (c, t), k in zip(terms, field.kept, strict=True)
+        )
 
     value, gradient = value_and_gradient(energy, x)
     np.testing.assert_allclose(slope(x), gradient, rtol=0, atol=1e-12 * np.abs(gradient).max())
@@ -123,7 +125,7 @@ def test_its_minimum_has_no_gradient_left(name, shape, rng):
     least = majorizer.minimise(x[..., None], tol=1e-12)[..., 0]
     terms = energy.terms if hasattr(energy, "terms") else ((1.0, energy),)
     kept = majorizer.fields[0].kept
-    slope = sum(c * t.backward(least, t.steps(least.ndim), k, 1.0) for (c, t), k in zip(terms, kept, strict=True))
+    slope = sum(c * t.backward(least, t.spacing_for(least.ndim), k, 1.0) for (c, t), k in zip(terms, kept, strict=True))
     assert np.abs(slope[mask]).max() <= 1e-10 * np.abs(slope[~mask]).max()
     np.testing.assert_array_equal(least[~mask], x[~mask])
 
@@ -143,11 +145,11 @@ def test_joint_channels_share_norms_and_may_have_masks_of_their_own(rng):
 
 
 def test_only_first_differences_of_one_kind_have_a_majorizer():
-    assert Majorizer.of(lines + total_variation)
-    assert not Majorizer.of(lines + bending)
-    assert not Majorizer.of(lines + TotalVariation(joint=True))
-    assert not Majorizer.of(lines + (lambda x: x.sum()))
-    assert not Majorizer.of(lambda x: x.sum())
+    assert Majorizer.exists_for(lines + total_variation)
+    assert not Majorizer.exists_for(lines + bending)
+    assert not Majorizer.exists_for(lines + TotalVariation(joint=True))
+    assert not Majorizer.exists_for(lines + (lambda x: x.sum()))
+    assert not Majorizer.exists_for(lambda x: x.sum())
 
 
 def test_the_gap_is_zero_where_nothing_is_left_and_infinite_without_a_bound():

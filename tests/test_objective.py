@@ -6,12 +6,20 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad, value_and_grad
+from autograd.core import backward_pass
 from autograd.extend import defvjp, primitive
 from autograd.tracer import trace_stack
 
 from skinpaint import GradientDescent, inpaint
-from skinpaint.energies import lines, total_variation
+from skinpaint.energies import lines, total_variation, tracing
 from skinpaint.energies.objective import Objective, value_and_gradient
+
+
+@pytest.fixture(autouse=True, params=["by_internals", "by_interface"])
+def way(request, monkeypatch):
+    """Try everything with both ways to trace."""
+    monkeypatch.setattr(tracing, "trace", getattr(tracing, request.param))
+    return request.param
 
 
 def smooth(x):
@@ -187,3 +195,30 @@ def test_a_gradient_that_is_nan_at_a_point_is_taken_beside_it():
     assert "1e-9 beside" in objective.note
     with pytest.raises(ValueError, match=r"must have a finite gradient. Got NaN or infinite entries, also 1e-9 beside"):
         Objective(lambda x: anp.sum(anp.sqrt(x * 0))).value_and_gradient(x)
+
+
+@pytest.mark.parametrize("way", ["by_internals"], indirect=True)
+class TestOtherReleases:
+    """A release of autograd whose internals are missing, or mean something else, changes no answer."""
+
+    @pytest.mark.parametrize(
+        "name", ["autograd.core.backward_pass", "autograd.core.VJPNode", "autograd.tracer.new_box"]
+    )
+    def test_internals_that_are_gone(self, monkeypatch, name):
+        monkeypatch.delattr(name)
+        with pytest.warns(RuntimeWarning, match="This release of autograd has other internals than skinpaint knows"):
+            assert tracing.choose() is tracing.by_interface
+
+    def test_internals_that_mean_something_else(self, monkeypatch):
+        monkeypatch.setattr("autograd.core.backward_pass", lambda g, end_node: 2 * backward_pass(g, end_node))
+        with pytest.warns(RuntimeWarning, match="one thread at a time"):
+            assert tracing.choose() is tracing.by_interface
+
+    def test_this_release_has_them(self):
+        assert tracing.choose() is tracing.by_internals
+
+    def test_a_restoration_does_not_see_the_difference(self, monkeypatch):
+        image, mask = np.random.default_rng(3).random((12, 10)), np.random.default_rng(4).random((12, 10)) < 0.5
+        expected = inpaint(image, mask, method="gd")
+        monkeypatch.setattr(tracing, "trace", tracing.by_interface)
+        np.testing.assert_array_equal(inpaint(image, mask, method="gd"), expected)

@@ -7,8 +7,8 @@ import pytest
 
 from skinpaint.grid import threads
 from skinpaint.grid.patches import groups as similar
-from skinpaint.grid.patches.groups import SIDE, conditional_mean, groups
-from skinpaint.grid.patches.kernels_groups import CALM, GUESSED, condition
+from skinpaint.grid.patches.groups import PATCH_SIDE, conditional_mean, groups
+from skinpaint.grid.patches.kernels_groups import FILLED_WEIGHT, VARIANCE_FLOOR, condition
 
 
 def plain_mean(x, missing, found, noise, members):
@@ -18,19 +18,22 @@ def plain_mean(x, missing, found, noise, members):
     for group in found.reshape(-1, found.shape[-1]):
         if group[0] < 0:
             continue
-        boxes = [(slice(None), slice(a, a + SIDE), slice(b, b + SIDE)) for a, b in np.transpose(divmod(group, width))]
+        boxes = [
+            (slice(None), slice(a, a + PATCH_SIDE), slice(b, b + PATCH_SIDE))
+            for a, b in np.transpose(divmod(group, width))
+        ]
         patches = np.array([x[box].ravel() for box in boxes], float)
         holes = np.array([missing[box].ravel() for box in boxes])
-        mean = np.average(patches, axis=0, weights=np.where(holes, float(GUESSED), 1))
+        mean = np.average(patches, axis=0, weights=np.where(holes, float(FILLED_WEIGHT), 1))
         covariance = (patches - mean).T @ (patches - mean) / len(patches)
         variance = noise**2 + 1e-6 * np.trace(covariance)
-        share = 1 / np.sqrt(np.trace(covariance) / len(mean) + float(CALM) * noise**2)
+        share = 1 / np.sqrt(np.trace(covariance) / len(mean) + float(VARIANCE_FLOOR) * noise**2)
         for box, patch, hole in zip(boxes[:members], patches, holes, strict=False):
             k = ~hole
             if not hole.any():
                 continue
             gain = covariance[:, k] @ np.linalg.inv(covariance[np.ix_(k, k)] + variance * np.eye(k.sum()))
-            total[box] += share * (mean + gain @ (patch - mean)[k]).reshape(channels, SIDE, SIDE)
+            total[box] += share * (mean + gain @ (patch - mean)[k]).reshape(channels, PATCH_SIDE, PATCH_SIDE)
             weight[box] += share
     return np.where(missing & (weight > 0), total / np.maximum(weight, 1e-30), x)
 
@@ -47,9 +50,11 @@ def test_the_conditional_mean_is_what_its_definition_says(fraction, channels, st
 
     def plain(noise):
         if stacked:
-            return plain_mean(x, missing, found, noise, similar.MEMBERS)
+            return plain_mean(x, missing, found, noise, similar.FILLED_PER_GROUP)
         alone = zip(x[:, None], missing[:, None], strict=True)
-        return np.concatenate([plain_mean(plane, holes, found, noise, similar.MEMBERS) for plane, holes in alone])
+        return np.concatenate(
+            [plain_mean(plane, holes, found, noise, similar.FILLED_PER_GROUP) for plane, holes in alone]
+        )
 
     np.testing.assert_allclose(result, plain(0.02), rtol=0, atol=2e-4)
     assert np.abs(result - plain(0.03)).max() > 2e-3  # another noise is noticed
@@ -64,7 +69,7 @@ def test_what_known_pixels_tell_comes_back_whatever_the_guess(step):
     found = groups(guess, missing, step)
     result = conditional_mean(guess[None], missing[None], found, 1e-3, step, False)[0]
     reached = result != guess
-    assert reached[missing].mean() > (0.99 if step < SIDE else 0.3)
+    assert reached[missing].mean() > (0.99 if step < PATCH_SIDE else 0.3)
     assert np.abs(result - ramp)[reached].mean() < 0.4 * np.abs(guess - ramp)[reached].mean()
 
 
@@ -104,12 +109,12 @@ def test_how_pieces_are_shared_makes_no_difference_to_the_last_bit():
     rng = np.random.default_rng(5)
     x, missing = rng.random((1, 60, 40), np.float32), rng.random((1, 60, 40)) < 0.5
     found = groups(x[0], missing[0], 4)
-    top = np.maximum((np.arange(7) * 2 - 1) * 4 - similar.REACH, 0)
+    top = np.maximum((np.arange(7) * 2 - 1) * 4 - similar.SEARCH_RADIUS, 0)
 
     def sums(*cuts):
         total, weight = np.zeros((7, 1, 60, 40), np.float32), np.zeros((7, 60, 40), np.float32)
         for lo, hi in pairwise(cuts):
-            condition(lo, hi, x, missing, found, SIDE, 16, np.float32(0.1), 2, top, total, weight)
+            condition(lo, hi, x, missing, found, PATCH_SIDE, 16, np.float32(0.1), 2, top, total, weight)
         return total.tobytes(), weight.tobytes()
 
     assert sums(0, 7) == sums(0, 1, 4, 7)

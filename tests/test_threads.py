@@ -42,7 +42,7 @@ def pool_of(monkeypatch):
     def make(count):
         monkeypatch.setattr(threads, "workers", lambda: count)
         monkeypatch.setattr(threads, "_pool", None)
-        monkeypatch.setattr(threads, "SMALL", 1000)
+        monkeypatch.setattr(threads, "MIN_SHARED_ENTRIES", 1000)
 
     yield make
     if threads._pool is not None:
@@ -71,7 +71,7 @@ def test_slabs_change_nothing(shape, monkeypatch, rng):
     image, mask = rng.random(shape), rng.random(shape) < 0.9
     answers = set()
     for slab in (2000, 9000, 10**9):
-        monkeypatch.setattr(layout, "SLAB", slab)
+        monkeypatch.setattr(layout, "SLAB_ENTRIES", slab)
         answers.add(inpaint(image, mask, method="laplace").tobytes())
     assert len(answers) == 1
 
@@ -129,7 +129,7 @@ PREAMBLE = f"""
 import sys
 sys.path.insert(0, {os.path.dirname(__file__)!r})
 from test_threads import *
-threads.workers, threads.SMALL = lambda: 3, 1000
+threads.workers, threads.MIN_SHARED_ENTRIES = lambda: 3, 1000
 """
 
 

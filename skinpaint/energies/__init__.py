@@ -1,8 +1,8 @@
 """What "smooth" means: energies of an image, written so that autograd differentiates them.
 
 An energy is any callable ``f(x) -> float`` on one channel `x`, an array of any number of axes with
-values in [0, 1]. The ones here are frozen settings with a ``__call__``; `lines`, `dirichlet`, `total_variation` and
-`bending` are ready-made instances of them. Positive multiples and sums of them are energies again.
+values in [0, 1]. The classes here are frozen settings with a ``__call__``; `lines`, `dirichlet`, `total_variation` and
+`bending` are instances with the default settings. Sums and non-negative multiples of energies are energies, too.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Energy(ABC):
-    """An energy. Positive multiples of it, and sums, are energies, too.
+    """An energy. Sums and non-negative multiples of energies are energies, too.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Energy(ABC):
     True
     """
 
-    __array_ufunc__ = None  # a NumPy number times an energy is for the energy to answer
+    __array_ufunc__ = None  # so that a NumPy number times an energy calls __rmul__ here
 
     @property
     @abstractmethod
@@ -57,7 +57,7 @@ class Energy(ABC):
         """Energy of `x`; autograd differentiates it."""
 
     def __add__(self, other: Any) -> Energy:
-        """Sum of two energies, the other of which may be any callable; 0 adds nothing."""
+        """Sum of this energy and another energy or callable; 0 adds nothing."""
         if isinstance(other, Real) and other == 0:
             return self
         return Sum(terms_of(self) + terms_of(other)) if callable(other) else NotImplemented
@@ -129,30 +129,32 @@ class Sum(Energy):
 
 
 class Differences(Fused, Energy):
-    """A convex energy of differences between pixels, which tells what is needed to bound it from above and below."""
+    """A convex energy of differences between pixels. Those of first order have a majorizer and a dual bound."""
 
-    convex: ClassVar[bool] = True  # type: ignore[assignment]
+    convex: ClassVar[bool] = True
     order: ClassVar[int] = 1
-    """Of the differences; the methods below are for those of first order."""
+    """Order of the differences. The methods below and `lags` are for order 1."""
+    lags: tuple[int, ...]
 
     def rounded(self, radius: float) -> Differences:
-        """Itself, or with norms that are rounded off at zero."""
+        """The energy with its norms replaced by parabolas below `radius`; itself if it has no norms."""
         return self
 
     def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
-        """Axis and lag, and the weight of each such edge in the quadratic ``w d^2 / 2`` that touches from above.
+        """The quadratic ``sum w d^2 / 2`` that touches the energy from above: axis, lag and weights w of its edges.
 
-        A number, or an array with the weight of an edge at its lower end, from what `forward` kept.
+        The weights follow from what `forward` kept. They are a number, or an array with the weight of each edge at the
+        edge's lower end.
         """
         raise NotImplementedError
 
     def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
-        """Weights for `backward` at `x`, as near to `kept` as makes the differences a dual variable; its conjugate."""
+        """The weights for `backward`: `kept`, clipped to dual feasibility at `x`; and the conjugate there."""
         raise NotImplementedError
 
 
 def on_grid(energy: Energy, spacing: tuple[float, ...]) -> Energy:
-    """The energy for pixels at these distances, where it has not been told any.
+    """The energy with this spacing, for those of its terms that have none.
 
     Examples
     --------
@@ -164,7 +166,7 @@ def on_grid(energy: Energy, spacing: tuple[float, ...]) -> Energy:
 
 
 def rounded(energy: Any, radius: float) -> Any:
-    """The energy with all its norms rounded off, below `radius` at least.
+    """The energy with all its norms replaced by parabolas below `radius` or more, so that it is differentiable.
 
     Examples
     --------
@@ -176,7 +178,7 @@ def rounded(energy: Any, radius: float) -> Any:
 
 
 def _changed(energy: Energy, change: Callable[[Any], Any]) -> Energy:
-    """The energy with each of its differences changed."""
+    """The energy with `change` applied to each term of differences."""
     if not isinstance(energy, Sum):
         return change(energy) if isinstance(energy, Differences) else energy
     return Sum(tuple((c, change(term) if isinstance(term, Differences) else term) for c, term in energy.terms))
@@ -185,12 +187,12 @@ def _changed(energy: Energy, change: Callable[[Any], Any]) -> Energy:
 def first_differences(
     shape: tuple[int, ...], lags: tuple[int, ...], spacing: tuple[float, ...]
 ) -> tuple[tuple[int, int, float], ...]:
-    """The terms of all axes that have differences at all."""
+    """Axis, lag and factor of all first differences; an axis of length 1 has none."""
     return tuple((axis, lag, 1 / h) for axis, h in enumerate(spacing) if shape[axis] > 1 for lag in lags)
 
 
 def terms_of(energy: Any) -> tuple[tuple[float, Any], ...]:
-    """An energy as a sum of multiples of others."""
+    """The coefficients and energies that an energy is the sum of."""
     return energy.terms if isinstance(energy, Sum) else ((1.0, energy),)
 
 

@@ -19,8 +19,8 @@ class Bending(Differences):
 
     .. math:: E = \sum_a |D_{aa} x|^2 / h_a^4 + 2 \sum_{a < b} |D_{ab} x|^2 / (h_a h_b)^2
 
-    Differences that would reach over the border are left out, so that a slope costs nothing, up to the border.
-    Its minimum continues slopes into holes, and is unique as soon as the known pixels fix a plane.
+    Differences that would cross the border are left out, so a plane has energy zero. The minimum continues slopes into
+    holes. It is unique if only one plane fits the known pixels.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Bending(Differences):
     spacing: tuple[float, ...] | None = None
 
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
-        """Sum of the squares; nothing need be kept."""
+        """Sum of the squares; `backward` needs nothing else."""
         return second_differences(x, spacing), None
 
     def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:

@@ -56,9 +56,10 @@ class Dirichlet(Differences):
         return spread_lengths(x, kept, gain)
 
     def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
-        """The quadratic is the energy itself."""
-        return (((axis, lag), 2 * c**2) for axis, lag, c in first_differences(shape, self.lags, self.steps(len(shape))))
+        """The energy is its own quadratic."""
+        spacing = self.spacing_for(len(shape))
+        return (((axis, lag), 2 * c**2) for axis, lag, c in first_differences(shape, self.lags, spacing))
 
     def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
-        """The conjugate of a square, at its derivative, is the square."""
+        """The conjugate of a square, at its derivative, equals the square."""
         return kept, self.forward(x, spacing, keep=False)[0]

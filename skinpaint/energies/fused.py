@@ -1,7 +1,7 @@
 """Energies whose value and gradient are fused loops, as primitives of autograd.
 
-autograd sees one function, evaluated in one go, and is told its gradient, which is another loop. Whatever is composed
-around it, autograd differentiates as it does anything else.
+For autograd such an energy is one function with a known gradient. Everything composed around it is differentiated as
+usual.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
-from autograd.extend import defjvp_argnums, defvjp, primitive
-from autograd.tracer import isbox
+from autograd.extend import Box, defjvp_argnums, defvjp, primitive
 
 __all__ = ["Fused"]
 
 
 class Fused(ABC):
-    """A function of an image that says how to compute its value, and from what it keeps of that, its gradient.
+    """A function of an image with a value (`forward`) and a gradient (`backward`).
 
-    If an image has an axis more than the spacing, that is of channels: one that no distance belongs to. They are
-    summed, unless the function is for all of them jointly.
+    An image with one axis more than `spacing` has channels, on its last axis. The function is summed over the channels,
+    unless it is `joint`: then it sees all channels at once.
     """
 
     joint: ClassVar[bool] = False
@@ -29,35 +28,35 @@ class Fused(ABC):
 
     def __call__(self, x: Any) -> Any:
         """Energy of `x`; autograd differentiates it."""
-        return evaluate(x, self, [] if isbox(x) else None)
+        return evaluate(x, self, [] if isinstance(x, Box) else None)
 
     @abstractmethod
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
-        """Value at contiguous floats, and what `backward` needs of it; that is left out unless it is to be kept."""
+        """Value at contiguous floats and, if `keep`, what `backward` needs; otherwise anything."""
 
     @abstractmethod
     def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
-        """Gradient times `gain`."""
+        """Gradient, times `gain`, from what `forward` kept."""
 
-    def steps(self, ndim: int) -> tuple[float, ...]:
-        """Distance between neighbours along each spatial axis of an array of so many axes."""
+    def spacing_for(self, ndim: int) -> tuple[float, ...]:
+        """Distance between neighbours along each spatial axis of an array with `ndim` axes."""
         if self.spacing is None:
             return (1.0,) * (ndim - self.joint)
         if ndim - len(self.spacing) not in (0, 1) or (self.joint and ndim == len(self.spacing)):
             raise ValueError(
                 f"The 'spacing' parameter of {type(self).__name__} must have one number for each spatial axis. "
-                f"Got {self.spacing} for an array of {ndim} axes{', the last of channels' if self.joint else ''}."
+                f"Got {self.spacing} for an array of {ndim} axes{', the last one for channels' if self.joint else ''}."
             )
         return self.spacing
 
     def sums_channels(self, ndim: int) -> bool:
-        """Whether the last of so many axes is of channels that are summed."""
-        return not self.joint and ndim > len(self.steps(ndim))
+        """Whether an array with `ndim` axes has channels on the last one, which are summed."""
+        return not self.joint and ndim > len(self.spacing_for(ndim))
 
 
 @primitive
 def evaluate(x: Any, energy: Fused, kept: list[Any] | None) -> float:
-    """Value of an energy; what its gradient needs of the way there is left in `kept`."""
+    """Value of an energy; what its gradient needs is written to the list `kept`."""
     array, spacing = _prepared(x, energy)
     value, memory = energy.forward(array, spacing, keep=kept is not None)
     if kept is not None:
@@ -74,12 +73,12 @@ def slope(x: Any, gain: Any, energy: Fused, kept: list[Any]) -> np.ndarray:
 
 
 def _prepared(x: Any, energy: Fused) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Contiguous floats, with channels that are summed as a first axis along which nothing is compared."""
-    x, spacing = np.asarray(x, dtype=float), energy.steps(np.ndim(x))
+    """Contiguous floats. Channels that are summed come first, with infinite spacing, so that they are not compared."""
+    x, spacing = np.asarray(x, dtype=float), energy.spacing_for(np.ndim(x))
     if energy.sums_channels(x.ndim):
         x, spacing = np.moveaxis(x, -1, 0), (math.inf, *spacing)
     x = np.ascontiguousarray(x)
-    return x if x.flags.writeable else x.copy(), spacing  # kernels would be compiled anew for what is read-only
+    return x if x.flags.writeable else x.copy(), spacing  # numba would compile the kernels again for read-only arrays
 
 
 def _refuse_second(*args: Any, **kwargs: Any) -> NoReturn:

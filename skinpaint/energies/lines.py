@@ -1,4 +1,4 @@
-"""The article's energy: one norm a line and lag."""
+"""The article's energy: one norm for each line and lag."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ __all__ = ["Lines"]
 
 @dataclass(frozen=True, kw_only=True)
 class Lines(Differences):
-    r"""The article's energy: one Euclidean norm, not squared, a line and lag.
+    r"""The article's energy: for each line and lag one Euclidean norm, not squared.
 
     For every 1-D line :math:`l` along every axis, with neighbour distance :math:`h` along it,
 
     .. math:: E = \sum_l \frac{|D l| + |D l_{even}| + |D l_{odd}|}{h},
 
     where :math:`D` takes differences between neighbours, and the even- and odd-indexed entries of a
-    line are lines of their own (lag 2). It is convex and homogeneous: edges may stay sharp as long as
-    they are few on their line.
+    line are lines of their own (lag 2). The energy is convex and homogeneous. It allows sharp edges, as long as
+    a line has few of them.
 
     Parameters
     ----------
     lags : tuple of int, (1,) or (1, 2)
-        Distances between the pixels that are compared; ``(1,)`` leaves the even and odd terms out.
+        Distances between the pixels that are compared; ``(1,)`` leaves out the even and odd terms.
     spacing : tuple of float, optional
         Distance between neighbours along each axis; 1 by default.
     rounding : float
-        Norms below this are rounded off to a parabola, so that the energy has a gradient everywhere; each
-        adds at most half of it. Norms above are not changed. 0 is the article's energy to the letter.
+        Norms below this are replaced by a parabola, so that the energy has a gradient everywhere. This adds at most
+        ``rounding / 2`` to each norm. Longer norms do not change. 0 is the article's definition.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Lines(Differences):
         return line_lengths(x, self.lags, spacing, 1, self.rounding)
 
     def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
-        """Weighted differences, transposed; 0 where a length is, which is a subgradient."""
+        """Weighted differences, transposed; 0 where the length is 0, which is a subgradient."""
         return spread_lengths(x, kept, gain)
 
     def rounded(self, radius: float) -> Lines:
@@ -67,10 +67,10 @@ class Lines(Differences):
         return replace(self, rounding=max(self.rounding, radius))
 
     def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
-        """Those of a line weigh the same."""
+        """All edges of a line and lag have the same weight."""
         return line_weights(kept, shape, self.lags)
 
     def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
-        """Lines longer than they were are shortened to length one; the conjugate of a norm is zero."""
+        """Clip the differences of each line to length 1; the conjugate of a norm is zero."""
         _, inverse = self.forward(x, spacing, keep=True)
         return [np.minimum(one, other) for one, other in zip(kept, inverse, strict=True)], 0.0

@@ -1,35 +1,35 @@
-r"""The quadratic that lies above an energy of norms and touches it: a metric to descend in, and a proof of how far.
+r"""A quadratic above an energy of norms that touches it: a preconditioner for descent, and a proof of a lower bound.
 
 A norm is below a parabola that touches it, :math:`|v| \le (w |v|^2 + 1/w) / 2` with :math:`w = 1/|v|` at the point of
 contact. So an energy made of norms and squares of differences :math:`v_g = K_g x` has above it a quadratic whose matrix
-is a weighted Laplacian, :math:`L_w = \sum_g w_g K_g^T K_g`, and the gradients agree: :math:`\nabla E(x) = L_w x`. Its
-minimum :math:`x'` is the next iterate of reweighting.
+is a weighted Laplacian, :math:`L_w = \sum_g w_g K_g^T K_g`. At the point of contact the gradients agree,
+:math:`\nabla E(x) = L_w x`. The minimum :math:`x'` of the quadratic is the next iterate of reweighted least squares.
 
-The same :math:`x'` proves how low any energy can be. By duality every :math:`y` with :math:`|y_g| \le 1` gives
+The same :math:`x'` gives a lower bound of the energy. By duality every :math:`y` with :math:`|y_g| \le 1` gives
 
 .. math:: E^* \ge \sum_{i \in K} r_i x_i + \sum_{i \in U} \min(r_i\,low, r_i\,high) - \sum_g \phi_g^*(y_g),
    \qquad r = \sum_g K_g^T y_g,
 
-with known pixels K, missing ones U and conjugates :math:`\phi^*`, which are zero for norms. With
-:math:`y_g = w_g K_g x'`, clipped to its ball, :math:`r` all but vanishes on U.
+with known pixels K, missing pixels U and conjugates :math:`\phi^*`, which are zero for norms. We take
+:math:`y_g = w_g K_g x'` and clip it to the unit ball. Then :math:`r` nearly vanishes on U, and the bound is tight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from skinpaint.energies.base import Differences, Energy, terms_of
-from skinpaint.grid.harmonic.multigrid import System
-from skinpaint.grid.holes import Sheet, cut_out
+from skinpaint.grid.axes import channels_by_mask, drop_short_axes, long_axes
+from skinpaint.grid.harmonic.multigrid import HarmonicSystem
+from skinpaint.grid.holes import CutOut, cut_out, solve_holes
 
 __all__ = ["Majorizer", "relative_gap"]
 
-MAX_ITER = 50  # cycles of one solution
-ROUNDING = 4e-15  # of sums in double precision, next to the sum of the absolute values
+MAX_CYCLES = 50  # of one linear system
+SUM_ROUNDING = 4e-15  # rounding error of a sum in double precision, relative to the sum of the absolute values
 
 
 class Majorizer:
@@ -38,9 +38,9 @@ class Majorizer:
     Parameters
     ----------
     energy : Energy
-        Made of norms and squares of first differences; see `of`.
+        Made of norms and squares of first differences; see `exists_for`.
     x : ndarray of shape (M[, N[, ..., P]], C)
-        Where it touches.
+        The point of contact.
     mask : ndarray of bool, of the shape of `x` or with a last axis of length 1
         True where missing.
 
@@ -57,24 +57,30 @@ class Majorizer:
     """
 
     def __init__(self, energy: Any, x: np.ndarray, mask: np.ndarray) -> None:
-        mask = np.broadcast_to(mask, x.shape)
-        if any(term.joint for _, term in terms_of(energy)):
-            self.fields = [Field(energy, x, mask, (...,))]
-        else:
-            self.fields = [Field(energy, x[..., c], mask[..., c], (..., c)) for c in range(x.shape[-1])]
+        joint = any(term.joint for _, term in terms_of(energy))
+        full = np.broadcast_to(mask, x.shape)
+        parts: list[tuple[Any, ...]] = [(...,)] if joint else [(..., c) for c in range(x.shape[-1])]
+        self.fields = [Field(energy, x[at], full[at], at) for at in parts]
+        self.systems: list[tuple[list[tuple[CutOut, HarmonicSystem]], list[int]]] = []  # with the channels of each
+        margin = max(lag for _, term in terms_of(energy) for lag in term.lags)
+        for spatial, channels in channels_by_mask(mask, x.shape[-1]):
+            cuts = cut_out(drop_short_axes(spatial), margin)
+            if joint:
+                self.systems.append((self.fields[0].systems(cuts), channels))
+            else:
+                self.systems += [(self.fields[c].systems(cuts), [c]) for c in channels]
 
     @staticmethod
-    def of(energy: Any) -> bool:
-        """Whether an energy has such a majorizer."""
+    def exists_for(energy: Any) -> bool:
+        """Whether an energy has such a quadratic above it."""
         terms = terms_of(energy)
         fit = all(isinstance(term, Differences) and term.order == 1 for _, term in terms)
         return fit and len({term.joint for _, term in terms}) == 1
 
     def precondition(self, gradient: np.ndarray) -> np.ndarray:
-        """About ``L_w^-1`` times the gradient, by one multigrid cycle; zero where known."""
-        out = np.zeros(gradient.shape)
-        for field in self.fields:
-            field.precondition(gradient[field.at], out[field.at])
+        """Approximate ``L_w^-1`` times a gradient that is zero at known pixels, by one multigrid cycle."""
+        out = gradient.astype(float)
+        self._solve(HarmonicSystem.cycle, out, np.float32)
         return out
 
     def minimise(self, x: np.ndarray, tol: float, reduction: float = 0.0) -> np.ndarray:
@@ -87,17 +93,16 @@ class Majorizer:
         tol : float
             Relative residual of the linear system to reach.
         reduction : float
-            A reduction of it that is enough.
+            Stop also when the residual has fallen to this fraction of the first one.
         """
         out = x.copy()
-        for field in self.fields:
-            field.minimise(out[field.at], tol, reduction)
+        self._solve(lambda system, y: system.improve(y, tol=tol, max_iter=MAX_CYCLES, reduction=reduction), out)
         return out
 
     def bounds(self, x: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
-        """What no energy within the bounds can be below, by duality: of each channel, or of a joint energy.
+        """A lower bound of the energy of each channel, or of a joint energy, by duality.
 
-        It is the better, the nearer `x` is to the minimum.
+        The closer `x` is to the minimum, the tighter.
 
         Parameters
         ----------
@@ -110,9 +115,14 @@ class Majorizer:
         box = (low * channels, high * channels)
         return np.array([field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields])
 
+    def _solve(self, solve: Callable[[HarmonicSystem, np.ndarray], Any], out: np.ndarray, dtype: type = float) -> None:
+        """Solve all systems in place."""
+        for systems, channels in self.systems:
+            solve_holes(systems, [drop_short_axes(out[..., c]) for c in channels], solve, dtype=dtype)
+
 
 def relative_gap(energies: np.ndarray | float, bounds: np.ndarray | float) -> float:
-    """How far above its minimum an energy can be at most, relative to the minimum: the largest over the channels.
+    """Upper bound of ``(energy - minimum) / minimum``, given a lower bound of the minimum: the largest of all channels.
 
     Parameters
     ----------
@@ -132,78 +142,46 @@ def relative_gap(energies: np.ndarray | float, bounds: np.ndarray | float) -> fl
     return float(gaps.max())
 
 
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """The matrix on one sheet, and the channels that have it."""
-
-    system: System
-    sheet: Sheet
-    channels: tuple[Any, ...]  # indices of the last axis, or (None,) where there is no such axis
-
-
 class Field:
-    """The majorizer of one channel, or of all of them, last, if the energy is joint; `at` is where they are."""
+    """The energy's terms on one channel, or on all channels if the energy is joint, and the weights of its edges.
+
+    `at` is the index of the channel, or of all channels.
+    """
 
     def __init__(self, energy: Energy, x: np.ndarray, mask: np.ndarray, at: tuple[Any, ...]) -> None:
         self.terms = terms_of(energy)
         self.mask = mask
         self.at = at
-        self.joint = self.terms[0][1].joint
         x = np.ascontiguousarray(x)
-        self.kept = [term.forward(x, term.steps(x.ndim), keep=True)[1] for _, term in self.terms]
-        self.pieces = list(self._pieces(x.shape[:-1] if self.joint else x.shape))
+        self.shape = x.shape[:-1] if self.terms[0][1].joint else x.shape
+        self.kept = [term.forward(x, term.spacing_for(x.ndim), keep=True)[1] for _, term in self.terms]
 
-    def _pieces(self, shape: tuple[int, ...]) -> Iterator[Piece]:
-        long = [axis for axis, n in enumerate(shape) if n > 1]  # others have no edges
+    def systems(self, cuts: list[CutOut]) -> list[tuple[CutOut, HarmonicSystem]]:
+        """The system of the quadratic on each cut-out."""
+        long = long_axes(self.shape)
         weights: dict[tuple[int, int], Any] = {}
         for (c, term), kept in zip(self.terms, self.kept, strict=True):
-            for (axis, lag), weight in term.edges(kept, shape):
+            for (axis, lag), weight in term.edges(kept, self.shape):
                 if axis in long:
                     key = long.index(axis), lag
                     weights[key] = weights.get(key, 0.0) + c * weight
         terms = tuple(sorted(weights))
-        spread = [np.broadcast_to(weights[key], shape) if np.ndim(weights[key]) else weights[key] for key in terms]
-        for mask, channels in self._masks():
-            for sheet in cut_out(_long(mask), margin=max(lag for _, lag in terms)) if mask.any() else ():
-                local = tuple(sheet.gather(_long(w)) if np.ndim(w) else float(w) for w in spread)
-                yield Piece(System(sheet.state, terms, local), sheet, channels)
 
-    def _masks(self) -> list[tuple[np.ndarray, tuple[Any, ...]]]:
-        """Each different mask, and the channels that have it."""
-        if not self.joint:
-            return [(np.ascontiguousarray(self.mask), (None,))]
-        found: dict[bytes, list[int]] = {}
-        for c in range(self.mask.shape[-1]):
-            found.setdefault(self.mask[..., c].tobytes(), []).append(c)
-        return [(np.ascontiguousarray(self.mask[..., some[0]]), tuple(some)) for some in found.values()]
+        def on(cut: CutOut, weight: Any) -> Any:
+            if not np.ndim(weight):
+                return float(weight)
+            return cut.gather(drop_short_axes(np.broadcast_to(weight, self.shape)))
 
-    def precondition(self, gradient: np.ndarray, out: np.ndarray) -> None:
-        for piece in self.pieces:
-            for c in piece.channels:
-                answer = piece.system.cycle(piece.sheet.gather(_long(gradient, c)))
-                piece.sheet.scatter(answer, _long(out, c))
-
-    def minimise(self, x: np.ndarray, tol: float, reduction: float) -> None:
-        """In place."""
-        for piece in self.pieces:
-            for c in piece.channels:
-                flat = piece.system.flatten(piece.sheet.gather(_long(x, c)))
-                piece.system.improve(flat, tol=tol, max_iter=MAX_ITER, reduction=reduction)
-                piece.sheet.scatter(piece.system.layout.inner(flat), _long(x, c))
+        return [(cut, HarmonicSystem(cut.state, terms, tuple(on(cut, weights[key]) for key in terms))) for cut in cuts]
 
     def bound(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+        """A lower bound of the energy of this field."""
         x = np.ascontiguousarray(x)
         r, conjugates = np.zeros(x.shape), 0.0
         for (c, term), kept in zip(self.terms, self.kept, strict=True):
-            spacing = term.steps(x.ndim)
+            spacing = term.spacing_for(x.ndim)
             weights, conjugate = term.dual(x, spacing, kept)
             r += term.backward(x, spacing, weights, c)
             conjugates += c * conjugate
         parts = np.where(self.mask, np.minimum(r * low, r * high), r * x)
-        return float(parts.sum()) - conjugates - ROUNDING * (float(np.abs(parts).sum()) + conjugates)
-
-
-def _long(array: np.ndarray, channel: int | None = None) -> np.ndarray:
-    """View a channel, or all if there are none, without the axes of length 1, along which there is no edge."""
-    part = array if channel is None else array[..., channel]
-    return part[tuple(0 if n == 1 else slice(None) for n in part.shape)]
+        return float(parts.sum()) - conjugates - SUM_ROUNDING * (float(np.abs(parts).sum()) + conjugates)

@@ -1,10 +1,4 @@
-"""An energy as the descent sees it: value and gradient of all channels, with every answer checked.
-
-autograd numbers its traces with a counter that all threads share, and that an error inside a traced function leaves
-raised. Here a trace takes its number from below those of the counter and leaves the counter alone, so that energies
-that raise, or several threads that restore at once, have nothing to spoil, and need no lock. An energy that calls
-`grad` itself gets autograd's own numbers for that, which lie above.
-"""
+"""Value and gradient of an energy over all channels, with every result checked."""
 
 from __future__ import annotations
 
@@ -13,12 +7,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from autograd.core import VJPNode, backward_pass
-from autograd.tracer import isbox, new_box
+
+from skinpaint.energies import tracing
 
 __all__ = ["Objective", "value_and_gradient"]
 
-TRACE = -0.5  # the counter begins at 0
+CURES = {  # by the kind of dtype that an energy returned
+    "c": "Take the real part, or sum np.abs(v) ** 2",
+    "i": "Make it a float: a function with integer values has no gradient",
+    "b": "Make it a float: a function with integer values has no gradient",
+    "O": "Return the sum, with autograd.numpy",
+}
 
 
 def value_and_gradient(energy: Callable[[Any], Any], x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -34,17 +33,16 @@ def value_and_gradient(energy: Callable[[Any], Any], x: np.ndarray) -> tuple[flo
     >>> value_and_gradient(lambda x: (x**2).sum(), np.array([1.0, 2.0]))
     (5.0, array([2., 4.]))
     """
-    root = VJPNode.new_root()
-    answer = energy(new_box(x, TRACE, root))
-    if not isbox(answer):
+    answer, differentiate = tracing.trace(energy, x)
+    if differentiate is None:
         _checked(answer)
         raise ValueError(
             "The 'energy' parameter of GradientDescent must be computed from its argument by autograd.numpy. "
             f"Got {answer!r}, which does not depend on it as far as autograd can see: leave out float(), plain numpy "
             "and copies into new arrays."
         )
-    value = _checked(answer._value)
-    gradient = np.asarray(backward_pass(type(answer._value)(1.0), answer._node))
+    value = _checked(answer)
+    gradient = np.asarray(differentiate())
     if gradient.shape != x.shape or gradient.dtype.kind != "f":
         raise ValueError(
             f"The 'energy' parameter of GradientDescent must have a real gradient of its argument's shape, {x.shape}. "
@@ -59,14 +57,14 @@ class Objective:
     Parameters
     ----------
     energy : callable
-        ``f(x) -> float`` on one channel, or on all of them, last, if `joint`.
+        ``f(x) -> float`` of one channel, or of all channels, last, if `joint`.
     joint : bool
         Give the energy all channels at once.
 
     Attributes
     ----------
     note : str
-        A sentence if a gradient had to be taken beside the point; empty otherwise.
+        A sentence if a gradient had to be taken next to the point; empty otherwise.
 
     Examples
     --------
@@ -117,8 +115,8 @@ class Objective:
             nudge = 1e-9 * np.random.default_rng(0).standard_normal(x.shape)
             gradient = self._call(partial(value_and_gradient, self.energy), x + nudge)[1]
             self.note = (
-                "The energy has no gradient at some points that were reached (a norm at zero?): "
-                "it was taken 1e-9 beside them."
+                "The energy had no gradient at some points (a norm at zero?); "
+                "there it was computed 1e-9 beside the point."
             )
         if not _finite(gradient):
             raise ValueError(
@@ -136,12 +134,12 @@ class Objective:
 
 
 def _finite(gradient: np.ndarray) -> bool:
-    """Whether all entries are finite; a finite sum says so without a look at each."""
+    """Whether all entries are finite. Usually the sum is finite, which is quick to see."""
     return bool(np.isfinite(gradient.sum()) or np.isfinite(gradient).all())
 
 
 def _checked(value: Any) -> float:
-    """The energy as a float, or a sentence about what it was instead and what to do."""
+    """The energy as a float; an error that says what it was instead, and what to do."""
     array = np.asarray(value)
     if array.ndim != 0 or array.dtype.kind != "f":
         got = f"shape {array.shape}" if array.ndim else f"a value of dtype {array.dtype}"
@@ -152,14 +150,6 @@ def _checked(value: Any) -> float:
     if not np.isfinite(array):
         raise ValueError(
             f"The 'energy' parameter of GradientDescent must return a finite float. Got {float(array)} instead. "
-            "Look for a division by zero, and for a root or a logarithm of what may be zero or below."
+            "Look for a division by zero, or a root or a logarithm of numbers that are zero or negative."
         )
     return float(array)
-
-
-CURES = {
-    "c": "Take the real part, or sum np.abs(v) ** 2",
-    "i": "Make it a float: an energy that takes whole steps has no gradient",
-    "b": "Make it a float: an energy that takes whole steps has no gradient",
-    "O": "Return the sum, with autograd.numpy",
-}

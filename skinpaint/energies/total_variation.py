@@ -1,4 +1,4 @@
-"""Total variation: one norm a pixel."""
+"""Total variation: one norm for each pixel."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from skinpaint.grid.differences.norms import pixel_norms, spread_norms
 
 __all__ = ["TotalVariation"]
 
-MAX_WEIGHT = 1e6  # one over the smallest norm that a parabola is laid at
+MAX_WEIGHT = 1e6  # of an edge: norms below one over this count as this long in the quadratic
 
 
 @dataclass(frozen=True, kw_only=True)
 class TotalVariation(Differences):
-    r"""Total variation: one norm a pixel, of the differences to its neighbours ahead along all axes.
+    r"""Total variation: for each pixel one norm, of the differences to its neighbours ahead along all axes.
 
     .. math:: E = \sum_i \sqrt{\textstyle\sum_a (D_a x)_i^2 / h_a^2 + eps^2} - eps
 
-    At the far border, where there is no neighbour ahead, that difference is left out. It is convex, and near to
-    the total length of the level lines: pieces of an image may be flat with sharp edges between them. With lags (1, 2)
-    differences between neighbours but one have a norm of their own.
+    At the far border there is no neighbour ahead, and the difference is left out. The energy is convex, and close to
+    the total length of the level lines. It favours flat regions with sharp edges between them. With lags (1, 2) the
+    differences between pixels two apart have norms of their own.
 
     Parameters
     ----------
     eps : float
-        Differences well below this, of values in [0, 1], are squared rather than taken as they are, so that
-        the energy has a gradient everywhere. 0 is total variation to the letter.
+        Differences well below this, of values in [0, 1], count by their squares, so that the energy has a gradient
+        everywhere. 0 is the textbook definition of total variation.
     lags : tuple of int, (1,) or (1, 2)
         Distances between the pixels that are compared.
     spacing : tuple of float, optional
         Distance between neighbours along each axis; 1 by default.
     joint : bool
-        The last axis is that of channels, and all channels of a pixel share its norm (vectorial total variation): edges
-        prefer to be at the same place in all of them. For ``GradientDescent(energy=..., joint_channels=True)``.
+        The last axis holds channels, and all channels of a pixel share one norm (vectorial total variation). This
+        favours edges at the same place in all channels. For ``GradientDescent(energy=..., joint_channels=True)``.
 
     References
     ----------
@@ -71,11 +71,11 @@ class TotalVariation(Differences):
         check_not_negative("eps", self.eps, self)
 
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
-        """Sum of the norms, and one over each."""
+        """Sum of the norms, and the inverse of each norm."""
         return pixel_norms(x, self.lags, spacing, float(self.eps), keep=keep)
 
     def backward(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any, gain: float) -> np.ndarray:
-        """Differences over their norms, transposed; 0 where a norm is, which is a subgradient."""
+        """Differences over their norms, transposed; 0 where the norm is 0, which is a subgradient."""
         return spread_norms(x, self.lags, spacing, kept, gain)
 
     def rounded(self, radius: float) -> TotalVariation:
@@ -83,14 +83,14 @@ class TotalVariation(Differences):
         return replace(self, eps=max(self.eps, radius))
 
     def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
-        """Those ahead of a pixel weigh the same."""
-        spacing = self.steps(len(shape) + self.joint)
+        """All edges ahead of a pixel have the same weight, one over its norm."""
+        spacing = self.spacing_for(len(shape) + self.joint)
         inverse = np.minimum(kept, MAX_WEIGHT).reshape(len(self.lags), *shape, -1)[..., 0]
         each = dict(zip(self.lags, inverse, strict=True))
         return (((axis, lag), c**2 * each[lag]) for axis, lag, c in first_differences(shape, self.lags, spacing))
 
     def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
-        """Norms longer than they were are shortened to one; eps takes what they leave of the unit ball."""
+        """Clip each group of differences to length 1; the conjugate of the smoothed norm follows from that length."""
         _, inverse = self.forward(x, spacing, keep=True)
         weights = np.minimum(kept, inverse)
         if not self.eps:

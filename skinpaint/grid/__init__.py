@@ -1,4 +1,4 @@
-"""The numerical engine: Laplacians of weighted grids in n dimensions."""
+"""The numerical engine. It sees grids of any dimension; never a dtype, a channel axis or a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loops that more than one family needs."""
+"""Loops that several families need."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from numba import uintp
 
 from skinpaint.grid.jit import kernel
 
-__all__ = ["extend"]
+__all__ = ["next_direction"]
 
 
 @kernel
-def extend(lo, hi, starts, n, beta, z, p):
-    """``p = z + beta p``."""
+def next_direction(lo, hi, starts, n, beta, z, p):
+    """The next direction of conjugate gradients, ``p = z + beta p``."""
     for row in range(lo, hi):
         for i in range(starts[row], starts[row] + n):
             p[uintp(i)] = z[uintp(i)] + beta * p[uintp(i)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,21 +11,24 @@ import numpy as np
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
-__all__ = ["Layout", "Stage"]
+__all__ = ["Layout", "Stage", "dense_matrix"]
 
-SLAB = 2**16  # entries of a slab: a few arrays of it fit into the cache
+SLAB_ENTRIES = 2**16  # a few arrays of this length fit into the cache
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How a grid lies in a flat padded array.
+    """How a grid lies in a flat array, with zeros around it.
+
+    The neighbour of an entry along an axis is always the same distance away in the flat array, and a neighbour outside
+    the grid is one of the zeros. So kernels need no test for borders.
 
     Attributes
     ----------
     shape : tuple of int
         Shape of the grid.
     pad : int
-        Number of zeros around it.
+        Number of zeros before and after each axis.
     """
 
     shape: tuple[int, ...]
@@ -51,11 +55,17 @@ class Layout:
         return int(np.prod(self.shape))
 
     def zeros(self, dtype: type = np.float32) -> np.ndarray:
-        """A flat padded array."""
+        """A flat padded array of zeros."""
         return np.zeros(int(np.prod(self.padded)), dtype)
 
+    def flatten(self, grid: Any, dtype: type = float) -> np.ndarray:
+        """Copy a grid, or a number, into a flat padded array."""
+        flat = self.zeros(dtype)
+        self.inner(flat)[...] = grid
+        return flat
+
     def inner(self, flat: np.ndarray) -> np.ndarray:
-        """The grid inside a flat padded array, as a view."""
+        """View the grid inside a flat padded array."""
         return flat.reshape(self.padded)[(slice(self.pad, -self.pad),) * len(self.shape)]
 
     @lazy
@@ -63,28 +73,32 @@ class Layout:
         """Number of layers along the first axis; a line is one layer."""
         return self.shape[0] if len(self.shape) > 1 else 1
 
+    def run(self, kernel: Any, *args: Any) -> None:
+        """Run a kernel over all rows; threads share the rows of a large grid."""
+        starts, _ = self.rows
+        share(kernel, 0, starts.size, self.size, starts, self.shape[-1], *args)
+
     def stage(self, kernel: Any, *args: Any) -> Stage:
-        """A kernel over the rows of this grid."""
+        """A kernel over the rows of this grid, to be run by `sweep`."""
         starts, _ = self.rows
         return Stage(kernel, starts.size // self.layers, self.layers, 0, (starts, self.shape[-1], *args))
 
     def sweep(self, *stages: Stage) -> None:
         """Run the stages one after another over the whole grid.
 
-        A large grid is cut into slabs, and each stage follows one slab behind the one before, so that it finds in the
-        cache what that left there. A stage needs the one before it no further than a slab away, so the answer is the
-        same. One thread does it all: the slabs are too short for a second one to be woken. A single stage has nothing
-        to find, and is shared.
+        A large grid is cut into slabs, and each stage follows one slab behind the stage before it, whose results are
+        then still in the cache. The answer is the same, as no stage needs entries further than a slab away. The slabs
+        are too short for a second thread; a single stage is shared by threads instead.
         """
         if len(stages) == 1:
             (stage,) = stages
             share(stage.kernel, 0, stage.rows * stage.layers, self.size, *stage.args)
             return
-        if self.size <= SLAB:
+        if self.size <= SLAB_ENTRIES:
             for stage in stages:
                 stage.kernel(0, stage.rows * stage.layers, *stage.args)
             return
-        thick = max(SLAB * self.layers // self.size, 2) & ~1  # even, as two layers make a coarse one
+        thick = max(SLAB_ENTRIES * self.layers // self.size, 2) & ~1  # even, as two layers make a coarse one
         slabs = -(-self.layers // thick)
         for step in range(slabs + len(stages) - 1):
             for lag, stage in enumerate(stages):
@@ -104,3 +118,38 @@ class Stage:
 
     def __call__(self, lo: int, hi: int) -> None:
         self.kernel((lo >> self.halve) * self.rows, ((hi + self.halve) >> self.halve) * self.rows, *self.args)
+
+
+def dense_matrix(diagonal: np.ndarray, couplings: Iterable[tuple[int, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix between the unknowns of a small grid.
+
+    Parameters
+    ----------
+    diagonal : ndarray, flat and padded
+        The diagonal entries; zero where nothing is unknown.
+    couplings : iterable of (int, float or ndarray)
+        An offset, and the matrix entries between each entry and the one that far ahead of it.
+
+    Returns
+    -------
+    at : ndarray of int
+        Where the unknowns are.
+    A : ndarray of shape (at.size, at.size)
+        The matrix.
+
+    Examples
+    --------
+    >>> dense_matrix(np.array([0.0, 2.0, 2.0, 0.0]), [(1, -1.0)])[1]
+    array([[ 2., -1.],
+           [-1.,  2.]])
+    """
+    couplings = list(couplings)
+    at = np.flatnonzero(diagonal)
+    number = np.full(diagonal.size + max(offset for offset, _ in couplings), -1)
+    number[at] = np.arange(at.size)
+    A = np.diag(diagonal[at].astype(float))
+    for offset, coupling in couplings:
+        i = np.flatnonzero(number[at + offset] >= 0)
+        j = number[at[i] + offset]
+        A[i, j] = A[j, i] = A[i, j] + (coupling[at[i]] if np.ndim(coupling) else coupling)
+    return at, A

@@ -5,14 +5,15 @@ Every missing pixel is joined to its neighbours at distance 1 (and 2) along ever
 
 .. math:: L_{UU} x_U = -L_{UK} x_K .
 
-Edges that would leave the image are absent, which is the Neumann condition. The matrix is symmetric and,
-as the grid is connected and some pixel is known, positive definite.
+There are no edges beyond the border, which is the Neumann condition. The matrix is symmetric. It is positive definite,
+as the grid is connected and at least one pixel is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -23,7 +24,7 @@ __all__ = ["edges", "laplacian"]
 def laplacian(
     mask: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...]
 ) -> tuple[sparse.csc_array, sparse.csr_array]:
-    """Build ``L_UU`` and ``L_UK``, unknowns and known pixels numbered in C order.
+    """Build ``L_UU`` and ``L_UK``, with the unknown and the known pixels numbered in C order.
 
     Parameters
     ----------
@@ -85,6 +86,6 @@ def edges(
                 yield (*ahead, slice(None, -lag)), (*ahead, slice(lag, None)), 1 / h**2
 
 
-def _assemble(parts: list, shape: tuple[int, int]) -> sparse.coo_array:
+def _assemble(parts: list[Any], shape: tuple[int, int]) -> sparse.coo_array:
     rows, columns, entries = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return sparse.coo_array((entries, (rows, columns)), shape=shape)

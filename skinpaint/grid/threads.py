@@ -1,7 +1,7 @@
-"""Share the rows of a kernel among threads, safely: from any thread, after a fork, with the same bytes as alone.
+"""Share the rows of a kernel among threads. The answer is the same to the byte as with one thread.
 
-Kernels release the interpreter's lock, so plain Python threads do. Unlike a compiled threading layer they can be used
-from several threads at once and in a forked child.
+Kernels release the global interpreter lock, so plain Python threads are enough. Unlike a compiled threading layer, they
+work when several threads call at once, and in a forked child.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from itertools import pairwise
 from threading import Lock
 from typing import Any
 
-__all__ = ["HEAVY", "share"]
+__all__ = ["SOLVE_COST", "share"]
 
-SMALL = 300_000  # entries below which waking a thread (some 70 microseconds) costs more than it saves
-HEAVY = 100  # work on an entry of a transform or of a linear system, next to that of a plain loop
+MIN_SHARED_ENTRIES = 300_000  # with fewer, waking a thread (some 70 microseconds) costs more than it saves
+SOLVE_COST = 100  # work per entry of a transform or of a linear system, relative to a plain loop
 
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -28,7 +28,7 @@ def workers() -> int:
 
 
 def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:
-    """Call ``kernel(lo, hi, *args)`` in parts so that all rows are done once; `work` is the number of entries in them.
+    """Call ``kernel(lo, hi, *args)`` on parts of a range, by several threads if `work`, in entries, is large.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     >>> done
     [(0, 10)]
     """
-    parts = min(workers(), hi - lo) if work >= SMALL else 1
+    parts = min(workers(), hi - lo) if work >= MIN_SHARED_ENTRIES else 1
     cuts = [lo + (hi - lo) * k // parts for k in range(parts + 1)] if parts > 1 else [lo, hi]
     others = [_executor().submit(kernel, start, stop, *args) for start, stop in pairwise(cuts[1:])]
     kernel(cuts[0], cuts[1], *args)
@@ -54,7 +54,7 @@ def _executor() -> ThreadPoolExecutor:
 
 
 def _forget() -> None:
-    """A forked child has none of its parent's threads."""
+    """Forget the threads: a forked child does not have those of its parent."""
     global _lock, _pool
     _lock, _pool = Lock(), None
 

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from skinpaint.methods.reweighted import Reweighted as Reweighted
     from skinpaint.methods.sparse_dct import SparseDCT as SparseDCT
 
-__all__ = ["METHODS", "load", "presets", "resolve"]
+__all__ = [
+    "METHODS",
+    "Biharmonic",
+    "GradientDescent",
+    "Laplace",
+    "PlugAndPlay",
+    "Reweighted",
+    "SparseDCT",
+    "load",
+    "presets",
+    "resolve",
+]
 
 METHODS = {
     "dct": "skinpaint.methods.sparse_dct:SparseDCT",

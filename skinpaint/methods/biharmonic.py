@@ -1,43 +1,55 @@
-"""The closed form of fourth order: the fill that bends least, by one linear solve a channel."""
+"""The closed form of fourth order: the fill with the least bending, by one linear system for each mask."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from time import perf_counter
 
 import numpy as np
 
+from skinpaint.grid.axes import drop_short_axes, long_axes
+from skinpaint.grid.biharmonic import STENCIL_RADIUS
 from skinpaint.grid.matrix import edges, laplacian
-from skinpaint.grid.threads import HEAVY, share
-from skinpaint.methods.base import Method, require, warn
+from skinpaint.grid.threads import SOLVE_COST, share
+from skinpaint.methods.closed_form import ClosedForm, Solver
 from skinpaint.problem import Problem
-from skinpaint.solution import Callback, Reason, Record, Solution
 
 __all__ = ["Biharmonic"]
 
+MAX_CYCLES = 200  # 10 to 20 are usual
+MATRIX_PARTS = 4  # independent parts of a matrix, factorised by several threads
+
+# The choice of the solver, as measured. A factorisation takes time for each unknown, and more if a hole is wide.
+# Multigrid takes time for each pixel in the boxes of the holes, or of the image, and for each channel.
+ALWAYS_DIRECT_UNKNOWNS = 1500  # up to here a factorisation is faster
+MAX_DIRECT_UNKNOWNS = 1_000_000  # above, a factorisation takes too much memory
+MAX_DIRECT_FRACTION = 0.2  # if more of the image is missing than this, multigrid is faster
+US_PER_UNKNOWN = 1.5  # microseconds, for a factorisation
+US_PER_WIDTH = 0.045  # microseconds for each unknown and each pixel of its hole's width
+US_PER_BOX_PIXEL = 1.7  # microseconds, for multigrid on the boxes of the holes
+US_PER_IMAGE_PIXEL = 0.5  # microseconds, for multigrid on the whole image
+MIN_SHAPED_PIXELS = 100  # the shape of a smaller hole is not examined: it counts as a square
+
 
 @dataclass(frozen=True, kw_only=True)
-class Biharmonic(Method):
+class Biharmonic(ClosedForm):
     r"""Biharmonic fill: solve :math:`(L^2)_{UU} x_U = -(L^2)_{UK} x_K` for the missing pixels U.
 
     L is the Laplacian of the whole grid, with reflecting borders. The answer minimises the sum of squares of L x over
-    all pixels, known ones included, and is unique. It continues slopes, where a harmonic fill flattens out, and so
-    it may leave the range of the known pixels; the door clips it. It is what scikit-image's ``inpaint_biharmonic``
-    computes.
+    all pixels, known ones included, and is unique. It continues slopes, where a harmonic fill flattens out. So it may
+    leave the range of the known pixels; Inpainter then clips it to the bounds. scikit-image's ``inpaint_biharmonic``
+    solves the same system.
 
     Parameters
     ----------
     solver : {"auto", "multigrid", "direct"}
-        "multigrid" takes conjugate gradients with multigrid as the preconditioner, at a cost in proportion to the
-        number of missing pixels; "direct" factorises the matrix with SciPy's SuperLU and is the independent
-        reference. "auto" is "direct" where that is quicker, as it is for small holes, text and scratches, and
-        "multigrid" elsewhere.
+        "multigrid" is the method of conjugate gradients, preconditioned by multigrid. Its cost is proportional to the
+        number of missing pixels. "direct" factorises the matrix with SciPy's SuperLU; it is the independent reference.
+        "auto" is "direct" where that is faster (small holes, text and scratches), and "multigrid" elsewhere.
     tol : float in (0, 1)
-        Largest error of any value, as a fraction of the known range, at which "multigrid" stops. The system is so
-        ill-conditioned (up to :math:`10^9` and more) that its residual says little; the error is judged by what the
-        last two iterations changed, as each gains about a digit.
+        "multigrid" stops when the estimated error of every value is at most this, as a fraction of the known range. The
+        system is so ill-conditioned (up to :math:`10^9` and more) that its residual says little. The error is estimated
+        from the changes in the last two iterations, as each of them reduces it by a factor of three to ten.
 
     References
     ----------
@@ -52,155 +64,118 @@ class Biharmonic(Method):
     array([0., 1., 2., 3., 4., 5.])
     """
 
-    solver: str = "auto"
+    solver: Solver = "auto"
     tol: float = 1e-8
 
-    def __post_init__(self) -> None:
-        allowed = ("auto", "multigrid", "direct")
-        require(self.solver in allowed, self, "solver", "'auto', 'multigrid' or 'direct'", self.solver)
-        require(isinstance(self.tol, float) and 0 < self.tol < 1, self, "tol", "a float in (0, 1)", self.tol)
+    accuracy = "error"
+    accuracy_is = "error is about {:.1g} of the range"
 
-    def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
-        """Solve for all channels; those that share a mask share the factorisation or the hierarchy."""
-        began = perf_counter()
-        values = problem.write(np.empty(problem.shape))
-        n_iter, worst, direct = 1, 0.0, True
-        for mask, channels in problem.groups():
-            if self.solver == "direct" or (self.solver == "auto" and _sooner(mask, len(channels))):
-                _factorise(values, mask, channels, problem.spacing)
-                continue
-            direct = False
-            for iterations, error in _iterate(values, mask, channels, problem.spacing, self.tol):
-                n_iter, worst = max(n_iter, iterations), max(worst, error)
-        energy = _energy(values, problem.spacing)
-        record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
-        if callback is not None:
-            callback(record, partial(problem.write_back, values))
-        converged = worst <= self.tol
-        status = f"Solved in {n_iter} multigrid cycles; the error is about {worst:.1g} of the range."
-        if direct:
-            status = "Solved by a factorisation."
-        elif not converged:
-            status = (
-                f"Not solved: the error is still about {worst:.1g} of the range after {n_iter} iterations, above tol "
-                f"{self.tol:g}. Raise tol or use Biharmonic(solver='direct')."
-            )
-            warn(status)
-        return Solution(
-            values=values,
-            reason=Reason.CONVERGED if converged else Reason.MAX_ITER,
-            status=status,
-            n_iter=n_iter,
-            history=(record,),
-            energy=energy,
-            error=None if direct else worst,
+    def __post_init__(self) -> None:
+        self.check_solver()
+
+    def begin(self, problem: Problem) -> Image:
+        """The values in double precision."""
+        return Image(problem.write(np.empty(problem.shape)), problem.spacing)
+
+    def auto(self, mask: np.ndarray, channels: int) -> list[str]:
+        """The solver that is faster."""
+        return ["direct" if _direct_is_faster(mask, channels) else "multigrid"]
+
+    def multigrid(self, image: Image, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
+        """Fill `channels` by multigrid; the number of cycles and the estimated error of each solve."""
+        from skinpaint.grid.biharmonic.multigrid import BiharmonicSystem
+        from skinpaint.grid.holes import cut_out, solve_holes
+
+        spacing = tuple(image.spacing[axis] for axis in long_axes(mask.shape))
+        cuts = cut_out(drop_short_axes(mask), margin=STENCIL_RADIUS)
+        return solve_holes(
+            ((cut, BiharmonicSystem(cut.state, spacing)) for cut in cuts),
+            [drop_short_axes(image.values[..., c]) for c in channels],
+            lambda system, x: system.improve(x, tol=self.tol, max_iter=MAX_CYCLES),
         )
 
+    def direct(self, image: Image, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
+        """Fill `channels` by SuperLU.
 
-REACH = 2  # how far the square of the Laplacian couples
-MAX_ITER = 200  # far more than are ever needed
-PARTS = 4  # that a matrix is cut into, for the threads
+        L x is needed on the unknowns and their neighbours W. L is symmetric, so the matrix is the block of the unknowns
+        in the square of L_WW. Threads share the independent parts of the matrix.
+        """
+        # These are slow to load, and multigrid does not need them.
+        from scipy.ndimage import binary_dilation, generate_binary_structure
+        from scipy.sparse.csgraph import connected_components
+        from scipy.sparse.linalg import splu
 
-# What decides, as measured. A factorisation takes microseconds an unknown, and more the broader a part is, as it has to
-# be cut across; multigrid takes them for every pixel in the boxes of the parts, or in the image, and for
-# every channel again.
-TINY = 1500  # unknowns up to which a factorisation is quicker in any case
-MOST = 1_000_000  # from which it takes too much memory
-DENSE = 0.2  # share of the image from which it never is
-UNKNOWN, ACROSS = 1.5, 0.045  # microseconds, for an unknown and for each that is beside it
-BOXED, WHOLE = 1.7, 0.5  # microseconds
-WORTH = 100  # pixels of a part that is worth a look at its shape; others count as round
+        near = (slice(max(i.min() - STENCIL_RADIUS, 0), i.max() + STENCIL_RADIUS + 1) for i in np.nonzero(mask))
+        box = tuple(near)
+        values, mask = image.values[box], mask[box]
+        around = binary_dilation(mask, generate_binary_structure(mask.ndim, 1))
+        L_WW, L_WO = laplacian(around, (1,), image.spacing)
+        unknown = mask[around]
+        L_UW = L_WW[unknown]
+        A = (L_UW @ L_WW[:, unknown]).tocsr()
+        b = np.empty((A.shape[0], len(channels)))
+        for k, c in enumerate(channels):
+            channel = values[..., c]
+            b[:, k] = -(L_UW @ (L_WW @ np.where(unknown, 0.0, channel[around]) + L_WO @ channel[~around]))
+        _, island = connected_components(A, directed=False)
+        until = np.cumsum(np.bincount(island)) * MATRIX_PARTS / len(b)
+        part = np.ceil(until)[island] - 1
+        x = np.empty_like(b)
+
+        def solve(lo: int, hi: int) -> None:
+            for k in range(lo, hi):
+                rows = np.flatnonzero(part == k)
+                if rows.size:
+                    P = A[rows][:, rows].tocsc() if rows.size < len(b) else A.tocsc()
+                    factor = splu(P, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+                    x[rows] = factor.solve(b[rows])
+
+        share(solve, 0, MATRIX_PARTS, len(b) * SOLVE_COST)
+        for k, c in enumerate(channels):
+            values[mask, c] = x[:, k]
+        return [(1, None)]
 
 
-def _sooner(mask: np.ndarray, channels: int) -> bool:
-    """Whether a factorisation is quicker than multigrid: where what is missing is little, thin, or in small parts."""
+@dataclass(frozen=True, eq=False)
+class Image:
+    """The values that are filled in place, and the distance between pixels along each axis."""
+
+    values: np.ndarray
+    spacing: tuple[float, ...]
+
+    def energy(self) -> float:
+        """The sum of squares of the Laplacian, over all channels, which the solution minimises."""
+        x = self.values
+        u = np.zeros_like(x)
+        for a, b, weight in edges(x.shape[:-1], (1,), self.spacing):
+            difference = weight * (x[b] - x[a])
+            u[a] += difference
+            u[b] -= difference
+        return float(np.vdot(u, u))
+
+
+def _direct_is_faster(mask: np.ndarray, channels: int) -> bool:
+    """Whether a factorisation is faster than multigrid: for few unknowns, and for thin or small holes."""
     unknowns = int(np.count_nonzero(mask))
-    if unknowns <= TINY:
+    if unknowns <= ALWAYS_DIRECT_UNKNOWNS:
         return True
-    if unknowns > min(MOST, DENSE * mask.size):
+    if unknowns > min(MAX_DIRECT_UNKNOWNS, MAX_DIRECT_FRACTION * mask.size):
         return False
 
     from scipy.ndimage import find_objects, generate_binary_structure, label  # slow to load
 
-    parts, _ = label(mask, generate_binary_structure(mask.ndim, mask.ndim))
-    sizes = np.bincount(parts.ravel())
+    holes, _ = label(mask, generate_binary_structure(mask.ndim, mask.ndim))
+    sizes = np.bincount(holes.ravel())
     sizes[0] = 0
-    across = sizes ** (1 - 1 / mask.ndim)
-    boxes = (sizes ** (1 / mask.ndim) + 2 * REACH) ** mask.ndim
+    widths = sizes ** (1 - 1 / mask.ndim)
+    boxes = (sizes ** (1 / mask.ndim) + 2 * STENCIL_RADIUS) ** mask.ndim
     boxes[0] = 0
-    large = np.flatnonzero(sizes > WORTH)
-    number = np.zeros(sizes.size, parts.dtype)
+    large = np.flatnonzero(sizes > MIN_SHAPED_PIXELS)
+    number = np.zeros(sizes.size, holes.dtype)
     number[large] = np.arange(1, large.size + 1)
-    for part, box in zip(large, find_objects(number[parts]), strict=True):
+    for hole, box in zip(large, find_objects(number[holes]), strict=True):
         extents = np.array([edge.stop - edge.start for edge in box])
-        across[part] = sizes[part] / extents.max()
-        boxes[part] = (extents + 2 * REACH).prod()
-    multigrid = channels * min(BOXED * boxes.sum(), WHOLE * mask.size)
-    return bool(np.sum(sizes * (UNKNOWN + ACROSS * across)) < multigrid)
-
-
-def _factorise(values: np.ndarray, mask: np.ndarray, channels: list[int], spacing: tuple[float, ...]) -> None:
-    """Fill `values` in place by SuperLU.
-
-    L x is needed on the unknowns and their neighbours W. As L is symmetric, the matrix is that part of the square of
-    L_WW which belongs to the unknowns. Unknowns that do not hang together are shared by threads.
-    """
-    from scipy.ndimage import binary_dilation, generate_binary_structure  # slow to load, and not needed by multigrid
-    from scipy.sparse.csgraph import connected_components
-    from scipy.sparse.linalg import splu
-
-    box = tuple(slice(max(i.min() - REACH, 0), i.max() + REACH + 1) for i in np.nonzero(mask))
-    values, mask = values[box], mask[box]
-    around = binary_dilation(mask, generate_binary_structure(mask.ndim, 1))
-    L_WW, L_WO = laplacian(around, (1,), spacing)
-    unknown = mask[around]
-    L_UW = L_WW[unknown]
-    A = (L_UW @ L_WW[:, unknown]).tocsr()
-    b = np.empty((A.shape[0], len(channels)))
-    for k, c in enumerate(channels):
-        channel = values[..., c]
-        b[:, k] = -(L_UW @ (L_WW @ np.where(unknown, 0.0, channel[around]) + L_WO @ channel[~around]))
-    _, island = connected_components(A, directed=False)
-    until = np.cumsum(np.bincount(island)) * PARTS / len(b)
-    part = np.ceil(until)[island] - 1
-    x = np.empty_like(b)
-
-    def solve(lo: int, hi: int) -> None:
-        for k in range(lo, hi):
-            rows = np.flatnonzero(part == k)
-            if rows.size:
-                some = A[rows][:, rows].tocsc() if rows.size < len(b) else A.tocsc()
-                factor = splu(some, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-                x[rows] = factor.solve(b[rows])
-
-    share(solve, 0, PARTS, len(b) * HEAVY)
-    for k, c in enumerate(channels):
-        values[mask, c] = x[:, k]
-
-
-def _iterate(
-    values: np.ndarray, mask: np.ndarray, channels: list[int], spacing: tuple[float, ...], tol: float
-) -> Iterator[tuple[int, float]]:
-    """Fill `values` in place by multigrid, sheet by sheet; gives (cycles, error) for each channel."""
-    from skinpaint.grid.biharmonic.multigrid import Bending
-    from skinpaint.grid.holes import cut_out
-
-    long = [axis for axis, n in enumerate(mask.shape) if n > 1]  # others have no edges
-    shape = [mask.shape[axis] for axis in long]
-    for sheet in cut_out(mask.reshape(shape), margin=REACH):
-        system = Bending(sheet.state, tuple(spacing[axis] for axis in long))
-        for c in channels:
-            channel = values[..., c].reshape(shape)
-            solved, n_iter, error = system.solve(sheet.gather(channel), tol=tol, max_iter=MAX_ITER)
-            sheet.scatter(solved, channel)
-            yield n_iter, error
-
-
-def _energy(x: np.ndarray, spacing: tuple[float, ...]) -> float:
-    """The sum of squares of the Laplacian that the solution minimises, over all channels."""
-    u = np.zeros_like(x)
-    for a, b, weight in edges(x.shape[:-1], (1,), spacing):
-        difference = weight * (x[b] - x[a])
-        u[a] += difference
-        u[b] -= difference
-    return float(np.vdot(u, u))
+        widths[hole] = sizes[hole] / extents.max()
+        boxes[hole] = (extents + 2 * STENCIL_RADIUS).prod()
+    multigrid = channels * min(US_PER_BOX_PIXEL * boxes.sum(), US_PER_IMAGE_PIXEL * mask.size)
+    return bool(np.sum(sizes * (US_PER_UNKNOWN + US_PER_WIDTH * widths)) < multigrid)

@@ -116,7 +116,7 @@ class GradientDescent(IterativeMethod):
         if not callable(self.step_size) and self.step_size != "accelerated":
             number = isinstance(self.step_size, int | float) and not isinstance(self.step_size, bool)
             allowed = "'accelerated', a positive number or a callable k -> step"
-            require(number and 0 < self.step_size < np.inf, self, "step_size", allowed, self.step_size)  # type: ignore[operator]
+            require(number and 0 < self.step_size < np.inf, self, "step_size", allowed, self.step_size)
         require(self.start in ("fill", "damaged"), self, "start", "'fill' or 'damaged'", self.start)
         require(isinstance(self.convex, bool), self, "convex", "a bool", self.convex)
         require(isinstance(self.joint_channels, bool), self, "joint_channels", "a bool", self.joint_channels)
@@ -159,7 +159,7 @@ class GradientDescent(IterativeMethod):
         exact = self._energy(problem)
         objective = Objective(exact, joint=self.joint_channels)
         each = objective.values(x)  # refuses a bad energy in its own words, before autograd meets it
-        touched = self.proves and Majorizer.of(exact)
+        touched = self.proves and Majorizer.exists_for(exact)
         smooth = energies.rounded(exact, NORM_ROUNDING) if touched else exact
         descended = objective if smooth == exact else Objective(smooth, joint=self.joint_channels)
         level, gradient = descended.value_and_gradient(x)

@@ -1,28 +1,27 @@
-"""The closed form: the smoothest fill in the sense of squared differences, by one linear solve a channel."""
+"""The closed form: the smoothest fill in the sense of squared differences, by one linear system for each mask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skinpaint.grid import check_lags
-from skinpaint.methods.base import Method, require, warn
+from skinpaint.methods.closed_form import ClosedForm, Solver
 from skinpaint.problem import Problem
-from skinpaint.solution import Callback, Reason, Record, Solution
 
 if TYPE_CHECKING:
     from skinpaint.grid.harmonic.fill import Canvas
 
 __all__ = ["Laplace"]
 
+MAX_DIRECT_UNKNOWNS = 1000  # up to here a factorisation is faster than multigrid, as measured
+
 
 @dataclass(frozen=True, kw_only=True)
-class Laplace(Method):
+class Laplace(ClosedForm):
     r"""Harmonic fill: solve :math:`L_{UU} x_U = -L_{UK} x_K` for the missing pixels U.
 
     The answer minimises the sum of squared differences between neighbours (the energy "dirichlet"), is
@@ -33,13 +32,13 @@ class Laplace(Method):
     lags : (1,) or (1, 2)
         Distances between the pixels that are compared; (1, 2) is the quadratic twin of the energy "lines".
     solver : {"auto", "multigrid", "direct"}
-        "multigrid" takes conjugate gradients with multigrid as the preconditioner, at a cost in proportion to the
-        number of missing pixels; "direct" factorises the matrix with SciPy's SuperLU and is the independent
-        reference. "auto" is "direct" up to a thousand missing pixels, where that is quicker, and "multigrid" above;
-        should that stall, as in gaps of a million samples in a signal, which single precision cannot hold, "direct"
-        takes over.
+        "multigrid" is the method of conjugate gradients, preconditioned by multigrid. Its cost is proportional to the
+        number of missing pixels. "direct" factorises the matrix with SciPy's SuperLU; it is the independent reference.
+        "auto" is "direct" up to a thousand missing pixels, where that is faster, and "multigrid" above. If "multigrid"
+        fails, as it may in gaps of a million samples in a signal, where single precision is not enough, "auto" turns to
+        "direct".
     tol : float in (0, 1)
-        Relative residual that "multigrid" stops at; double precision holds 1e-10 and less.
+        Relative residual at which "multigrid" stops. Double precision allows 1e-10 and less.
 
     Examples
     --------
@@ -50,80 +49,46 @@ class Laplace(Method):
     """
 
     lags: tuple[int, ...] = (1,)
-    solver: str = "auto"
+    solver: Solver = "auto"
     tol: float = 1e-6
+
+    accuracy = "residual"
+    accuracy_is = "relative residual is {:.1g}"
 
     def __post_init__(self) -> None:
         check_lags(self.lags, "Laplace")
-        allowed = ("auto", "multigrid", "direct")
-        require(self.solver in allowed, self, "solver", "'auto', 'multigrid' or 'direct'", self.solver)
-        require(isinstance(self.tol, float) and 0 < self.tol < 1, self, "tol", "a float in (0, 1)", self.tol)
+        self.check_solver()
 
-    def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
-        """Solve for all channels; those that share a mask share the factorisation or the hierarchy."""
+    def begin(self, problem: Problem) -> Canvas:
+        """The image in the memory that multigrid works in."""
         from skinpaint.grid.harmonic.fill import Canvas  # its compiled kernels take a while to load
 
-        began = perf_counter()
         canvas = Canvas(problem.shape[:-1], problem.shape[-1], self.lags, problem.spacing)
-        values = problem.write(canvas.values)
-        n_iter, worst, how = 0, 0.0, set()
-        for mask, channels in problem.groups():
-            for solver in self._solvers(mask):
-                found = list(solver(canvas, mask, channels, self.tol))
-                residual = max(residual for _, residual in found)
-                if residual <= self.tol:
-                    break
-            n_iter, worst = max(n_iter, *(cycles for cycles, _ in found)), max(worst, residual)
-            how.add("by a factorisation" if solver is _factorise else "by multigrid")
-        energy = canvas.energy()
-        record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
-        if callback is not None:
-            callback(record, partial(problem.write_back, values))
-        converged = worst <= self.tol
-        status = f"Solved {' and '.join(sorted(how))}. The relative residual is {worst:.1g}."
-        if not converged:
-            status = (
-                f"Not solved: the relative residual is {worst:.1g} after {n_iter} cycles, above tol {self.tol:g}. "
-                "Raise tol or use Laplace(solver='direct')."
-            )
-            warn(status)
-        return Solution(
-            values=values,
-            reason=Reason.CONVERGED if converged else Reason.MAX_ITER,
-            status=status,
-            n_iter=n_iter,
-            history=(record,),
-            energy=energy,
-            residual=worst,
-        )
+        problem.write(canvas.values)
+        return canvas
 
-    def _solvers(self, mask: np.ndarray) -> list[Callable]:
-        """What to try, in this order."""
-        if self.solver == "auto":
-            return [_factorise] if np.count_nonzero(mask) <= TINY else [_iterate, _factorise]
-        return [_factorise] if self.solver == "direct" else [_iterate]
+    def auto(self, mask: np.ndarray, channels: int) -> list[str]:
+        """The factorisation for few unknowns, else multigrid, and the factorisation if that fails."""
+        return ["direct"] if np.count_nonzero(mask) <= MAX_DIRECT_UNKNOWNS else ["multigrid", "direct"]
 
+    def multigrid(self, image: Canvas, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
+        """Fill `channels` by multigrid; the number of cycles and the relative residual of each solve."""
+        return image.solve(mask, channels, self.tol)
 
-TINY = 1000  # unknowns up to which a factorisation is quicker than multigrid, as measured
+    def direct(self, image: Canvas, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
+        """Fill `channels` by SuperLU; 1 and the relative residual of each."""
+        from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
 
+        from skinpaint.grid.matrix import laplacian
 
-def _iterate(canvas: Canvas, mask: np.ndarray, channels: list[int], tol: float) -> Iterator[tuple[int, float]]:
-    """Fill `channels` in place by multigrid; gives (cycles, residual), sheet by sheet."""
-    return canvas.solve(mask, channels, tol)
-
-
-def _factorise(canvas: Canvas, mask: np.ndarray, channels: list[int], tol: float) -> Iterator[tuple[int, float]]:
-    """Fill `channels` in place by SuperLU, as exactly as it can; gives (1, residual) for each."""
-    from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
-
-    from skinpaint.grid.matrix import laplacian
-
-    L_UU, L_UK = laplacian(mask, canvas.lags, canvas.spacing)
-    factor = splu(L_UU, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    for c in channels:
-        channel = canvas.values[..., c]
-        b = -(L_UK @ channel[~mask])
-        x = factor.solve(b)
-        channel[mask] = x
-        size = np.linalg.norm(b)
-        yield 1, float(np.linalg.norm(b - L_UU @ x) / size) if size else 0.0
+        L_UU, L_UK = laplacian(mask, image.lags, image.spacing)
+        factor = splu(L_UU, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        results = []
+        for c in channels:
+            channel = image.values[..., c]
+            b = -(L_UK @ channel[~mask])
+            x = factor.solve(b)
+            channel[mask] = x
+            size = np.linalg.norm(b)
+            results.append((1, float(np.linalg.norm(b - L_UU @ x) / size) if size else 0.0))
+        return results

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.grid.axes import long_axes
 from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import IterativeMethod, require
 from skinpaint.problem import Problem
@@ -181,7 +182,7 @@ class PlugAndPlay(IterativeMethod):
             low, high = problem.low[channels].min(), problem.high[channels].max()
             if low < high:
                 piece = (x[..., channels] - low) / (high - low)
-                thin = tuple(n for n in piece.shape[:-1] if n > 1)
+                thin = tuple(piece.shape[axis] for axis in long_axes(piece.shape[:-1]))
                 image = piece.reshape(*thin, -1) if self.joint_channels else piece.reshape(thin)
                 out[..., channels] = self._call(image, kwargs).reshape(piece.shape) * (high - low) + low
         return out

@@ -7,6 +7,7 @@ from math import ceil, log, pi, sqrt
 
 import numpy as np
 
+from skinpaint.grid.axes import long_axes
 from skinpaint.methods.base import IterativeMethod, is_int, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Reason
@@ -103,10 +104,11 @@ class SparseDCT(IterativeMethod):
     max_iter: int = 500
 
     def __post_init__(self) -> None:
-        from skinpaint.grid.patches.blocks import SIDES
+        from skinpaint.grid.patches.blocks import BLOCK_SIDES
 
         self.check_loop()
-        require(self.block is None or self.block in SIDES, self, "block", f"None or one of {SIDES}", self.block)
+        allowed = f"None or one of {BLOCK_SIDES}"
+        require(self.block is None or self.block in BLOCK_SIDES, self, "block", allowed, self.block)
         allowed = "a pair of floats in (0, 1), of which the second is not larger than the first"
         require(_falls(self.threshold), self, "threshold", allowed, self.threshold)
         inside = isinstance(self.decay, float) and 0 < self.decay < 1
@@ -265,15 +267,15 @@ class Patches:
     @property
     def halo(self) -> int:
         """How far groups reach."""
-        from skinpaint.grid.patches.groups import MARGIN
+        from skinpaint.grid.patches.groups import TILE_MARGIN
 
-        return MARGIN
+        return TILE_MARGIN
 
     def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
         """The conditional means of patches that miss something in the core."""
-        from skinpaint.grid.patches.groups import SIDE, conditional_mean, groups
+        from skinpaint.grid.patches.groups import PATCH_SIDE, conditional_mean, groups
 
-        if min(x.shape[0], x.shape[2]) < SIDE:
+        if min(x.shape[0], x.shape[2]) < PATCH_SIDE:
             return x[core]
         wanted = np.zeros_like(holes)
         wanted[core] = holes[core]
@@ -290,7 +292,7 @@ class Patches:
 
 def _axes(problem: Problem) -> int:
     """Number of axes along which there are neighbours."""
-    return sum(n > 1 for n in problem.shape[:-1])
+    return len(long_axes(problem.shape[:-1]))
 
 
 def _has_wide_hole(mask: np.ndarray) -> bool:
@@ -321,9 +323,10 @@ def _first_fill(problem: Problem) -> np.ndarray:
 
 
 def _spacing(problem: Problem) -> tuple[float, ...]:
-    """The spacing along the axes of a plane, as :func:`skinpaint.grid.patches.blocks.as_planes` orders them."""
-    long = [h for h, n in zip(problem.spacing, problem.shape[:-1], strict=True) if n > 1][-3:]
-    return {0: (1.0, 1.0, 1.0), 1: (1.0, 1.0, *long), 2: (*long[:1], 1.0, *long[1:])}.get(len(long), tuple(long))
+    """The spacing along the axes of a plane."""
+    from skinpaint.grid.patches.blocks import plane_axes
+
+    return plane_axes(problem.shape[:-1], problem.spacing, 1.0)
 
 
 def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:

@@ -1,5 +1,7 @@
-"""Fourth order: the fill that bends least, by multigrid."""
+"""Fourth order: the biharmonic fill, by multigrid."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+__all__ = ["STENCIL_RADIUS"]
+
+STENCIL_RADIUS = 2  # the square of the Laplacian couples pixels up to two steps apart

@@ -1,7 +1,7 @@
-"""Loops over grids with a stencil a pixel, for the fourth order.
+"""Loops over grids with one stencil for each pixel, for the fourth order.
 
-Matrices are given by their stencils: ``coefficients[k, i]`` couples entry `i` with entry ``i + offsets[k]``, for the
-half of the offsets that lie ahead; the last row of them is the diagonal. Grids lie flat and padded, as in
+A matrix is symmetric and given by its stencils: ``coefficients[k, i]`` couples entry `i` with entry ``i + offsets[k]``,
+for the offsets ahead. The last row of `coefficients` is the diagonal. Grids are flat and padded, as in
 :mod:`skinpaint.grid.harmonic.kernels`.
 """
 
@@ -10,24 +10,24 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uintp
 
-from skinpaint.grid.jit import OUTSIDE, kernel
+from skinpaint.grid.jit import OUTSIDE, inlined, kernel
 
 __all__ = [
     "advance",
     "chebyshev",
     "dot",
     "galerkin",
-    "gather",
-    "interpolate",
     "jacobi",
     "laplace",
-    "remainder",
+    "prolong",
+    "residual",
+    "restrict",
 ]
 
 
 @njit(cache=True, nogil=True)
 def laplace(lo, hi, starts, n, state, least, offsets, weights, x, y, sums):
-    """``y = L x`` on the grid without what is outside, where the state is at least `least`; the parts of ``|y|^2``."""
+    """``y = L x`` where the state is at least `least`, zero elsewhere, and the row sums of ``|y|^2``."""
     for row in range(lo, hi):
         size = 0.0
         for i in range(starts[row], starts[row] + n):
@@ -46,7 +46,7 @@ def laplace(lo, hi, starts, n, state, least, offsets, weights, x, y, sums):
 
 @kernel
 def dot(lo, hi, starts, n, x, y, sums):
-    """The parts of ``<x, y>``."""
+    """The row sums of ``<x, y>``."""
     for row in range(lo, hi):
         s = 0.0
         for i in range(starts[row], starts[row] + n):
@@ -68,7 +68,7 @@ def advance(lo, hi, starts, n, a, p, q, x, r, largest):
 
 @kernel
 def jacobi(lo, hi, starts, n, inverse, b, gain, d, y):
-    """The first step from zero: ``d = y = gain D^-1 b``, D the diagonal of A."""
+    """The first step, from zero: ``d = y = gain D^-1 b``, D the diagonal of A."""
     for row in range(lo, hi):
         for i in range(starts[row], starts[row] + n):
             v = gain * inverse[uintp(i)] * b[uintp(i)]
@@ -76,20 +76,26 @@ def jacobi(lo, hi, starts, n, inverse, b, gain, d, y):
             y[uintp(i)] = v
 
 
+@inlined
+def residual_row(base, n, offsets, coefficients, b, x, t):
+    """``t = b - A x`` for one row."""
+    diagonal = coefficients[len(offsets)]
+    for j in range(n):
+        t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
+    for m in range(len(offsets)):
+        ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
+        for j in range(n):
+            t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
+
+
 @kernel
 def chebyshev(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gain, d, y):
     """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal of A."""
     t = np.empty(n, x.dtype)
     k, g = x.dtype.type(keep), x.dtype.type(gain)
-    diagonal = coefficients[len(offsets)]
     for row in range(lo, hi):
         base = starts[row]
-        for j in range(n):
-            t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
-        for m in range(len(offsets)):
-            ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
-            for j in range(n):
-                t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
+        residual_row(base, n, offsets, coefficients, b, x, t)
         for j in range(n):
             i = uintp(base + j)
             v = k * d[i] + g * inverse[i] * t[uintp(j)]
@@ -98,25 +104,19 @@ def chebyshev(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gai
 
 
 @kernel
-def remainder(lo, hi, starts, n, offsets, coefficients, b, x, r):
+def residual(lo, hi, starts, n, offsets, coefficients, b, x, r):
     """``r = b - A x``."""
     t = np.empty(n, x.dtype)
-    diagonal = coefficients[len(offsets)]
     for row in range(lo, hi):
         base = starts[row]
-        for j in range(n):
-            t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
-        for m in range(len(offsets)):
-            ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
-            for j in range(n):
-                t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
+        residual_row(base, n, offsets, coefficients, b, x, t)
         for j in range(n):
             r[uintp(base + j)] = t[uintp(j)]
 
 
 @kernel
-def gather(lo, hi, starts, n, halve, main, side, children, shares, coarse_starts, N, r, coarse):
-    """Transposed interpolation: every entry gives its share to the coarse ones around."""
+def restrict(lo, hi, starts, n, halve, main, side, children, shares, coarse_starts, N, r, coarse):
+    """Transposed interpolation: each coarse entry sums the entries around it, with the interpolation weights."""
     t = np.zeros(n + 3)
     for R in range(lo, hi):
         t[:] = 0.0
@@ -141,8 +141,8 @@ def gather(lo, hi, starts, n, halve, main, side, children, shares, coarse_starts
 
 
 @kernel
-def interpolate(lo, hi, starts, n, halve, main, side, parents, shares, coarse_starts, N, inverse, coarse, x):
-    """Add the interpolated coarse entries to every unknown."""
+def prolong(lo, hi, starts, n, halve, main, side, parents, shares, coarse_starts, N, inverse, coarse, x):
+    """Add the interpolation of the coarse entries to every unknown."""
     t = np.zeros(N + 2)
     for row in range(lo, hi):
         t[:] = 0.0
@@ -164,11 +164,11 @@ def interpolate(lo, hi, starts, n, halve, main, side, parents, shares, coarse_st
 
 @kernel
 def galerkin(lo, hi, starts, n, length, along, first, stride, main, side, reach, sources, fine, coarse):
-    """Coefficients between the entries of a grid that is interpolated along one axis.
+    """The Galerkin product ``P^T A P`` for interpolation along one axis.
 
-    ``along[R]`` is the place of coarse row `R` on that axis, -1 if the row lies along it; ``first[R]`` is where the
-    line begins on the fine grid. ``sources[k, s]`` tells which fine coefficients couple an entry with the one that is
-    ``s - 2`` further along and otherwise as far away as `k` says, and from where they are counted.
+    ``along[R]`` is the place of coarse row `R` on that axis, -1 if the row lies along the axis; ``first[R]`` is where
+    the line begins on the fine grid. ``sources[k, s]`` says which row of `fine` couples an entry with the one that is
+    ``s - 2`` further along the axis, and otherwise at coarse offset `k`, and by how much its index is shifted.
     """
     for R in range(lo, hi):
         out = starts[R]

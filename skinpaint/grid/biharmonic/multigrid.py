@@ -1,18 +1,19 @@
-r"""Conjugate gradients with multigrid as the preconditioner, for the square of the Laplacian of a grid.
+r"""Conjugate gradients, preconditioned by multigrid, for the square of the Laplacian of a grid.
 
-The square of the Laplacian, restricted to the unknowns, couples entries up to two steps apart. A coarse entry stands
-for a block of :math:`2^d`; between the middles of blocks one interpolates linearly along each axis (3/4 and 1/4), which
-continues planes exactly, as a fourth-order operator asks for. With this interpolation the Galerkin product
-:math:`P^T A P` couples blocks up to two steps apart again, so the matrix of every level is a stencil of at most
-:math:`5^d` coefficients, of which the half that lies ahead is kept. The product is taken one axis at a time.
+The unknowns U and the known entries K satisfy :math:`(L^2)_{UU} x_U = -(L^2)_{UK} x_K`. The matrix couples entries up
+to two steps apart. A coarse entry stands for a block of :math:`2^d`. Between the centres of blocks the interpolation is
+linear along each axis (weights 3/4 and 1/4). It reproduces planes exactly, as a fourth-order operator requires. With
+this interpolation the Galerkin product :math:`P^T A P` again couples blocks up to two steps apart. So the matrix of
+every level is a stencil of at most :math:`5^d` coefficients. It is symmetric, so only the half ahead of each entry is
+kept. The product is computed one axis at a time.
 
-What is rough is removed by two steps of the Chebyshev iteration on the way down and two on the way up, which know no
-order of the entries and so share well. Coarse corrections are made twice on all levels but the two finest, which cost
-most (a W-cycle): so an iteration gains more than half a digit, on holes of any size.
+The smoother is two steps of the Chebyshev iteration before and after each coarse correction. They do not depend on the
+order of the entries, so threads can share them. The two finest levels, which cost most, get one coarse correction, the
+others get two (a W-cycle). An iteration then reduces the error by a factor of more than three, on holes of any size.
 
-Against the roughest modes the smoothest are less than the rounding of single precision. So what a cycle does to the
-finest level, which is to remove what is rough, is done in single precision, and all else in double precision;
-coefficients are in single precision where that holds them exactly.
+The smallest eigenvalues are below the rounding of single precision, relative to the largest. So the smoother of the
+finest level, which acts on the large ones, runs in single precision, and the rest in double precision. Coefficients are
+stored in single precision where it holds them exactly.
 
 References
 ----------
@@ -23,60 +24,51 @@ J. Comput. Phys. 188 (2003). :doi:`10.1016/S0021-9991(03)00194-3`
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise, product
-from typing import Any
 
 import numpy as np
 
-from skinpaint.grid.biharmonic import kernels as stencils
+from skinpaint.grid.biharmonic import STENCIL_RADIUS, kernels
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
-from skinpaint.grid.kernels import extend
-from skinpaint.grid.layout import Layout
+from skinpaint.grid.kernels import next_direction
+from skinpaint.grid.layout import Layout, dense_matrix
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
-__all__ = ["Bending", "Stencils", "Transfer"]
+__all__ = ["BiharmonicSystem", "Stencils", "Transfer"]
 
-REACH = 2  # how far the operator couples, on every level
-COARSEST = 100  # entries of a level that is solved densely
-SAFETY = 1.1  # the power method stays below the largest eigenvalue; Chebyshev bears another tenth of it
-CLOSE = 1.5  # ratio of spacings up to which two axes are halved together
-POWERS = 10  # steps of it
-ROUGH = 0.1  # share of the spectrum, from its lower end, that is left to the coarse levels
+COARSEST_ENTRIES = 100  # a level of at most so many entries is solved by a dense inverse
+POWER_STEPS = 10  # of the power method, which estimates the largest eigenvalue
+EIGENVALUE_SAFETY = 1.1  # factor on that estimate, which is too low
+MAX_SPACING_RATIO = 1.5  # an axis is halved if its spacing is less than this times the shortest
+COARSE_SPECTRUM = 0.1  # eigenvalues below this, relative to the largest, are left to the coarse levels
 
 Vector = tuple[int, ...]
 
 
-def run(layout: Layout, kernel: Callable[..., Any], *args: Any) -> None:
-    """Run a kernel over all rows of a grid."""
-    starts, _ = layout.rows
-    share(kernel, 0, starts.size, layout.size, starts, layout.shape[-1], *args)
-
-
 def ahead(d: int, distance: int) -> list[Vector]:
-    """Half of the offsets up to 2 along each axis and `distance` in all: those that lie ahead, the nearest row first.
+    """The offsets ahead of an entry, at most 2 along each axis and `distance` in all, ordered as in memory.
 
     Examples
     --------
     >>> ahead(2, 2)
     [(0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0)]
     """
-    everywhere = product(range(-REACH, REACH + 1), repeat=d)
+    everywhere = product(range(-STENCIL_RADIUS, STENCIL_RADIUS + 1), repeat=d)
     return [o for o in everywhere if o > (0,) * d and sum(map(abs, o)) <= distance]
 
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """Linear interpolation between two grids of which the coarse one is halved along some axes."""
+    """Linear interpolation from a coarse grid, which is halved along some axes, to a fine one, and its transpose."""
 
     fine: Layout
     coarse: Layout
 
     @lazy
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each axis and entry, the weight of its own coarse entry and of the one next to it."""
+        """For each axis and entry, the weights of the coarse entry that it belongs to and of the nearest other one."""
         out = []
         for n, N in zip(self.fine.shape, self.coarse.shape, strict=True):
             j = np.arange(n)
@@ -91,12 +83,12 @@ class Transfer:
 
     @lazy
     def parents(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each row the coarse rows that it is interpolated from, and their weights."""
+        """For each row, the coarse rows that it is interpolated from, and their weights."""
         return _combine([self._parents(axis) for axis in range(len(self.halved) - 1)], self.coarse.shape[:-1])
 
     @lazy
     def children(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each coarse row the rows that it contributes to, and its weights in them."""
+        """For each coarse row, the rows that it contributes to, and its weights in them."""
         return _combine([self._children(axis) for axis in range(len(self.halved) - 1)], self.fine.shape[:-1])
 
     def _parents(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -114,23 +106,23 @@ class Transfer:
         return j, np.where((j == 2 * J[:, None]) | (j == 2 * J[:, None] + 1), main[j + 1], side[j + 1])
 
     def restrict(self, r: np.ndarray, coarse: np.ndarray) -> None:
-        """The transposed interpolation of `r`."""
+        """Write the transposed interpolation of `r` to `coarse`."""
         (starts, _), (coarse_starts, _) = self.fine.rows, self.coarse.rows
         share(
-            stencils.gather, 0, coarse_starts.size, self.fine.size, starts, self.fine.shape[-1], self.halved[-1],
+            kernels.restrict, 0, coarse_starts.size, self.fine.size, starts, self.fine.shape[-1], self.halved[-1],
             *self.weights[-1], *self.children, coarse_starts, self.coarse.shape[-1], r, coarse,
         )  # fmt: skip
 
     def prolong(self, coarse: np.ndarray, inverse: np.ndarray, x: np.ndarray) -> None:
         """Add the interpolation of `coarse` to the unknown entries of `x`."""
-        run(
-            self.fine, stencils.interpolate, self.halved[-1], *self.weights[-1], *self.parents, self.coarse.rows[0],
+        self.fine.run(
+            kernels.prolong, self.halved[-1], *self.weights[-1], *self.parents, self.coarse.rows[0],
             self.coarse.shape[-1], inverse, coarse, x,
         )  # fmt: skip
 
 
 def _combine(axes: list[tuple[np.ndarray, np.ndarray]], shape: Vector) -> tuple[np.ndarray, np.ndarray]:
-    """Number the rows that lie at given places along each leading axis, and multiply the weights."""
+    """The numbers of the rows at given places along each leading axis, and the products of the weights."""
     rows, weights = np.zeros((1, 1), np.int64), np.ones((1, 1))
     for (places, factors), n in zip(axes, shape, strict=True):
         k, m = len(rows) * len(places), rows.shape[1] * places.shape[1]
@@ -171,37 +163,37 @@ class Stencils:
         return np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
 
     def largest(self) -> float:
-        """Estimate the largest eigenvalue of the matrix over its diagonal, from below, by the power method."""
+        """Estimate the largest eigenvalue of ``D^-1 A``, D the diagonal of A, from below, by the power method."""
         x, y, d, zero = (self.layout.zeros(float) for _ in range(4))
         sums = np.empty(self.layout.rows[0].size)
         self.layout.inner(x)[...] = np.random.default_rng(0).random(self.layout.shape) - 0.5
         x *= self.inverse > 0
         norm = 1.0
-        for _ in range(POWERS):
+        for _ in range(POWER_STEPS):
             self.chebyshev(zero, x, 0.0, 1 / norm, d, y)
             x, d = d, x
-            run(self.layout, stencils.dot, x, x, sums)
+            self.layout.run(kernels.dot, x, x, sums)
             norm = float(np.sqrt(sums.sum()))
         return norm
 
     def flat(self, o: Vector) -> int:
-        """The distance of an offset in the flat array."""
+        """An offset as a distance in the flat array."""
         return sum(i * s for i, s in zip(o, self.layout.strides, strict=True))
 
     def chebyshev(self, b: np.ndarray, x: np.ndarray, keep: float, gain: float, d: np.ndarray, y: np.ndarray) -> None:
         """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal."""
-        run(self.layout, stencils.chebyshev, self.inverse, self.offsets, self.coefficients, b, x, keep, gain, d, y)
+        self.layout.run(kernels.chebyshev, self.inverse, self.offsets, self.coefficients, b, x, keep, gain, d, y)
 
-    def remainder(self, b: np.ndarray, x: np.ndarray, r: np.ndarray) -> None:
+    def residual(self, b: np.ndarray, x: np.ndarray, r: np.ndarray) -> None:
         """``r = b - A x``."""
-        run(self.layout, stencils.remainder, self.offsets, self.coefficients, b, x, r)
+        self.layout.run(kernels.residual, self.offsets, self.coefficients, b, x, r)
 
     def coarsen(self) -> Stencils:
-        """The Galerkin product; an axis whose entries lie further apart than others' waits for them."""
+        """The Galerkin product. An axis with a much larger spacing than another is not halved yet."""
         least = min(h for h, n in zip(self.spacing, self.layout.shape, strict=True) if n > 1)
         coarse = self
         for axis, n in enumerate(self.layout.shape):
-            if n > 1 and self.spacing[axis] < CLOSE * least:
+            if n > 1 and self.spacing[axis] < MAX_SPACING_RATIO * least:
                 coarse = coarse._coarsen(axis)
         single = coarse.coefficients.astype(np.float32)
         if np.array_equal(single, coarse.coefficients):
@@ -211,26 +203,26 @@ class Stencils:
     def _coarsen(self, axis: int) -> Stencils:
         """The Galerkin product for interpolation along one axis."""
         shape, d = self.layout.shape, len(self.layout.shape)
-        layout = Layout((*shape[:axis], (shape[axis] + 1) // 2, *shape[axis + 1 :]), REACH)
-        vectors = ahead(d, REACH * d)
+        layout = Layout((*shape[:axis], (shape[axis] + 1) // 2, *shape[axis + 1 :]), STENCIL_RADIUS)
+        vectors = ahead(d, STENCIL_RADIUS * d)
         every = [*vectors, (0,) * d]
         number = {o: k for k, o in enumerate([*self.vectors, (0,) * d])}
         sources = np.full((len(every), 5, 2), -1)
-        for (k, o), s in product(enumerate(every), range(-REACH, REACH + 1)):
+        for (k, o), s in product(enumerate(every), range(-STENCIL_RADIUS, STENCIL_RADIUS + 1)):
             source = (*o[:axis], s, *o[axis + 1 :])
             mirrored = tuple(-i for i in source)
             if source in number:
-                sources[k, s + REACH] = number[source], 0
+                sources[k, s + STENCIL_RADIUS] = number[source], 0
             elif mirrored in number:
-                sources[k, s + REACH] = number[mirrored], self.flat(source)
+                sources[k, s + STENCIL_RADIUS] = number[mirrored], self.flat(source)
         places = np.indices(layout.shape[:-1]).reshape(d - 1, layout.rows[0].size)
         along = places[axis] if axis < d - 1 else np.full(layout.rows[0].size, -1)
-        first = np.full(along.size, REACH * sum(self.layout.strides))
+        first = np.full(along.size, STENCIL_RADIUS * sum(self.layout.strides))
         for i in range(d - 1):
             first += 0 if i == axis else places[i] * self.layout.strides[i]
         coefficients = np.zeros((len(every), layout.zeros(np.uint8).size))
-        run(
-            layout, stencils.galerkin, shape[axis], along, first, self.layout.strides[axis],
+        layout.run(
+            kernels.galerkin, shape[axis], along, first, self.layout.strides[axis],
             *Transfer(self.layout, layout).weights[axis], np.array([o[axis] for o in every]), sources,
             self.coefficients, coefficients,
         )  # fmt: skip
@@ -238,34 +230,27 @@ class Stencils:
         return Stencils(layout, spacing, vectors, coefficients)
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the unknowns are, and the matrix between them, for a small level."""
-        at = np.flatnonzero(self.inverse > 0)
-        number = np.full(self.inverse.size + max(self.offsets), -1)
-        number[at] = np.arange(at.size)
-        A = np.diag(self.coefficients[-1, at].astype(float))
-        for offset, coefficients in zip(self.offsets, self.coefficients[:-1], strict=True):
-            i = np.flatnonzero(number[at + offset] >= 0)
-            j = number[at[i] + offset]
-            A[i, j] = A[j, i] = coefficients[at[i]]
-        return at, A
+        """Where the unknowns of a small level are, and the matrix between them."""
+        *couplings, diagonal = self.coefficients
+        return dense_matrix(diagonal, zip(self.offsets, couplings, strict=True))
 
 
 def _two_steps(largest: float) -> tuple[float, float, float]:
-    """Gain of the first Chebyshev step; what the second keeps of it; gain of the second."""
-    middle, half = largest * (1 + ROUGH) / 2, largest * (1 - ROUGH) / 2
+    """The gain of the first Chebyshev step, how much of it the second step keeps, and the gain of the second."""
+    middle, half = largest * (1 + COARSE_SPECTRUM) / 2, largest * (1 - COARSE_SPECTRUM) / 2
     s = middle / half
     return 1 / middle, 1 / (2 * s**2 - 1), 2 * s / (2 * s**2 - 1) / half
 
 
 @dataclass(eq=False)
-class Bending:
-    """The system ``(L^2)_UU x_U = -(L^2)_UK x_K`` on one box of a grid, L the Laplacian of all that is not outside.
+class BiharmonicSystem:
+    """The system ``(L^2)_UU x_U = -(L^2)_UK x_K`` on one cut-out of a grid, with L the Laplacian of all its pixels.
 
     Parameters
     ----------
     state : ndarray of uint8, shape (M[, N[, ..., P]])
-        OUTSIDE, KNOWN or UNKNOWN of :mod:`skinpaint.grid.jit`; all within two steps of an unknown entry must be
-        there.
+        OUTSIDE, KNOWN or UNKNOWN of :mod:`skinpaint.grid.jit`. Every pixel of the image within two steps of an unknown
+        one must be included.
     spacing : tuple of float
         Distance between neighbours along each axis.
     """
@@ -275,29 +260,30 @@ class Bending:
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
-        self.layout = Layout(self.state.shape, REACH)
-        self.flat_state = self._flat(self.state, np.uint8)
-        stiffest = min(self.spacing)
-        self.weights = tuple((stiffest / h) ** 2 for h in self.spacing)
+        self.layout = Layout(self.state.shape, STENCIL_RADIUS)
+        self.flat_state = self.layout.flatten(self.state, np.uint8)
+        shortest = min(self.spacing)
+        self.weights = tuple((shortest / h) ** 2 for h in self.spacing)
         self.levels = [self._finest()]
-        while self.levels[-1].layout.size > COARSEST:
+        while self.levels[-1].layout.size > COARSEST_ENTRIES:
             self.levels.append(self.levels[-1].coarsen())
         layouts = [level.layout for level in self.levels]
         self.transfers = [Transfer(*pair) for pair in pairwise(layouts)]
         self.at, A = self.levels[-1].matrix()
         self.inverse = np.linalg.pinv(A, rcond=1e-13, hermitian=True)
         self.work = [tuple(layout.zeros(float) for _ in range(4)) for layout in layouts[1:]]
-        # On the finest level, rows within the grid bound the eigenvalue by the sum of their entries.
+        # On the finest level the row sums of |D^-1 A|, for rows inside the grid, bound the largest eigenvalue.
         total = sum(self.weights)
         largest = 16 * total**2 / (4 * total**2 + 2 * sum(w**2 for w in self.weights))
-        self.steps = [
-            _two_steps(SAFETY * (level.largest() if k else largest)) for k, level in enumerate(self.levels[:-1])
+        self.chebyshev_steps = [
+            _two_steps(EIGENVALUE_SAFETY * (level.largest() if k else largest))
+            for k, level in enumerate(self.levels[:-1])
         ]
 
     def _finest(self) -> Stencils:
         d, strides, layout = self.state.ndim, self.layout.strides, self.layout
         inside, unknown = self.flat_state != OUTSIDE, self.flat_state == UNKNOWN
-        vectors = ahead(d, REACH)
+        vectors = ahead(d, STENCIL_RADIUS)
         coefficients = np.zeros((len(vectors) + 1, inside.size), np.float32 if len(set(self.weights)) == 1 else float)
         degree, diagonal = np.zeros(inside.size, coefficients.dtype), coefficients[-1]
         for s, w in zip(strides, self.weights, strict=True):
@@ -316,52 +302,49 @@ class Bending:
                 coefficients[k, :-offset] *= -factor
                 coefficients[k, :-offset] *= both
             else:
-                np.multiply(both, factor * (1 if REACH in map(abs, o) else 2), out=coefficients[k, :-offset])
+                np.multiply(both, factor * (1 if STENCIL_RADIUS in map(abs, o) else 2), out=coefficients[k, :-offset])
         return out
 
     def cycle(self, b: np.ndarray, x: np.ndarray, d: np.ndarray, y: np.ndarray, k: int = 0) -> None:
-        """Write an approximate solution of ``A x = b`` into `x`: a symmetric linear map of `b`; `d`, `y` are work."""
+        """Write an approximate solution of ``A x = b`` into `x`, symmetric and linear in `b`; `d`, `y` are scratch."""
         if k == len(self.levels) - 1:
             x[:] = 0
             x[self.at] = self.inverse @ b[self.at]
             return
-        level, transfer, (first, keep, second) = self.levels[k], self.transfers[k], self.steps[k]
+        level, transfer, (first, keep, second) = self.levels[k], self.transfers[k], self.chebyshev_steps[k]
         coarse_b, coarse_x, coarse_d, coarse_y = self.work[k]
-        run(level.layout, stencils.jacobi, level.inverse, b, first, d, y)
+        level.layout.run(kernels.jacobi, level.inverse, b, first, d, y)
         level.chebyshev(b, y, keep, second, d, x)
         for _ in range(1 if k < 2 else 2):
-            level.remainder(b, x, d)
+            level.residual(b, x, d)
             transfer.restrict(d, coarse_b)
             self.cycle(coarse_b, coarse_x, coarse_d, coarse_y, k + 1)
             transfer.prolong(coarse_x, level.inverse, x)
             level.chebyshev(b, x, 0.0, first, d, y)
             level.chebyshev(b, y, keep, second, d, x)
 
-    def solve(self, values: np.ndarray, *, tol: float, max_iter: int) -> tuple[np.ndarray, int, float]:
-        """Solve for the unknowns by preconditioned conjugate gradients.
+    def improve(self, x: np.ndarray, *, tol: float, max_iter: int) -> tuple[int, float]:
+        """Solve for the unknowns in place, by preconditioned conjugate gradients.
 
         Parameters
         ----------
-        values : ndarray of the shape of `state`
+        x : ndarray of float64, flat and padded
             Known values, and a first guess of the unknown ones.
         tol : float
-            Stop when the error that is left is estimated below this, in any entry: by the largest change in the last
-            iteration, and a tenth of that in the one before. As an iteration gains more than half a digit, what is
-            left is less than the last change.
+            Stop when the estimated error is at most this. The estimate is the largest change of any entry in the last
+            iteration, or a tenth of that in the one before, if this is larger. It is safe, as an iteration reduces the
+            error by a factor of more than three: the error is smaller than the last change.
         max_iter : int
             Largest number of cycles.
 
         Returns
         -------
-        values : ndarray
-            The solution.
         n_iter : int
             Number of cycles.
         error : float
-            The estimate.
+            The estimated error.
         """
         layout, rows = self.layout, self.layout.rows[0].size
-        x = self._flat(values, float)
         r, p, q, u = (layout.zeros(float) for _ in range(4))
         b, z, d, y = (layout.zeros(np.float32) for _ in range(4))
         sums = np.empty(rows)
@@ -372,27 +355,22 @@ class Bending:
             b[:] = r
             self.cycle(b, z, d, y)
             n_iter += 1
-            run(layout, stencils.dot, z, r, sums)
+            layout.run(kernels.dot, z, r, sums)
             before, zr = zr, float(sums.sum())
-            if zr <= 0:  # zero if nothing is left, below if there is no more to gain in double precision
+            if zr <= 0:  # zero: solved exactly; negative: double precision allows no further improvement
                 error = 0.0 if zr == 0 else error
                 break
-            run(layout, extend, zr / before, z, p)
+            layout.run(next_direction, zr / before, z, p)
             a = zr / self._square(p, u, q, sums)
-            run(layout, stencils.advance, a, p, q, x, r, sums)
+            layout.run(kernels.advance, a, p, q, x, r, sums)
             previous, change = change, abs(a) * float(sums.max())
             error = max(change, 0.1 * previous)
-        return layout.inner(x), n_iter, error
+        return n_iter, error
 
     def _square(self, x: np.ndarray, u: np.ndarray, y: np.ndarray, sums: np.ndarray) -> float:
-        """``u = L x``, and ``y = L u`` where unknown; gives ``|u|^2``."""
+        """Write ``u = L x``, and ``y = L u`` at the unknowns; the value is ``|u|^2``."""
         strides = tuple(self.layout.strides)
-        run(self.layout, stencils.laplace, self.flat_state, KNOWN, strides, self.weights, x, u, sums)
+        self.layout.run(kernels.laplace, self.flat_state, KNOWN, strides, self.weights, x, u, sums)
         square = sums.sum()
-        run(self.layout, stencils.laplace, self.flat_state, UNKNOWN, strides, self.weights, u, y, sums)
+        self.layout.run(kernels.laplace, self.flat_state, UNKNOWN, strides, self.weights, u, y, sums)
         return float(square)
-
-    def _flat(self, array: Any, dtype: type) -> np.ndarray:
-        flat = self.layout.zeros(dtype)
-        self.layout.inner(flat)[...] = array
-        return flat

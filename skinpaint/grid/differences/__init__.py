@@ -1,4 +1,4 @@
-"""The sums of differences that energies are made of, and their gradients."""
+"""The sums of differences that energies consist of, and their gradients."""
 
 from __future__ import annotations
 

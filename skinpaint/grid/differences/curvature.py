@@ -1,4 +1,4 @@
-"""The squares of all second differences of a grid, and their gradient: two passes over memory."""
+"""Sum of the squared second differences of a grid, and its gradient."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def second_differences(x: np.ndarray, spacing: tuple[float, ...]) -> float:
     x : ndarray of float64, shape (M[, N[, ..., P]]), C-contiguous
         Values.
     spacing : tuple of float
-        Distance between neighbours along each axis; infinite for an axis that is not one of the image.
+        Distance between neighbours along each axis; infinite for an axis along which nothing is compared.
 
     Examples
     --------
@@ -51,6 +51,6 @@ def spread_second_differences(x: np.ndarray, spacing: tuple[float, ...], gain: f
 
 
 def _weights(spacing: tuple[float, ...]) -> np.ndarray:
-    """Of the pure differences on the diagonal, of the mixed ones above it."""
+    """The weights of the pure differences on the diagonal, those of the mixed ones above it."""
     inverse = 1 / np.square(spacing)
     return np.outer(inverse, inverse) * (2 - np.eye(inverse.size))

@@ -1,8 +1,8 @@
 """Loops over pixels: the squares of all second differences, and their gradient.
 
-Arrays lie in rows, as in :mod:`skinpaint.grid.differences.kernels_norms`. ``weights[k, l]`` is the weight of the
-differences along the axes `k` and `l`, the last of which runs along the rows. Differences that would reach over the
-border are left out.
+Arrays consist of rows, as in :mod:`skinpaint.grid.differences.kernels_norms`. ``weights[k, l]`` is the weight of the
+differences along the axes `k` and `l`; the last axis runs along the rows. Differences that would cross the border are
+left out.
 """
 
 from __future__ import annotations

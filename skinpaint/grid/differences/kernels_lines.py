@@ -1,16 +1,16 @@
 """Loops over lines: the squared lengths of their differences, and the transposed, weighted differences.
 
-The two last axes of a grid are the planes ``x[a]`` of an array ``(A, M, N)``, and are done in one go. For any other
-axis arrays are seen as ``(A, n, B)``: `n` entries along it, `A` before it and `B` behind it. A line has one group of
-differences, between neighbours, or three: between the even-indexed entries and between the odd-indexed ones, too.
+The last two axes of a grid are the planes ``x[a]`` of an array ``(A, M, N)``, and are processed together. For any other
+axis an array is viewed as ``(A, n, B)``, with `n` entries along the axis. A line has one group of differences, between
+neighbours, or three groups: also between the even-indexed and between the odd-indexed entries.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uintp
+from numba import uintp
 
-from skinpaint.grid.jit import FAST, kernel
+from skinpaint.grid.jit import inlined, kernel
 
 __all__ = ["spread_columns", "spread_planes", "square_columns", "square_planes", "weigh"]
 
@@ -19,7 +19,7 @@ __all__ = ["spread_columns", "spread_planes", "square_columns", "square_planes",
 def square_planes(lo, hi, x, height, rows, columns):
     """Squared lengths along the rows and the columns of ``x[a]``, for the pieces ``lo <= p < hi`` of `height` rows.
 
-    ``rows[g, a, i]`` are the sums of a row, ``columns[g, a, p, j]`` the part of a column's sums that begins in a piece.
+    ``rows[g, a, i]`` are the sums of a row. ``columns[g, a, p, j]`` is the part of a column's sum from one piece.
     """
     _, M, N = x.shape
     groups, pieces = columns.shape[0], columns.shape[2]
@@ -82,10 +82,10 @@ def square_columns(lo, hi, x, sums):
 
 @kernel
 def weigh(sums, h, power, rounding):
-    """Sum of lengths (to the power 1 or 2), `sums` being their squares, which are turned into the derivative's weights.
+    """Sum of lengths, or of squared lengths (power 2). `sums` holds their squares, and is replaced by weights.
 
-    With ``v = D x / h`` the derivative of ``|v|`` is ``D^T D x / (h^2 |v|)``, and 0 where v is; that of ``|v|^2`` is
-    ``2 D^T D x / h^2``.
+    With ``v = D x / h`` the derivative of ``|v|`` is ``w D^T D x`` with ``w = 1 / (h^2 |v|)``, or 0 where v is 0; that
+    of ``|v|^2`` has ``w = 2 / h^2``.
     """
     total = 0.0
     scale = 1 / (h * h)
@@ -105,8 +105,8 @@ def weigh(sums, h, power, rounding):
     return total
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
-def bend(v, w, j, lag):
+@inlined
+def spread_along_row(v, w, j, lag):
     """Entry `j` of the transposed differences of the weighted differences along a row."""
     s = 0.0
     if j >= lag:
@@ -124,7 +124,7 @@ def spread_planes(lo, hi, x, rows, columns, gain, out):
     for r in range(lo, hi):
         a, i = r // M, r % M
         here, to = x[a, i], out[a, i]
-        # Where there is no row above or below, it is taken to be this one: then the difference is 0.
+        # A missing row above or below is replaced by this one, so that the difference is 0.
         above, below, one = x[a, max(i - 1, 0)], x[a, min(i + 1, M - 1)], columns[0, a]
         w = rows[0, a, i]
         if far:
@@ -147,9 +147,9 @@ def spread_planes(lo, hi, x, rows, columns, gain, out):
                 to[k] = gain * s
         for side in range(min(N, 4)):
             j = side if side < 2 else N - (min(N, 4) - side)
-            s = bend(here, w, j, 1) + one[j] * ((here[j] - above[j]) + (here[j] - below[j]))
+            s = spread_along_row(here, w, j, 1) + one[j] * ((here[j] - above[j]) + (here[j] - below[j]))
             if far:
-                s += bend(here, odd if j & 1 else even, j, 2)
+                s += spread_along_row(here, odd if j & 1 else even, j, 2)
                 s += two[j] * ((here[j] - above2[j]) + (here[j] - below2[j]))
             to[j] = gain * s
 

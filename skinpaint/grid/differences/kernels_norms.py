@@ -1,7 +1,7 @@
-"""Loops over pixels: the norm of the differences ahead of each, and the gradient of the norms.
+"""Loops over pixels: the norm of the differences ahead of each pixel, and the gradient of the norms.
 
-Arrays lie flat, in *rows* of `width` entries along the last spatial axis (`channels` entries a pixel). Leading axis
-`k` has `counts[k]` places, `steps[k]` rows apart; the last of `weights` is that of the last axis.
+Arrays are flat, in *rows* of `width` entries along the last spatial axis, with `channels` entries for each pixel.
+Leading axis `k` has `counts[k]` places, `steps[k]` rows apart. The last of `weights` belongs to the last axis.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def pixel_norms(lo, hi, x, width, channels, counts, steps, weights, lags, eps, i
                     for c in range(channels):
                         q[p + c] = s
             for j in range(width):
-                # Where n is 0 all differences are, so that any number will do for 1 / n.
+                # Where n is 0 all differences are 0, so any finite number serves as 1 / n.
                 n = np.sqrt(max(q[uintp(j)] + eps * eps, 1e-290))
                 once = 1 / (n * (n + eps))
                 total += q[uintp(j)] * n * once

@@ -1,4 +1,4 @@
-"""Powers of the lengths of the differences along all lines of a grid, and their gradient: two passes over memory."""
+"""Sum of the lengths, or squared lengths, of the differences along all lines of a grid, and its gradient."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from skinpaint.grid.threads import share
 
 __all__ = ["line_lengths", "line_weights", "spread_lengths"]
 
-HEIGHT = 128  # rows whose parts of the sums along columns are added up in one piece
+ROWS_PER_PIECE = 128  # rows whose contributions to the sums along columns are added in one piece
 
 
 def line_lengths(
     x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], power: int = 1, rounding: float = 0.0
 ) -> tuple[float, list[Any]]:
-    """Sum of the lengths of the differences along every line, with lag 2 also of its even and of its odd entries.
+    """Sum of the lengths of the differences along every line; with lag 2 also of its even and of its odd entries.
 
     Parameters
     ----------
@@ -28,19 +28,19 @@ def line_lengths(
     lags : (1,) or (1, 2)
         Distances between the entries that are compared.
     spacing : tuple of float
-        Distance between neighbours along each axis; lengths are divided by it. Infinite for an axis that is not one
-        of the image.
+        Distance between neighbours along each axis; lengths are divided by it. Infinite for an axis along which nothing
+        is compared.
     power : 1 or 2
         Sum the lengths or their squares.
     rounding : float
-        Lengths below this are replaced by the parabola that continues them smoothly; only with ``power=1``.
+        Lengths below this are replaced by a parabola that joins smoothly; only with ``power=1``.
 
     Returns
     -------
     total : float
         The sum.
     weights : list
-        What `spread_lengths` needs to know of the lengths, axis after axis.
+        For each axis, the weights of its lines, for `spread_lengths`.
 
     Examples
     --------
@@ -62,9 +62,9 @@ def line_lengths(
         weights.append(sums)
     planes = _planes(x)
     A, M, N = planes.shape
-    pieces = -(-M // HEIGHT)
+    pieces = -(-M // ROWS_PER_PIECE)
     rows, parts = np.empty((groups, A, M)), np.empty((groups, A, pieces, N))
-    share(kernels.square_planes, 0, A * pieces, x.size, planes, HEIGHT, rows, parts)
+    share(kernels.square_planes, 0, A * pieces, x.size, planes, ROWS_PER_PIECE, rows, parts)
     columns = parts.reshape(groups, A, N) if pieces == 1 else parts.sum(axis=2)
     down = spacing[-2] if x.ndim > 1 else math.inf
     for n, h, sums in ((M, down, columns), (N, spacing[-1], rows)):
@@ -76,7 +76,7 @@ def line_lengths(
 
 
 def spread_lengths(x: np.ndarray, weights: list[Any], gain: float) -> np.ndarray:
-    """Gradient of what `line_lengths` sums, times `gain`, at contiguous floats.
+    """Gradient of the sum of `line_lengths`, times `gain`, at contiguous floats.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def spread_lengths(x: np.ndarray, weights: list[Any], gain: float) -> np.ndarray
 def line_weights(
     weights: list[Any], shape: tuple[int, ...], lags: tuple[int, ...]
 ) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
-    """Axis and lag, and an array of `shape` with the weight that the line of an edge has, at the edge's lower end.
+    """Axis and lag, and an array of `shape` that holds, at the lower end of each edge, the weight of its line.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The norms of the differences ahead of each pixel of a grid, and their gradient: two passes over memory."""
+"""Sum of one norm for each pixel, of its differences to the pixels ahead, and its gradient."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def pixel_norms(
     Parameters
     ----------
     x : ndarray of float64, shape (M[, N[, ..., P]][, C]), C-contiguous
-        Values; if there is an axis more than in `spacing`, it is that of channels, all of which share one norm.
+        Values. If there is one axis more than in `spacing`, it holds channels, which share one norm.
     lags : (1,) or (1, 2)
         Distances between the entries that are compared, each with a norm of its own.
     spacing : tuple of float
-        Distance between neighbours along each axis; infinite for an axis that is not one of the image.
+        Distance between neighbours along each axis; infinite for an axis along which nothing is compared.
     eps : float
-        Rounds the norms off at zero.
+        Smooths the norms at zero.
     keep : bool
         Whether the gradient will be asked for.
 
@@ -34,7 +34,7 @@ def pixel_norms(
     total : float
         The sum.
     inverse : ndarray
-        One over the norms, for `spread_norms`, if they are to be kept.
+        One over the norms, for `spread_norms`, if `keep`; otherwise without entries.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def pixel_norms(
 def spread_norms(
     x: np.ndarray, lags: tuple[int, ...], spacing: tuple[float, ...], inverse: np.ndarray, gain: float
 ) -> np.ndarray:
-    """Gradient of what `pixel_norms` sums, times `gain`.
+    """Gradient of the sum of `pixel_norms`, times `gain`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A grid as rows along its last axis, one after another in memory."""
+"""A grid as rows along its last axis, which follow one another in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["rows_of"]
 
 
 def rows_of(x: np.ndarray, spacing: tuple[float, ...]) -> tuple[int, int, int, np.ndarray, np.ndarray]:
-    """How many rows `x` has, their width and channels, and the places along each leading axis and the rows between.
+    """The number of rows of `x`, their width and channels, and the length and row stride of each leading axis.
 
     Examples
     --------

@@ -1,29 +1,30 @@
-"""The harmonic fill: the values that solve ``L_UU x_U = -L_UK x_K``, by multigrid, in the array they are wanted in."""
+"""The harmonic fill: solve ``L_UU x_U = -L_UK x_K`` by multigrid, in place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from skinpaint.grid.axes import channels_by_mask, drop_short_axes, long_axes
 from skinpaint.grid.harmonic import kernels
-from skinpaint.grid.harmonic.multigrid import System
-from skinpaint.grid.holes import cut_out
+from skinpaint.grid.harmonic.multigrid import HarmonicSystem
+from skinpaint.grid.holes import cut_out, solve_holes
 from skinpaint.grid.layout import Layout
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
 __all__ = ["Canvas", "fill"]
 
-MAX_ITER = 100  # far more than are ever needed
+MAX_CYCLES = 100  # 10 to 20 are usual
 
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """An image in the memory that the solver works in: channel after channel, each on a padded grid.
+    """An image in the memory that the solver works in: one padded grid for each channel.
 
-    What is written into `values` need not be copied before it is solved, nor after.
+    Write the image into `values`, call `solve`, and read the solution from `values`. If the whole image is solved at
+    once, nothing is copied.
 
     Attributes
     ----------
@@ -55,8 +56,7 @@ class Canvas:
 
     @lazy
     def long(self) -> list[int]:
-        """The axes along which there are neighbours; a single pixel keeps its last axis."""
-        return [axis for axis, n in enumerate(self.shape) if n > 1] or [len(self.shape) - 1]
+        return long_axes(self.shape)
 
     @lazy
     def layout(self) -> Layout:
@@ -64,7 +64,7 @@ class Canvas:
 
     @lazy
     def flat(self) -> np.ndarray:
-        """The padded grids, one a channel."""
+        """The padded grids, one for each channel."""
         return np.zeros((self.channels, int(np.prod(self.layout.padded))))
 
     @lazy
@@ -81,31 +81,31 @@ class Canvas:
 
     @lazy
     def weights(self) -> tuple[float, ...]:
-        """One over the square of the spacing, next to the shortest."""
+        """One over the squared spacing of each term, relative to the shortest spacing."""
         return tuple((self._shortest / self.spacing[self.long[k]]) ** 2 for k, _ in self.terms)
 
     @property
     def _shortest(self) -> float:
         return min(self.spacing[axis] for axis in self.long)
 
-    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> Iterator[tuple[int, float]]:
-        """Fill what is missing in `channels`, sheet by sheet; gives the cycles and the relative residual of each."""
-        for sheet in cut_out(mask.reshape(self.layout.shape), margin=max(self.lags)):
-            system = System(sheet.state, self.terms, self.weights)
-            for c in channels:
-                grid = self.layout.inner(self.flat[c])
-                x = self.flat[c] if sheet.whole else system.flatten(sheet.gather(grid))
-                system.guess(x)
-                yield system.improve(x, tol=tol, max_iter=MAX_ITER)
-                if not sheet.whole:
-                    sheet.scatter(system.layout.inner(x), grid)
+    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
+        """Fill the missing pixels of `channels`; the number of cycles and the relative residual of each solve."""
+
+        def solve(system: HarmonicSystem, x: np.ndarray) -> tuple[int, float]:
+            system.guess(x)
+            return system.improve(x, tol=tol, max_iter=MAX_CYCLES)
+
+        cuts = cut_out(drop_short_axes(mask), margin=max(self.lags))
+        systems = ((cut, HarmonicSystem(cut.state, self.terms, self.weights)) for cut in cuts)
+        flats = [self.flat[c] for c in channels]
+        return solve_holes(systems, [self.layout.inner(flat) for flat in flats], solve, padded=flats)
 
     def energy(self) -> float:
-        """Sum of the squared differences between all neighbours, in all channels."""
+        """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
         layout = self.layout
         starts, _ = layout.rows
         ahead = np.indices(layout.shape[:-1]).reshape(len(layout.shape) - 1, starts.size)
-        counts = np.empty((len(self.terms), starts.size), np.int64)  # of entries of a row that have a neighbour ahead
+        counts = np.empty((len(self.terms), starts.size), np.int64)  # entries of each row that have a neighbour ahead
         for count, (axis, lag) in zip(counts, self.terms, strict=True):
             if axis == len(layout.shape) - 1:
                 count[:] = max(layout.shape[axis] - lag, 0)
@@ -120,7 +120,7 @@ class Canvas:
 
 
 def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: float = 1e-6) -> np.ndarray:
-    """Replace what is missing by its harmonic fill.
+    """Replace the missing values by their harmonic fill.
 
     Parameters
     ----------
@@ -145,8 +145,6 @@ def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: 
     """
     canvas = Canvas(values.shape[:-1], values.shape[-1], (1,), spacing)
     canvas.values[...] = values
-    for c in np.flatnonzero(mask.any(axis=tuple(range(mask.ndim - 1)))).tolist():
-        channels = [c] if mask.shape[-1] > 1 else list(range(values.shape[-1]))
-        for _ in canvas.solve(mask[..., c], channels, tol):
-            pass
+    for spatial, channels in channels_by_mask(mask, values.shape[-1]):
+        canvas.solve(spatial, channels, tol)
     return canvas.values

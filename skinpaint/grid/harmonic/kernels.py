@@ -1,32 +1,31 @@
 """Loops over grids with a weighted Laplacian.
 
-The grids lie flat and padded with zeros, so that the neighbour of entry `i` along an axis is
-``i + offset`` and no loop tests for borders. A *row* is a run of `n` entries along the last axis; `starts` holds where
-the rows begin and `phase` the sum of their leading indices, which together with the place in the row gives the colour
-of an entry. A *term* is an axis and a lag; its weight is a number (the same for all edges) or an array (one an edge,
-at the edge's lower end).
+Grids are flat and padded with zeros, so the neighbour of entry `i` along an axis is entry ``i + offset``, and no loop
+tests for borders. A *row* is a run of `n` entries along the last axis. `starts` holds where the rows begin; `phase`
+holds the sum of their leading indices, from which the colour of an entry follows. A *term* is an axis and a lag. Its
+weight is a number, the same for all edges, or an array with the weight of each edge at the edge's lower end.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types, uintp
+from numba import types, uintp
 from numba.extending import overload
 
-from skinpaint.grid.jit import FAST, KNOWN, OUTSIDE, UNKNOWN, kernel
+from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
 
 __all__ = [
+    "advance",
     "apply",
     "begin",
     "coarsen",
-    "defect",
-    "descend",
-    "interpolate",
-    "invert",
+    "guess_along_rows",
     "invert_dense",
+    "invert_diagonal",
     "products",
     "prolong",
     "relax",
+    "residual",
     "restrict",
     "solve_dense",
     "source",
@@ -44,7 +43,7 @@ def _weight_at(w, i):
     return (lambda w, i: w[i]) if isinstance(w, types.Array) else (lambda w, i: w)
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
+@inlined
 def neighbours(x, i, offsets, weights):
     """Weighted sum over the neighbours of entry `i`."""
     s = np.float32(0)
@@ -55,8 +54,8 @@ def neighbours(x, i, offsets, weights):
 
 
 @kernel
-def invert(lo, hi, starts, n, state, offsets, weights, shift, inverse):
-    """One over the diagonal of ``L_UU + shift``: all edges to neighbours inside the image. 0 where known."""
+def invert_diagonal(lo, hi, starts, n, state, offsets, weights, shift, inverse):
+    """One over the diagonal of ``L_UU + shift``, which sums all edges to neighbours inside the image; 0 where known."""
     for r in range(lo, hi):
         for i in range(starts[r], starts[r] + n):
             d = np.float32(0)
@@ -74,7 +73,7 @@ def invert(lo, hi, starts, n, state, offsets, weights, shift, inverse):
 
 @kernel
 def begin(lo, hi, starts, n, phase, colours, inverse, b, x):
-    """Relax the first colour from zero: ``b / diagonal`` there, zero elsewhere."""
+    """Gauss-Seidel on the first colour, starting from zero: ``b / diagonal`` there, zero elsewhere."""
     for r in range(lo, hi):
         base = starts[r]
         for i in range(base, base + n):
@@ -89,7 +88,7 @@ def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, 
     relaxed = np.empty(n, np.float32)
     for r in range(lo, hi):
         base = starts[r]
-        # All colours are computed, since that goes by whole vectors, and one is kept.
+        # Compute all colours, as the compiler can vectorise that, and keep one.
         for j in range(n):
             i = base + j
             relaxed[uintp(j)] = inverse[uintp(i)] * (b[uintp(i)] + neighbours(x, i, offsets, weights))
@@ -97,9 +96,9 @@ def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, 
             x[uintp(base + j)] = relaxed[uintp(j)]
 
 
-@njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")
-def total(halve, n, row, coarse, out):
-    """Add a row, which ends in a zero, to the coarse one that begins at `out`."""
+@inlined
+def add_row(halve, n, row, coarse, out):
+    """Add a row, which ends with a zero, to the coarse row that begins at `out`."""
     if halve == 1:
         for J in range((n + 1) >> 1):
             coarse[uintp(out + J)] += row[uintp(2 * J)] + row[uintp(2 * J + 1)]
@@ -110,7 +109,7 @@ def total(halve, n, row, coarse, out):
 
 @kernel
 def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children, coarse_starts, coarse):
-    """Sum the residual ``b - A x`` over the entries that make up a coarse one."""
+    """Sum the residual ``b - A x`` over the entries of each block."""
     residual = np.zeros(n + 1, np.float32)
     for R in range(lo, hi):
         out = coarse_starts[R]
@@ -126,12 +125,12 @@ def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children
             if c == 0:
                 for J in range((n + halve) >> halve):
                     coarse[uintp(out + J)] = np.float32(0)
-            total(halve, n, residual, coarse, out)
+            add_row(halve, n, residual, coarse, out)
 
 
 @kernel
 def prolong(lo, hi, starts, n, halve, inverse, parents, coarse_starts, coarse, factor, x):
-    """Add `factor` times the coarse entry to every unknown that it is made of."""
+    """Add `factor` times each coarse entry to all unknowns of its block."""
     for r in range(lo, hi):
         base, source = starts[r], coarse_starts[parents[r]]
         if halve == 1:
@@ -152,9 +151,9 @@ def prolong(lo, hi, starts, n, halve, inverse, parents, coarse_starts, coarse, f
 def coarsen(
     lo, hi, starts, n, halve, inverse, offsets, weights, reach, children, parents, coarse_starts, diagonal, edges
 ):
-    """Galerkin sums over blocks: crossing edges are added up, inner ones leave the diagonal twice.
+    """Galerkin sums over blocks. Edges between blocks are summed; the diagonal loses twice the edges inside a block.
 
-    ``reach[k]`` tells how many rows and how many places along the row the neighbour of term `k` is away, and the axis.
+    ``reach[k]`` holds the distance to the neighbour of term `k`, in rows and along the row, and the axis.
     """
     own, crossing = np.zeros(n + 1, np.float32), np.zeros(n + 1, np.float32)  # of the entries of a row
     for R in range(lo, hi):
@@ -172,7 +171,7 @@ def coarsen(
                     i, ahead = uintp(base + j), uintp(base + j + offsets[k])
                     w = weight_at(weights[k], i)
                     crossing[uintp(j)] = w if min(inverse[i], inverse[ahead]) > 0 else np.float32(0)
-                # Every other edge along a halved row is inside a block; across rows it is all of them, or none.
+                # Along a halved row every second edge is inside a block. Across rows it is all edges, or none.
                 if reach[k, 0] == 0 and halve == 1 and reach[k, 1] == 1:
                     for t in range((n + 1) >> 1):
                         own[uintp(2 * t)] -= 2 * crossing[uintp(2 * t)]
@@ -181,13 +180,13 @@ def coarsen(
                     for j in range(n):
                         own[uintp(j)] -= 2 * crossing[uintp(j)]
                     continue
-                total(halve, n, crossing, edges[reach[k, 2]], out)
-            total(halve, n, own, diagonal, out)
+                add_row(halve, n, crossing, edges[reach[k, 2]], out)
+            add_row(halve, n, own, diagonal, out)
 
 
 @kernel
 def apply(lo, hi, starts, n, inverse, offsets, weights, x, y, sums):
-    """``y = A x``, and the parts of ``<x, y>``."""
+    """``y = A x``, and the row sums of ``<x, y>``."""
     for r in range(lo, hi):
         s = np.float32(0)
         for i in range(starts[r], starts[r] + n):
@@ -199,8 +198,8 @@ def apply(lo, hi, starts, n, inverse, offsets, weights, x, y, sums):
 
 
 @kernel
-def descend(lo, hi, starts, n, a, p, q, x, r, sums):
-    """``x += a p`` and ``r -= a q``, and the parts of ``|r|^2``."""
+def advance(lo, hi, starts, n, a, p, q, x, r, sums):
+    """``x += a p`` and ``r -= a q``, and the row sums of ``|r|^2``."""
     for row in range(lo, hi):
         s = np.float32(0)
         for i in range(starts[row], starts[row] + n):
@@ -213,7 +212,7 @@ def descend(lo, hi, starts, n, a, p, q, x, r, sums):
 
 @kernel
 def products(lo, hi, starts, n, z, r, q, sums):
-    """The parts of ``<z, r>`` and of ``<z, q>``."""
+    """The row sums of ``<z, r>`` and of ``<z, q>``."""
     for row in range(lo, hi):
         s, t = np.float32(0), np.float32(0)
         for i in range(starts[row], starts[row] + n):
@@ -223,8 +222,8 @@ def products(lo, hi, starts, n, z, r, q, sums):
 
 
 @kernel
-def defect(lo, hi, starts, n, state, offsets, weights, shift, x, r, sums):
-    """``r = b - A x`` from the definition, in double precision, and the parts of ``|r|^2``."""
+def residual(lo, hi, starts, n, state, offsets, weights, shift, x, r, sums):
+    """``r = b - A x`` from the definition, in double precision, and the row sums of ``|r|^2``."""
     for row in range(lo, hi):
         size = 0.0
         for i in range(starts[row], starts[row] + n):
@@ -243,7 +242,7 @@ def defect(lo, hi, starts, n, state, offsets, weights, shift, x, r, sums):
 
 
 @kernel
-def interpolate(lo, hi, starts, n, state, x):
+def guess_along_rows(lo, hi, starts, n, state, x):
     """A first guess: linear along each row between known entries, constant beyond them."""
     for row in range(lo, hi):
         base = starts[row]
@@ -263,7 +262,7 @@ def interpolate(lo, hi, starts, n, state, x):
 
 @kernel
 def source(lo, hi, starts, n, state, offsets, weights, x, sums):
-    """The parts of ``|b|^2``, where ``b = -L_UK x_K``."""
+    """The row sums of ``|b|^2``, where ``b = -L_UK x_K``."""
     for row in range(lo, hi):
         size = 0.0
         for i in range(starts[row], starts[row] + n):
@@ -281,7 +280,7 @@ def source(lo, hi, starts, n, state, offsets, weights, x, sums):
 
 @kernel
 def squares(lo, hi, starts, counts, offsets, weights, x, sums):
-    """The parts of the sum of the weighted squared differences ahead; ``counts[k, row]`` entries of a row have any."""
+    """The row sums of weighted squared differences; ``counts[k, row]`` entries of a row have a neighbour ahead."""
     for row in range(lo, hi):
         s = 0.0
         for k in range(len(offsets)):
@@ -294,7 +293,7 @@ def squares(lo, hi, starts, counts, offsets, weights, x, sums):
 
 @kernel
 def invert_dense(A):
-    """Invert a symmetric positive definite matrix in place, by Gauss and Jordan: small, and no threads of others."""
+    """Invert a small symmetric positive definite matrix in place, by Gauss-Jordan; LAPACK would wake its threads."""
     n = A.shape[0]
     for k in range(n):
         pivot = 1 / A[k, k]

@@ -1,15 +1,17 @@
-r"""Conjugate gradients with multigrid as the preconditioner, for weighted Laplacians on grids of any dimension.
+r"""Conjugate gradients, preconditioned by multigrid, for weighted Laplacians on grids of any dimension.
 
-The matrix stays in one class on all levels: for each term (an axis and a lag) an edge weight between unknown
-neighbours, and a diagonal that also counts the edges to known ones. Coarsening joins blocks of :math:`2^d` entries and
-adds up, which is the Galerkin product for piecewise constant interpolation; edges of lag 2 become edges of lag 1. Where
-the edges along one axis are much weaker than along another, it is not halved yet.
+The unknowns U and the known entries K satisfy :math:`L_{UU} x_U = -L_{UK} x_K`. On every level the matrix has the same
+form: for each term (an axis and a lag) a weight for each edge between unknown neighbours, and a diagonal that also
+counts the edges to known ones. Coarsening joins blocks of :math:`2^d` entries and sums their weights. This is the
+Galerkin product for piecewise constant interpolation. Edges of lag 2 become edges of lag 1. An axis whose edges are
+much weaker than those of another axis is not halved yet.
 
-Such an interpolation makes the coarse matrix too stiff, so coarse corrections are stretched, by what was found to serve
-random masks, holes and volumes alike. A W-cycle keeps the number of iterations the same for holes of any size.
+Piecewise constant interpolation makes the coarse matrix too stiff, so coarse corrections are multiplied by a factor
+above 1 (over-correction). The factors were chosen by experiment on random masks, holes and volumes. With a W-cycle the
+number of iterations does not grow with the size of a hole.
 
-Cycles run in single precision. They only propose directions; the residual that decides is computed from the definition
-in double precision, so any tolerance that double precision can hold is reached.
+Cycles run in single precision, as they only propose directions. The residual that decides when to stop is computed in
+double precision from the definition. So every tolerance that double precision allows can be reached.
 
 References
 ----------
@@ -28,23 +30,23 @@ import numpy as np
 
 from skinpaint.grid.harmonic import kernels
 from skinpaint.grid.jit import UNKNOWN
-from skinpaint.grid.kernels import extend
-from skinpaint.grid.layout import Layout, Stage
+from skinpaint.grid.kernels import next_direction
+from skinpaint.grid.layout import Layout, Stage, dense_matrix
 from skinpaint.lazy import lazy
 
-__all__ = ["Level", "Multigrid", "System"]
+__all__ = ["HarmonicSystem", "Level", "Multigrid"]
 
-DRIFT = 1e-6  # reduction by which the residual of single precision still agrees with that of double
-WEAK = 0.3  # edges of an axis below this, next to the strongest, are not worth coarsening yet
-COARSEST = 200  # entries of a level that is solved densely
+MAX_SINGLE_REDUCTION = 1e-6  # the updated single-precision residual is trusted down to this reduction
+MIN_COUPLING = 0.3  # an axis is halved if its mean edge weight, relative to the strongest axis, is at least this
+COARSEST_ENTRIES = 200  # a level of at most so many entries is solved by a dense inverse
+OVERCORRECTION = {1: 1.5, 2: 1.1}  # factor of the coarse correction, by the largest lag of the level
 
-STRETCH = {1: 1.5, 2: 1.1}  # of a coarse correction, by the largest lag of the level
 Weights = tuple[Any, ...]  # of floats or of arrays
 
 
 @dataclass(eq=False)
 class Level:
-    """One level of the hierarchy: a matrix, and how it is joined to the coarser one."""
+    """One level of the hierarchy: its matrix, and its transfers to the next coarser level."""
 
     layout: Layout
     terms: tuple[tuple[int, int], ...]  # axis and lag of each kind of edge
@@ -57,26 +59,26 @@ class Level:
 
     @lazy
     def colours(self) -> int:
-        """Entries of one colour are no neighbours: by the sum of indices modulo 2, or 3 where there are lags 2."""
+        """Number of colours, 2 or 3: the sum of the indices modulo this. Entries of one colour are not neighbours."""
         return 1 + max(lag for _, lag in self.terms)
 
     @lazy
-    def stretch(self) -> np.float32:
-        return np.float32(STRETCH[max(lag for _, lag in self.terms)])
+    def overcorrection(self) -> np.float32:
+        return np.float32(OVERCORRECTION[max(lag for _, lag in self.terms)])
 
     @lazy
     def halved(self) -> tuple[int, ...]:
-        """For each axis 1 if the next level has half its length: not along axes whose edges are weak for now."""
+        """For each axis 1 if it is halved on the next level, 0 if its edges are too weak for now."""
         strength = np.zeros(len(self.layout.shape))
         for (axis, lag), weight in zip(self.terms, self.weights, strict=True):
             mean = weight.sum() / max(1, np.count_nonzero(weight)) if np.ndim(weight) else weight
             strength[axis] += lag**2 * float(mean)
         strength[np.array(self.layout.shape) == 1] = -1
-        return tuple(int(s >= max(WEAK * strength.max(), 0)) for s in strength)  # all, where nothing is coupled
+        return tuple(int(s >= max(MIN_COUPLING * strength.max(), 0)) for s in strength)  # no edges at all: halve all
 
     @lazy
     def coarse_terms(self) -> tuple[tuple[int, int], ...]:
-        """The kinds of edges of the next level: along a halved axis all edges that cross a block have lag 1."""
+        """The kinds of edges of the next level. An axis that is not halved keeps its edges of lag 2."""
         both = {(axis, lag) for axis, lag in self.terms if not self.halved[axis]}
         return tuple(sorted(both | {(axis, 1) for axis in range(len(self.layout.shape))}))
 
@@ -86,8 +88,8 @@ class Level:
         return Layout(shape, max(lag for _, lag in self.coarse_terms))
 
     @lazy
-    def family(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each coarse row the rows that it is made of (-1 for none), and for each row its coarse one."""
+    def children_and_parents(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each coarse row the fine rows that it sums (-1 for none), and for each fine row its coarse row."""
         above = self.coarse_layout.shape[:-1]
         if not above:
             return np.zeros((1, 1), np.int64), np.zeros(1, np.int64)
@@ -101,7 +103,7 @@ class Level:
 
     def coarsen(self) -> Level:
         """The next level."""
-        layout, (children, parents) = self.coarse_layout, self.family
+        layout, (children, parents) = self.coarse_layout, self.children_and_parents
         d, terms = len(layout.shape), self.coarse_terms
         diagonal, edges = layout.zeros(), np.zeros((len(terms), layout.zeros().size), np.float32)
         reach = []  # of each term: rows, places along the row, and the coarse term that it is added to
@@ -110,29 +112,19 @@ class Level:
             rows = lag * int(np.prod(self.layout.shape[axis + 1 : -1]))
             reach.append((0, lag, target) if axis == d - 1 else (rows, 0, target))
         coarse_starts, _ = layout.rows
-        args = (
-            self.inverse,
-            self.offsets,
-            self.weights,
-            np.array(reach),
-            children,
-            parents,
-            coarse_starts,
-            diagonal,
-            edges,
-        )
-        self.layout.sweep(self._to_coarse(kernels.coarsen, *args))
+        block = (np.array(reach), children, parents, coarse_starts, diagonal, edges)
+        self.layout.sweep(self._to_coarse(kernels.coarsen, self.inverse, self.offsets, self.weights, *block))
         inverse = np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
         return Level(layout, terms, tuple(edges), inverse)
 
     def begin(self, b: np.ndarray, x: np.ndarray) -> list[Stage]:
-        """Relax all colours, starting from zero."""
+        """Gauss-Seidel on all colours, starting from zero."""
         _, phase = self.layout.rows
         first = self.layout.stage(kernels.begin, phase, self.colours, self.inverse, b, x)
         return [first, *self.relax(b, x, range(1, self.colours))]
 
     def relax(self, b: np.ndarray, x: np.ndarray, colours: Sequence[int]) -> list[Stage]:
-        """Gauss-Seidel, one colour after another."""
+        """Gauss-Seidel on these colours, in this order."""
         _, phase = self.layout.rows
         return [
             self.layout.stage(
@@ -142,17 +134,16 @@ class Level:
         ]
 
     def restrict(self, b: np.ndarray, x: np.ndarray, coarse: np.ndarray) -> Stage:
-        """The residual of `x`, added up over the blocks."""
+        """Sum the residual of `x` over the blocks."""
         coarse_starts, _ = self.coarse_layout.rows
-        args = (self.inverse, self.offsets, self.weights, b, x, self.family[0], coarse_starts, coarse)
+        args = (self.inverse, self.offsets, self.weights, b, x, self.children_and_parents[0], coarse_starts, coarse)
         return self._to_coarse(kernels.restrict, *args)
 
     def prolong(self, coarse: np.ndarray, x: np.ndarray) -> Stage:
-        """Add the stretched coarse correction."""
+        """Add the coarse correction, times the over-correction factor."""
         coarse_starts, _ = self.coarse_layout.rows
-        return self.layout.stage(
-            kernels.prolong, self.halved[-1], self.inverse, self.family[1], coarse_starts, coarse, self.stretch, x
-        )
+        args = (self.inverse, self.children_and_parents[1], coarse_starts, coarse, self.overcorrection, x)
+        return self.layout.stage(kernels.prolong, self.halved[-1], *args)
 
     def _to_coarse(self, kernel: Any, *args: Any) -> Stage:
         """A kernel over the coarse rows that reads the rows of this level."""
@@ -163,30 +154,23 @@ class Level:
         return Stage(kernel, rows, layers, halve, (starts, self.layout.shape[-1], self.halved[-1], *args))
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the unknowns are, and the matrix between them, for a small level."""
-        at = np.flatnonzero(self.inverse > 0)
-        number = np.full(self.inverse.size + max(self.offsets), -1)
-        number[at] = np.arange(at.size)
-        A = np.diag(1 / self.inverse[at].astype(float))
-        for offset, weight in zip(self.offsets, self.weights, strict=True):
-            i = np.flatnonzero(number[at + offset] >= 0)
-            j = number[at[i] + offset]
-            A[i, j] = A[j, i] = A[i, j] - (weight[at[i]] if np.ndim(weight) else weight)
-        return at, A
+        """Where the unknowns of a small level are, and the matrix between them."""
+        diagonal = np.divide(1, self.inverse, out=np.zeros(self.inverse.size), where=self.inverse > 0, dtype=float)
+        return dense_matrix(diagonal, ((o, -w) for o, w in zip(self.offsets, self.weights, strict=True)))
 
 
 class Multigrid:
-    """The hierarchy below a level, and its cycle.
+    """A hierarchy of levels, and its cycle.
 
     Attributes
     ----------
     b, x : ndarray
-        Right-hand side and answer of a cycle, flat and padded.
+        Right-hand side and solution of a cycle, flat and padded.
     """
 
     def __init__(self, finest: Level) -> None:
         self.levels = [finest]
-        while self.levels[-1].layout.size > COARSEST and any(self.levels[-1].halved):
+        while self.levels[-1].layout.size > COARSEST_ENTRIES and any(self.levels[-1].halved):
             self.levels.append(self.levels[-1].coarsen())
         self.at, A = self.levels[-1].matrix()
         kernels.invert_dense(A)
@@ -194,7 +178,7 @@ class Multigrid:
         work = [(level.layout.zeros(), level.layout.zeros()) for level in self.levels]
         self.b, self.x = work[0]
         self.bottom = work[-1]
-        # What each level does: on the way down, on the way up, and between two visits of the level below.
+        # The stages of each level: on the way down, on the way up, and between its two visits of the coarser level.
         self.down, self.up, self.between = [], [], []
         for level, (b, x), (coarse_b, coarse_x) in zip(self.levels, work, work[1:], strict=False):
             back = range(level.colours - 1, -1, -1)
@@ -204,18 +188,18 @@ class Multigrid:
             self.up.append(up)
 
     def descend(self, *before: Stage) -> None:
-        """Begin a cycle: from the finest level, where the stages `before` come first, to the one below."""
+        """Begin a cycle: run the stages `before` on the finest level, then go down to the next level."""
         down = self.down[0] if self.down else []
         self.levels[0].layout.sweep(*before, *down)
 
     def ascend(self, *after: Stage) -> None:
-        """End a cycle: solve on the coarser levels and come back to the finest, where the stages `after` come last."""
+        """End a cycle: solve on the coarser levels, come back to the finest, and run the stages `after` there."""
         self._visit(1)
         up = self.up[0] if self.up else []
         self.levels[0].layout.sweep(*up, *after)
 
     def cycle(self) -> None:
-        """Write an approximate solution of ``A x = b`` into `x`; a symmetric linear map of `b`."""
+        """Write an approximate solution of ``A x = b`` into `x`: a symmetric linear map of `b`."""
         self.descend()
         self.ascend()
 
@@ -234,8 +218,8 @@ class Multigrid:
 
 
 @dataclass(eq=False)
-class System:
-    """The system ``(L_UU + shift) x_U = -L_UK x_K`` on one box of a grid.
+class HarmonicSystem:
+    """The system ``(L_UU + shift) x_U = -L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.
 
     Parameters
     ----------
@@ -244,7 +228,8 @@ class System:
     terms : tuple of (axis, lag)
         The kinds of edges.
     weights : tuple of float, or tuple of ndarray
-        One weight a term, or one an edge: an array of the shape of `state`, at the edge's lower end.
+        One for each term. A number is the weight of all its edges; an array of the shape of `state` holds the weight of
+        each edge at the edge's lower end.
     shift : float or ndarray
         Added to the diagonal.
     """
@@ -257,47 +242,23 @@ class System:
 
     def __post_init__(self) -> None:
         self.layout = Layout(self.state.shape, max(lag for _, lag in self.terms))
-        self.flat_state = self._flat(self.state, np.uint8)
-        self.exact = [self._flatten(w, np.float64) for w in (*self.weights, self.shift)]
-        *weights, shift = (self._flatten(w, np.float32) for w in (*self.weights, self.shift))
-        self.level = Level(self.layout, self.terms, tuple(weights), self.layout.zeros())
+        self.flat_state = self.layout.flatten(self.state, np.uint8)
+        self.exact_weights, self.exact_shift = self._in(np.float64)
+        weights, shift = self._in(np.float32)
+        self.level = Level(self.layout, self.terms, weights, self.layout.zeros())
         args = (self.flat_state, self.level.offsets, self.level.weights, shift, self.level.inverse)
-        self.layout.sweep(self.layout.stage(kernels.invert, *args))
+        self.layout.run(kernels.invert_diagonal, *args)
         self.multigrid = Multigrid(self.level)
 
-    def solve(self, values: np.ndarray, *, tol: float, max_iter: int) -> tuple[np.ndarray, int, float]:
-        """Solve for the unknowns of an image.
-
-        Parameters
-        ----------
-        values : ndarray of the shape of `state`
-            Known values, and a first guess of the unknown ones.
-        tol, max_iter
-            As for `improve`.
-
-        Returns
-        -------
-        values : ndarray
-            The solution, in double precision.
-        n_iter, residual
-            As from `improve`.
-        """
-        x = self.flatten(values)
-        return self.layout.inner(x), *self.improve(x, tol=tol, max_iter=max_iter)
-
     def guess(self, x: np.ndarray) -> None:
-        """Interpolate the unknowns along the last axis, in place: it spares a cycle."""
-        self.layout.sweep(self.layout.stage(kernels.interpolate, self.flat_state, x))
+        """Interpolate the unknowns linearly along the last axis, in place. This saves a cycle."""
+        self.layout.run(kernels.guess_along_rows, self.flat_state, x)
 
-    def flatten(self, values: np.ndarray) -> np.ndarray:
-        """An image on the padded grid."""
-        return self._flat(values, np.float64)
-
-    def cycle(self, b: np.ndarray) -> np.ndarray:
-        """About the solution of ``(L_UU + shift) x = b``, by one cycle; a symmetric linear map of `b`."""
-        self.layout.inner(self.multigrid.b)[...] = b
+    def cycle(self, b: np.ndarray) -> None:
+        """Replace `b` by an approximate solution of ``(L_UU + shift) x = b``: a symmetric linear map."""
+        self.multigrid.b[...] = b
         self.multigrid.cycle()
-        return self.layout.inner(self.multigrid.x)
+        b[...] = self.multigrid.x
 
     def improve(self, x: np.ndarray, *, tol: float, max_iter: int, reduction: float = 0.0) -> tuple[int, float]:
         """Solve for the unknowns in place, by preconditioned conjugate gradients.
@@ -311,7 +272,7 @@ class System:
         max_iter : int
             Largest number of cycles.
         reduction : float
-            Stop also when the residual is so much of what it was.
+            Stop also when the residual has fallen to this fraction of the first one.
 
         Returns
         -------
@@ -324,53 +285,50 @@ class System:
         rows = layout.rows[0].size
         r, z, p, q = multigrid.b, multigrid.x, layout.zeros(), layout.zeros()
         sums, pairs = np.empty(rows), np.empty((rows, 2))
-        *weights, shift = self.exact
-        terms = level.offsets, tuple(weights)
+        terms = level.offsets, self.exact_weights
         source = layout.stage(kernels.source, self.flat_state, *terms, x, sums)
-        defect = layout.stage(kernels.defect, self.flat_state, *terms, shift, x, r, sums)
+        residual = layout.stage(kernels.residual, self.flat_state, *terms, self.exact_shift, x, r, sums)
         products = layout.stage(kernels.products, z, r, q, pairs)
         apply = layout.stage(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
 
         layout.sweep(source)
         scale = sums.sum()
-        if scale == 0:  # only zeros around: the answer is zero
+        if scale == 0:  # all known neighbours are zero, so the solution is zero
             x[self.flat_state == UNKNOWN] = 0
             return 0, 0.0
         n_iter = 0
-        layout.sweep(defect)
+        layout.sweep(residual)
         square = sums.sum()
         enough = max(tol**2 * scale, reduction**2 * square)
         while square > enough and n_iter < max_iter:
-            # Steps in single precision, until they must be judged in double.
+            # Steps in single precision, until their residual must be checked in double precision.
             start = square
-            target = max(0.25 * enough, DRIFT**2 * square)
+            target = max(0.25 * enough, MAX_SINGLE_REDUCTION**2 * square)
             zr, a = 0.0, 0.0
             multigrid.descend()
             while square > target and n_iter < max_iter:
                 multigrid.ascend(products)
                 n_iter += 1
                 new, turn = pairs.sum(axis=0)
-                if not 0 < new < np.inf:  # more than single precision can tell apart
+                if not 0 < new < np.inf:  # single precision cannot resolve this system
                     return n_iter, np.inf
                 beta = -a * turn / zr if zr else 0.0  # flexible: <z, r - r_old> / <z_old, r_old>
                 zr = new
-                layout.sweep(layout.stage(extend, np.float32(beta), z, p), apply)
+                layout.sweep(layout.stage(next_direction, np.float32(beta), z, p), apply)
                 curvature = sums.sum()
                 if not 0 < curvature < np.inf:
                     return n_iter, np.inf
                 a = zr / curvature
-                multigrid.descend(layout.stage(kernels.descend, np.float32(a), p, q, x, r, sums))
+                multigrid.descend(layout.stage(kernels.advance, np.float32(a), p, q, x, r, sums))
                 square = sums.sum()
-            layout.sweep(defect)
+            layout.sweep(residual)
             square = sums.sum()
-            if not square < start:  # nor does it help to begin again
+            if not square < start:  # a restart would not help
                 break
         return n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
 
-    def _flatten(self, weight: Any, dtype: type) -> Any:
-        return self._flat(weight, dtype) if np.ndim(weight) else dtype(weight)
-
-    def _flat(self, array: Any, dtype: type) -> np.ndarray:
-        flat = self.layout.zeros(dtype)
-        self.layout.inner(flat)[...] = array
-        return flat
+    def _in(self, dtype: type) -> tuple[Weights, Any]:
+        """The weights and the shift in a precision: numbers, or flat padded arrays."""
+        each = (self.layout.flatten(w, dtype) if np.ndim(w) else dtype(w) for w in (*self.weights, self.shift))
+        *weights, shift = each
+        return tuple(weights), shift

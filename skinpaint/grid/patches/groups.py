@@ -1,35 +1,35 @@
-"""Groups of similar patches, and what they say about the pixels that some of them miss."""
+"""Groups of similar patches, and the conditional mean of their missing pixels."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from skinpaint.grid.patches.kernels_groups import condition, match
-from skinpaint.grid.threads import HEAVY, share
+from skinpaint.grid.threads import SOLVE_COST, share
 
-__all__ = ["MARGIN", "SIDE", "conditional_mean", "groups"]
+__all__ = ["PATCH_SIDE", "TILE_MARGIN", "conditional_mean", "groups"]
 
-SIDE = 6  # of a patch
-GROUP = 32  # patches
-MEMBERS = 16  # patches of a group that it fills, the nearest
-REACH = 16  # how far similar patches are looked for
-MARGIN = REACH + SIDE  # around a tile
-STACK = 4  # channels that a patch reaches through, at most
-ROWS = 8  # of reference patches that are summed in one piece
+PATCH_SIDE = 6  # pixels
+GROUP_SIZE = 32  # patches
+FILLED_PER_GROUP = 16  # the patches of a group that are filled: those nearest to the reference patch
+SEARCH_RADIUS = 16  # pixels, in which similar patches are searched
+TILE_MARGIN = SEARCH_RADIUS + PATCH_SIDE  # pixels around a tile that its groups can reach
+MAX_STACKED_CHANNELS = 4  # that one patch spans
+ROWS_PER_PIECE = 8  # rows of reference patches that are summed together
 
 
 def groups(x: np.ndarray, missing: np.ndarray, step: int) -> np.ndarray:
-    """Find the group of each reference patch that misses something, one every `step` pixels of an image (A, X)."""
-    shape = tuple(1 - (SIDE - n) // step for n in x.shape)
-    found = np.empty((*shape, GROUP), np.int32)
-    share(match, 0, shape[0], x.size * HEAVY, x, missing, SIDE, step, REACH, found)
+    """Find the group of each reference patch with missing pixels. There is one patch every `step` pixels of (A, X)."""
+    shape = tuple(1 - (PATCH_SIDE - n) // step for n in x.shape)
+    found = np.empty((*shape, GROUP_SIZE), np.int32)
+    share(match, 0, shape[0], x.size * SOLVE_COST, x, missing, PATCH_SIDE, step, SEARCH_RADIUS, found)
     return found
 
 
 def conditional_mean(
     x: np.ndarray, missing: np.ndarray, found: np.ndarray, noise: float, step: int, stacked: bool
 ) -> np.ndarray:
-    """Fill what patches miss from what they know, and average where patches overlap; elsewhere the answer is `x`.
+    """Estimate the missing pixels of patches from their known ones, and average where patches overlap.
 
     Parameters
     ----------
@@ -38,24 +38,24 @@ def conditional_mean(
     found : ndarray of int32
         The groups of :func:`groups`.
     noise : float
-        What known values may deviate by from what is common to a group.
+        Standard deviation of the known values from what a group has in common.
     step : int
-        That of the groups.
+        As for :func:`groups`.
     stacked : bool
-        Whether a patch reaches through up to four channels, or is filled in each alone.
+        Whether a patch spans up to four channels, or each channel is filled alone.
     """
-    pieces = -(-found.shape[0] // ROWS)
-    top = np.maximum((np.arange(pieces) * ROWS - 1) * step - REACH, 0)
-    height = min(ROWS * step + 2 * REACH + SIDE, x.shape[1])
+    pieces = -(-found.shape[0] // ROWS_PER_PIECE)
+    top = np.maximum((np.arange(pieces) * ROWS_PER_PIECE - 1) * step - SEARCH_RADIUS, 0)
+    height = min(ROWS_PER_PIECE * step + 2 * SEARCH_RADIUS + PATCH_SIDE, x.shape[1])
     out = x.copy()
-    channels = STACK if stacked else 1
+    channels = MAX_STACKED_CHANNELS if stacked else 1
     for first in range(0, len(x), channels):
         stack = slice(first, first + channels)
         planes, holes = x[stack], missing[stack]
         sums = np.empty((pieces, len(planes), height, x.shape[2]), np.float32)
         weights = np.empty((pieces, height, x.shape[2]), np.float32)
-        options = (SIDE, MEMBERS, np.float32(noise), ROWS, top)
-        share(condition, 0, pieces, x[0].size * HEAVY, planes, holes, found, *options, sums, weights)
+        options = (PATCH_SIDE, FILLED_PER_GROUP, np.float32(noise), ROWS_PER_PIECE, top)
+        share(condition, 0, pieces, x[0].size * SOLVE_COST, planes, holes, found, *options, sums, weights)
         total, weight = np.zeros_like(planes), np.zeros_like(planes[0])
         for piece, row in enumerate(top):
             rows = slice(row, row + height)

@@ -1,8 +1,8 @@
-"""Loops over blocks: cosine transforms along one axis, shrinkage of the coefficients, and the sums of what overlaps.
+"""Loops over blocks: cosine transforms, shrinkage of the coefficients, and sums of overlapping blocks.
 
-A transform of 8, 16 or 32 samples is a straight line of additions and a few products, and the compiler makes vectors
-of it only if it is written as one. So the lines are written by a program, :func:`_down` and :func:`_up`, from the
-recursion of Lee. They work on `LANES` lines side by side: sample ``i`` of line ``m`` is entry ``LANES * i + m``.
+A transform of 8, 16 or 32 samples consists of additions and a few products. The compiler vectorises it only if it is
+written without loops. So :func:`_down` and :func:`_up` generate its code, by the recursion of Lee. The code transforms
+`LANES` lines side by side: sample ``i`` of line ``m`` is entry ``LANES * i + m``.
 
 B. G. Lee, "A new algorithm to compute the discrete cosine transform", IEEE Trans. Acoust., Speech, Signal Process. 32
 (1984). :doi:`10.1109/TASSP.1984.1164443`
@@ -21,8 +21,8 @@ from skinpaint.grid.jit import FAST, kernel
 
 __all__ = ["LANES", "estimate"]
 
-LANES = 64
-TINY = np.float32(1e-20)
+LANES = 64  # lines that are transformed side by side
+MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
 
 
 def _down(x: list[str], code: list[str]) -> list[str]:
@@ -61,7 +61,7 @@ def _function(head: str, code: list[str], tail: list[str] = []) -> Callable:  # 
     """Compile a loop over the lanes."""
     lines = [f"def loop({head}):", f"    for m in range({LANES}):"]
     lines += [f"        {line}" for line in code + tail]
-    names: dict = {"float32": np.float32, "TINY": TINY}
+    names: dict = {"float32": np.float32, "MIN_DENOMINATOR": MIN_DENOMINATOR}
     exec("\n".join(lines), names)
     return njit(nogil=True, fastmath=FAST, error_model="numpy")(names["loop"])
 
@@ -95,7 +95,7 @@ def _shrinkage(n: int) -> Callable:
     shrunk, total = [], ""
     for k, c in enumerate(x):
         scale = other if k else first
-        g = _let(code, f"max(float32(0), float32(1) - t2 / ({c} * {c} * {scale} + TINY))")
+        g = _let(code, f"max(float32(0), float32(1) - t2 / ({c} * {c} * {scale} + MIN_DENOMINATOR))")
         g = g if k else _let(code, f"max({g}, spare[m])")
         shrunk.append(_let(code, f"{c} * {g} * {scale}"))
         total = _let(code, f"{total} + {g}") if k else g
@@ -140,10 +140,10 @@ def _blocks(B, x, y, norm, spare, t2, kept):
 
 @kernel
 def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, weight):
-    """Shrink the coefficients of all blocks that hold missing entries, and add the blocks up where they overlap.
+    """Shrink the coefficients of all blocks with missing entries, and sum the blocks where they overlap.
 
-    Only the planes ``lo <= a < hi`` of `total` and `weight` are added to; what is added to them does not depend on
-    that choice. Blocks whose corners differ only in `a` stand side by side in the lanes, as many as fit.
+    Only the planes ``lo <= a < hi`` of `total` and `weight` are written. Their values do not depend on how the planes
+    are divided into such ranges. Blocks whose corners differ only in `a` share the lanes, as many as fit.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
     starts : (int, int, int)
         Corner of the first block.
     stride : int
-        Distance of blocks along every axis.
+        Distance between blocks along every axis.
     window : ndarray of float32, shape (B,)
         Weights of the entries of a block, along every axis.
     t : float
@@ -278,7 +278,7 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
 
 @kernel
 def _find(missing, a, j, sides, strips, stride, start, B, holds, active, used):
-    """Mark the blocks of these strips that hold missing entries, and the chunks of columns that those lie in."""
+    """Mark the blocks of these strips that have missing entries, and the chunks of columns that contain them."""
     X = missing.shape[2]
     used[:] = False
     found = False

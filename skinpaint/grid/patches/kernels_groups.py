@@ -1,4 +1,4 @@
-"""Loops over square patches: which are alike, and what those that are alike say about the pixels that one misses."""
+"""Loops over square patches: find similar ones, and estimate their missing pixels by the conditional mean."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from skinpaint.grid.jit import kernel
 
 __all__ = ["condition", "match"]
 
-GUESSED = np.float32(0.1)  # weight in the mean of a group of what is not known, next to what is
-ROUNDING = np.float32(1e-6)  # of single precision, relative to the variance of a group
-CALM = np.float32(16)  # variances of the noise below which all groups count alike
-TINY = np.float32(1e-20)
+FILLED_WEIGHT = np.float32(0.1)  # of a filled pixel in the mean of its group; known pixels weigh 1
+SINGLE_ROUNDING = np.float32(1e-6)  # rounding of single precision, relative to the variance of a group
+VARIANCE_FLOOR = np.float32(16)  # in noise variances: groups that vary less all have about the same weight
+MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
 
 
 @kernel
 def match(lo, hi, x, missing, side, step, reach, found):
-    """Find the patches that are nearest to each reference patch with something missing; -1 stands for no group.
+    """Find the patches most similar to each reference patch with missing pixels; -1 where nothing is missing.
 
-    Reference patch ``(r, c)`` has its corner at ``(step * r, step * c)``, or as close to that as it fits in; `found`
-    holds flat indices of corners, the reference patch first. Where there are fewer patches, it stands in for others.
+    Reference patch ``(r, c)`` has its corner at ``(step * r, step * c)``, or as close to that as it fits. `found` holds
+    flat indices of corners, the reference patch first. If there are too few patches, the reference patch is repeated.
     """
     A, X = x.shape
     size = found.shape[2]
@@ -62,24 +62,24 @@ def match(lo, hi, x, missing, side, step, reach, found):
 
 @kernel
 def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total, weight):
-    r"""Replace what the first `members` patches of each group miss by its conditional mean, given what they know.
+    r"""Replace the missing pixels of the first `members` patches of each group by their conditional mean.
 
-    The patches y of a group are samples of a Gaussian, with covariance :math:`S / n` about the mean :math:`\mu`. If a
-    patch knows the entries k, its others are
+    The patches y of a group are samples of a Gaussian with mean :math:`\mu` and covariance :math:`S / n`. Given the
+    known entries k of a patch, the conditional mean of all its entries is
 
     .. math:: \mu + S_{\cdot k} (S_{kk} + \lambda)^{-1} (y - \mu)_k = \mu + Z (Z_k^T Z_k + \lambda)^{-1} Z_k^T z_k
 
     for :math:`S = Z Z^T`, where Z has a column :math:`z = y - \mu` for each of the n patches, and :math:`\lambda` is
-    n times the variance of the noise. The left form has a matrix of as many rows as entries are known, the right one
-    of n; the smaller is solved.
+    n times the variance of the noise. The matrix on the left has one row for each known entry, the one on the right n
+    rows. The smaller system is solved.
 
     Piece ``p`` holds the reference patches of ``rows`` rows from ``p * rows`` on, and adds to ``total[p]`` and
-    ``weight[p]``, whose first row is row ``top[p]`` of `x`. Groups that vary less count more.
+    ``weight[p]``, whose first row is row ``top[p]`` of `x`. Groups with a smaller variance have larger weights.
 
     Parameters
     ----------
     x, missing : ndarray of float32 and of bool, shape (C, A, X)
-        Planes that patches reach through.
+        The planes that a patch spans.
     found : ndarray of int32, shape (R, Q, n)
         The groups of :func:`match`.
     total, weight : ndarray of float32, shapes (pieces, C, height, X) and (pieces, height, X)
@@ -109,8 +109,8 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                 for q in range(size):
                     for g in range(n):
                         spread += Z[q, g] * Z[q, g]
-                ridge = np.float32(n * noise * noise + ROUNDING * spread + TINY)
-                w = np.float32(1 / np.sqrt(spread / (n * size) + CALM * noise * noise + TINY))
+                ridge = np.float32(n * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
+                w = np.float32(1 / np.sqrt(spread / (n * size) + VARIANCE_FLOOR * noise * noise + MIN_DENOMINATOR))
                 S_ready = gram_ready = False
                 for g in range(members):
                     k = 0
@@ -168,12 +168,12 @@ def _gather(x, missing, group, side, Z, hole):
 
 @kernel
 def _center(Z, hole, mean):
-    """Subtract the mean of the patches, in which known entries count most."""
+    """Subtract the mean of the patches, in which filled entries have a small weight."""
     for q in range(len(Z)):
         row = Z[q]
         total = weight = np.float32(0)
         for g in range(len(row)):
-            w = GUESSED if hole[g, q] else np.float32(1)
+            w = FILLED_WEIGHT if hole[g, q] else np.float32(1)
             total += w * row[g]
             weight += w
         total /= weight
@@ -244,7 +244,7 @@ def _among_patches(gram, Z, hole, g, ridge, L, z):
 def _solve(L, z, n, least):
     """Solve ``L z = z`` in place for the symmetric matrix of which `L` holds the lower half, by Cholesky.
 
-    No eigenvalue is below `least`, hence no pivot but by rounding.
+    All eigenvalues are at least `least`. A smaller pivot is a rounding error, and is replaced by `least`.
     """
     for i in range(n):
         row = L[i]

@@ -9,17 +9,17 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.ndimage import uniform_filter
 
-from skinpaint.film import displayed, with_caption
+from skinpaint.show.frames import displayed, with_caption
 
-__all__ = ["contact_sheet", "widest_difference"]
+__all__ = ["contact_sheet", "in_rows", "widest_difference"]
 
-WIDTH, WIDEST = 320, 640  # of a tile: small pictures are enlarged by a whole number, large ones are reduced
-ZOOM = 5  # a detail is this much smaller than the picture
-SMALLEST, LARGEST = 16, 160  # side of a detail
-MARGIN = 12
-FRAME = (230, 60, 20)
+MIN_TILE, MAX_TILE = 320, 640  # width in pixels: smaller pictures are enlarged by a whole number, larger ones reduced
+DETAIL_SHARE = 5  # a detail is so many times smaller than the picture
+MIN_DETAIL, MAX_DETAIL = 16, 160  # side of a detail in pixels
+MARGIN = 12  # pixels around a tile
+FRAME_COLOUR = (230, 60, 20)
+FAILED_COLOUR = (210, 210, 210)
 WHITE = np.uint8(255)
-FAILED = (210, 210, 210)
 
 Tile = tuple[Sequence[str], np.ndarray | None]
 
@@ -45,7 +45,7 @@ def contact_sheet(tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing
     Examples
     --------
     >>> import numpy as np
-    >>> from skinpaint.sheet import contact_sheet
+    >>> from skinpaint.show.contact_sheet import contact_sheet
     >>> ramp = np.linspace(0, 1, 64).reshape(8, 8)
     >>> tiles = [(("one", "tile"), ramp), (("another",), ramp)]
     >>> contact_sheet(tiles, detail=(slice(0, 2), slice(0, 2)), missing=ramp > 2).size
@@ -57,10 +57,21 @@ def contact_sheet(tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing
     drawn = [
         _tile(lines, None if picture is None else next(greys), shown[0].shape[:2], detail) for lines, picture in tiles
     ]
-    columns = min(len(drawn), 3 if len(drawn) <= 6 else 4)
-    width, height = (max(tile.size[axis] for tile in drawn) + MARGIN for axis in (0, 1))
-    sheet = Image.new("RGB", (columns * width + MARGIN, ceil(len(drawn) / columns) * height + MARGIN), "white")
-    for k, tile in enumerate(drawn):
+    return in_rows(drawn, columns=min(len(drawn), 3 if len(drawn) <= 6 else 4))
+
+
+def in_rows(tiles: Sequence[Image.Image], *, columns: int) -> Image.Image:
+    """Lay tiles out in rows on a white ground.
+
+    Examples
+    --------
+    >>> in_rows([Image.new("L", (20, 10))] * 3, columns=2).size
+    (76, 56)
+    """
+    width, height = (max(tile.size[axis] for tile in tiles) + MARGIN for axis in (0, 1))
+    white = 255 if tiles[0].mode == "L" else "white"
+    sheet = Image.new(tiles[0].mode, (columns * width + MARGIN, ceil(len(tiles) / columns) * height + MARGIN), white)
+    for k, tile in enumerate(tiles):
         sheet.paste(tile, (MARGIN + k % columns * width, MARGIN + k // columns * height))
     return sheet
 
@@ -83,14 +94,14 @@ def widest_difference(answers: Sequence[np.ndarray], missing: np.ndarray) -> tup
     Examples
     --------
     >>> import numpy as np
-    >>> from skinpaint.sheet import widest_difference
+    >>> from skinpaint.show.contact_sheet import widest_difference
     >>> one, other = np.zeros((100, 100)), np.zeros((100, 100))
     >>> other[40:60, 70:90] = 1
     >>> widest_difference([one, other], one == 0)
     (slice(40, 60, None), slice(70, 90, None))
     """
     shape = missing.shape[:2]
-    size = [min(n, LARGEST, max(SMALLEST, ceil(n / ZOOM))) for n in shape]
+    size = [min(n, MAX_DETAIL, max(MIN_DETAIL, ceil(n / DETAIL_SHARE))) for n in shape]
     spread = (
         np.where(missing, np.var(np.asarray(answers, dtype=np.float32), axis=0, dtype=float), 0) if answers else missing
     )
@@ -105,21 +116,21 @@ def _tile(
     lines: Sequence[str], picture: np.ndarray | None, shape: tuple[int, ...], detail: tuple[slice, slice]
 ) -> Image.Image:
     """A picture with its detail framed, the detail below it, and the lines below that."""
-    zoom = max(1, ceil(WIDTH / shape[1])) if shape[1] <= WIDEST else WIDEST / shape[1]
+    zoom = max(1, ceil(MIN_TILE / shape[1])) if shape[1] <= MAX_TILE else MAX_TILE / shape[1]
     height, width = (max(1, round(zoom * n)) for n in shape)
     rows, columns = detail
     below = round(width * (rows.stop - rows.start) / (columns.stop - columns.start))
     tile = Image.new("RGB", (width, height + MARGIN // 2 + below), "white")
     if picture is None:
-        tile.paste(FAILED, (0, 0, width, height))
-        tile.paste(FAILED, (0, height + MARGIN // 2, width, tile.height))
+        tile.paste(FAILED_COLOUR, (0, 0, width, height))
+        tile.paste(FAILED_COLOUR, (0, height + MARGIN // 2, width, tile.height))
     else:
         whole = Image.fromarray(picture).convert("RGB")
         tile.paste(whole.resize((width, height), Image.Resampling.BOX), (0, 0))
         cut = whole.crop((columns.start, rows.start, columns.stop, rows.stop))
         tile.paste(cut.resize((width, below), Image.Resampling.NEAREST), (0, height + MARGIN // 2))
         box = [round(zoom * n) for n in (columns.start, rows.start, columns.stop, rows.stop)]
-        ImageDraw.Draw(tile).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), outline=FRAME, width=2)
+        ImageDraw.Draw(tile).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), outline=FRAME_COLOUR, width=2)
     for line in lines:
         tile = with_caption(tile, line)
     return tile

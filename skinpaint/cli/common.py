@@ -1,0 +1,216 @@
+"""What commands share: arguments, the mask, the method, and how to speak to the user."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skinpaint.solution import ConvergenceWarning
+
+__all__ = [
+    "USER_ERRORS",
+    "Help",
+    "Interruption",
+    "Status",
+    "add_mask_arguments",
+    "add_overwrite",
+    "add_seed",
+    "complain",
+    "method",
+    "plain_warnings",
+    "sentence",
+    "share",
+    "what_is_missing",
+]
+
+USER_ERRORS = (OSError, ValueError, TypeError)
+"""What bad files and bad parameters raise; anything else is a fault of the program and keeps its traceback."""
+
+
+class Status(IntEnum):
+    """What the process ends with."""
+
+    OK = 0
+    SOME_FAILED = 1
+    BAD_INPUT = 2
+    INTERRUPTED = 130
+
+
+MISSING_HELP = """what is missing beyond the mask (default: auto)
+auto: with a mask, nothing; without one, NaN, or else black and white pixels
+saturated: pixels at the lowest or highest value, such as 0 and 255
+transparent: pixels of alpha 0; they come back opaque
+none: nothing
+NUMBER: a nodata value, such as -9999; or several, such as 0,4095"""
+
+
+class Help(argparse.HelpFormatter):
+    """Help that keeps the lines of a text of several lines."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return [line for part in text.splitlines() for line in super(Help, self)._split_lines(part, width)]
+
+
+def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> None:
+    """Add what says which pixels are missing."""
+    parser.add_argument(
+        "--mask", metavar="FILE", type=Path, help=f"a picture that is bright where pixels are missing{mask_help}"
+    )
+    parser.add_argument(
+        "--mask-threshold",
+        metavar="LEVEL",
+        type=float,
+        default=128,
+        help="mask pixels this bright or brighter are missing (0 to 255; default: %(default)g)",
+    )
+    parser.add_argument(
+        "--missing",
+        metavar="auto|saturated|transparent|none|NUMBER",
+        type=_missing,
+        default="auto",
+        help=MISSING_HELP,
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser, help: str = "replace files that exist, even the input") -> None:
+    """Add the permission to replace files."""
+    parser.add_argument("--overwrite", action="store_true", help=help)
+
+
+def add_seed(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add the seed of what is random."""
+    parser.add_argument("--seed", type=int, default=0, help=f"{help} (default: %(default)s)")
+
+
+def _number(text: str) -> float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _missing(text: str) -> Any:
+    """The argument of --missing: a word, a number or several."""
+    if text == "none":
+        return None
+    if text in ("auto", "saturated", "transparent"):
+        return text
+    try:
+        numbers = tuple(_number(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be auto, saturated, transparent, none, a number, or numbers as in 0,4095. Got {text!r} instead."
+        ) from None
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def what_is_missing(
+    args: argparse.Namespace, source: Path, image: np.ndarray, extras: Any, mask_file: Path | None
+) -> tuple[np.ndarray | None, Any]:
+    """Return the mask, if one was given, and what is missing beyond it."""
+    from skinpaint.io import read_mask
+
+    mask = None
+    if mask_file is not None:
+        mask = read_mask(mask_file, threshold=args.mask_threshold)
+        if mask.shape != image.shape[:2]:
+            raise ValueError(
+                f"The mask {mask_file} has {size(mask)} pixels, but {source} has {size(image)}. "
+                "Draw the mask on a copy of the picture."
+            )
+    if args.missing != "transparent":
+        return mask, args.missing
+    if extras.alpha is None:
+        raise ValueError(f"--missing transparent needs an alpha channel, and {source} has none.")
+    transparent = extras.alpha == 0
+    return transparent if mask is None else mask | transparent, None
+
+
+def share(mask: np.ndarray) -> str:
+    return f"{mask.sum():,} of {mask.size:,} {'pixels' if mask.ndim == 2 else 'values'} ({mask.mean():.1%})"
+
+
+def size(array: np.ndarray) -> str:
+    return f"{array.shape[1]} x {array.shape[0]}"
+
+
+def sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    return str(error)
+
+
+def complain(sentence: str) -> None:
+    """Write a line to the standard error stream, past any progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(f"skinpaint: {sentence}", file=sys.stderr)
+
+
+@contextmanager
+def plain_warnings(where: str = "") -> Iterator[list[str]]:
+    """Print warnings as plain lines; what is yielded collects their sentences."""
+    seen: list[str] = []
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        seen.append(str(message))
+        complain(f"warning: {where}{message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.showwarning = show
+        yield seen
+
+
+def method(name: str, settings: Sequence[str], *, option: str = "--method") -> Any:
+    """Turn ``--method gd:classic --set max_iter=100`` into a method object."""
+    from skinpaint.methods import METHODS, load, presets, resolve
+
+    base, _, preset = name.partition(":")
+    if base not in METHODS:
+        raise ValueError(f"{option} must be one of {', '.join(METHODS)}. Got {name!r} instead.")
+    if preset and preset not in presets(load(base)):
+        known = ", ".join(f"{base}:{each}" for each in presets(load(base)))
+        raise ValueError(f"{option} knows these presets of {base}: {known or 'none'}. Got {name!r} instead.")
+    chosen = resolve(name)
+    known_settings = [field.name for field in dataclasses.fields(chosen)]  # type: ignore[arg-type]
+    values = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or key not in known_settings:
+            raise ValueError(
+                f"--set must be NAME=VALUE, and for {base} NAME must be one of {', '.join(known_settings)}. "
+                f"Got {setting!r} instead."
+            )
+        try:
+            values[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):  # a word, such as lines
+            values[key] = text
+    return dataclasses.replace(chosen, **values)  # type: ignore[type-var]
+
+
+class Interruption:
+    """Remembers Ctrl-C; an iterative method answers it with the best picture so far."""
+
+    def __enter__(self) -> Interruption:
+        self.seen = False
+        self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, *_: object) -> None:
+        self.seen = True
+        raise KeyboardInterrupt

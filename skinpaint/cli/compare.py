@@ -1,0 +1,76 @@
+"""Compare methods.
+
+Restore a picture by several methods, side by side on one sheet, and rank them: against the truth, or else by how well
+they predict known pixels that are hidden from them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from skinpaint.cli.common import (
+    Interruption,
+    Status,
+    add_mask_arguments,
+    add_overwrite,
+    add_seed,
+    complain,
+    method,
+    what_is_missing,
+)
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "restore a picture by several methods, and rank them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("input", metavar="IMAGE", type=Path, help="the damaged picture")
+    parser.add_argument("-o", "--output", metavar="SHEET", type=Path, help="the sheet (default: IMAGE-compared.png)")
+    add_mask_arguments(parser)
+    parser.add_argument("--truth", metavar="FILE", type=Path, help="the picture as it was before the damage")
+    parser.add_argument(
+        "--methods",
+        metavar="NAME",
+        nargs="+",
+        help="the methods, or presets of them, such as gd:classic; put them last (default: all methods)",
+    )
+    add_seed(parser, "seed of the choice of hidden pixels")
+    add_overwrite(parser, "replace a sheet that exists")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare methods on one picture."""
+    from skinpaint import io
+    from skinpaint.comparison import compare
+    from skinpaint.methods import METHODS
+
+    names = args.methods or list(METHODS)
+    if len(set(names)) < len(names):
+        raise ValueError(f"--methods must hold none twice. Got {' '.join(names)!r} instead.")
+    methods = {name: method(name, (), option="--methods") for name in names}
+    sheet = args.output or args.input.with_name(f"{args.input.stem}-compared.png")
+    image, extras = io.read(args.input)
+    io.check_target(sheet, overwrite=args.overwrite)
+    mask, missing = what_is_missing(args, args.input, image, extras, args.mask)
+    with Interruption() as interruption:
+        comparison = compare(
+            image,
+            mask,
+            methods,
+            truth=None if args.truth is None else io.read(args.truth)[0],
+            channel_axis=-1 if image.ndim == 3 else None,
+            missing_values=missing,
+            rng=args.seed,
+            progress=sys.stderr.isatty(),
+        )
+    print(comparison)
+    comparison.save(sheet, overwrite=args.overwrite)
+    print(f"{sheet}: the pictures side by side.")
+    if interruption.seen:
+        complain("interrupted; the table says which methods did not finish.")
+        return Status.INTERRUPTED
+    return Status.SOME_FAILED if any(entry.error is not None for entry in comparison.entries) else Status.OK

@@ -1,0 +1,52 @@
+"""Damage a picture in a known way, for trials."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from skinpaint.cli.common import Status, add_overwrite, add_seed, complain, share
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "damage a picture, for trials"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    from skinpaint.damage import DAMAGES
+
+    parser.add_argument("input", metavar="IN", type=Path, help="the picture")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="the damaged picture")
+    parser.add_argument("--kind", choices=tuple(DAMAGES), default="pixels", help="(default: %(default)s)")
+    parser.add_argument(
+        "--fraction", type=float, default=0.9, help="share of the pixels, for --kind pixels (default: %(default)g)"
+    )
+    add_seed(parser, "seed of the damage")
+    parser.add_argument("--mask-out", metavar="FILE", type=Path, help="write where it was damaged, as a picture")
+    add_overwrite(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Damage a picture."""
+    import inspect
+
+    from skinpaint import io
+    from skinpaint.damage import DAMAGES
+
+    image, extras = io.read(args.input)
+    io.check_target(args.output, image.dtype, extras, overwrite=args.overwrite)
+    channel_axis = -1 if image.ndim == 3 else None
+    kind, offered = DAMAGES[args.kind], {"fraction": args.fraction, "rng": args.seed}
+    taken = inspect.signature(kind).parameters
+    options = {name: value for name, value in offered.items() if name in taken}
+    damaged, mask = kind(image, channel_axis=channel_axis, **options)
+    if args.mask_out is not None:
+        io.write(args.mask_out, np.where(mask, 255, 0).astype(np.uint8), overwrite=args.overwrite)
+    io.write(args.output, damaged, extras, overwrite=args.overwrite)
+    if io.FORMATS[args.output.suffix.lower()] == "JPEG":
+        complain("warning: JPEG smears the damage over its neighbours. Write PNG for a fair trial.")
+    print(f"{args.output}: damaged {share(mask)}.")
+    return Status.OK

@@ -1,0 +1,72 @@
+"""Choose the command, and turn what goes wrong into a sentence and a status."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+
+from skinpaint.cli.common import USER_ERRORS, Help, Status, complain, plain_warnings, sentence
+
+__all__ = ["COMMANDS", "main", "parser"]
+
+COMMANDS = {
+    "demo": "skinpaint.cli.demo",
+    "restore": "skinpaint.cli.restore",
+    "compare": "skinpaint.cli.compare",
+    "damage": "skinpaint.cli.damage",
+}
+"""Where each command is. To add one: a file in this folder with HELP, `add_arguments` and `run`, and a row here."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    status : int
+        0, or 1 if some files of a folder could not be restored, 2 for bad input, 130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> from skinpaint.cli import main
+    >>> main(["restore", "nowhere.png"])
+    2
+    """
+    args = parser().parse_args(argv)
+    with plain_warnings():
+        try:
+            return int(args.run(args))
+        except USER_ERRORS as error:
+            complain(f"error: {sentence(error)}")
+            return int(Status.BAD_INPUT)
+        except KeyboardInterrupt:
+            complain("interrupted before there was anything to save.")
+            return int(Status.INTERRUPTED)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands.
+
+    Examples
+    --------
+    >>> parser().parse_args(["damage", "photo.png", "-o", "damaged.png"]).kind
+    'pixels'
+    """
+    from skinpaint import __version__
+
+    top = argparse.ArgumentParser(prog="skinpaint", description="Restore images whose damaged pixels are known.")
+    top.add_argument("--version", action="version", version=f"skinpaint {__version__}")
+    commands = top.add_subparsers(required=True, metavar=f"{{{','.join(COMMANDS)}}}")
+    for name, place in COMMANDS.items():
+        command = import_module(place)
+        description = (command.__doc__ or "").partition("\n\n")[2] or None
+        each = commands.add_parser(name, help=command.HELP, description=description, formatter_class=Help)
+        command.add_arguments(each)
+        each.set_defaults(run=command.run)
+    return top

@@ -1,0 +1,54 @@
+"""What all kinds of damage share: a copy to damage, the ink, and a canvas to draw the mask on."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from skinpaint.masks import dtype_range
+
+__all__ = ["blank_canvas", "copy_with_channels_last", "ink"]
+
+
+def copy_with_channels_last(
+    image: np.ndarray, channel_axis: int | None, *, owner: str, spatial_ndim: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a copy of `image`, and a view of that copy with its channels last (one, if it has none)."""
+    damaged = np.array(image)
+    if damaged.dtype.kind not in "iuf":
+        raise TypeError(
+            f"The 'image' parameter of {owner} must hold integers or floats. Got dtype {damaged.dtype} instead; "
+            "convert it first, for example with image.astype(float)."
+        )
+    if channel_axis is None:
+        pixels = damaged[..., np.newaxis]
+    elif -damaged.ndim <= channel_axis < damaged.ndim:
+        pixels = np.moveaxis(damaged, channel_axis, -1)
+    else:
+        raise ValueError(
+            f"The 'channel_axis' parameter of {owner} must name an axis of the image of shape {damaged.shape}. "
+            f"Got {channel_axis!r} instead."
+        )
+    if pixels.ndim < 2 or (spatial_ndim is not None and pixels.ndim != spatial_ndim + 1):
+        wanted = "at least one spatial axis" if spatial_ndim is None else "two spatial axes"
+        hint = "; did you mean channel_axis=-1?" if channel_axis is None and damaged.ndim == 3 else "."
+        raise ValueError(
+            f"The 'image' parameter of {owner} must have {wanted}. Got shape {damaged.shape} "
+            f"with channel_axis={channel_axis} instead{hint}"
+        )
+    return damaged, pixels
+
+
+def ink(value: float | None, dtype: np.dtype, *, owner: str) -> float:
+    """Return the value that damage leaves: `value`, or white."""
+    if value is None:
+        return dtype_range(dtype)[1]
+    if dtype.kind != "f" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+        raise ValueError(f"The 'value' parameter of {owner} must fit the image's dtype {dtype}. Got {value!r} instead.")
+    return value
+
+
+def blank_canvas(height: int, width: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    """Return a canvas of one bit a pixel, on which nothing is antialiased, and a pen for it."""
+    canvas = Image.new("1", (int(width), int(height)))
+    return canvas, ImageDraw.Draw(canvas)

@@ -1,0 +1,70 @@
+"""The axes of a grid that have neighbours, and the channels that share a mask: what every solver asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+__all__ = ["Box", "channels_by_mask", "drop_short_axes", "long_axes"]
+
+Box = tuple[slice, ...]
+
+
+def long_axes(shape: tuple[int, ...]) -> list[int]:
+    """The axes longer than 1. Only these have neighbours; a single pixel keeps its last axis.
+
+    Examples
+    --------
+    >>> long_axes((1, 5, 1, 4)), long_axes((1, 1))
+    ([1, 3], [1])
+    """
+    return [axis for axis, n in enumerate(shape) if n > 1] or [len(shape) - 1]
+
+
+def drop_short_axes(grid: np.ndarray) -> np.ndarray:
+    """View a grid without its axes of length 1, so that writing to the view writes to the grid.
+
+    Examples
+    --------
+    >>> drop_short_axes(np.zeros((1, 5, 1, 4))).shape
+    (5, 4)
+    """
+    long = long_axes(grid.shape)
+    return grid[tuple(slice(None) if axis in long else 0 for axis in range(grid.ndim))]
+
+
+def channels_by_mask(mask: np.ndarray, channels: int) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """Group the channels that have equal masks, so that each group is prepared once.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (M[, N[, ..., P]], C) or (M[, N[, ..., P]], 1)
+        True where missing; a last axis of length 1 means one mask for all channels.
+    channels : int
+        Number of channels, C.
+
+    Yields
+    ------
+    mask : ndarray of bool, shape (M[, N[, ..., P]])
+        A mask with something missing; each is different.
+    channels : list of int
+        The channels that have it. Every channel with something missing is in one group.
+
+    Examples
+    --------
+    >>> mask = np.array([[True, False, True], [False, False, False]])
+    >>> [(mask.tolist(), group) for mask, group in channels_by_mask(mask, 3)]
+    [([True, False], [0, 2])]
+    """
+    if mask.shape[-1] == 1:
+        if mask.any():
+            yield mask[..., 0], list(range(channels))
+        return
+    left = list(range(channels))
+    while left:
+        first = np.ascontiguousarray(mask[..., left[0]])
+        group = [c for c in left if np.array_equal(mask[..., c], first)]
+        if first.any():
+            yield first, group
+        left = [c for c in left if c not in group]

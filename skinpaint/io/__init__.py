@@ -1,0 +1,20 @@
+"""Picture files in and out: bit depth, alpha, orientation, colour profile and resolution survive the trip."""
+
+from __future__ import annotations
+
+from skinpaint.io.api import CODECS, FORMATS, check_target, read, write
+from skinpaint.io.extras import Extras
+from skinpaint.io.files import check_place, whole_file
+from skinpaint.io.mask import read_mask
+
+__all__ = [
+    "CODECS",
+    "FORMATS",
+    "Extras",
+    "check_place",
+    "check_target",
+    "read",
+    "read_mask",
+    "whole_file",
+    "write",
+]

@@ -1,0 +1,127 @@
+"""What a picture file holds beside the picture, and how it is taken out of it and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["Extras", "extras_of", "is_opaque", "opaque", "orientation_of", "picture", "plausible_dpi", "with_alpha"]
+
+ORIENTATION = 0x0112  # the EXIF tag
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What a picture file holds beside the picture, and what is carried over to the file that is written.
+
+    Attributes
+    ----------
+    alpha : ndarray of shape (M, N) or None
+        Opacity, of the picture's dtype.
+    icc_profile : bytes or None
+        The colour profile.
+    dpi : tuple of float or None
+        Resolution in dots an inch, across and down.
+    exif : bytes or None
+        EXIF data without the orientation, which has been applied. It is not written to TIFF.
+    """
+
+    alpha: np.ndarray | None = None
+    icc_profile: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+
+    def opaque_where(self, filled: np.ndarray) -> Extras:
+        """Return extras whose alpha, if there is one, is opaque wherever `filled` is True.
+
+        Parameters
+        ----------
+        filled : ndarray of bool, of shape (M, N)
+            Pixels that were transparent because they were missing, and are to be seen now.
+
+        Returns
+        -------
+        extras : Extras
+            New extras.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint.io import Extras
+        >>> Extras(alpha=np.array([[0, 90]], np.uint8)).opaque_where(np.array([[True, False]])).alpha
+        array([[255,  90]], dtype=uint8)
+        """
+        if self.alpha is None:
+            return self
+        return replace(self, alpha=np.where(filled, opaque(self.alpha.dtype), self.alpha).astype(self.alpha.dtype))
+
+
+def opaque(dtype: np.dtype) -> float:
+    """Return the value of full opacity, which is also white."""
+    return np.iinfo(dtype).max if dtype.kind in "iu" else 1
+
+
+def is_opaque(alpha: np.ndarray) -> bool:
+    """Whether an alpha channel hides nothing."""
+    return bool((alpha == opaque(alpha.dtype)).all())
+
+
+def orientation_of(file: Image.Image) -> int:
+    """Return the EXIF orientation of a file that Pillow has opened: 1 if it is upright."""
+    return int(file.getexif().get(ORIENTATION, 1))
+
+
+def extras_of(file: Image.Image, orientation: int) -> Extras:
+    """Return what Pillow finds beside the picture."""
+    exif = file.getexif()
+    exif.pop(ORIENTATION, None)
+    return Extras(
+        icc_profile=file.info.get("icc_profile"),
+        dpi=plausible_dpi(file.info.get("dpi", ()), orientation),
+        exif=exif.tobytes() if len(exif) else None,
+    )
+
+
+def plausible_dpi(dpi: Sequence[float], orientation: int) -> tuple[float, float] | None:
+    """Return the resolution across and down the picture once it is upright; files hold 0 and worse."""
+    if len(dpi) != 2 or not all(1 <= number <= 1e5 for number in dpi):
+        return None
+    across, down = (round(float(number), 2) for number in dpi)
+    return (down, across) if orientation >= 5 else (across, down)
+
+
+def picture(pixels: np.ndarray, orientation: int, extras: Extras) -> tuple[np.ndarray, Extras]:
+    """Turn the pixels the right way up and take the alpha out of them."""
+    pixels = np.ascontiguousarray(upright(pixels, orientation).astype(pixels.dtype.newbyteorder("="), copy=False))
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        return pixels, extras
+    if pixels.shape[2] not in (2, 4):
+        raise ValueError(f"it holds {pixels.shape[2]} channels. Convert it to grey or RGB first.")
+    colours, alpha = pixels[..., :-1].copy(), pixels[..., -1].copy()
+    return colours[..., 0] if colours.shape[2] == 1 else colours, replace(extras, alpha=alpha)
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Apply an EXIF orientation: odd flips and quarter turns, counted from 1, which is upright."""
+    return {
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.swapaxes(0, 1),
+        6: lambda p: np.rot90(p, -1),
+        7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
+        8: lambda p: np.rot90(p),
+    }.get(orientation, lambda p: p)(pixels)
+
+
+def with_alpha(image: np.ndarray, extras: Extras) -> np.ndarray:
+    """Return the picture with its alpha as the last channel, if there is one."""
+    return image if extras.alpha is None else np.dstack([image, extras.alpha])

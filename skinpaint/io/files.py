@@ -1,0 +1,91 @@
+"""Files are written whole or not at all, and never replace another unasked."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["check_place", "whole_file"]
+
+
+def check_place(path: str | Path, *, overwrite: bool = False) -> None:
+    """Raise now the error about a file's place that writing it would raise later, after the work.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file that is to be written.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
+    IsADirectoryError
+        If it is a folder.
+
+    Examples
+    --------
+    >>> from skinpaint.io import check_place
+    >>> check_place("nowhere/report.json")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: nowhere/report.json cannot be written: the folder nowhere does not exist.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} cannot be written: it is a folder.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists. Choose another name, or pass overwrite (--overwrite) to replace it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: the folder {path.parent} does not exist.")
+
+
+@contextmanager
+def whole_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path`; what was written there takes its place if nothing went wrong.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file that is to be written, whole or not at all.
+    overwrite : bool, optional
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    partial : Path
+        Where to write; it has the same suffix.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skinpaint.io import whole_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_file(Path(folder, "note.txt")) as partial:
+    ...         _ = partial.write_text("all of it")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['note.txt']
+    """
+    path = Path(path)
+    check_place(path, overwrite=overwrite)
+    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,103 @@
+"""Answers as HTML, for notebooks: the picture before and after, and what is known about it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from skinpaint.show.frames import displayed, reduced
+from skinpaint.solution import Solution
+
+__all__ = ["as_image", "as_table", "before_and_after", "is_picture"]
+
+MAX_SIDE = 320  # pixels of a picture
+SIGNAL = (230, 60, 20)  # colour of the filled pixels in the picture before
+
+
+def is_picture(image: np.ndarray, channel_axis: int | None) -> bool:
+    """Whether an image can be shown: grey, or RGB with a channel axis, of two dimensions.
+
+    Examples
+    --------
+    >>> is_picture(np.zeros((8, 8, 3)), -1), is_picture(np.zeros((8, 8, 3)), None)
+    (True, False)
+    """
+    if channel_axis is None:
+        return image.ndim == 2
+    return image.ndim == 3 and image.shape[channel_axis] == 3
+
+
+def before_and_after(restored: np.ndarray, filled: np.ndarray, channel_axis: int | None, solution: Solution) -> str:
+    """Show a restored picture beside itself with the filled pixels marked, above its credentials.
+
+    Parameters
+    ----------
+    restored : ndarray of shape (M, N) or (M, N, 3)
+        The restored picture, its channels on `channel_axis`.
+    filled : ndarray of bool, of the shape of `restored` or (M, N)
+        What was filled.
+    channel_axis : int or None
+        The axis of the channels.
+    solution : Solution
+        What the method says.
+
+    Returns
+    -------
+    html : str
+
+    Examples
+    --------
+    >>> from skinpaint.solution import Reason
+    >>> solution = Solution(values=np.zeros(1), reason=Reason.CONVERGED, status="Solved.")
+    >>> html = before_and_after(np.zeros((4, 4)), np.eye(4, dtype=bool), None, solution)
+    >>> html.count("<img"), "Solved." in html
+    (2, True)
+    """
+    if channel_axis is not None:
+        restored = np.moveaxis(restored, channel_axis, -1)
+        if filled.ndim == 3:
+            filled = np.logical_or.reduce(filled, axis=channel_axis)
+    (shown,) = displayed([restored])
+    after = shown if shown.ndim == 3 else np.stack([shown] * 3, axis=-1)
+    before = after.copy()
+    before[filled] = SIGNAL
+    pictures = ((before, f"{filled.sum():,} pixels to fill ({filled.mean():.1%})"), (after, "restored"))
+    cells = "".join(
+        f'<td style="text-align:center">{as_image(reduced(picture, MAX_SIDE))}<br>{escape(text)}</td>'
+        for picture, text in pictures
+    )
+    said = f"{escape(', '.join(solution.credentials()))}<br>{escape(solution.status)}"
+    return f"<table><tr>{cells}</tr></table><p>{said}</p>"
+
+
+def as_image(picture: np.ndarray | Image.Image) -> str:
+    """An image element that holds its picture.
+
+    Examples
+    --------
+    >>> as_image(np.zeros((2, 2), np.uint8))[:32]
+    '<img src="data:image/png;base64,'
+    """
+    data = BytesIO()
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(data, format="PNG")
+    return f'<img src="data:image/png;base64,{b64encode(data.getvalue()).decode()}">'
+
+
+def as_table(rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first row is its head.
+
+    Examples
+    --------
+    >>> as_table([("a", "b"), ("1", "<2>")])
+    '<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>&lt;2&gt;</td></tr></table>'
+    """
+    lines = []
+    for k, row in enumerate(rows):
+        tag = "td" if k else "th"
+        lines.append("".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row))
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
