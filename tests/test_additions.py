@@ -172,7 +172,7 @@ def added(tmp_path_factory):
         (copy / table).write_text(source)
 
     def run(*arguments, status=0):
-        environment = {**os.environ, "PYTHONPATH": str(root)}
+        environment = {**os.environ, "PYTHONPATH": str(root), "PYTEST_ADDOPTS": ""}
         done = subprocess.run(
             [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
         )
