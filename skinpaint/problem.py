@@ -12,13 +12,17 @@ from skinpaint import masks
 from skinpaint.grid.axes import channels_by_mask
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
-from skinpaint.solution import Reason
+from skinpaint.solution import GuessedMaskWarning, Reason, warn
 
 __all__ = ["Bounds", "Problem"]
 
 CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in the cache
 SPARSE = 8  # if less than one pixel in so many is missing, missing pixels are indexed one by one
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
+
+SAMPLE, MIN_SAMPLE = 2**15, 64  # values that a mask is judged by: all, and of each kind at least
+FAR_MORE = 16  # times as many different values under a mask: it may be inverted
+MIN_COLOUR_SIDE = 32  # pixels: smaller arrays of three or four slices are not taken for pictures in colour
 
 Bounds = tuple[float, float] | Literal["dtype"] | None
 
@@ -41,7 +45,7 @@ class Problem:
     unit : float
         The shortest distance between neighbours, in the user's units.
     note : str
-        A clause about pixels that were assumed to be missing; empty if none were.
+        A clause about saturated pixels that were assumed to be missing, or to be highlights; empty if there are none.
     """
 
     mask: np.ndarray
@@ -96,6 +100,12 @@ class Problem:
         if _check_grow(grow):
             missing = masks.grow(missing, grow, channel_axis=-1)
         masks.check_known(array, missing, note)
+        if note.startswith(masks.GUESSED):
+            warn(f"{note[0].upper()}{note[1:]}.", GuessedMaskWarning)
+        elif mask is not None:
+            _warn_if_inverted(array, missing)
+        if axis is None:
+            _warn_if_channels(array.shape[:-1])
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         bounds = default_bounds if bounds is None else bounds
@@ -265,6 +275,41 @@ def _channels_last(
         )
     moved = np.moveaxis(array, channel_axis, -1)
     return moved, None if hidden is None else np.moveaxis(hidden, channel_axis, -1), channel_axis % array.ndim
+
+
+def _warn_if_inverted(array: np.ndarray, missing: np.ndarray) -> None:
+    """Ask whether the mask is inverted, where what it hides is a picture and what it leaves is not."""
+    places = np.unravel_index(np.linspace(0, array.size - 1, min(SAMPLE, array.size)).astype(np.intp), array.shape)
+    values, hidden = array[places], np.broadcast_to(missing, array.shape)[places]
+    size = min(np.count_nonzero(hidden), np.count_nonzero(~hidden))
+    if size < MIN_SAMPLE:
+        return
+    below, left = (_distinct(values[each], size) for each in (hidden, ~hidden))
+    if below >= FAR_MORE * left:
+        warn(
+            f"Is the mask inverted? The {np.count_nonzero(missing)} pixels that it hides hold many values, and the "
+            "known ones few. True, 1 or 255 means missing; if yours means valid, pass ~mask.",
+            GuessedMaskWarning,
+        )
+
+
+def _distinct(values: np.ndarray, size: int) -> int:
+    """Number of different finite values among `size` of them, taken at equal distances."""
+    some = values[np.linspace(0, values.size - 1, size).astype(np.intp)]
+    return int(np.unique(some[np.isfinite(some)]).size)
+
+
+def _warn_if_channels(shape: tuple[int, ...]) -> None:
+    """Ask for the channel axis of what looks like a picture in colour."""
+    for axis in (-1, 0):
+        others = shape[:-1] if axis else shape[1:]
+        if len(shape) == 3 and shape[axis] in (3, 4) and min(others) >= MIN_COLOUR_SIDE:
+            warn(
+                f"Is axis {axis} that of colours? Without channel_axis an image of shape {shape} is restored as a "
+                f"volume. Pass channel_axis={axis} for a picture in colour.",
+                GuessedMaskWarning,
+            )
+            return
 
 
 def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
