@@ -172,7 +172,8 @@ def added(tmp_path_factory):
         (copy / table).write_text(source)
 
     def run(*arguments, status=0):
-        environment = {**os.environ, "PYTHONPATH": str(root), "PYTEST_ADDOPTS": ""}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
+        environment["PYTHONPATH"] = str(root)
         done = subprocess.run(
             [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
         )
