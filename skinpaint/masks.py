@@ -197,7 +197,7 @@ def looks_like_grains(image: np.ndarray, found: np.ndarray) -> bool:
     >>> grains = np.full((30, 30), 0.5)
     >>> grains[::3, ::3] = 1
     >>> highlight = np.full((30, 30), 0.5)
-    >>> highlight[5:15, 5:15] = 1
+    >>> highlight[5:25, 5:25] = 1
     >>> [looks_like_grains(x[..., None], x == 1) for x in (grains, highlight)]
     [True, False]
     """

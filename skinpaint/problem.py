@@ -12,7 +12,7 @@ from skinpaint import masks
 from skinpaint.grid.axes import channels_by_mask
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
-from skinpaint.solution import GuessedMaskWarning, Reason, warn
+from skinpaint.solution import Reason
 
 __all__ = ["Bounds", "Problem"]
 
@@ -60,6 +60,7 @@ class Problem:
     _scale: np.ndarray = field(repr=False)
     _channel_axis: int | None = field(repr=False)
     _max_distance: float | None = field(repr=False)
+    _masked: bool = field(repr=False)  # whether a mask was given
 
     @classmethod
     def from_image(
@@ -100,12 +101,6 @@ class Problem:
         if _check_grow(grow):
             missing = masks.grow(missing, grow, channel_axis=-1)
         masks.check_known(array, missing, note)
-        if note.startswith(masks.GUESSED):
-            warn(f"{note[0].upper()}{note[1:]}.", GuessedMaskWarning)
-        elif mask is not None:
-            _warn_if_inverted(array, missing)
-        if axis is None:
-            _warn_if_channels(array.shape[:-1])
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         bounds = default_bounds if bounds is None else bounds
@@ -126,6 +121,7 @@ class Problem:
             _scale=scale,
             _channel_axis=axis,
             _max_distance=_check_max_distance(max_distance),
+            _masked=mask is not None,
         )
 
     @property
@@ -175,6 +171,22 @@ class Problem:
         if self.mask.shape[-1] == 1:
             return mask[..., 0]
         return np.ascontiguousarray(np.moveaxis(mask, -1, self._channel_axis))  # type: ignore[arg-type]
+
+    def doubts(self) -> Iterator[str]:
+        """What a user should be asked: sentences about a mask that was guessed, or that looks wrong."""
+        if self.note.startswith(masks.GUESSED):
+            yield f"{self.note[0].upper()}{self.note[1:]}."
+        elif self._masked and _looks_inverted(self._image, self.mask):
+            yield (
+                f"Is the mask inverted? The {np.count_nonzero(self.mask)} pixels that it hides hold many values, and "
+                "the known ones few. True, 1 or 255 means missing; if yours means valid, pass ~mask."
+            )
+        axis = _axis_like_colours(self.shape[:-1]) if self._channel_axis is None else None
+        if axis is not None:
+            yield (
+                f"Is axis {axis} that of colours? Without channel_axis an image of shape {self.shape[:-1]} is restored "
+                f"as a volume. Pass channel_axis={axis} for a picture in colour."
+            )
 
     @property
     def trivial(self) -> tuple[Reason, str] | None:
@@ -277,20 +289,15 @@ def _channels_last(
     return moved, None if hidden is None else np.moveaxis(hidden, channel_axis, -1), channel_axis % array.ndim
 
 
-def _warn_if_inverted(array: np.ndarray, missing: np.ndarray) -> None:
-    """Ask whether the mask is inverted, where what it hides is a picture and what it leaves is not."""
+def _looks_inverted(array: np.ndarray, missing: np.ndarray) -> bool:
+    """Whether what a mask hides is a picture, and what it leaves is not."""
     places = np.unravel_index(np.linspace(0, array.size - 1, min(SAMPLE, array.size)).astype(np.intp), array.shape)
     values, hidden = array[places], np.broadcast_to(missing, array.shape)[places]
-    size = min(np.count_nonzero(hidden), np.count_nonzero(~hidden))
+    size = int(min(np.count_nonzero(hidden), np.count_nonzero(~hidden)))
     if size < MIN_SAMPLE:
-        return
+        return False
     below, left = (_distinct(values[each], size) for each in (hidden, ~hidden))
-    if below >= FAR_MORE * left:
-        warn(
-            f"Is the mask inverted? The {np.count_nonzero(missing)} pixels that it hides hold many values, and the "
-            "known ones few. True, 1 or 255 means missing; if yours means valid, pass ~mask.",
-            GuessedMaskWarning,
-        )
+    return below >= FAR_MORE * left
 
 
 def _distinct(values: np.ndarray, size: int) -> int:
@@ -299,17 +306,13 @@ def _distinct(values: np.ndarray, size: int) -> int:
     return int(np.unique(some[np.isfinite(some)]).size)
 
 
-def _warn_if_channels(shape: tuple[int, ...]) -> None:
-    """Ask for the channel axis of what looks like a picture in colour."""
+def _axis_like_colours(shape: tuple[int, ...]) -> int | None:
+    """The axis of what looks like a picture in colour, or None."""
     for axis in (-1, 0):
         others = shape[:-1] if axis else shape[1:]
         if len(shape) == 3 and shape[axis] in (3, 4) and min(others) >= MIN_COLOUR_SIDE:
-            warn(
-                f"Is axis {axis} that of colours? Without channel_axis an image of shape {shape} is restored as a "
-                f"volume. Pass channel_axis={axis} for a picture in colour.",
-                GuessedMaskWarning,
-            )
-            return
+            return axis
+    return None
 
 
 def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
