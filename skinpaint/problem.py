@@ -20,7 +20,7 @@ CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in
 SPARSE = 8  # if less than one pixel in so many is missing, missing pixels are indexed one by one
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
-SAMPLE, MIN_SAMPLE = 2**15, 64  # values that a mask is judged by: all, and of each kind at least
+SAMPLE, MIN_SAMPLE = 2**12, 64  # values that a mask is judged by: all, and of each kind at least
 FAR_MORE = 16  # times as many different values under a mask: it may be inverted
 MIN_COLOUR_SIDE = 32  # pixels: smaller arrays of three or four slices are not taken for pictures in colour
 
