@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from skinpaint import methods
 from skinpaint.inpainter import Inpainter, inpaint
-from skinpaint.solution import ConvergenceWarning, Reason, Record, Solution
+from skinpaint.solution import ConvergenceWarning, GuessedMaskWarning, Reason, Record, Solution
 
 if TYPE_CHECKING:
     from skinpaint.comparison import compare as compare
@@ -26,7 +26,17 @@ _LAZY = {"compare": "skinpaint.comparison", "inpaint_biharmonic": "skinpaint.dro
 _CLASSES = [target.partition(":")[2] for target in methods.METHODS.values()]
 _MODULES = ("damage", "energies", "film", "holdout", "io", "masks", "scores", "testing")
 
-__all__ = ["ConvergenceWarning", "Inpainter", "Reason", "Record", "Solution", "inpaint", *_LAZY, *_CLASSES]
+__all__ = [
+    "ConvergenceWarning",
+    "GuessedMaskWarning",
+    "Inpainter",
+    "Reason",
+    "Record",
+    "Solution",
+    "inpaint",
+    *_LAZY,
+    *_CLASSES,
+]
 
 
 def __getattr__(name: str) -> Any:

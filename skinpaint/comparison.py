@@ -23,7 +23,7 @@ from skinpaint.methods import METHODS, resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
 from skinpaint.scores import peak, psnr
-from skinpaint.solution import ConvergenceWarning
+from skinpaint.solution import ConvergenceWarning, GuessedMaskWarning
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -458,6 +458,7 @@ def _tried(name: str, inpainter: Inpainter, image: np.ndarray, mask: np.ndarray,
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the status says so in the row
+            warnings.simplefilter("ignore", GuessedMaskWarning)  # hidden pixels are noise
             if task.image is image:
                 _warm_up(inpainter.method, image.ndim - (task.channel_axis is not None))
             else:

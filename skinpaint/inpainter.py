@@ -12,7 +12,7 @@ import numpy as np
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method, require
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, Record, Solution, proven_within
+from skinpaint.solution import Callback, GuessedMaskWarning, Record, Solution, proven_within, warn
 
 __all__ = ["Inpainter", "inpaint"]
 
@@ -43,7 +43,8 @@ class Inpainter:
         - "saturated": pixels whose every channel is at the lowest or highest value of the dtype (0 or 1 for
           floats in [0, 1]).
         - "auto": with a mask, nothing else. Without one, NaN and masked entries if there are any, otherwise
-          saturated pixels, and `solution_.status` says so.
+          saturated pixels that look like black and white grains and not like highlights; a
+          :class:`GuessedMaskWarning` and `solution_.status` say how many.
     bounds : None, "dtype" or (low, high)
         The range that filled values are kept in: None for that of the channel's known pixels, "dtype" for
         the integer dtype's range or (0, 1) for floats.
@@ -319,7 +320,14 @@ class Inpainter:
             return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
         return said + before_and_after(self.restored_, self.mask_, self.channel_axis, self.solution_)
 
-    def _problem(self, image: Any, mask: Any, **changes: Any) -> Problem:
+    def _problem(self, image: Any, mask: Any) -> Problem:
+        """What is to be solved; the user is asked about what looks wrong."""
+        problem = self._checked(image, mask)
+        for doubt in problem.doubts():
+            warn(doubt, GuessedMaskWarning)
+        return problem
+
+    def _checked(self, image: Any, mask: Any, **changes: Any) -> Problem:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
         names = ("channel_axis", "missing_values", "bounds", "spacing", "grow", "max_distance")
         settings = {name: getattr(self, name) for name in names}
@@ -331,7 +339,7 @@ class Inpainter:
         """PSNR of known pixels that were hidden."""
 
         def restore(noisy: np.ndarray, mask: np.ndarray) -> np.ndarray:
-            problem = self._problem(noisy, mask, grow=0, max_distance=None)  # the mask has grown, and all is scored
+            problem = self._checked(noisy, mask, grow=0, max_distance=None)  # the mask has grown, and all is scored
             return problem.write_back(self._solve(problem).values)
 
         missing = self._problem(image, None)

@@ -13,6 +13,11 @@ import numpy as np
 
 __all__ = ["as_bool", "check_known", "distance_to_known", "dtype_range", "find_missing", "grow", "saturated"]
 
+GUESSED, LEFT = "took", "left alone"  # how a note about saturated pixels begins
+MIN_GUESSED_SHARE = 0.005  # of all pixels: fewer saturated ones are no damage that can be guessed
+MIN_GRAIN_SHARE = 1 / 3  # of the saturated pixels: fewer grains are highlights and shadows
+GRAIN_CONTRAST = 1 / 3  # of the dtype's range: a grain differs from a neighbour by more
+
 
 def find_missing(
     array: np.ndarray, hidden: np.ndarray | None, mask: Any, missing_values: Any, channel_axis: int | None
@@ -36,7 +41,7 @@ def find_missing(
     -------
     missing : ndarray of bool, of the shape of `array` or with a last axis of length 1
     note : str
-        A clause about pixels that were assumed to be missing; empty if none were.
+        A clause about saturated pixels that were assumed to be missing, or to be highlights; empty if there are none.
     """
     missing = np.zeros((*array.shape[:-1], 1), bool)
     if mask is not None:
@@ -174,6 +179,41 @@ def saturated(image: np.ndarray, missing: np.ndarray) -> np.ndarray | None:
     return (((image == low) | (image == high)) & known).all(axis=-1)
 
 
+def looks_like_grains(image: np.ndarray, found: np.ndarray) -> bool:
+    """Whether saturated pixels are black and white grains, as damage leaves them, and not highlights or shadows.
+
+    Grains stand out from their neighbours. A highlight is surrounded by pixels that are nearly as bright, so that at
+    most its edge stands out.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M[, N[, ..., P]], C)
+        Channels last.
+    found : ndarray of bool, of the spatial shape
+        The saturated pixels.
+
+    Examples
+    --------
+    >>> grains = np.full((30, 30), 0.5)
+    >>> grains[::3, ::3] = 1
+    >>> highlight = np.full((30, 30), 0.5)
+    >>> highlight[5:25, 5:25] = 1
+    >>> [looks_like_grains(x[..., None], x == 1) for x in (grains, highlight)]
+    [True, False]
+    """
+    if found.mean() < MIN_GUESSED_SHARE:
+        return False
+    low, high = dtype_range(image.dtype)
+    contrast = GRAIN_CONTRAST * (float(high) - float(low))
+    grains = np.zeros(found.shape, bool)
+    for axis in range(found.ndim):
+        ahead, behind = ((slice(None),) * axis + (part,) for part in (slice(1, None), slice(None, -1)))
+        stands_out = (np.abs(image[ahead].astype(float) - image[behind]) > contrast).any(axis=-1)
+        grains[ahead] |= stands_out
+        grains[behind] |= stands_out
+    return bool(np.count_nonzero(grains & found) >= MIN_GRAIN_SHARE * np.count_nonzero(found))
+
+
 def check_known(array: np.ndarray, missing: np.ndarray, note: str) -> None:
     """Refuse an image in which everything is missing, or a whole channel, or that is infinite where it is known."""
     gone = missing.all(axis=tuple(range(missing.ndim - 1)))
@@ -238,13 +278,13 @@ def _add_saturated(array: np.ndarray, missing: np.ndarray, word: str, given: boo
         )
     if not found.any():
         return missing, ""
-    note = ""
-    if word == "auto":
-        note = (
-            f"took {found.sum()} pixels ({100 * found.mean():.3g} %) at {low} or {high} for missing; "
-            "pass mask= or missing_values="
-        )
-    return missing | found[..., None], note
+    if word == "saturated":
+        return missing | found[..., None], ""
+    said = f"{found.sum()} pixels ({100 * found.mean():.3g} %) at {low} or {high}"
+    if not looks_like_grains(array, found):
+        way_out = "pass mask=, or missing_values='saturated' to fill them"
+        return missing, f"{LEFT} {said}, which look like highlights or shadows; {way_out}"
+    return missing | found[..., None], f"{GUESSED} {said} for missing; pass mask= or missing_values="
 
 
 def _entries_equal(image: np.ndarray, value: Any, given: Any) -> np.ndarray:

@@ -20,6 +20,10 @@ CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in
 SPARSE = 8  # if less than one pixel in so many is missing, missing pixels are indexed one by one
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
+SAMPLE, MIN_SAMPLE = 2**12, 64  # values that a mask is judged by: all, and of each kind at least
+FAR_MORE = 16  # times as many different values under a mask: it may be inverted
+MIN_COLOUR_SIDE = 32  # pixels: smaller arrays of three or four slices are not taken for pictures in colour
+
 Bounds = tuple[float, float] | Literal["dtype"] | None
 
 
@@ -27,8 +31,8 @@ Bounds = tuple[float, float] | Literal["dtype"] | None
 class Problem:
     """What a method sees: floats with channels last, a mask, bounds, and nothing of dtypes or files.
 
-    Build it with :meth:`from_image`. Values are mapped so that the bounds (or the range of the known
-    pixels) become [0, 1].
+    Build it with :meth:`from_image`. Values are mapped so that the bounds become [0, 1]: those that were given, or each
+    channel's own range of known pixels. So no channel's unit, and no unit of length, makes a difference.
 
     Attributes
     ----------
@@ -37,22 +41,26 @@ class Problem:
     low, high : ndarray of shape (C,)
         The bounds of each channel: filled values are kept between them.
     spacing : tuple of float
-        Distance between neighbours along each spatial axis.
+        Distance between neighbours along each spatial axis, in units of the shortest.
+    unit : float
+        The shortest distance between neighbours, in the user's units.
     note : str
-        A clause about pixels that were assumed to be missing; empty if none were.
+        A clause about saturated pixels that were assumed to be missing, or to be highlights; empty if there are none.
     """
 
     mask: np.ndarray
     low: np.ndarray
     high: np.ndarray
     spacing: tuple[float, ...]
+    unit: float
     note: str
     _image: np.ndarray = field(repr=False)
     _bounds: tuple[np.ndarray, np.ndarray] = field(repr=False)  # in the image's units
-    _offset: float = field(repr=False)
-    _scale: float = field(repr=False)
+    _offset: np.ndarray = field(repr=False)  # of each channel
+    _scale: np.ndarray = field(repr=False)
     _channel_axis: int | None = field(repr=False)
     _max_distance: float | None = field(repr=False)
+    _masked: bool = field(repr=False)  # whether a mask was given
 
     @classmethod
     def from_image(
@@ -95,13 +103,17 @@ class Problem:
         masks.check_known(array, missing, note)
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
-        low, high = _find_bounds(array, missing, default_bounds if bounds is None else bounds)
-        offset, scale = _affine(low, high)
+        bounds = default_bounds if bounds is None else bounds
+        low, high = _find_bounds(array, missing, bounds)
+        offset, scale = _affine(low, high, shared=bounds is not None)
+        distances = _check_spacing(spacing, array.ndim - 1)
+        unit = min(distances)
         return cls(
             mask=missing,
             low=(low - offset) / scale,
             high=(high - offset) / scale,
-            spacing=_check_spacing(spacing, array.ndim - 1),
+            spacing=tuple(h / unit for h in distances),
+            unit=unit,
             note=note,
             _image=array,
             _bounds=(low, high),
@@ -109,6 +121,7 @@ class Problem:
             _scale=scale,
             _channel_axis=axis,
             _max_distance=_check_max_distance(max_distance),
+            _masked=mask is not None,
         )
 
     @property
@@ -144,7 +157,7 @@ class Problem:
         """What is missing and near enough to known pixels to be filled; of the shape of `mask`."""
         if self._max_distance is None:
             return self.mask
-        return self.mask & (masks.distance_to_known(self.mask, self.spacing) <= self._max_distance)
+        return self.mask & (masks.distance_to_known(self.mask, self.spacing) * self.unit <= self._max_distance)
 
     @property
     def left(self) -> int:
@@ -158,6 +171,22 @@ class Problem:
         if self.mask.shape[-1] == 1:
             return mask[..., 0]
         return np.ascontiguousarray(np.moveaxis(mask, -1, self._channel_axis))  # type: ignore[arg-type]
+
+    def doubts(self) -> Iterator[str]:
+        """What a user should be asked: sentences about a mask that was guessed, or that looks wrong."""
+        if self.note.startswith(masks.GUESSED):
+            yield f"{self.note[0].upper()}{self.note[1:]}."
+        elif self._masked and _looks_inverted(self._image, self.mask):
+            yield (
+                f"Is the mask inverted? The {np.count_nonzero(self.mask)} pixels that it hides hold many values, and "
+                "the known ones few. True, 1 or 255 means missing; if yours means valid, pass ~mask."
+            )
+        axis = _axis_like_colours(self.shape[:-1]) if self._channel_axis is None else None
+        if axis is not None:
+            yield (
+                f"Is axis {axis} that of colours? Without channel_axis an image of shape {self.shape[:-1]} is restored "
+                f"as a volume. Pass channel_axis={axis} for a picture in colour."
+            )
 
     @property
     def trivial(self) -> tuple[Reason, str] | None:
@@ -194,12 +223,12 @@ class Problem:
         values = np.broadcast_to(values, image.shape)
         if SPARSE * np.count_nonzero(filled) < filled.size:
             at = np.unravel_index(np.flatnonzero(np.broadcast_to(filled, image.shape)), image.shape)
-            out[at] = self._in_dtype(values[at], *(bound[at[-1]] for bound in self._bounds))
+            out[at] = self._in_dtype(values[at], at[-1])
         else:
 
             def part(lo: int, hi: int) -> None:
                 for piece in _pieces(image, lo, hi):
-                    np.copyto(out[piece], self._in_dtype(values[piece], *self._bounds), where=filled[piece])
+                    np.copyto(out[piece], self._in_dtype(values[piece], slice(None)), where=filled[piece])
 
             share(part, 0, image.shape[0], image.size)
         if self.left and image.dtype.kind == "f":
@@ -208,11 +237,12 @@ class Problem:
             return out[..., 0]
         return np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
 
-    def _in_dtype(self, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """`values` in the image's units, between `low` and `high`, and in its dtype."""
-        values = values * self._scale
-        values += self._offset
-        np.clip(values, low, high, out=values)
+    def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
+        """`values` of these channels in the image's units, within the bounds, and in its dtype."""
+        low, high = self._bounds
+        values = values * self._scale[channels]
+        values += self._offset[channels]
+        np.clip(values, low[channels], high[channels], out=values)
         return _cast(values, self._image.dtype)
 
 
@@ -259,6 +289,32 @@ def _channels_last(
     return moved, None if hidden is None else np.moveaxis(hidden, channel_axis, -1), channel_axis % array.ndim
 
 
+def _looks_inverted(array: np.ndarray, missing: np.ndarray) -> bool:
+    """Whether what a mask hides is a picture, and what it leaves is not."""
+    places = np.unravel_index(np.linspace(0, array.size - 1, min(SAMPLE, array.size)).astype(np.intp), array.shape)
+    values, hidden = array[places], np.broadcast_to(missing, array.shape)[places]
+    size = int(min(np.count_nonzero(hidden), np.count_nonzero(~hidden)))
+    if size < MIN_SAMPLE:
+        return False
+    below, left = (_distinct(values[each], size) for each in (hidden, ~hidden))
+    return below >= FAR_MORE * left
+
+
+def _distinct(values: np.ndarray, size: int) -> int:
+    """Number of different finite values among `size` of them, taken at equal distances."""
+    some = values[np.linspace(0, values.size - 1, size).astype(np.intp)]
+    return int(np.unique(some[np.isfinite(some)]).size)
+
+
+def _axis_like_colours(shape: tuple[int, ...]) -> int | None:
+    """The axis of what looks like a picture in colour, or None."""
+    for axis in (-1, 0):
+        others = shape[:-1] if axis else shape[1:]
+        if len(shape) == 3 and shape[axis] in (3, 4) and min(others) >= MIN_COLOUR_SIDE:
+            return axis
+    return None
+
+
 def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value that each channel may take, in the image's units."""
     channels = range(array.shape[-1])
@@ -287,15 +343,18 @@ def _known_range(channel: np.ndarray, missing: np.ndarray) -> tuple[Any, Any]:
     return low, high
 
 
-def _affine(lowest: np.ndarray, highest: np.ndarray) -> tuple[float, float]:
-    """Offset and scale of the map from the union of the channels' ranges to [0, 1]."""
-    offset, scale = float(lowest.min()), float(highest.max() - lowest.min())
-    if not np.isfinite(scale):
+def _affine(lowest: np.ndarray, highest: np.ndarray, *, shared: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Offset and scale of each channel's map to [0, 1]; with `shared` bounds it is the same for all channels."""
+    if shared:
+        lowest, highest = np.full_like(lowest, lowest.min()), np.full_like(highest, highest.max())
+    with np.errstate(over="ignore"):
+        scale = highest - lowest
+    if not np.isfinite(scale).all():
         raise ValueError(
             "The 'image' parameter must have known values whose range is finite. "
             f"Got {lowest.min():g} to {highest.max():g} instead. Divide the image by a constant first."
         )
-    return offset, scale if scale > 0 else 1.0
+    return lowest, np.where(scale > 0, scale, 1.0)
 
 
 def _check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
@@ -351,20 +410,24 @@ def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[
 
 
 def _scale(
-    array: np.ndarray, missing: np.ndarray, offset: float, scale: float, middle: np.ndarray, out: np.ndarray
+    array: np.ndarray, missing: np.ndarray, offset: np.ndarray, scale: np.ndarray, middle: np.ndarray, out: np.ndarray
 ) -> np.ndarray:
     """Write ``(array - offset) / scale`` where known and `middle` where missing into `out`."""
     kind = _working(array.dtype)
-    middle = middle.astype(kind)
+    offset, scale, middle = offset.astype(kind), scale.astype(kind), middle.astype(kind)
+    alike = all(bool((each == each[0]).all()) for each in (offset, scale, middle))
+    groups = [slice(None)] if alike else [slice(c, c + 1) for c in range(array.shape[-1])]
+    missing = np.broadcast_to(missing, array.shape)
 
     def part(lo: int, hi: int) -> None:
         for piece in _pieces(array, lo, hi):
-            scaled: np.ndarray = array[piece].astype(kind)
-            with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
-                scaled -= kind(offset)
-                scaled /= kind(scale)
-            np.copyto(scaled, middle, where=missing[piece])
-            out[piece] = scaled
+            for some in groups:  # plain numbers are quicker than one a channel
+                scaled: np.ndarray = array[piece][..., some].astype(kind)
+                with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
+                    scaled -= offset[some][0]
+                    scaled /= scale[some][0]
+                np.copyto(scaled, middle[some][0], where=missing[piece][..., some])
+                out[piece][..., some] = scaled
 
     share(part, 0, array.shape[0], array.size)
     return out

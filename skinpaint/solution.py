@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
@@ -10,11 +12,32 @@ from math import inf
 
 import numpy as np
 
-__all__ = ["Callback", "ConvergenceWarning", "Reason", "Record", "Solution", "proven_within"]
+__all__ = [
+    "Callback",
+    "ConvergenceWarning",
+    "GuessedMaskWarning",
+    "Reason",
+    "Record",
+    "Solution",
+    "proven_within",
+    "warn",
+]
 
 
 class ConvergenceWarning(UserWarning):
     """A method stopped before it reached its tolerance; the message says what to do about it."""
+
+
+class GuessedMaskWarning(UserWarning):
+    """Something about the mask was assumed, or looks wrong; the message says what, and how to be explicit."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's code that called the library."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("skinpaint."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level - 1)
 
 
 class Reason(StrEnum):

@@ -1,5 +1,7 @@
 """The engine: its operator is the definition's, its cycle is a preconditioner, and its residual tells the truth."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -298,3 +300,39 @@ def test_unknowns_that_are_all_alone_are_coarsened_too(lags, rng):
         np.testing.assert_allclose(
             solution.values[1:-1, 1:-1, 0][mask[1:-1, 1:-1]], around[mask[1:-1, 1:-1]], atol=1e-6
         )
+
+
+def galerkin_product(fine, coarse):
+    """Return ``P^T A P`` by blocks, from the definition, and the coarse matrix, both on the coarse unknowns."""
+    at, A = fine.matrix()
+    at_coarse, C = coarse.matrix()
+    blocks = tuple(i >> h for i, h in zip(np.indices(fine.layout.shape), fine.halved, strict=True))
+    parent = np.zeros(fine.inverse.size, int)
+    fine.layout.inner(parent)[...] = coarse.layout.inner(np.arange(coarse.inverse.size))[blocks]
+    P = (parent[at][:, None] == at_coarse).astype(float)
+    return P.T @ A @ P, C
+
+
+@pytest.mark.parametrize("stretched", [1, 2, 5, 30])
+@pytest.mark.parametrize("edges", [False, True])
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("shape", [(400,), (12, 20), (30, 25), (8, 9, 10), (5, 6, 7, 6)])
+def test_coarse_matrices_are_galerkin_products(shape, lags, edges, stretched, rng):
+    """An axis of wider spacing waits to be halved, and must keep its edges of lag 2 as long as it does."""
+    terms = tuple((axis, lag) for axis in range(len(shape)) for lag in lags)
+    weights = tuple(
+        (1 / stretched**2 if axis == 0 else 1.0) * (rng.uniform(0.5, 1.5, shape) if edges else 1.0) for axis, _ in terms
+    )
+    levels = HarmonicSystem(some_state(shape, rng, missing=0.8), terms, weights).multigrid.levels
+    assert len(levels) > 1
+    for fine, coarse in pairwise(levels):
+        product, C = galerkin_product(fine, coarse)
+        np.testing.assert_allclose(C, product, rtol=0, atol=1e-5 * np.abs(product).max())
+        assert np.linalg.eigvalsh(C).min() > 0
+
+
+def test_a_wrong_coarse_matrix_is_seen(rng):
+    fine, coarse = HarmonicSystem(some_state((30, 25), rng), ((0, 1), (1, 1)), (1.0, 1.0)).multigrid.levels[:2]
+    coarse.weights[0][...] *= 0.9
+    product, C = galerkin_product(fine, coarse)
+    assert np.abs(C - product).max() > 1e-2

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from skimage import data
 
-from skinpaint import Inpainter, inpaint
+from skinpaint import GuessedMaskWarning, Inpainter, inpaint
 from skinpaint.methods import METHODS
 from skinpaint.problem import Problem
 
@@ -187,7 +187,9 @@ class TestWhereMissingComesFrom:
 
     def test_a_masked_array_that_masks_nothing(self, grey, mask):
         image = np.ma.array(np.where(mask, 255, grey).astype(np.uint8))
-        np.testing.assert_array_equal(Inpainter(EXACT).fit(image).mask_, mask)  # saturated, as for a plain array
+        with pytest.warns(GuessedMaskWarning):
+            inpainter = Inpainter(EXACT).fit(image)
+        np.testing.assert_array_equal(inpainter.mask_, mask)  # saturated, as for a plain array
 
     @pytest.mark.parametrize(
         ("dtype", "value"), [("int16", -999), ("float32", -9999.9), ("uint8", 7), ("float64", np.inf)]
@@ -217,20 +219,24 @@ class TestWhereMissingComesFrom:
         image = grey.astype(dtype) / 255 if dtype == "float32" else grey.astype(dtype)
         low, high = (0, 1) if dtype == "float32" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
         image[mask] = np.resize([low, high], mask.sum())
-        for missing_values in ("auto", "saturated"):
-            inpainter = Inpainter(EXACT, missing_values=missing_values).fit(image)
-            np.testing.assert_array_equal(inpainter.mask_, mask)
+        inpainter = Inpainter(EXACT, missing_values="saturated").fit(image)
+        np.testing.assert_array_equal(inpainter.mask_, mask)
+        with pytest.warns(GuessedMaskWarning, match=rf"^Took {mask.sum()} pixels .* at {low} or {high} for missing"):
+            inpainter = Inpainter(EXACT).fit(image)
+        np.testing.assert_array_equal(inpainter.mask_, mask)
         np.testing.assert_array_equal(Inpainter(EXACT, missing_values=None).fit(image).restored_, image)
 
     def test_saturated_in_every_channel_only(self, colour):
         colour[1, 1] = 0, 255, 0
         colour[2, 2] = 255, 255, 254
-        inpainter = Inpainter(EXACT, channel_axis=-1).fit(colour)
+        with pytest.warns(GuessedMaskWarning):
+            inpainter = Inpainter(EXACT, channel_axis=-1).fit(colour)
         np.testing.assert_array_equal(np.argwhere(inpainter.mask_), [[1, 1]])
 
     def test_auto_says_what_it_took(self, grey, mask):
         grey[0, 1], grey[3, 3] = 0, 255
-        status = Inpainter(EXACT).fit(grey).solution_.status
+        with pytest.warns(GuessedMaskWarning):
+            status = Inpainter(EXACT).fit(grey).solution_.status
         assert status.endswith("Took 2 pixels (2.02 %) at 0 or 255 for missing; pass mask= or missing_values=.")
 
     def test_what_was_asked_for_is_not_remarked_upon(self, grey, mask):

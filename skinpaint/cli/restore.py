@@ -31,7 +31,7 @@ from skinpaint.cli.common import (
     what_is_missing,
 )
 from skinpaint.inpainter import DEFAULT_METHOD
-from skinpaint.solution import proven_within
+from skinpaint.solution import Reason, proven_within
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -188,6 +188,11 @@ def _restore_file(
         restored = inpainter.fit_restore(image, mask, callback=recorder)
     seconds = perf_counter() - began
     filled = inpainter.mask_
+    if mask_file is None and args.missing == "auto" and inpainter.solution_.reason is Reason.NOTHING_MISSING:
+        raise ValueError(
+            f"{source}: no damage was found, and nothing was written. {inpainter.solution_.status} Give a mask that is "
+            "bright where pixels are missing (--mask FILE), or say what is missing (--missing saturated|NUMBER)."
+        )
 
     if args.missing == "transparent" and extras.alpha is not None:
         extras = extras.opaque_where(extras.alpha == 0)

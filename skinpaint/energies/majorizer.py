@@ -52,8 +52,8 @@ class Majorizer:
     >>> least = majorizer.minimise(x, tol=1e-12)
     >>> least[:, 0].round(6)
     array([0.      , 1.333333, 2.666667, 4.      ])
-    >>> round(float(dirichlet(least[:, 0])), 6), round(majorizer.bound(least, 0.0, 9.0), 6)
-    (5.333333, 5.333333)
+    >>> round(float(dirichlet(least[:, 0])), 6), majorizer.bounds(least, 0.0, 9.0).round(6)
+    (5.333333, array([5.333333]))
     """
 
     def __init__(self, energy: Any, x: np.ndarray, mask: np.ndarray) -> None:
@@ -99,8 +99,10 @@ class Majorizer:
         self._solve(lambda system, y: system.improve(y, tol=tol, max_iter=MAX_CYCLES, reduction=reduction), out)
         return out
 
-    def bound(self, x: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> float:
-        """A lower bound of the energy in the box, by duality: the closer `x` is to the minimum, the tighter.
+    def bounds(self, x: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
+        """A lower bound of the energy of each channel, or of a joint energy, by duality.
+
+        The closer `x` is to the minimum, the tighter.
 
         Parameters
         ----------
@@ -111,7 +113,7 @@ class Majorizer:
         """
         channels = np.ones(x.shape[-1])
         box = (low * channels, high * channels)
-        return sum(field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields)
+        return np.array([field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields])
 
     def _solve(self, solve: Callable[[HarmonicSystem, np.ndarray], Any], out: np.ndarray, dtype: type = float) -> None:
         """Solve all systems in place."""
@@ -119,19 +121,25 @@ class Majorizer:
             solve_holes(systems, [drop_short_axes(out[..., c]) for c in channels], solve, dtype=dtype)
 
 
-def relative_gap(energy: float, bound: float) -> float:
-    """Upper bound of ``(energy - minimum) / minimum``, given a lower bound of the minimum.
+def relative_gap(energies: np.ndarray | float, bounds: np.ndarray | float) -> float:
+    """Upper bound of ``(energy - minimum) / minimum``, given a lower bound of the minimum: the largest of all channels.
 
-    It is infinite if the lower bound is not positive.
+    Parameters
+    ----------
+    energies, bounds : float or ndarray of shape (C,)
+        The energy of each channel, and a lower bound of it. Where the bound is not positive, the gap is infinite.
 
     Examples
     --------
     >>> relative_gap(1.5, 1.0), relative_gap(0.0, 0.0), relative_gap(1.0, -1.0)
     (0.5, 0.0, inf)
+    >>> relative_gap(np.array([1.5, 1.1]), np.array([1.0, 1.0]))
+    0.5
     """
-    if energy <= bound:
-        return 0.0
-    return (energy - bound) / bound if bound > 0 else np.inf
+    energies, bounds = np.atleast_1d(energies), np.atleast_1d(bounds)
+    gaps = np.where(energies > bounds, np.inf, 0.0)
+    np.divide(energies - bounds, bounds, out=gaps, where=(energies > bounds) & (bounds > 0))
+    return float(gaps.max())
 
 
 class Field:

@@ -82,18 +82,27 @@ class Objective:
         self.joint = joint
         self.note = ""
 
-    def value(self, x: np.ndarray) -> float:
-        """Energy of `x`, channels last."""
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """Energy of each channel of `x`, channels last; a single one for a joint energy."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return sum(_checked(self._call(self.energy, part)) for part in self._parts(x))
+            return np.array([_checked(self._call(self.energy, part)) for part in self._parts(x)])
+
+    def value(self, x: np.ndarray) -> float:
+        """Energy of `x`, channels last, summed over the channels."""
+        return float(self.values(x).sum())
+
+    def values_and_gradient(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `values`, and the gradient of their sum."""
+        pairs = [self._differentiate(part) for part in self._parts(x)]
+        values = np.array([pair[0] for pair in pairs])
+        if self.joint:
+            return values, pairs[0][1]
+        return values, pairs[0][1][..., None] if len(pairs) == 1 else np.stack([pair[1] for pair in pairs], axis=-1)
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        """Energy of `x`, channels last, and its gradient."""
-        pairs = [self._differentiate(part) for part in self._parts(x)]
-        value = sum(pair[0] for pair in pairs)
-        if self.joint:
-            return value, pairs[0][1]
-        return value, pairs[0][1][..., None] if len(pairs) == 1 else np.stack([pair[1] for pair in pairs], axis=-1)
+        """As `value`, and its gradient."""
+        values, gradient = self.values_and_gradient(x)
+        return float(values.sum()), gradient
 
     def _parts(self, x: np.ndarray) -> list[np.ndarray]:
         return [x] if self.joint else [np.ascontiguousarray(x[..., c]) for c in range(x.shape[-1])]

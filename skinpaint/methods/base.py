@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from abc import ABC, abstractmethod
 from functools import partial
 from time import perf_counter
@@ -12,9 +10,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution
+from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
 
-__all__ = ["IterativeMethod", "Method", "State", "is_int", "require", "warn"]
+__all__ = ["IterativeMethod", "Method", "State", "is_int", "require"]
 
 
 def require(valid: object, owner: object, parameter: str, allowed: str, got: object) -> None:
@@ -27,14 +25,6 @@ def require(valid: object, owner: object, parameter: str, allowed: str, got: obj
 def is_int(value: object) -> bool:
     """Whether this is an int of Python or NumPy, and not a bool."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def warn(status: str) -> None:
-    """Warn that a method did not converge, at the line of the user's code that called the library."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("skinpaint."):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(status, ConvergenceWarning, stacklevel=level - 1)
 
 
 class Method(ABC):
@@ -162,7 +152,7 @@ class IterativeMethod(Method):
             return f"Stopped by the callback after {_count(n_iter)}."
         status = self.explain(reason, state, n_iter)
         if self.judged and not reason.success:
-            warn(status)
+            warn(status, ConvergenceWarning)
         return status
 
 

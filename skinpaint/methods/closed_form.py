@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from skinpaint.methods.base import Method, require, warn
+from skinpaint.methods.base import Method, require
 from skinpaint.problem import Problem
-from skinpaint.solution import Callback, Reason, Record, Solution
+from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
 
 __all__ = ["ClosedForm", "Solver"]
 
@@ -78,7 +78,7 @@ class ClosedForm(Method):
         converged = worst is None or worst <= self.tol
         status = self._status(converged, used, n_iter, worst)
         if not converged:
-            warn(status)
+            warn(status, ConvergenceWarning)
         return Solution(
             values=image.values,
             reason=Reason.CONVERGED if converged else Reason.MAX_ITER,

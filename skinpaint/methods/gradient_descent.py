@@ -22,6 +22,7 @@ from skinpaint.problem import Bounds, Problem
 __all__ = ["GradientDescent"]
 
 
+MAX_STEPS = 10  # with one majorizer: where norms vanish it soon says little about the energy
 NORM_ROUNDING = 1e-4  # norms below this become parabolas, for values in [0, 1]
 NOISE = 1e-14  # relative rounding error of an energy that is summed in double precision
 SHORTEST_STEP = 1e-300
@@ -157,7 +158,7 @@ class GradientDescent(IterativeMethod):
         x = problem.clip(x if damaged else fill(x, problem.mask, problem.spacing))
         exact = self._energy(problem)
         objective = Objective(exact, joint=self.joint_channels)
-        energy = objective.value(x)  # refuses a bad energy in its own words, before autograd meets it
+        each = objective.values(x)  # refuses a bad energy in its own words, before autograd meets it
         touched = self.proves and Majorizer.exists_for(exact)
         smooth = energies.rounded(exact, NORM_ROUNDING) if touched else exact
         descended = objective if smooth == exact else Objective(smooth, joint=self.joint_channels)
@@ -168,7 +169,7 @@ class GradientDescent(IterativeMethod):
             objective=descended,
             exact=objective,
             around=None if self.proves else _around(problem),
-            energy=energy,
+            each=each,
             level=level,
             gradient=gradient,
         )
@@ -193,10 +194,11 @@ class GradientDescent(IterativeMethod):
             return energies.on_grid(energy, problem.spacing)
         if isinstance(self.energy, energies.Energy) and self.energy.convex:
             return energies.on_grid(self.energy, problem.spacing)
-        if any(h != 1 for h in problem.spacing):
+        spacing = tuple(problem.unit * h for h in problem.spacing)
+        if any(h != 1 for h in spacing):
             raise ValueError(
                 f"The 'spacing' parameter of Inpainter must be None with an energy of your own, which "
-                f"does not see it. Got {problem.spacing} instead. Put the spacing into the energy."
+                f"does not see it. Got {spacing} instead. Put the spacing into the energy."
             )
         return self.energy
 
@@ -205,12 +207,12 @@ class GradientDescent(IterativeMethod):
         x, objective = state.values, state.objective
         s = self.step_size(state.k) if callable(self.step_size) else self.step_size
         new = problem.clip(x - s * state.gradient)
-        energy, gradient = objective.value_and_gradient(new)
+        each, gradient = objective.values_and_gradient(new)
         return replace(
             state,
             values=new,
-            energy=energy,
-            level=energy,
+            each=each,
+            level=float(each.sum()),
             gradient=gradient,
             change=float(np.abs(new - x).max()),
             distance=_stationarity(problem, new, gradient, state.around),
@@ -221,7 +223,8 @@ class GradientDescent(IterativeMethod):
     def _accelerated(self, problem: Problem, state: Descent) -> Descent:
         """FISTA within the bounds: a step from the extrapolated point, backtracked; a restart where it leads uphill."""
         x, y, t, s, objective = state.values, state.ahead, state.momentum, state.length, state.objective
-        energy, gradient = objective.value_and_gradient(y)
+        energies_ahead, gradient = objective.values_and_gradient(y)
+        energy = float(energies_ahead.sum())
         slope = np.where(problem.mask, gradient, 0.0)
         direction = state.majorizer.precondition(slope) if state.majorizer else slope
         while True:
@@ -230,7 +233,8 @@ class GradientDescent(IterativeMethod):
             fall = -_dot(slope, d)
             model = fall / 2 if state.majorizer else _dot(d, d) / (2 * s)  # half the squared length of d, in the metric
             noise = NOISE * abs(energy)
-            reached = objective.value(z)
+            each = objective.values(z)
+            reached = float(each.sum())
             if reached <= energy - fall + model + noise or s < SHORTEST_STEP:
                 break
             s /= 2
@@ -248,15 +252,17 @@ class GradientDescent(IterativeMethod):
             t_next = 1.0 if turned else (1 + sqrt(1 + 4 * t * t)) / 2
             ahead = z if turned else problem.clip(z + (t - 1) / t_next * (z - x))
             change = float(np.abs(z - x).max())
-            exact = reached if state.exact is objective else state.exact.value(z)
-            state = replace(state, values=z, ahead=ahead, momentum=t_next, energy=exact, level=reached, change=change)
+            each = each if state.exact is objective else state.exact.values(z)
+            state = replace(state, values=z, ahead=ahead, momentum=t_next, each=each, level=reached, change=change)
         if state.majorizer:
-            return self._touch(problem, state) if state.decrement <= max(state.due, NOISE) else state
+            stale = state.decrement <= max(state.due, NOISE) or state.k - state.touched >= MAX_STEPS
+            return self._touch(problem, state) if stale else state
         if self.proves:
             room = np.where(problem.mask, np.maximum(gradient * (y - problem.low), gradient * (y - problem.high)), 0.0)
-            bound = max(state.bound, energy - float(room.sum()))
-            gap = relative_gap(state.energy, bound)
-            return replace(state, bound=bound, gap=gap, distance=gap)
+            room = room.sum() if self.joint_channels else room.sum(axis=tuple(range(problem.ndim)))
+            bounds = np.maximum(state.bounds, energies_ahead - room)
+            gap = relative_gap(state.each, bounds)
+            return replace(state, bounds=bounds, gap=gap, distance=gap)
         return replace(state, distance=_ratio(_norm(d) / s, _norm(gradient[state.around])))
 
     def _touch(self, problem: Problem, state: Descent) -> Descent:
@@ -264,23 +270,24 @@ class GradientDescent(IterativeMethod):
         majorizer = Majorizer(state.objective.energy, state.values, problem.mask)
         reduction = RESIDUAL_REDUCTION if state.decrement > NOISE else 0.0  # the last one is solved to the end
         least = problem.clip(majorizer.minimise(state.values, tol=RESIDUAL_TOL, reduction=reduction))
-        bound = max(state.bound, 0.0, majorizer.bound(least, problem.low, problem.high))
+        bounds = np.maximum(np.maximum(state.bounds, 0.0), majorizer.bounds(least, problem.low, problem.high))
         level = state.objective.value(least)
         x, level = (least, level) if level < state.level else (state.values, state.level)
-        energy = state.exact.value(x)
-        gap = relative_gap(energy, bound)
+        each = state.exact.values(x)
+        gap = relative_gap(each, bounds)
         needed = 0.2 * (self.tol / gap) ** 2 if self.tol and gap > 0 else 0.0  # a gap goes as the root of the decrement
         return replace(
             state,
             values=x,
             ahead=x,
             momentum=1.0,
-            energy=energy,
+            each=each,
             level=level,
             majorizer=majorizer,
-            bound=bound,
+            bounds=bounds,
             gap=gap,
             distance=gap,
+            touched=state.k,
             due=min(state.decrement, 0.1) * min(max(needed, MIN_REFRESH_RATIO), MAX_REFRESH_RATIO),
         )
 
@@ -294,20 +301,26 @@ class Descent:
     objective: Objective  # with smoothed norms
     exact: Objective
     around: np.ndarray | None  # pixels that normalise the gradient when there is no gap: missing ones and neighbours
-    energy: float  # of `exact`
+    each: np.ndarray  # the energies of the channels, of `exact`
     level: float  # of `objective`, which is what descends
     gradient: np.ndarray  # of `objective` at the values; plain steps start from it
     majorizer: Majorizer | None = None  # its matrix is the metric; without one the metric is the identity
-    bound: float = -np.inf  # the best one proven so far
+    bounds: np.ndarray | float = -np.inf  # the best lower bounds proven so far, one a channel
     gap: float | None = None
     change: float = 0.0
     distance: float = np.inf
     decrement: float = np.inf  # estimated distance to the minimum from g^T M^-1 g / 2, relative to the energy
     due: float = 0.0  # the decrement at which the majorizer is built again
+    touched: int = 0  # the step at which the majorizer was built
     momentum: float = 1.0
     length: float = 1.0  # of the last accepted step
     k: int = 0
     note: str = ""
+
+    @property
+    def energy(self) -> float:
+        """The energy, summed over the channels."""
+        return float(self.each.sum())
 
 
 def _around(problem: Problem) -> np.ndarray:

@@ -88,20 +88,22 @@ class Reweighted(IterativeMethod):
         objective, x = state.objective, state.values
         majorizer = Majorizer(energies.rounded(objective.energy, state.rounding), x, problem.mask)
         least = majorizer.minimise(x, tol=RESIDUAL_TOL, reduction=RESIDUAL_REDUCTION)
-        bound = max(state.bound, 0.0, majorizer.bound(least, problem.low, problem.high))
+        bounds = np.maximum(np.maximum(state.bounds, 0.0), majorizer.bounds(least, problem.low, problem.high))
         values = problem.clip(least)
-        energy = objective.value(values)
-        before = state.energy if state.energy is not None else objective.value(x)
-        if energy > before:  # possible while norms are smoothed more than at the end, and in the last digits
-            values, energy = x, before
-        gap = relative_gap(energy, bound)
-        better = before - energy > NOISE * before or (state.gap is not None and gap < 0.99 * state.gap)
+        each = objective.values(values)  # energies of the channels
+        before = state.each if state.each is not None else objective.values(x)
+        if each.sum() > before.sum():  # possible while norms are smoothed more than at the end, and in the last digits
+            values, each = x, before
+        energy, fall = float(each.sum()), float((before - each).sum())
+        gap = relative_gap(each, bounds)
+        better = fall > NOISE * energy or (state.gap is not None and gap < 0.99 * state.gap)
         narrow = state.rounding <= LAST_ROUNDING
         return replace(
             state,
             values=values,
             energy=energy,
-            bound=bound,
+            each=each,
+            bounds=bounds,
             gap=gap,
             distance=gap,
             change=float(np.abs(values - x).max()),
@@ -118,7 +120,8 @@ class Reweighting:
     objective: Objective
     rounding: float  # norms below this are smoothed in the next step
     energy: float | None = None
-    bound: float = -np.inf
+    each: np.ndarray | None = None  # energies of the channels
+    bounds: np.ndarray | float = -np.inf  # the best lower bounds proven so far, one a channel
     gap: float | None = None
     distance: float = np.inf
     change: float = 0.0

@@ -155,10 +155,11 @@ def prolong(lo, hi, starts, n, halve, main, side, parents, shares, coarse_starts
         base = starts[row]
         for j in range(n):
             i = uintp(base + j)
-            v = t[j + 1]
             if halve:
                 J = (j >> 1) + 1
                 v = main[uintp(j)] * t[uintp(J)] + side[uintp(j)] * t[uintp(J + 2 * (j & 1) - 1)]
+            else:
+                v = t[uintp(j + 1)]
             x[i] += v if inverse[i] > 0 else 0.0
 
 

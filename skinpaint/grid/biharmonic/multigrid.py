@@ -95,7 +95,8 @@ class Transfer:
         j = np.arange(self.fine.shape[axis])
         if not self.halved[axis]:
             return j[:, None], np.ones((j.size, 1))
-        return np.stack([j // 2, j // 2 + 2 * (j % 2) - 1], axis=1), np.stack(self.weights[axis], axis=1)
+        beside = np.clip(j // 2 + 2 * (j % 2) - 1, 0, self.coarse.shape[axis] - 1)  # beyond the border it weighs 0
+        return np.stack([j // 2, beside], axis=1), np.stack(self.weights[axis], axis=1)
 
     def _children(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
         J = np.arange(self.coarse.shape[axis])
@@ -103,7 +104,8 @@ class Transfer:
             return J[:, None], np.ones((J.size, 1))
         main, side = (np.pad(w, (1, 3)) for w in self.weights[axis])
         j = 2 * J[:, None] + np.arange(-1, 3)
-        return j, np.where((j == 2 * J[:, None]) | (j == 2 * J[:, None] + 1), main[j + 1], side[j + 1])
+        shares = np.where((j == 2 * J[:, None]) | (j == 2 * J[:, None] + 1), main[j + 1], side[j + 1])
+        return np.clip(j, 0, self.fine.shape[axis] - 1), shares  # beyond the border they are 0
 
     def restrict(self, r: np.ndarray, coarse: np.ndarray) -> None:
         """Write the transposed interpolation of `r` to `coarse`."""

@@ -77,8 +77,15 @@ class Level:
         return tuple(int(s >= max(MIN_COUPLING * strength.max(), 0)) for s in strength)  # no edges at all: halve all
 
     @lazy
+    def coarse_terms(self) -> tuple[tuple[int, int], ...]:
+        """The kinds of edges of the next level. An axis that is not halved keeps its edges of lag 2."""
+        both = {(axis, lag) for axis, lag in self.terms if not self.halved[axis]}
+        return tuple(sorted(both | {(axis, 1) for axis in range(len(self.layout.shape))}))
+
+    @lazy
     def coarse_layout(self) -> Layout:
-        return Layout(tuple((n + h) >> h for n, h in zip(self.layout.shape, self.halved, strict=True)), 1)
+        shape = tuple((n + h) >> h for n, h in zip(self.layout.shape, self.halved, strict=True))
+        return Layout(shape, max(lag for _, lag in self.coarse_terms))
 
     @lazy
     def children_and_parents(self) -> tuple[np.ndarray, np.ndarray]:
@@ -97,19 +104,18 @@ class Level:
     def coarsen(self) -> Level:
         """The next level."""
         layout, (children, parents) = self.coarse_layout, self.children_and_parents
-        d = len(layout.shape)
-        diagonal, edges = layout.zeros(), np.zeros((d, layout.zeros().size), np.float32)
-        reach = np.array(
-            [
-                (0, lag, axis) if axis == d - 1 else (lag * int(np.prod(self.layout.shape[axis + 1 : -1])), 0, axis)
-                for axis, lag in self.terms
-            ]
-        )
+        d, terms = len(layout.shape), self.coarse_terms
+        diagonal, edges = layout.zeros(), np.zeros((len(terms), layout.zeros().size), np.float32)
+        reach = []  # of each term: rows, places along the row, and the coarse term that it is added to
+        for axis, lag in self.terms:
+            target = terms.index((axis, 1 if self.halved[axis] else lag))
+            rows = lag * int(np.prod(self.layout.shape[axis + 1 : -1]))
+            reach.append((0, lag, target) if axis == d - 1 else (rows, 0, target))
         coarse_starts, _ = layout.rows
-        args = (self.inverse, self.offsets, self.weights, reach, children, parents, coarse_starts, diagonal, edges)
-        self.layout.sweep(self._to_coarse(kernels.coarsen, *args))
+        block = (np.array(reach), children, parents, coarse_starts, diagonal, edges)
+        self.layout.sweep(self._to_coarse(kernels.coarsen, self.inverse, self.offsets, self.weights, *block))
         inverse = np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
-        return Level(layout, tuple((axis, 1) for axis in range(d)), tuple(edges), inverse)
+        return Level(layout, terms, tuple(edges), inverse)
 
     def begin(self, b: np.ndarray, x: np.ndarray) -> list[Stage]:
         """Gauss-Seidel on all colours, starting from zero."""

@@ -1,0 +1,109 @@
+"""Units make no difference: of values, of channels, of lengths; and what is proven stays proven at any scale."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skinpaint import GradientDescent, Inpainter, Reweighted, damage, inpaint
+from skinpaint.energies import Dirichlet, Lines, TotalVariation
+from skinpaint.methods import METHODS
+from skinpaint.problem import Problem
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e4])
+@pytest.mark.parametrize("name", METHODS)
+def test_the_unit_of_one_channel_touches_no_other(name, factor, rng):
+    image = rng.random((24, 20, 3)).cumsum(0)
+    mask = rng.random((24, 20)) < 0.6
+    plain = inpaint(image, mask, method=name, channel_axis=-1)
+    image[..., 1] *= factor
+    scaled = inpaint(image, mask, method=name, channel_axis=-1)
+    scaled[..., 1] /= factor
+    # rounding of the image by its new unit decides which of two patches is nearer
+    tol = 1e-3 if name == "dct" else 1e-9
+    np.testing.assert_allclose(scaled, plain, rtol=0, atol=tol * np.ptp(plain))
+
+
+@pytest.mark.parametrize("name", ["gd", "reweighted"])
+def test_each_channel_is_as_near_to_its_minimum_as_is_asked(name, rng):
+    """A channel with little energy beside one with much must not stop with it."""
+    calm = np.add.outer(np.arange(32.0), np.arange(32.0)) ** 1.3
+    calm[0, 0] += 1e3  # a wide range, and little energy in it
+    image = np.stack([rng.random((32, 32)), calm], axis=-1)
+    mask = rng.random((32, 32)) < 0.7
+    mask[0, 0] = False
+    together = Inpainter(name, channel_axis=-1).fit(image, mask=mask).solution_
+    assert together.converged
+    for c in range(2):
+        energy = Lines()(together.values[..., c])
+        exact = Inpainter(Reweighted(tol=1e-8)).fit(image[..., c], mask=mask).solution_.energy
+        assert (energy - exact) / exact <= together.gap
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-3, 1e6])
+@pytest.mark.parametrize("name", METHODS)
+def test_the_unit_of_length_makes_no_difference(name, unit, rng):
+    image, mask = rng.random((16, 12)), rng.random((16, 12)) < 0.5
+    spacing = (1.0, 1.0) if name == "pnp" else (1.0, 2.5)
+    plain, scaled = (
+        Inpainter(name, spacing=tuple(factor * h for h in spacing)).fit(image, mask=mask) for factor in (1, unit)
+    )
+    np.testing.assert_allclose(scaled.restored_, plain.restored_, rtol=0, atol=1e-12)
+    assert scaled.n_iter_ == plain.n_iter_
+    if plain.solution_.gap is not None:
+        assert scaled.solution_.gap == pytest.approx(plain.solution_.gap, rel=1e-6, abs=1e-12)
+
+
+ENERGIES = [Lines(), Lines(lags=(1,)), TotalVariation(), TotalVariation(eps=0), Dirichlet(), Dirichlet(lags=(1, 2))]
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.lists(st.integers(2, 9), min_size=1, max_size=3).map(tuple),
+    energy=st.sampled_from(ENERGIES),
+    levels=st.sampled_from([0, 2, 4]),
+    unit=st.integers(-30, 30),
+    ratio=st.floats(0, 3),
+)
+def test_no_energy_is_below_what_is_proven(seed, shape, energy, levels, unit, ratio):
+    rng = np.random.default_rng(seed)
+    image = (rng.integers(0, levels, shape).astype(float) if levels else rng.random(shape)) * 10.0**unit
+    mask = rng.random(shape) < rng.uniform(0.1, 0.95)
+    mask.flat[0] = False
+    spacing = tuple(10.0 ** (-9 + rng.uniform(0, ratio, len(shape))))
+    problem = Problem.from_image(image, mask, spacing=spacing, missing_values=None)
+    if problem.trivial:
+        return
+    methods = GradientDescent(energy=energy, max_iter=40, tol=1e-12), Reweighted(energy=energy, max_iter=40, tol=1e-12)
+    with np.errstate(all="ignore"):
+        solutions = [quietly(method, problem) for method in methods]
+    least = min(solution.energy for solution in solutions)
+    for solution in solutions:
+        assert solution.energy / (1 + solution.gap) <= least * (1 + 1e-13)
+
+
+def quietly(method, problem):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return method.solve(problem)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_binary_pictures_converge(seed):
+    """Where norms vanish, the coarse matrices were once not positive, and energies NaN."""
+    image, _ = damage.text(np.zeros((64, 64)))
+    mask = np.random.default_rng(seed).random(image.shape) < 0.6
+    inpainter = Inpainter("gd").fit(image, mask=mask)
+    assert inpainter.converged_
+    assert inpainter.n_iter_ <= 80
+
+
+def test_one_known_row_is_enough(rng):
+    image, mask = rng.random((300, 300)), np.ones((300, 300), bool)
+    mask[150] = False
+    inpainter = Inpainter("gd").fit(image, mask=mask)
+    assert inpainter.converged_
+    assert inpainter.n_iter_ <= 80
