@@ -8,7 +8,7 @@ import skinpaint
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
-os.environ.setdefault("COLUMNS", "100")  # of the help texts
+os.environ.setdefault("COLUMNS", "88")  # of the help texts
 
 import tables
 
@@ -61,6 +61,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,  # their page loads scripts from the network
 }
 suppress_warnings = ["config.cache"]  # the gallery's sorting object cannot be pickled
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd import make_vjp
+from autograd import grad, make_vjp
 from autograd.extend import Box
 
 __all__ = ["trace"]
@@ -71,7 +71,7 @@ def by_interface(function: Callable[[Any], Any], x: np.ndarray) -> Traced:
 
 
 def usable(trace: Callable[[Callable[[Any], Any], np.ndarray], Traced]) -> bool:
-    """Whether a way to trace gives the right answers for a function whose gradient is known.
+    """Whether a way to trace gives the right answers for functions whose gradients are known, one with a nested trace.
 
     Examples
     --------
@@ -79,10 +79,15 @@ def usable(trace: Callable[[Callable[[Any], Any], np.ndarray], Traced]) -> bool:
     (True, False)
     """
     x = np.array([1.0, 2.0])
+
+    def nested(x: Any) -> Any:
+        """Sum of 2 x^3, of which 2 x^2 is the gradient of a function of `y` that holds `x` too."""
+        return (x * grad(lambda y: (x * y**2).sum())(x)).sum()
+
     try:
-        value, gradient = trace(lambda x: (x**2).sum(), x)
+        value, gradient = trace(nested, x)
         constant = trace(lambda x: 3.0, x)
-        return bool(value == 5.0 and gradient is not None and (gradient() == 2 * x).all() and constant == (3.0, None))
+        return bool(value == 18 and gradient is not None and (gradient() == 6 * x**2).all() and constant == (3.0, None))
     except Exception:  # whatever a release with other internals may raise: it is not usable
         return False
 
