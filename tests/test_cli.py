@@ -23,7 +23,7 @@ def run(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == status, done.stderr
         assert "Traceback" not in done.stderr
