@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skinpaint.containers import unpack
 from skinpaint.holdout import hold_out
 from skinpaint.inpainter import Inpainter
 from skinpaint.methods import METHODS, resolve
@@ -316,17 +317,16 @@ def compare(
     >>> comparison.best.restored.shape
     (96, 96)
     """
-    entrants = {
-        name: _entrant(entrant, channel_axis, bounds, spacing) for name, entrant in _named_entrants(methods).items()
-    }
+    named = _named_entrants(methods)
     problem = Problem.from_image(
         image, mask, channel_axis=channel_axis, missing_values=missing_values, bounds=bounds, spacing=spacing
     )
-    image, missing = np.asanyarray(image), problem.as_user(problem.mask)
+    image, missing, channel_axis = problem.array, problem.as_user(problem.mask), problem.channel_axis
+    entrants = {name: _entrant(entrant, channel_axis, bounds, spacing) for name, entrant in named.items()}
     if truth is None:
         task = _prediction(image, missing, channel_axis, fraction, rng)
     else:
-        task = _against(np.asanyarray(truth), image, missing, channel_axis)
+        task = _against(unpack(truth).array, image, missing, channel_axis)
     queue = list(entrants.items())
     if progress:
         from tqdm.auto import tqdm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -9,14 +10,17 @@ from typing import Any, Literal
 
 import numpy as np
 
+from skinpaint.containers import unpack
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method, require
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, GuessedMaskWarning, Record, Solution, proven_within, warn
+from skinpaint.wording import did_you_mean
 
 __all__ = ["Inpainter", "inpaint"]
 
 DEFAULT_METHOD = "dct"
+MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
@@ -61,7 +65,7 @@ class Inpainter:
 
     Attributes
     ----------
-    restored_ : ndarray
+    restored_ : ndarray, or what the image came in
         The restored image of the last `fit`.
     mask_ : ndarray of bool
         What was filled; of the image's shape where channels differ, else of the spatial shape.
@@ -85,7 +89,7 @@ class Inpainter:
            [10, 20, 30]], dtype=uint8)
     """
 
-    restored_: np.ndarray
+    restored_: Any
     mask_: np.ndarray
     solution_: Solution
     n_iter_: int
@@ -120,7 +124,8 @@ class Inpainter:
         ----------
         image : array_like of shape (M[, N[, ..., P]][, C]), or list of such
             Integers or floats; an array is one image. A list or tuple is several images: they are checked,
-            and restored by `transform`.
+            and restored by `transform`. Astropy NDData, CCDData and Quantity, xarray DataArray, PIL Image, and pandas
+            DataFrame and Series come back as such, and their masks, nodata values and named bands are understood.
         y : object
             Ignored, for pipelines. A mask here is refused, as it is surely meant for `mask`.
         mask : array_like, optional
@@ -165,7 +170,7 @@ class Inpainter:
         self.history_ = self.solution_.history
         return self
 
-    def restore(self) -> np.ndarray:
+    def restore(self) -> Any:
         """Return the restored image of the last `fit`, as a new array.
 
         Raises
@@ -175,14 +180,14 @@ class Inpainter:
         """
         if not hasattr(self, "restored_"):
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
-        return self.restored_.copy()
+        return copy.deepcopy(self.restored_)
 
-    def fit_restore(self, image: Any, mask: Any = None, *, callback: Callback | None = None) -> np.ndarray:
+    def fit_restore(self, image: Any, mask: Any = None, *, callback: Callback | None = None) -> Any:
         """Restore one image and return it; see `fit` for the parameters.
 
         Returns
         -------
-        restored : ndarray
+        restored : ndarray, or what the image came in
             A new array of the image's shape and dtype.
         """
         if isinstance(image, list | tuple):
@@ -191,7 +196,7 @@ class Inpainter:
                 f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
                 "numpy.asarray for one image given as nested lists."
             )
-        return self.fit(image, mask=mask, callback=callback).restored_.copy()
+        return copy.deepcopy(self.fit(image, mask=mask, callback=callback).restored_)
 
     def transform(self, X: Any) -> Any:
         """Restore one image (an array) or several (a list or tuple, giving a list); keeps no state.
@@ -211,7 +216,7 @@ class Inpainter:
         if isinstance(X, list | tuple):
             _refuse_mask_as_y(X, y)
             return self.transform(X)
-        return self.fit(X, y).restored_.copy()
+        return copy.deepcopy(self.fit(X, y).restored_)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
@@ -244,7 +249,7 @@ class Inpainter:
                 f"{len(images)} images instead."
             )
         pairs = zip(truths, images, strict=True)
-        return float(np.mean([psnr(np.asanyarray(truth), self.transform(image)) for truth, image in pairs]))
+        return float(np.mean([psnr(_values(truth), _values(self.transform(image))) for truth, image in pairs]))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""
@@ -270,6 +275,7 @@ class Inpainter:
             else:
                 raise ValueError(
                     f"The parameters of Inpainter must be one of {list(self.get_params())}. Got {name!r} instead."
+                    f"{did_you_mean(name, self.get_params())}"
                 )
         if settings:
             method = resolve(self.method)
@@ -278,6 +284,7 @@ class Inpainter:
                 if setting not in known:
                     raise ValueError(
                         f"The settings of {type(method).__name__} must be one of {known}. Got {setting!r} instead."
+                        f"{did_you_mean(setting, known)}"
                     )
             self.method = dataclasses.replace(method, **settings)  # type: ignore[type-var]
         return self
@@ -316,9 +323,11 @@ class Inpainter:
         said = f"<pre>{escape(repr(self))}</pre>"
         if not hasattr(self, "restored_"):
             return said
-        if not is_picture(self.restored_, self.channel_axis):
+        restored = unpack(self.restored_)
+        channel_axis = restored.channel_axis if self.channel_axis is None else self.channel_axis
+        if not is_picture(restored.array, channel_axis):
             return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
-        return said + before_and_after(self.restored_, self.mask_, self.channel_axis, self.solution_)
+        return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_)
 
     def _problem(self, image: Any, mask: Any) -> Problem:
         """What is to be solved; the user is asked about what looks wrong."""
@@ -339,12 +348,13 @@ class Inpainter:
         """PSNR of known pixels that were hidden."""
 
         def restore(noisy: np.ndarray, mask: np.ndarray) -> np.ndarray:
-            problem = self._checked(noisy, mask, grow=0, max_distance=None)  # the mask has grown, and all is scored
+            # The mask has grown already, and all of it is scored.
+            problem = self._checked(noisy, mask, grow=0, max_distance=None, channel_axis=damaged.channel_axis)
             return problem.write_back(self._solve(problem).values)
 
-        missing = self._problem(image, None)
-        mask = missing.as_user(missing.mask)
-        return score_holdout(restore, np.asanyarray(image), mask, channel_axis=self.channel_axis)
+        damaged = self._problem(image, None)
+        mask = damaged.as_user(damaged.mask)
+        return score_holdout(restore, damaged.array, mask, channel_axis=damaged.channel_axis)
 
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
@@ -357,10 +367,16 @@ class Inpainter:
                 solution = method.solve(problem, bar)
         else:
             solution = method.solve(problem, callback)
-        return dataclasses.replace(solution, status=" ".join([solution.status, *self._remarks(problem)]))
+        return dataclasses.replace(solution, status=" ".join([solution.status, *self._remarks(problem, solution)]))
 
-    def _remarks(self, problem: Problem) -> Iterator[str]:
+    def _remarks(self, problem: Problem, solution: Solution) -> Iterator[str]:
         """What the door adds to the method's own status."""
+        at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.values)
+        if at_bound > MAX_AT_BOUND * np.count_nonzero(np.broadcast_to(problem.mask, problem.shape)):
+            yield (
+                f"{at_bound} filled {'value is' if at_bound == 1 else 'values are'} at the lowest or highest known "
+                "value, and may belong beyond it. Pass bounds=(low, high) to let them."
+            )
         if problem.note:
             yield f"{problem.note[0].upper()}{problem.note[1:]}."
         if problem.left:
@@ -387,7 +403,7 @@ def inpaint(
     max_distance: float | None = None,
     progress: bool = False,
     callback: Callback | None = None,
-) -> np.ndarray:
+) -> Any:
     """Restore `image` in one call; the parameters are those of :class:`Inpainter` and its `fit`.
 
     Parameters
@@ -451,6 +467,12 @@ class _Bar:
         self.bar.set_postfix_str(", ".join(filter(None, (energy, proven_within(record.gap)))), refresh=False)
         self.bar.update(record.n_iter - self.bar.n)
         return self.inner(record, restore) if self.inner is not None else None
+
+
+def _values(image: Any) -> np.ndarray:
+    """What an image holds, masked where it says so itself."""
+    contents = unpack(image)
+    return contents.array if contents.hidden is None else np.ma.array(contents.array, mask=contents.hidden)
 
 
 def _refuse_mask_as_y(image: Any, y: Any) -> None:

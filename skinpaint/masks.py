@@ -252,6 +252,8 @@ def _given(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:
         f"{'' if axis is None else f' or the full shape {image_shape}'} "
         f"of an image of shape {image_shape}. Got shape {np.shape(mask)} instead."
     )
+    if np.shape(mask) == (*spatial, 1):
+        message += " Pass mask[..., 0]."
     if axis is None and len(spatial) == missing.ndim + 1:
         for candidate in (-1, *range(len(spatial) - 1)):
             if tuple(np.delete(spatial, candidate)) == missing.shape:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skinpaint import masks
+from skinpaint import containers, masks
 from skinpaint.grid.axes import channels_by_mask
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
@@ -61,6 +61,7 @@ class Problem:
     _channel_axis: int | None = field(repr=False)
     _max_distance: float | None = field(repr=False)
     _masked: bool = field(repr=False)  # whether a mask was given
+    _contents: containers.Contents = field(repr=False)  # what the image came in
 
     @classmethod
     def from_image(
@@ -95,8 +96,13 @@ class Problem:
         >>> problem.write_back(problem.values)
         array([10, 20, 30], dtype=uint8)
         """
-        array, hidden = _as_array(image)
-        array, hidden, axis = _channels_last(array, hidden, channel_axis)
+        contents = containers.unpack(image)
+        mask = containers.mask_in(mask, image)
+        _check_array(contents.array)
+        channel_axis = contents.channel_axis if channel_axis is None else channel_axis
+        array, hidden, axis = _channels_last(contents.array, contents.hidden, channel_axis)
+        if isinstance(missing_values, str) and missing_values == "auto" and contents.nodata:
+            missing_values = contents.nodata
         missing, note = masks.find_missing(array, hidden, mask, missing_values, axis)
         if _check_grow(grow):
             missing = masks.grow(missing, grow, channel_axis=-1)
@@ -122,6 +128,7 @@ class Problem:
             _channel_axis=axis,
             _max_distance=_check_max_distance(max_distance),
             _masked=mask is not None,
+            _contents=contents,
         )
 
     @property
@@ -172,8 +179,20 @@ class Problem:
             return mask[..., 0]
         return np.ascontiguousarray(np.moveaxis(mask, -1, self._channel_axis))  # type: ignore[arg-type]
 
+    @property
+    def array(self) -> np.ndarray:
+        """The image as a plain array, its channels where the user has them. It is not to be written to."""
+        return self._contents.array
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis of the channels in the user's image."""
+        return self._channel_axis
+
     def doubts(self) -> Iterator[str]:
         """What a user should be asked: sentences about a mask that was guessed, or that looks wrong."""
+        if self._contents.doubt and self._channel_axis is None:
+            yield self._contents.doubt
         if self.note.startswith(masks.GUESSED):
             yield f"{self.note[0].upper()}{self.note[1:]}."
         elif self._masked and _looks_inverted(self._image, self.mask):
@@ -205,7 +224,21 @@ class Problem:
         """Project `values` onto the bounds and the known values."""
         return np.where(self.mask, np.clip(values, self.low, self.high), self.values)
 
-    def write_back(self, values: np.ndarray) -> np.ndarray:
+    def at_bound(self, values: np.ndarray) -> int:
+        """Number of missing entries whose values are at a bound or beyond it, where they will be clipped."""
+        mask = np.broadcast_to(self.mask, self.shape)
+        values = np.broadcast_to(values, self.shape)
+        counts: list[int] = []
+
+        def part(lo: int, hi: int) -> None:
+            for piece in _pieces(values, lo, hi):
+                beyond = (values[piece] <= self.low) | (values[piece] >= self.high)
+                counts.append(int(np.count_nonzero(beyond & mask[piece])))
+
+        share(part, 0, self.shape[0], values.size)
+        return sum(counts)
+
+    def write_back(self, values: np.ndarray) -> Any:
         """The picture: `values` clipped and brought to the image's dtype, known pixels bit for bit.
 
         Parameters
@@ -215,7 +248,7 @@ class Problem:
 
         Returns
         -------
-        image : ndarray
+        image : ndarray, or what the image came in
             A new array with the shape, the dtype and the range of the image.
         """
         image, filled = self._image, self.filled
@@ -234,8 +267,15 @@ class Problem:
         if self.left and image.dtype.kind == "f":
             np.copyto(out, np.nan, where=self.mask & ~filled)
         if self._channel_axis is None:
-            return out[..., 0]
-        return np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
+            out = out[..., 0]
+        else:
+            out = np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
+        if self._contents.wrap is containers.plain:
+            return out
+        shown = self.as_user(filled)
+        if shown.ndim < out.ndim:
+            shown = np.expand_dims(shown, self._channel_axis)  # type: ignore[arg-type]
+        return self._contents.wrap(out, np.broadcast_to(shown, out.shape))
 
     def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """`values` of these channels in the image's units, within the bounds, and in its dtype."""
@@ -246,10 +286,8 @@ class Problem:
         return _cast(values, self._image.dtype)
 
 
-def _as_array(image: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """The image as a plain array, and the mask it carries if it is a masked array."""
-    hidden = np.ma.getmaskarray(image) if isinstance(image, np.ma.MaskedArray) else None
-    array = np.asarray(np.ma.getdata(image) if hidden is not None else image)
+def _check_array(array: np.ndarray) -> None:
+    """Refuse what is no array of real numbers."""
     kind = array.dtype.kind
     if kind == "b":
         raise ValueError(
@@ -262,7 +300,6 @@ def _as_array(image: Any) -> tuple[np.ndarray, np.ndarray | None]:
         raise ValueError("The 'image' parameter must be an array with at least one axis. Got a scalar instead.")
     if array.size == 0:
         raise ValueError(f"The 'image' parameter must not be empty. Got shape {array.shape} instead.")
-    return array, hidden
 
 
 def _channels_last(

@@ -22,10 +22,10 @@ MODULES = sorted(
 
 # The floors, lowest first. A module imports from floors below its own; on one floor, only what is listed.
 FLOORS = (
-    ("skinpaint.lazy",),
+    ("skinpaint.lazy", "skinpaint.wording"),
     ("skinpaint.grid.jit",),
     ("skinpaint.grid", "skinpaint.grid.*"),
-    ("skinpaint.solution", "skinpaint.masks", "skinpaint.scores"),
+    ("skinpaint.solution", "skinpaint.masks", "skinpaint.scores", "skinpaint.containers"),
     ("skinpaint.damage", "skinpaint.damage.*", "skinpaint.io", "skinpaint.io.*"),
     ("skinpaint.show", "skinpaint.show.*"),
     ("skinpaint.problem", "skinpaint.energies.*"),

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.solution import ConvergenceWarning
+from skinpaint.wording import did_you_mean
 
 __all__ = [
     "USER_ERRORS",
@@ -28,10 +29,11 @@ __all__ = [
     "add_seed",
     "complain",
     "method",
+    "missing_by",
+    "one_picture",
     "plain_warnings",
     "sentence",
     "share",
-    "what_is_missing",
 ]
 
 USER_ERRORS = (OSError, ValueError, TypeError)
@@ -74,6 +76,7 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
         default=128,
         help="mask pixels this bright or brighter are missing (0 to 255; default: %(default)g)",
     )
+    parser.add_argument("--invert-mask", action="store_true", help="the mask is bright where pixels are valid")
     parser.add_argument(
         "--missing",
         metavar="auto|saturated|transparent|none|NUMBER",
@@ -115,26 +118,51 @@ def _missing(text: str) -> Any:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
-def what_is_missing(
+def missing_by(
     args: argparse.Namespace, source: Path, image: np.ndarray, extras: Any, mask_file: Path | None
 ) -> tuple[np.ndarray | None, Any]:
-    """Return the mask, if one was given, and what is missing beyond it."""
-    from skinpaint.io import read_mask
-
-    mask = None
+    """Return the mask, if one was given or the file holds one, and what is missing beyond it."""
+    mask = None if extras.missing is None else extras.missing
     if mask_file is not None:
-        mask = read_mask(mask_file, threshold=args.mask_threshold)
-        if mask.shape != image.shape[:2]:
-            raise ValueError(
-                f"The mask {mask_file} has {size(mask)} pixels, but {source} has {size(image)}. "
-                "Draw the mask on a copy of the picture."
-            )
+        given = _mask_from(args, source, image, extras, mask_file)
+        mask = given if mask is None else mask | given
+    elif args.invert_mask:
+        raise ValueError(f"--invert-mask needs a mask, and {source} has none. Give one: --mask FILE.")
+    if args.missing == "auto" and extras.nodata:
+        return mask, extras.nodata
     if args.missing != "transparent":
         return mask, args.missing
     if extras.alpha is None:
         raise ValueError(f"--missing transparent needs an alpha channel, and {source} has none.")
     transparent = extras.alpha == 0
     return transparent if mask is None else mask | transparent, None
+
+
+def _mask_from(args: argparse.Namespace, source: Path, image: np.ndarray, extras: Any, mask_file: Path) -> np.ndarray:
+    from skinpaint.io import read_mask
+
+    is_picture = extras.axes in ("YX", "YXS") and (image.ndim == 2 or image.shape[2] == 3)
+    mask = read_mask(
+        mask_file,
+        threshold=args.mask_threshold,
+        photograph=image if is_picture else None,
+        invert=args.invert_mask,
+    )
+    if is_picture and mask.shape != image.shape[:2]:
+        raise ValueError(
+            f"The mask {mask_file} has {size(mask)} pixels, but {source} has {size(image)}. "
+            "Draw the mask on a copy of the picture."
+        )
+    return mask
+
+
+def one_picture(source: Path, image: np.ndarray, extras: Any) -> None:
+    """Refuse stacks and bands, where a command is about one picture."""
+    if extras.axes not in ("YX", "YXS") or (image.ndim == 3 and image.shape[2] != 3):
+        raise ValueError(
+            f"{source} holds an array of shape {image.shape} on the axes {extras.axes}, where one picture in grey or "
+            "RGB is needed. Save one of its frames as a file."
+        )
 
 
 def share(mask: np.ndarray) -> str:
@@ -191,7 +219,7 @@ def method(name: str, settings: Sequence[str], *, option: str = "--method") -> A
         if not equals or key not in known_settings:
             raise ValueError(
                 f"--set must be NAME=VALUE, and for {base} NAME must be one of {', '.join(known_settings)}. "
-                f"Got {setting!r} instead."
+                f"Got {setting!r} instead.{did_you_mean(key, known_settings)}"
             )
         try:
             values[key] = ast.literal_eval(text)

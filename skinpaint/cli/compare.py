@@ -18,7 +18,8 @@ from skinpaint.cli.common import (
     add_seed,
     complain,
     method,
-    what_is_missing,
+    missing_by,
+    one_picture,
 )
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -54,8 +55,9 @@ def run(args: argparse.Namespace) -> int:
     methods = {name: method(name, (), option="--methods") for name in names}
     sheet = args.output or args.input.with_name(f"{args.input.stem}-compared.png")
     image, extras = io.read(args.input)
+    one_picture(args.input, image, extras)
     io.check_target(sheet, overwrite=args.overwrite)
-    mask, missing = what_is_missing(args, args.input, image, extras, args.mask)
+    mask, missing = missing_by(args, args.input, image, extras, args.mask)
     with Interruption() as interruption:
         comparison = compare(
             image,

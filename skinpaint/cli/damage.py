@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skinpaint.cli.common import Status, add_overwrite, add_seed, complain, share
+from skinpaint.cli.common import Status, add_overwrite, add_seed, complain, one_picture, share
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from skinpaint.damage import DAMAGES
 
     image, extras = io.read(args.input)
+    one_picture(args.input, image, extras)
     io.check_target(args.output, image.dtype, extras, overwrite=args.overwrite)
     channel_axis = -1 if image.ndim == 3 else None
     kind, offered = DAMAGES[args.kind], {"fraction": args.fraction, "rng": args.seed}

@@ -1,21 +1,18 @@
 """Restore files.
 
-Restore a PNG, JPEG, TIFF or WebP picture of 8 or 16 bits (TIFF also of floats), or every such picture in a folder.
-Known pixels come back bit for bit, unless the output is a JPEG. Alpha, colour profile and resolution are kept.
+Restore PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC, FITS and NumPy files, or every such file in a folder: pictures, bands,
+stacks and volumes. Known pixels come back bit for bit, unless the output is a JPEG. What a file holds beside the
+picture is kept, or named in a warning. A picture named photo_mask beside photo is its mask.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
 from typing import Any
-
-import numpy as np
 
 from skinpaint.cli.common import (
     USER_ERRORS,
@@ -25,24 +22,26 @@ from skinpaint.cli.common import (
     add_overwrite,
     complain,
     method,
-    plain_warnings,
     sentence,
-    share,
-    what_is_missing,
 )
+from skinpaint.cli.restoring import Outcome, Task, restore_file
 from skinpaint.inpainter import DEFAULT_METHOD
-from skinpaint.solution import Reason, proven_within
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "restore a picture, or every picture in a folder"
+HELP = "restore files, or every picture in a folder"
+MASK_ENDINGS = ("_mask", "-mask")  # of the name of a mask beside its picture
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("input", metavar="IN", type=Path, help="the damaged picture, or a folder of them")
+    parser.add_argument("inputs", metavar="IN", type=Path, nargs="+", help="damaged files, or a folder of them")
     parser.add_argument(
-        "-o", "--output", metavar="OUT", type=Path, help="the restored picture or folder (default: IN-restored)"
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=Path,
+        help="the restored file, or a folder for several (default: IN-restored; a PNG where IN is a JPEG, GIF or HEIC)",
     )
     add_mask_arguments(parser, "; for a folder, this can be a folder with a mask of the same name for each picture")
     parser.add_argument(
@@ -53,6 +52,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         type=float,
         help="leave missing pixels as they are if they are further than D pixels from every known one",
+    )
+    parser.add_argument(
+        "--axes", metavar="LETTERS", help="what the axes of a stack are, such as ZYX for a volume or TCYX for a series"
+    )
+    parser.add_argument(
+        "--spacing",
+        metavar="H[,H...]",
+        type=_spacing,
+        help="distance between neighbours along Z, Y and X (default: what the file says, or equal)",
     )
     parser.add_argument(
         "--method",
@@ -77,30 +85,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--film", metavar="FILE", type=Path, help="write the restoration as an animation: .gif, .webp, .png or .apng"
     )
     parser.add_argument(
-        "--mask-out", metavar="FILE", type=Path, help="write what was filled, in white; for a folder, a folder"
+        "--mask-out", metavar="FILE", type=Path, help="write what was filled, in white; for several files, a folder"
     )
     parser.add_argument("--report", metavar="FILE.json", type=Path, help="write what was done, as JSON")
+    parser.add_argument("--jobs", metavar="N", type=_jobs, default=1, help="restore N files side by side (default: 1)")
+    parser.add_argument("--skip-existing", action="store_true", help="pass over files whose output exists")
     add_overwrite(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore a picture or a folder."""
+    """Restore files."""
     chosen = method(args.method, args.set)
     if args.report is not None:
         from skinpaint.io import check_place
 
         check_place(args.report, overwrite=args.overwrite)
+    several = len(args.inputs) > 1 or args.inputs[0].is_dir()
+    if several and args.film is not None:
+        raise ValueError("--film shows one picture. Restore that picture by its name.")
+    tasks = list(_tasks(args))
+    waiting = [task for task in tasks if not (args.skip_existing and task.output.exists())]
+    if len(waiting) < len(tasks) and not args.quiet:
+        print(f"{len(tasks) - len(waiting)} of {len(tasks)} outputs exist, and their inputs are passed over.")
     with Interruption() as interruption:
-        if args.input.is_dir():
-            return _restore_folder(args, chosen, interruption)
-        output = args.output or args.input.with_stem(f"{args.input.stem}-restored")
-        report = _restore_file(args, chosen, args.input, output, args.mask, args.mask_out)
-        _write_report(args, report)
-        if interruption.seen:
-            complain(f"interrupted; the answer so far is in {output}.")
-            return Status.INTERRUPTED
-        return Status.OK
+        if not several:
+            reports = []
+            for task in waiting:
+                outcome = restore_file(args, chosen, task)
+                _say(args, outcome)
+                reports.append(outcome.report)
+            _write_report(args, reports[0] if reports else [])
+            if interruption.seen:
+                complain(f"interrupted; the answer so far is in {tasks[0].output}.")
+                return Status.INTERRUPTED
+            return Status.OK
+        return _restore_several(args, chosen, waiting, interruption)
+
+
+def _spacing(text: str) -> tuple[float, ...]:
+    """The argument of --spacing."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(0 < number < float("inf") for number in numbers):
+        raise argparse.ArgumentTypeError(f"must be positive numbers, as in 4,1,1. Got {text!r} instead.")
+    return numbers
 
 
 def _bounds(text: str) -> tuple[float, float] | str:
@@ -116,145 +147,162 @@ def _bounds(text: str) -> tuple[float, float] | str:
     return low, high
 
 
-def _restore_folder(args: argparse.Namespace, chosen: Any, interruption: Interruption) -> int:
-    """Restore every picture in a folder, and go on past those that cannot be."""
-    from tqdm import tqdm
+def _jobs(text: str) -> int:
+    """The argument of --jobs."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an int of at least 1. Got {text!r} instead.")
+    return int(text)
 
-    from skinpaint.io import FORMATS
 
-    if args.film is not None:
-        raise ValueError(f"--film shows one picture, but {args.input} is a folder. Restore that picture by its name.")
-    sources = sorted(
-        path
-        for path in args.input.iterdir()
-        if path.suffix.lower() in FORMATS and path.is_file() and not path.name.startswith(".")
-    )
-    if not sources:
-        raise ValueError(f"{args.input} holds no picture whose suffix is one of {', '.join(FORMATS)}.")
-    folder = args.output or args.input.with_name(f"{args.input.resolve().name}-restored")
-    for made in (folder, args.mask_out):
+def _tasks(args: argparse.Namespace) -> Iterator[Task]:
+    """Every file to restore, with its mask and where its answer goes; names that are passed over are said."""
+    if len(args.inputs) == 1 and not args.inputs[0].is_dir():
+        source = args.inputs[0]
+        yield Task(source, args.output or _restored(source), _mask_of(source, args.mask), args.mask_out, alone=True)
+        return
+    for made in (args.output, args.mask_out):
         if made is not None:
+            if made.is_file():
+                raise NotADirectoryError(f"{made} must be a folder, where several files are restored. It is a file.")
             made.mkdir(parents=True, exist_ok=True)
-    reports, failures = [], []
-    for source in tqdm(sources, unit="picture", disable=args.quiet):
-        try:
-            mask = _mask_of(source, args.mask)
+    passed_over: list[str] = []
+    n_tasks = 0
+    for given in args.inputs:
+        folder = args.output
+        if given.is_dir() and folder is None:
+            folder = given.with_name(f"{given.resolve().name}-restored")
+            folder.mkdir(exist_ok=True)
+        for source in _files(given, passed_over) if given.is_dir() else [given]:
+            target = _restored(source) if folder is None else folder / _restored(source, ending="").name
             mask_out = None if args.mask_out is None else args.mask_out / f"{source.stem}.png"
-            reports.append(_restore_file(args, chosen, source, folder / source.name, mask, mask_out))
-        except USER_ERRORS as error:
-            failures.append(f"{source}: {sentence(error)}")
-        if interruption.seen:
-            break
-    _write_report(args, reports)
-    if failures:
-        complain(f"error: {len(failures)} of {len(sources)} pictures could not be restored:")
-        for failure in failures:
-            complain(f"  {failure}")
-    if interruption.seen:
-        complain(f"interrupted; {len(reports)} of {len(sources)} pictures are in {folder}.")
-        return Status.INTERRUPTED
-    return Status.SOME_FAILED if failures else Status.OK
+            n_tasks += 1
+            yield Task(source, target, args.mask, mask_out, alone=False)
+    if passed_over and not args.quiet:
+        print(f"Passed over: {', '.join(passed_over)}.")
+    if not n_tasks:
+        from skinpaint.io import READABLE
+
+        raise ValueError(f"{args.inputs[0]} holds no picture whose suffix is one of {', '.join(READABLE)}.")
 
 
-def _restore_file(
-    args: argparse.Namespace, chosen: Any, source: Path, output: Path, mask_file: Path | None, mask_out: Path | None
-) -> dict[str, Any]:
-    """Restore one picture, write what was asked for, and return the report about it."""
-    from tqdm import tqdm
+def _files(folder: Path, passed_over: list[str]) -> Iterator[Path]:
+    """The pictures of a folder; the names of other files are noted."""
+    from skinpaint.io import READABLE
 
-    from skinpaint import film, io
-    from skinpaint.inpainter import Inpainter
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        if path.suffix.lower() not in READABLE:
+            passed_over.append(path.name)
+        elif path.stem.endswith(MASK_ENDINGS):
+            passed_over.append(f"{path.name} (a mask)")
+        else:
+            yield path
 
-    image, extras = io.read(source)
-    io.check_target(output, image.dtype, extras, overwrite=args.overwrite)
-    if mask_out is not None:
-        io.check_target(mask_out, overwrite=args.overwrite)
-    if args.film is not None:
-        film.check_film(args.film, overwrite=args.overwrite)
-    mask, missing = what_is_missing(args, source, image, extras, mask_file)
 
-    recorder = film.Recorder() if args.film is not None else None
-    inpainter = Inpainter(
-        chosen,
-        channel_axis=-1 if image.ndim == 3 else None,
-        missing_values=missing,
-        bounds=args.bounds,
-        grow=args.grow,
-        max_distance=args.max_distance,
-        progress=not args.quiet and not args.input.is_dir() and sys.stderr.isatty(),
-    )
-    began = perf_counter()
-    with plain_warnings(f"{source}: ") as warned:
-        restored = inpainter.fit_restore(image, mask, callback=recorder)
-    seconds = perf_counter() - began
-    filled = inpainter.mask_
-    if mask_file is None and args.missing == "auto" and inpainter.solution_.reason is Reason.NOTHING_MISSING:
-        raise ValueError(
-            f"{source}: no damage was found, and nothing was written. {inpainter.solution_.status} Give a mask that is "
-            "bright where pixels are missing (--mask FILE), or say what is missing (--missing saturated|NUMBER)."
-        )
+def _restored(source: Path, ending: str = "-restored") -> Path:
+    """Where a restored file goes unless the user says so: never to a format that would change known pixels."""
+    from skinpaint.io import is_lossless
 
-    if args.missing == "transparent" and extras.alpha is not None:
-        extras = extras.opaque_where(extras.alpha == 0)
-    io.write(output, restored, extras, overwrite=args.overwrite)
-    if mask_out is not None:
-        shown = filled if filled.ndim == 2 else filled.any(axis=-1)  # NaN may be in one channel alone
-        io.write(mask_out, np.where(shown, 255, 0).astype(np.uint8), overwrite=args.overwrite)
-    if recorder is not None:
-        last = inpainter.history_[-1] if inpainter.history_ else None
-        records = [None, *recorder.records, last]
-        titles = ["damaged", *(f"iteration {n}" for n in recorder.iterations), "restored"]
-        proofs = [proven_within(None if record is None else record.gap) for record in records]
-        captions = [": ".join(filter(None, said)) for said in zip(titles, proofs, strict=True)]
-        frames = [image, *recorder.frames, restored]
-        film.film(frames, args.film, captions=captions, records=records, overwrite=args.overwrite)
-    if not args.quiet:
-        status = inpainter.solution_.status
-        for said in warned:  # which need not be said twice
-            status = status.replace(said, "")
-        proof = proven_within(inpainter.solution_.gap)
-        proof = f", {proof} of the lowest energy" if proof else ""
-        tqdm.write(f"{output}: filled {share(filled)} in {seconds:.1f} s{proof}. {status.strip()}".strip())
-    return _report(source, output, chosen, inpainter, seconds)
+    suffix = source.suffix if is_lossless(source) else ".png"
+    return source.with_name(f"{source.stem}{ending}{suffix}")
 
 
 def _mask_of(source: Path, masks: Path | None) -> Path | None:
-    """Return the mask for one picture of a folder: the only one, or the one of that name."""
-    if masks is None or not masks.is_dir():
+    """The mask of one picture: the only one, the one of that name in a folder, or the one beside the picture."""
+    from skinpaint.io import READABLE
+
+    if masks is None:
+        names = {source.stem + ending for ending in MASK_ENDINGS}
+        beside = [path for path in source.parent.glob(f"{_literal(source.stem)}*") if path.stem in names]
+        found = sorted(path for path in beside if path.suffix.lower() in READABLE)
+        return found[0] if found else None
+    if not masks.is_dir():
         return masks
-    found = sorted(path for path in masks.iterdir() if path.stem == source.stem)
+    names = {source.stem, *(source.stem + ending for ending in MASK_ENDINGS)}
+    found = sorted(path for path in masks.iterdir() if path.stem in names)
     if len(found) != 1:
         raise ValueError(f"the folder {masks} holds {len(found)} masks named {source.stem}, where it must hold one.")
     return found[0]
 
 
-def _report(source: Path, output: Path, chosen: Any, inpainter: Any, seconds: float) -> dict[str, Any]:
-    from skinpaint import __version__
+def _literal(name: str) -> str:
+    """A name in a pattern of `glob`."""
+    from glob import escape
 
-    solution, filled = inpainter.solution_, inpainter.mask_
-    return {
-        "input": str(source),
-        "output": str(output),
-        "method": type(chosen).__name__,
-        "settings": {field.name: getattr(chosen, field.name) for field in dataclasses.fields(chosen)},
-        "missing": int(filled.sum()),
-        "fraction": float(filled.mean()),
-        "status": solution.status,
-        "reason": solution.reason.value,
-        "converged": bool(solution.converged),
-        "n_iter": int(solution.n_iter),
-        "energy": _finite(solution.energy),
-        "gap": _finite(solution.gap),
-        "residual": _finite(solution.residual),
-        "error": _finite(solution.error),
-        "seconds": round(seconds, 3),
-        "version": __version__,
-    }
+    return escape(name)
 
 
-def _finite(number: float | None) -> float | None:
-    """Return a number that JSON knows."""
-    return None if number is None or not math.isfinite(number) else float(number)
+def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], interruption: Interruption) -> Status:
+    """Restore files one after another or side by side, and go on past those that cannot be."""
+    from tqdm import tqdm
+
+    reports, failures = [], []
+    outcomes = _side_by_side(args, chosen, tasks) if args.jobs > 1 else _one_by_one(args, chosen, tasks)
+    shown = not args.quiet and sys.stderr.isatty()
+    for task, outcome in tqdm(outcomes, unit="file", total=len(tasks), disable=not shown):
+        if isinstance(outcome, Outcome):
+            _say(args, outcome)
+            reports.append(outcome.report)
+        else:
+            failures.append(f"{task.source}: {outcome}")
+        if interruption.seen:
+            break
+    _write_report(args, reports)
+    if failures:
+        complain(f"error: {len(failures)} of {len(tasks)} files could not be restored:")
+        for failure in failures:
+            complain(f"  {failure}")
+    if interruption.seen:
+        complain(f"interrupted; {len(reports)} of {len(tasks)} files are restored.")
+        return Status.INTERRUPTED
+    return Status.SOME_FAILED if failures else Status.OK
+
+
+def _attempt(args: argparse.Namespace, chosen: Any, task: Task) -> Outcome | str:
+    """Restore a file, or say in a sentence why it cannot be."""
+    try:
+        task = Task(task.source, task.output, _mask_of(task.source, task.mask), task.mask_out, alone=False)
+        return restore_file(args, chosen, task)
+    except USER_ERRORS as error:
+        return sentence(error)
+
+
+def _one_by_one(args: argparse.Namespace, chosen: Any, tasks: list[Task]) -> Iterator[tuple[Task, Outcome | str]]:
+    for task in tasks:
+        yield task, _attempt(args, chosen, task)
+
+
+def _side_by_side(args: argparse.Namespace, chosen: Any, tasks: list[Task]) -> Iterator[tuple[Task, Outcome | str]]:
+    """Restore files in processes that share the processors between them."""
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    n_processes = min(args.jobs, len(tasks)) or 1
+    with ProcessPoolExecutor(n_processes, get_context("spawn"), _prepare, (n_processes,)) as pool:
+        futures = {pool.submit(_attempt, args, chosen, task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _prepare(n_processes: int) -> None:
+    """Prepare a process: it finishes its file after Ctrl-C, and uses its share of the processors."""
+    import signal
+
+    from skinpaint.grid import threads
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threads.limit(max(1, threads.workers() // n_processes))
+
+
+def _say(args: argparse.Namespace, outcome: Outcome) -> None:
+    from tqdm import tqdm
+
+    if not args.quiet:
+        tqdm.write(outcome.said)
 
 
 def _write_report(args: argparse.Namespace, report: Any) -> None:

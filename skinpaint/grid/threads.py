@@ -13,18 +13,26 @@ from itertools import pairwise
 from threading import Lock
 from typing import Any
 
-__all__ = ["SOLVE_COST", "share"]
+__all__ = ["SOLVE_COST", "limit", "share", "workers"]
 
 MIN_SHARED_ENTRIES = 300_000  # with fewer, waking a thread (some 70 microseconds) costs more than it saves
 SOLVE_COST = 100  # work per entry of a transform or of a linear system, relative to a plain loop
 
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None
+_limit: int | None = None
 
 
 def workers() -> int:
     """Number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return found if _limit is None else min(found, _limit)
+
+
+def limit(number: int) -> None:
+    """Use this many processors at most; to be called before any work, where several processes share a machine."""
+    global _limit
+    _limit = number
 
 
 def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:

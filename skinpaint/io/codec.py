@@ -29,10 +29,14 @@ class Codec:
         ``holds(dtype) -> bool``: whether it holds pictures of a dtype.
     read : callable
         ``read(path) -> (image, extras)``. Whatever it raises becomes a sentence about the file.
-    write : callable
-        ``write(path, image, extras)``, for an image of a dtype that it holds.
+    write : callable or None
+        ``write(path, image, extras)``, for an image of a dtype that it holds; None for a format that is only read.
     alpha : bool
         Whether it holds an alpha channel.
+    lossless : bool
+        Whether known pixels survive being written.
+    stacks : bool
+        Whether it holds arrays of any number of axes, and not only pictures in grey and RGB.
     """
 
     name: str
@@ -40,8 +44,10 @@ class Codec:
     recognises: Callable[[bytes], bool]
     holds: Callable[[np.dtype], bool]
     read: Callable[[Path], tuple[np.ndarray, Extras]]
-    write: Callable[[Path, np.ndarray, Extras], None]
+    write: Callable[[Path, np.ndarray, Extras], None] | None = None
     alpha: bool = True
+    lossless: bool = True
+    stacks: bool = False
 
 
 def listed(names: Iterable[str], conjunction: str) -> str:

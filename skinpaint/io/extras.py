@@ -3,17 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Extras", "extras_of", "is_opaque", "opaque", "orientation_of", "picture", "plausible_dpi", "with_alpha"]
+__all__ = [
+    "Carried",
+    "Extras",
+    "MetadataWarning",
+    "extras_of",
+    "is_opaque",
+    "opaque",
+    "orientation_of",
+    "picture",
+    "plausible_dpi",
+    "with_alpha",
+]
 
 ORIENTATION = 0x0112  # the EXIF tag
+CHANNEL_LETTERS = "SC"  # samples of a pixel before channels of a microscope
+SPATIAL_LETTERS = "ZYX"
+
+
+class MetadataWarning(UserWarning):
+    """Something that a file held beside its picture is not in the file that was written; the message says what."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Metadata that one format alone can hold, and puts back where the picture is written in it again.
+
+    Attributes
+    ----------
+    format : str
+        The name of the format.
+    what : str
+        What it is, in words; nothing if it can go without a word.
+    data : object
+        For the codec alone.
+    shape : tuple of int
+        The shape of the picture it belongs to.
+    """
+
+    format: str
+    what: str
+    data: Any = field(repr=False)
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +69,58 @@ class Extras:
         Resolution in dots an inch, across and down.
     exif : bytes or None
         EXIF data without the orientation, which has been applied. It is not written to TIFF.
+    axes : str
+        A letter for each axis of the picture: X, Y and Z in space, S for the samples of a pixel and C for channels, T
+        for time; others are frames that have nothing to do with each other.
+    spacing : tuple of float or None
+        Distance between neighbours along each axis in space, in the unit of the file.
+    nodata : tuple of float
+        Values that mean missing.
+    missing : ndarray of bool or None
+        What the file marks as missing by a mask of its own; of the picture's shape without its samples.
+    lost : tuple of str
+        What the file holds besides, and no file that is written will, in words.
+    about : str
+        Which of several images of the file this is, in words.
+    carried : Carried or None
+        Metadata that only the file's own format can hold.
     """
 
     alpha: np.ndarray | None = None
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    axes: str = ""
+    spacing: tuple[float, ...] | None = None
+    nodata: tuple[float, ...] = ()
+    missing: np.ndarray | None = None
+    lost: tuple[str, ...] = ()
+    about: str = ""
+    carried: Carried | None = None
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis of the channels, or None.
+
+        Examples
+        --------
+        >>> Extras(axes="TCYX").channel_axis, Extras(axes="YXS").channel_axis, Extras(axes="ZYX").channel_axis
+        (1, 2, None)
+        """
+        found = [self.axes.index(letter) for letter in CHANNEL_LETTERS if letter in self.axes]
+        return found[0] if found else None
+
+    @property
+    def frame_axes(self) -> tuple[int, ...]:
+        """The axes along which frames follow each other, each to be restored on its own.
+
+        Examples
+        --------
+        >>> Extras(axes="TCYX").frame_axes, Extras(axes="QYX").frame_axes, Extras(axes="ZYX").frame_axes
+        ((0,), (0,), ())
+        """
+        channel = self.channel_axis
+        return tuple(k for k, letter in enumerate(self.axes) if letter not in SPATIAL_LETTERS and k != channel)
 
     def opaque_where(self, filled: np.ndarray) -> Extras:
         """Return extras whose alpha, if there is one, is opaque wherever `filled` is True.
@@ -64,7 +149,7 @@ class Extras:
 
 def opaque(dtype: np.dtype) -> float:
     """Return the value of full opacity, which is also white."""
-    return np.iinfo(dtype).max if dtype.kind in "iu" else 1
+    return int(np.iinfo(dtype).max) if dtype.kind in "iu" else 1
 
 
 def is_opaque(alpha: np.ndarray) -> bool:
@@ -102,11 +187,12 @@ def picture(pixels: np.ndarray, orientation: int, extras: Extras) -> tuple[np.nd
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim == 2 or pixels.shape[2] == 3:
-        return pixels, extras
+        return pixels, replace(extras, axes="YXS"[: pixels.ndim])
     if pixels.shape[2] not in (2, 4):
         raise ValueError(f"it holds {pixels.shape[2]} channels. Convert it to grey or RGB first.")
     colours, alpha = pixels[..., :-1].copy(), pixels[..., -1].copy()
-    return colours[..., 0] if colours.shape[2] == 1 else colours, replace(extras, alpha=alpha)
+    colours = colours[..., 0] if colours.shape[2] == 1 else colours
+    return colours, replace(extras, alpha=alpha, axes="YXS"[: colours.ndim])
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

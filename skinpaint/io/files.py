@@ -8,7 +8,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["check_place", "whole_file"]
+__all__ = ["check_place", "check_size", "whole_file"]
+
+SMALL = 2**30  # bytes that any picture may take
+MAX_EXPANSION = 250  # times the bytes of its file that a larger picture may take
+
+
+def check_size(path: Path, n_bytes: int) -> None:
+    """Refuse a picture that takes far more memory than its file suggests: a damaged header, or a bomb.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     check_size(Path(file.name), 10**12)
+    Traceback (most recent call last):
+        ...
+    ValueError: it says that it holds 1,000 GB of pixels in 0 bytes of file, which cannot be.
+    """
+    on_disk = path.stat().st_size
+    if n_bytes > max(SMALL, MAX_EXPANSION * on_disk):
+        raise ValueError(
+            f"it says that it holds {n_bytes / 1e9:,.0f} GB of pixels in {on_disk:,} bytes of file, which cannot be."
+        )
 
 
 def check_place(path: str | Path, *, overwrite: bool = False) -> None:

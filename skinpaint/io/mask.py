@@ -1,4 +1,4 @@
-"""Masks from pictures."""
+"""Masks from pictures: white on black, strokes on a copy of the photograph, or a layer with strokes."""
 
 from __future__ import annotations
 
@@ -7,29 +7,46 @@ from pathlib import Path
 import numpy as np
 
 from skinpaint.io.api import read
-from skinpaint.io.extras import opaque
+from skinpaint.io.extras import Extras, opaque
+from skinpaint.solution import GuessedMaskWarning, warn
 
 __all__ = ["read_mask"]
 
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue
+COLOURED = 24  # levels of 255 by which the channels of a colour differ
+ALMOST_BLACK, ALMOST_WHITE = 16, 239  # grey levels between which a photograph tells itself from a mask
+MIN_TELLING = 64  # pixels between them that a comparison needs
+DIFFERENT = 12  # levels of 255 by which a stroke differs from the photograph below it
 
 
-def read_mask(path: str | Path, *, threshold: float = 128) -> np.ndarray:
-    """Read a mask that was drawn in a paint program: bright means missing.
+def read_mask(
+    path: str | Path, *, threshold: float = 128, photograph: np.ndarray | None = None, invert: bool = False
+) -> np.ndarray:
+    """Read a mask that was drawn in a paint program.
 
-    Colours are read as grey, and transparent pixels as black. Strokes have soft edges, so the grey is compared with a
-    threshold.
+    Three kinds are understood:
+
+    - a picture in which bright means missing. Strokes have soft edges, so the grey is compared with a threshold;
+      transparent pixels are black;
+    - a layer that is transparent but for strokes in a colour: the strokes are missing;
+    - strokes on a copy of the photograph, which has to be given: what differs from the photograph is missing.
+
+    The last two are guessed from the contents, and said by a :class:`skinpaint.GuessedMaskWarning`.
 
     Parameters
     ----------
     path : str or Path
-        A PNG, JPEG, TIFF or WebP file.
+        A file in any format that :func:`read` reads.
     threshold : float in (0, 255], optional
         Pixels this bright or brighter are missing, on a scale from 0 to 255 whatever the depth of the file.
+    photograph : ndarray of shape (M, N) or (M, N, 3), optional
+        The picture that the mask is for.
+    invert : bool, optional
+        Whether the mask marks what is valid instead.
 
     Returns
     -------
-    mask : ndarray of bool, of shape (M, N)
+    mask : ndarray of bool, of shape (M, N), or of the shape of a stack
         True where missing.
 
     Raises
@@ -54,14 +71,65 @@ def read_mask(path: str | Path, *, threshold: float = 128) -> np.ndarray:
             f"The 'threshold' parameter of read_mask must be a number in (0, 255]. Got {threshold!r} instead."
         )
     image, extras = read(path)
-    grey = image @ GREY_WEIGHTS if image.ndim == 3 else image.astype(float)
-    if extras.alpha is not None:
-        grey = grey * (extras.alpha / opaque(extras.alpha.dtype))
-    grey *= 255 / opaque(image.dtype)
-    mask = np.round(grey, 6) >= threshold
-    if not mask.any():
-        raise ValueError(
-            f"The mask {path} marks no pixel as missing: its brightest grey is {grey.max():.3g} of 255, "
-            f"below the threshold {threshold:g}. Bright means missing; invert the mask or lower the threshold."
-        )
-    return mask
+    levels = _levels(image, extras)
+    if _is_layer(levels, extras, threshold):
+        mask, how = _opacity(extras) >= threshold / 255, "a layer that is transparent but for strokes: the strokes are"
+    elif photograph is not None and _is_copy(levels, photograph):
+        mask, how = _differs(levels, photograph), "a copy of the photograph with strokes: what differs from it is"
+    else:
+        grey = levels @ GREY_WEIGHTS * _opacity(extras)
+        mask, how = np.round(grey, 6) >= threshold, ""
+        if not mask.any() and not invert:
+            raise ValueError(
+                f"The mask {path} marks no pixel as missing: its brightest grey is {grey.max():.3g} of 255, "
+                f"below the threshold {threshold:g}. Bright means missing; invert the mask or lower the threshold."
+            )
+    if not mask.any() and how:
+        raise ValueError(f"The mask {path} marks no pixel as missing: it looks like the photograph itself.")
+    if how:
+        warn(f"The mask {path} was taken for {how} missing, {mask.mean():.1%} of the pixels.", GuessedMaskWarning)
+    return ~mask if invert else mask
+
+
+def _levels(image: np.ndarray, extras: Extras) -> np.ndarray:
+    """Red, green and blue of a picture, from 0 to 255; only 0 and 1 are black and white as well."""
+    channel = extras.channel_axis
+    if channel is not None and image.shape[channel] != 3:
+        image, channel = np.take(image, 0, axis=channel), None
+    top = opaque(image.dtype)
+    if image.dtype.kind in "iu" and image.size and image.max() == 1:
+        top = 1
+    scaled = image * (255 / top)
+    return np.moveaxis(scaled, channel, -1) if channel is not None else np.stack([scaled] * 3, axis=-1)
+
+
+def _opacity(extras: Extras) -> np.ndarray:
+    return np.ones(()) if extras.alpha is None else extras.alpha / opaque(extras.alpha.dtype)
+
+
+def _is_layer(levels: np.ndarray, extras: Extras, threshold: float) -> bool:
+    """Whether this is transparent but for strokes that are not simply white."""
+    opacity = _opacity(extras)
+    if opacity.ndim == 0 or not (opacity == 0).any():
+        return False
+    painted = levels[opacity >= threshold / 255]
+    coloured = np.ptp(painted, axis=-1) > COLOURED
+    dark = painted @ GREY_WEIGHTS < threshold
+    return bool(painted.size and (coloured.mean() > 0.5 or dark.all()))
+
+
+def _is_copy(levels: np.ndarray, photograph: np.ndarray) -> bool:
+    """Whether a mask shows what the photograph shows, wherever that is neither black nor white."""
+    shown = _levels(photograph, Extras(axes="YXS"[: photograph.ndim]))
+    if shown.shape != levels.shape:
+        return False
+    telling = ((shown > ALMOST_BLACK) & (shown < ALMOST_WHITE)).any(axis=-1)
+    if np.count_nonzero(telling) >= MIN_TELLING:
+        return bool((~_differs(levels, photograph))[telling].mean() > 0.5)
+    coloured = np.ptp(levels, axis=-1) > COLOURED
+    return bool(coloured.any() and (~_differs(levels, photograph))[~coloured].mean() > 0.5)
+
+
+def _differs(levels: np.ndarray, photograph: np.ndarray) -> np.ndarray:
+    shown = _levels(photograph, Extras(axes="YXS"[: photograph.ndim]))
+    return np.asarray((np.abs(levels - shown) > DIFFERENT).any(axis=-1))

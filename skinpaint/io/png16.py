@@ -10,6 +10,7 @@ import numpy as np
 
 from skinpaint.io.codec import Codec
 from skinpaint.io.extras import Extras, extras_of, orientation_of, picture, with_alpha
+from skinpaint.io.files import check_size
 from skinpaint.io.pillow import PNG_SIGNATURE
 
 __all__ = ["PNG16"]
@@ -24,6 +25,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         reader.preamble()
         reader.sbit = None  # it would shift the values
         width, height, rows, info = reader.asDirect()
+        check_size(path, width * height * info["planes"] * 2)
         pixels = np.empty((height, width * info["planes"]), np.uint16)
         for y, row in enumerate(rows):
             pixels[y] = row

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from skinpaint.methods.base import Method
+from skinpaint.wording import did_you_mean
 
 if TYPE_CHECKING:
     from skinpaint.methods.biharmonic import Biharmonic as Biharmonic
@@ -102,6 +103,7 @@ def resolve(method: str | Method) -> Method:
     if name not in METHODS:
         raise ValueError(
             f"The 'method' parameter of Inpainter must be one of {names} or a method object. Got {method!r} instead."
+            f"{did_you_mean(name, METHODS)}"
         )
     kind = load(name)
     if not colon:

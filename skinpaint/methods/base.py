@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields, is_dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar, Protocol
@@ -11,6 +12,7 @@ import numpy as np
 
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
+from skinpaint.wording import did_you_mean
 
 __all__ = ["IterativeMethod", "Method", "State", "is_int", "require"]
 
@@ -35,6 +37,18 @@ class Method(ABC):
 
     default_bounds: ClassVar[Bounds] = None
     """Stands in for ``bounds=None`` of the Inpainter, where the method needs another box."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Method:
+        """Refuse unknown settings by a sentence that names the known ones."""
+        if is_dataclass(cls):
+            known = [field.name for field in fields(cls) if field.init]
+            for name in settings:
+                if name not in known:
+                    raise TypeError(
+                        f"The settings of {cls.__name__} must be one of {', '.join(known)}. Got {name!r} instead."
+                        f"{did_you_mean(name, known)}"
+                    )
+        return super().__new__(cls)
 
     @abstractmethod
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:

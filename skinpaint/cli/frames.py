@@ -1,0 +1,110 @@
+"""Stacks: frames that have nothing to do with each other are restored one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from skinpaint.io import Extras
+
+__all__ = ["Frame", "as_stack", "frames_of", "named_axes"]
+
+NAMES = {"T": "time", "Q": "pages", "I": "pages", "P": "positions", "S": "samples", "C": "channels"}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image of a stack: what the Inpainter gets.
+
+    Attributes
+    ----------
+    at : tuple
+        Where it is in the stack.
+    image : ndarray
+        Its pixels.
+    mask : ndarray of bool or None
+        What is missing in it, if that is known.
+    channel_axis : int or None
+        The axis of its channels.
+    """
+
+    at: tuple[Any, ...]
+    image: np.ndarray
+    mask: np.ndarray | None
+    channel_axis: int | None
+
+
+def as_stack(image: np.ndarray, extras: Extras, axes: str | None) -> Extras:
+    """Extras with the axes that the user gave, if any.
+
+    Examples
+    --------
+    >>> as_stack(np.zeros((3, 8, 8)), Extras(axes="QYX"), "zyx").axes
+    'ZYX'
+    """
+    if axes is None:
+        return extras
+    axes = axes.upper()
+    if len(axes) != image.ndim or len(set(axes)) < len(axes) or not set(axes) <= set("TCZYXSQ"):
+        raise ValueError(
+            f"--axes must be {image.ndim} different letters of T, C, Z, Y, X, S and Q, one for each axis of an image "
+            f"of shape {image.shape}. Got {axes!r} instead."
+        )
+    if not set(axes) & set("ZYX"):
+        raise ValueError(f"--axes must name an axis in space, Z, Y or X. Got {axes!r} instead.")
+    spatial = [sum(letter in "ZYX" for letter in each) for each in (axes, extras.axes)]
+    return replace(extras, axes=axes, spacing=extras.spacing if spatial[0] == spatial[1] else None)
+
+
+def frames_of(image: np.ndarray, mask: np.ndarray | None, extras: Extras) -> Iterator[Frame]:
+    """Every frame of a stack, with its part of the mask.
+
+    A mask is for all frames, for all planes of all frames, or of the shape of the image without its channels.
+
+    Examples
+    --------
+    >>> frames = list(frames_of(np.zeros((2, 3, 5, 4)), None, Extras(axes="TCYX")))
+    >>> [(frame.at[0], frame.image.shape, frame.channel_axis) for frame in frames]
+    [(0, (3, 5, 4), 0), (1, (3, 5, 4), 0)]
+    """
+    along, channel = extras.frame_axes, extras.channel_axis
+    spread = None if mask is None else _spread(mask, image.shape, extras)
+    inner = [axis for axis in range(image.ndim) if axis not in along]
+    channel_axis = None if channel is None else inner.index(channel)
+    for index in np.ndindex(*(image.shape[axis] for axis in along)):
+        at: list[Any] = [slice(None)] * image.ndim
+        for axis, k in zip(along, index, strict=True):
+            at[axis] = k
+        place = tuple(at)
+        yield Frame(place, image[place], None if spread is None else spread[place], channel_axis)
+
+
+def _spread(mask: np.ndarray, shape: tuple[int, ...], extras: Extras) -> np.ndarray:
+    """A mask of the shape of the whole image."""
+    if mask.shape == shape:
+        return mask
+    channel = extras.channel_axis
+    without = [axis for axis in range(len(shape)) if axis != channel]
+    for kept in (without, [axis for axis in without if axis not in extras.frame_axes], without[-2:]):
+        if mask.shape == tuple(shape[axis] for axis in kept):
+            bare = mask.reshape([shape[axis] if axis in kept else 1 for axis in range(len(shape))])
+            return np.broadcast_to(bare, shape)
+    raise ValueError(
+        f"the mask has shape {mask.shape}, but the image {shape} on the axes {extras.axes}. "
+        "Draw the mask on a copy of the picture."
+    )
+
+
+def named_axes(extras: Extras) -> str:
+    """The axes of frames, in words.
+
+    Examples
+    --------
+    >>> named_axes(Extras(axes="TQYX"))
+    'time (T) and pages (Q)'
+    """
+    letters = [extras.axes[axis] for axis in extras.frame_axes]
+    return " and ".join(f"{NAMES.get(letter, 'axis')} ({letter})" for letter in letters)

@@ -1,0 +1,275 @@
+"""What images come in besides plain arrays: unpacked with what they say about themselves, or refused with a way out.
+
+No library is imported for this: an object of a library that is not loaded cannot come in.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Contents", "mask_in", "plain", "unpack"]
+
+CHANNEL_NAMES = ("band", "bands", "channel", "channels", "c", "rgb")  # of axes along which values do not continue
+TIME_NAMES = ("time", "t", "date")
+NODATA_NAMES = ("_FillValue", "missing_value", "nodata")  # of attributes
+
+Wrap = Callable[[np.ndarray, np.ndarray], Any]
+
+
+def plain(restored: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    """Leave a restored array as it is."""
+    return restored
+
+
+@dataclass(frozen=True)
+class Contents:
+    """An image as its container describes it.
+
+    Attributes
+    ----------
+    array : ndarray
+        The values.
+    hidden : ndarray of bool or None
+        A mask that came with them, of the same shape.
+    nodata : tuple of numbers
+        Values that mean missing.
+    channel_axis : int or None
+        The axis of the channels, where the container names it.
+    doubt : str
+        What the user should be asked, or nothing.
+    wrap : callable
+        ``wrap(restored, filled)`` puts a restored array, of which `filled` says what was filled, in such a container.
+    """
+
+    array: np.ndarray
+    hidden: np.ndarray | None = None
+    nodata: tuple[Any, ...] = ()
+    channel_axis: int | None = None
+    doubt: str = ""
+    wrap: Wrap = plain
+
+
+def unpack(image: Any) -> Contents:
+    """Unpack an image.
+
+    Parameters
+    ----------
+    image : array_like, or a container
+        Arrays, masked arrays and nested lists; astropy NDData, CCDData and Quantity; xarray DataArray; PIL Image in
+        grey or RGB; pandas DataFrame and Series of one dtype. Everything else is refused.
+
+    Returns
+    -------
+    contents : Contents
+
+    Raises
+    ------
+    TypeError
+        If the object is nothing of that; the message gives the line to type.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> contents = unpack(Image.new("RGB", (4, 3)))
+    >>> contents.array.shape, contents.channel_axis
+    ((3, 4, 3), -1)
+    >>> unpack(Image.new("P", (4, 3)))
+    Traceback (most recent call last):
+        ...
+    TypeError: The 'image' parameter must not be a PIL image of mode P, ... Pass image.convert("RGB") instead.
+    """
+    for (module, name), unpacked in UNDERSTOOD.items():
+        if _is_a(image, module, name):
+            return unpacked(image)
+    for (module, name), way_out in REFUSED.items():
+        if _is_a(image, module, name):
+            raise _refused(f"a {module.partition('.')[0]} {name}", way_out)
+    if image is None:
+        raise _refused("None", "Reading the file has probably failed: OpenCV's imread returns None then", given=True)
+    if isinstance(image, str | os.PathLike):
+        raise _refused(f"the path {str(image)!r}", "Read it first: image, extras = skinpaint.io.read(path)", given=True)
+    if isinstance(image, np.ma.MaskedArray):
+        return Contents(np.ma.getdata(image), np.ma.getmaskarray(image))
+    if not isinstance(image, np.ndarray | np.generic | list | tuple | Number):
+        raise _refused(f"a {type(image).__module__}.{type(image).__name__}", "Pass numpy.asarray(image)")
+    if isinstance(image, np.ndarray) and (hasattr(image, "unmasked") or hasattr(image, "units")):
+        way_out = (
+            "Pass image.unmasked, and image.mask as the mask" if hasattr(image, "unmasked") else "Pass image.value"
+        )
+        raise _refused(f"a {type(image).__name__}", way_out)
+    return Contents(np.asarray(image))
+
+
+def mask_in(mask: Any, image: Any) -> Any:
+    """What a mask holds, its axes in the order of the image's where both have names.
+
+    Examples
+    --------
+    >>> mask_in("mask.png", None)
+    Traceback (most recent call last):
+        ...
+    TypeError: The 'mask' parameter must be an array. Got the path 'mask.png' instead. Read it first: ...
+    """
+    if isinstance(mask, str | os.PathLike):
+        raise TypeError(
+            f"The 'mask' parameter must be an array. Got the path {str(mask)!r} instead. "
+            "Read it first: mask = skinpaint.io.read_mask(path)."
+        )
+    if _is_a(mask, "dask.array", "Array"):
+        raise TypeError("The 'mask' parameter must not be a dask Array. Pass mask.compute() instead.")
+    if _is_a(mask, "PIL.Image", "Image") and mask.mode not in ("1", "L"):
+        raise TypeError(
+            f"The 'mask' parameter must not be a PIL image of mode {mask.mode}. "
+            'Pass mask.convert("L") instead, or numpy.asarray(mask) > 127 of one of its channels.'
+        )
+    if _is_a(mask, "xarray", "DataArray") and _is_a(image, "xarray", "DataArray"):
+        if not set(mask.dims) <= set(image.dims):
+            raise ValueError(
+                f"The 'mask' parameter must have axes of the image, {tuple(image.dims)}. "
+                f"Got {tuple(mask.dims)} instead."
+            )
+        return mask.transpose(*(name for name in image.dims if name in mask.dims)).to_numpy()
+    return mask
+
+
+def _is_a(thing: Any, module: str, name: str) -> bool:
+    """Whether `thing` is of a class of a module that is loaded; never loads it."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return isinstance(kind, type) and isinstance(thing, kind)
+
+
+def _refused(what: str, way_out: str, *, given: bool = False) -> TypeError:
+    if given:
+        return TypeError(f"The 'image' parameter must be an array. Got {what} instead. {way_out}.")
+    return TypeError(
+        f"The 'image' parameter must not be {what}, which would lose what it says about its values. {way_out} instead."
+    )
+
+
+def _nd_data(image: Any) -> Contents:
+    """Unpack NDData and CCDData: mask, unit, coordinates and header are kept."""
+    given = image.mask
+    hidden = None if given is None else np.broadcast_to(np.asarray(given, bool), np.shape(image.data))
+
+    def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
+        left = None if hidden is None or not (hidden & ~filled).any() else hidden & ~filled
+        kept = {name: getattr(image, name, None) for name in ("unit", "wcs", "psf", "flags")}
+        kept = {name: value for name, value in kept.items() if value is not None}
+        uncertainty = copy.deepcopy(image.uncertainty)
+        if uncertainty is not None and np.asarray(uncertainty.array).dtype.kind == "f":
+            uncertainty.array[filled] = np.nan  # what was measured there says nothing about the fill
+        return type(image)(restored, mask=left, meta=copy.deepcopy(image.meta), uncertainty=uncertainty, **kept)
+
+    return Contents(np.asarray(image.data), hidden, wrap=wrap)
+
+
+def _quantity(image: Any) -> Contents:
+    """Unpack an array with a unit."""
+
+    def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
+        return type(image)(restored, unit=image.unit, dtype=restored.dtype, copy=False)
+
+    return Contents(np.asarray(image.value), wrap=wrap)
+
+
+def _data_array(image: Any) -> Contents:
+    """Unpack a labelled array: nodata values, the axis of the bands, coordinates and attributes."""
+    if _is_a(image.data, "dask.array", "Array"):
+        raise _refused("an xarray DataArray in chunks", "Pass image.compute()")
+    nodata = _nodata_in(image.attrs)
+    if "rioxarray" in sys.modules and image.rio.nodata is not None:
+        nodata = (*nodata, image.rio.nodata)
+    named = [axis for axis, name in enumerate(image.dims) if str(name).lower() in CHANNEL_NAMES]
+    times = [axis for axis, name in enumerate(image.dims) if str(name).lower() in TIME_NAMES]
+    doubt = ""
+    if times and not named:
+        doubt = (
+            f"Axis {times[0]} is {str(image.dims[times[0]])!r}, and its entries are restored as one volume. "
+            f"Pass channel_axis={times[0]} to restore each on its own."
+        )
+    return Contents(
+        image.to_numpy(),
+        nodata=nodata,
+        channel_axis=named[0] if len(named) == 1 and image.ndim > 1 else None,
+        doubt=doubt,
+        wrap=lambda restored, filled: image.copy(data=restored),
+    )
+
+
+def _nodata_in(attributes: Mapping[Any, Any]) -> tuple[Any, ...]:
+    """Every nodata value that attributes name."""
+    found: list[Any] = []
+    for name in NODATA_NAMES:
+        if name in attributes:
+            found += [value for value in np.ravel(attributes[name]).tolist() if isinstance(value, int | float)]
+    return tuple(dict.fromkeys(found))
+
+
+def _pil_image(image: Any) -> Contents:
+    """Unpack a picture of Pillow's in grey or RGB."""
+    way_out = {
+        "1": 'Pass image.convert("L")',
+        "LA": 'Pass image.convert("L"), and a mask such as numpy.asarray(image)[..., 1] == 0',
+        "RGBA": 'Pass image.convert("RGB"), and a mask such as numpy.asarray(image)[..., 3] == 0',
+    }
+    if image.mode not in ("L", "RGB", "I", "F", "I;16"):
+        raise _refused(f"a PIL image of mode {image.mode}", way_out.get(image.mode, 'Pass image.convert("RGB")'))
+
+    def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
+        made = sys.modules["PIL.Image"].fromarray(restored)
+        made.info = dict(image.info)
+        return made
+
+    return Contents(np.asarray(image), channel_axis=-1 if image.mode == "RGB" else None, wrap=wrap)
+
+
+def _table(image: Any) -> Contents:
+    """Unpack a DataFrame or Series; their labels are kept."""
+    dtypes = {image.dtype} if image.ndim == 1 else set(image.dtypes)
+    if len(dtypes) != 1 or not isinstance(next(iter(dtypes)), np.dtype):
+        raise _refused(
+            f"a pandas {type(image).__name__} of the dtypes {', '.join(sorted(map(str, dtypes)))}",
+            "Pass image.astype(float)",
+        )
+    labels = {"index": image.index} | ({"name": image.name} if image.ndim == 1 else {"columns": image.columns})
+    return Contents(image.to_numpy(), wrap=lambda restored, filled: type(image)(restored, **labels))
+
+
+UNDERSTOOD: dict[tuple[str, str], Callable[[Any], Contents]] = {
+    ("astropy.nddata", "NDData"): _nd_data,
+    ("astropy.units", "Quantity"): _quantity,
+    ("xarray", "DataArray"): _data_array,
+    ("PIL.Image", "Image"): _pil_image,
+    ("pandas", "DataFrame"): _table,
+    ("pandas", "Series"): _table,
+}
+"""How containers are unpacked, by module and class. To add one: a function and a line."""
+
+REFUSED = {
+    ("dask.array", "Array"): "Pass image.compute()",
+    ("xarray", "Dataset"): "Pass one of its variables, image[name],",
+    (
+        "torch",
+        "Tensor",
+    ): "Pass image.numpy(force=True), with channel_axis=0 for (C, H, W), and torch.from_numpy the answer",
+    ("tensorflow", "Tensor"): "Pass image.numpy()",
+    ("jax", "Array"): "Pass numpy.asarray(image)",
+    ("cupy", "ndarray"): "Pass image.get()",
+    ("h5py", "Dataset"): "Pass image[...]",
+    ("zarr", "Array"): "Pass image[...]",
+    ("netCDF4", "Variable"): "Pass image[...]",
+    ("scipy.sparse", "sparray"): "Pass image.toarray()",
+    ("scipy.sparse", "spmatrix"): "Pass image.toarray()",
+    ("polars", "DataFrame"): "Pass image.to_numpy()",
+    ("polars", "Series"): "Pass image.to_numpy()",
+    ("pint", "Quantity"): "Pass image.magnitude",
+}
+"""Containers that are refused, and what to pass instead."""

@@ -1,0 +1,241 @@
+"""Containers are understood with all that they say about their values, or refused with the line to type."""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from skinpaint import GuessedMaskWarning, Inpainter, compare, inpaint
+from skinpaint.damage import random_pixels
+
+CAMERA = data.camera()[:40, :50]
+DAMAGED, MASK = random_pixels(CAMERA, 0.5, rng=0)
+EXPECTED = inpaint(DAMAGED, MASK, method="laplace")
+fill = Inpainter("laplace").fit_restore
+
+
+class TestAstropy:
+    nddata = pytest.importorskip("astropy.nddata")
+    units = pytest.importorskip("astropy.units")
+
+    def test_a_frame_with_a_mask(self):
+        frame = self.nddata.CCDData(
+            DAMAGED.astype(np.float32), mask=MASK, unit="electron", meta={"EXPTIME": 30.0},
+            uncertainty=self.nddata.StdDevUncertainty(np.ones(MASK.shape)),
+        )  # fmt: skip
+        restored = fill(frame)
+        assert type(restored) is type(frame)
+        np.testing.assert_allclose(restored.data, inpaint(DAMAGED.astype(np.float32), MASK, method="laplace"))
+        assert (restored.unit, dict(restored.meta), restored.mask) == (frame.unit, dict(frame.meta), None)
+        np.testing.assert_array_equal(np.isnan(restored.uncertainty.array), MASK)
+        assert np.isfinite(frame.uncertainty.array).all()
+        np.testing.assert_array_equal(frame.data, DAMAGED)
+
+    def test_what_is_left_stays_masked(self):
+        wide = np.zeros((20, 20), bool)
+        wide[4:16, 4:16] = True
+        frame = self.nddata.NDData(np.ones((20, 20)), mask=wide)
+        restored = Inpainter("laplace", max_distance=2).fit_restore(frame)
+        assert type(restored) is self.nddata.NDData
+        assert 0 < restored.mask.sum() < wide.sum()
+
+    def test_no_mask_is_no_mask(self):
+        assert fill(self.nddata.NDData(CAMERA.astype(float))).mask is None
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.int32])
+    def test_a_quantity_keeps_its_unit(self, dtype):
+        image = self.units.Quantity(DAMAGED.astype(dtype), "m", dtype=dtype)
+        restored = fill(image, MASK)
+        assert restored.unit == self.units.m
+        assert restored.dtype == dtype
+        np.testing.assert_array_equal(restored.value, inpaint(DAMAGED.astype(dtype), MASK, method="laplace"))
+
+    def test_masked_arrays_of_astropy_are_refused(self):
+        from astropy.utils.masked import Masked
+
+        with pytest.raises(TypeError, match=r"Pass image\.unmasked, and image\.mask as the mask instead"):
+            fill(Masked(DAMAGED, mask=MASK))
+
+
+class TestXarray:
+    xarray = pytest.importorskip("xarray")
+
+    def test_coordinates_and_attributes_are_kept(self):
+        image = self.xarray.DataArray(
+            np.where(MASK, np.nan, DAMAGED),
+            dims=("y", "x"),
+            coords={"y": np.arange(40.0)},
+            attrs={"units": "K"},
+            name="t",
+        )
+        restored = fill(image)
+        assert restored.attrs == image.attrs
+        assert restored.name == "t"
+        np.testing.assert_array_equal(restored["y"], image["y"])
+        np.testing.assert_allclose(restored, inpaint(np.where(MASK, np.nan, DAMAGED), method="laplace"))
+
+    @pytest.mark.parametrize("name", ["_FillValue", "missing_value", "nodata"])
+    def test_a_nodata_value_is_missing(self, name):
+        image = self.xarray.DataArray(
+            np.where(MASK, -9999, DAMAGED.astype(np.int16)), dims=("y", "x"), attrs={name: -9999}
+        )
+        inpainter = Inpainter("laplace").fit(image)
+        np.testing.assert_array_equal(inpainter.mask_, MASK)
+        np.testing.assert_array_equal(inpainter.restored_, EXPECTED)
+
+    def test_a_nodata_value_of_rioxarray_is_missing(self):
+        pytest.importorskip("rioxarray")
+        image = self.xarray.DataArray(np.where(MASK, 255, np.minimum(DAMAGED, 254))[None], dims=("band", "y", "x"))
+        image = image.rio.write_nodata(255)
+        inpainter = Inpainter("laplace").fit(image)
+        np.testing.assert_array_equal(inpainter.mask_.squeeze(), MASK)
+        assert inpainter.restored_.rio.nodata == 255
+
+    def test_the_axis_of_the_bands_is_known_by_name(self):
+        bands = np.stack([DAMAGED, 255 - DAMAGED])
+        image = self.xarray.DataArray(bands, dims=("band", "y", "x"))
+        np.testing.assert_array_equal(fill(image, MASK), inpaint(bands, MASK, method="laplace", channel_axis=0))
+        mask = self.xarray.DataArray(MASK.T, dims=("x", "y"))
+        np.testing.assert_array_equal(fill(image, mask), inpaint(bands, MASK, method="laplace", channel_axis=0))
+
+    def test_an_axis_of_time_is_asked_about(self):
+        image = self.xarray.DataArray(np.stack([np.where(MASK, np.nan, DAMAGED)] * 2), dims=("time", "y", "x"))
+        with pytest.warns(GuessedMaskWarning, match=r"Axis 0 is 'time'.* Pass channel_axis=0"):
+            fill(image)
+        Inpainter("laplace", channel_axis=0).fit(image)
+
+    def test_a_mask_of_other_axes_is_refused(self):
+        image = self.xarray.DataArray(CAMERA, dims=("y", "x"))
+        with pytest.raises(ValueError, match=r"axes of the image, \('y', 'x'\). Got \('lat', 'lon'\) instead"):
+            fill(image, self.xarray.DataArray(MASK, dims=("lat", "lon")))
+
+    def test_a_dataset_is_refused(self):
+        with pytest.raises(TypeError, match=r"a xarray Dataset.*Pass one of its variables, image\[name\], instead"):
+            fill(self.xarray.Dataset({"t": (("y", "x"), CAMERA)}))
+
+
+class TestDask:
+    dask = pytest.importorskip("dask.array")
+
+    def test_chunks_are_refused(self):
+        xarray = pytest.importorskip("xarray")
+        chunks = self.dask.from_array(CAMERA)
+        for image in (chunks, xarray.DataArray(chunks, dims=("y", "x"))):
+            with pytest.raises(TypeError, match=r"Pass image\.compute\(\) instead"):
+                fill(image)
+        with pytest.raises(TypeError, match=r"Pass mask\.compute\(\) instead"):
+            fill(CAMERA, self.dask.from_array(MASK))
+
+
+class TestPillow:
+    def test_pictures_come_back_as_pictures(self):
+        colours = np.stack([DAMAGED, 255 - DAMAGED, DAMAGED // 2], axis=-1)
+        image = Image.fromarray(colours)
+        image.info["dpi"] = (300, 300)
+        restored = fill(image, Image.fromarray(MASK))
+        assert restored.mode == "RGB"
+        assert restored.info == image.info
+        np.testing.assert_array_equal(restored, inpaint(colours, MASK, method="laplace", channel_axis=-1))
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+    def test_grey_of_every_depth(self, dtype):
+        restored = fill(Image.fromarray(DAMAGED.astype(dtype)), MASK)
+        assert isinstance(restored, Image.Image)
+        np.testing.assert_array_equal(restored, inpaint(DAMAGED.astype(dtype), MASK, method="laplace"))
+
+    @pytest.mark.parametrize(
+        ("mode", "line"),
+        [
+            ("P", r'convert\("RGB"\)'),
+            ("CMYK", r'convert\("RGB"\)'),
+            ("RGBA", r"\[\.\.\., 3\] == 0"),
+            ("1", r'convert\("L"\)'),
+        ],
+    )
+    def test_other_modes_are_refused(self, mode, line):
+        with pytest.raises(TypeError, match=rf"must not be a PIL image of mode {mode}.*{line}"):
+            fill(Image.new(mode, (50, 40)), MASK)
+
+    def test_a_mask_with_colours_is_refused(self):
+        with pytest.raises(TypeError, match=r'must not be a PIL image of mode RGB. Pass mask.convert\("L"\)'):
+            fill(CAMERA, Image.new("RGB", (50, 40)))
+
+    def test_compare_and_score_understand_them(self):
+        image = Image.fromarray(np.stack([DAMAGED] * 3, axis=-1))
+        assert compare(image, MASK, ["laplace", "biharmonic"], rng=0).channel_axis == 2
+        assert Inpainter("laplace", missing_values=(0, 255)).score(image) > 10
+        assert Inpainter("laplace", missing_values=(0, 255)).fit(image)._repr_html_()
+
+
+class TestPandas:
+    pandas = pytest.importorskip("pandas")
+
+    def test_labels_are_kept(self):
+        table = self.pandas.DataFrame(np.where(MASK, np.nan, DAMAGED), columns=[f"c{i}" for i in range(50)])
+        restored = fill(table)
+        assert list(restored.columns) == list(table.columns)
+        np.testing.assert_array_equal(restored, inpaint(table.to_numpy(), method="laplace"))
+        line = self.pandas.Series([0.0, np.nan, 2.0], index=["a", "b", "c"], name="depth")
+        self.pandas.testing.assert_series_equal(
+            fill(line), self.pandas.Series([0.0, 1.0, 2.0], index=["a", "b", "c"], name="depth")
+        )
+
+    @pytest.mark.parametrize("dtypes", [{"a": "Int64", "b": "Int64"}, {"a": "float64", "b": "int64"}])
+    def test_tables_of_several_kinds_are_refused(self, dtypes):
+        with pytest.raises(TypeError, match=r"a pandas DataFrame of the dtypes .*Pass image\.astype\(float\) instead"):
+            fill(self.pandas.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}).astype(dtypes))
+
+
+class Anything:
+    def __array__(self, dtype=None, copy=None):
+        return CAMERA.astype(dtype)
+
+
+class Tensor(Anything):
+    pass
+
+
+class Units(np.ndarray):
+    units = "K"
+
+
+def test_anything_else_is_refused(monkeypatch):
+    with pytest.raises(
+        TypeError, match=r"must not be a .*Anything, which would lose .*Pass numpy\.asarray\(image\) instead"
+    ):
+        fill(Anything(), MASK)
+    with pytest.raises(TypeError, match=r"must not be a Units.*Pass image\.value instead"):
+        fill(CAMERA.view(Units), MASK)
+    monkeypatch.setitem(sys.modules, "torch", sys.modules[__name__])
+    with pytest.raises(TypeError, match=r"must not be a torch Tensor.*image\.numpy\(force=True\)"):
+        fill(Tensor(), MASK)
+
+
+@pytest.mark.parametrize("kind", [np.ndarray, np.memmap])
+def test_arrays_are_arrays(kind, tmp_path):
+    image = DAMAGED if kind is np.ndarray else np.memmap(tmp_path / "a", np.uint8, "w+", shape=DAMAGED.shape)
+    image[...] = DAMAGED
+    assert type(fill(image, MASK)) is np.ndarray
+
+
+class TestWhatIsNoImage:
+    def test_a_path(self, tmp_path):
+        for path in ("photo.png", tmp_path / "photo.png"):
+            with pytest.raises(
+                TypeError, match=r"Got the path '.*photo\.png' instead. Read it first: .*skinpaint\.io\.read"
+            ):
+                fill(path)
+        with pytest.raises(TypeError, match=r"The 'mask' parameter .*Read it first: mask = skinpaint\.io\.read_mask"):
+            fill(CAMERA, "mask.png")
+
+    def test_none(self):
+        with pytest.raises(TypeError, match=r"Got None instead.*imread returns None"):
+            fill(None)
+
+    def test_a_mask_with_a_last_axis_of_one(self):
+        with pytest.raises(ValueError, match=r"Got shape \(40, 50, 1\) instead. Pass mask\[\.\.\., 0\]"):
+            fill(CAMERA, MASK[..., None])
+        with pytest.raises(ValueError, match=r"Pass mask\[\.\.\., 0\]"):
+            Inpainter("laplace", channel_axis=-1).fit(np.stack([CAMERA] * 3, axis=-1), mask=MASK[..., None])
