@@ -103,7 +103,11 @@ def run(args: argparse.Namespace) -> int:
         check_place(args.report, overwrite=args.overwrite)
     several = len(args.inputs) > 1 or args.inputs[0].is_dir()
     if several and args.film is not None:
-        raise ValueError("--film shows one picture. Restore that picture by its name.")
+        raise ValueError(
+            f"--film shows one picture, but {args.inputs[0]} is a folder. Restore that picture by its name."
+            if len(args.inputs) == 1
+            else "--film shows one picture. Restore that picture by its name."
+        )
     tasks = list(_tasks(args))
     waiting = [task for task in tasks if not (args.skip_existing and task.output.exists())]
     if len(waiting) < len(tasks) and not args.quiet:
@@ -161,17 +165,14 @@ def _tasks(args: argparse.Namespace) -> Iterator[Task]:
         yield Task(source, args.output or _restored(source), _mask_of(source, args.mask), args.mask_out, alone=True)
         return
     for made in (args.output, args.mask_out):
-        if made is not None:
-            if made.is_file():
-                raise NotADirectoryError(f"{made} must be a folder, where several files are restored. It is a file.")
-            made.mkdir(parents=True, exist_ok=True)
+        if made is not None and made.is_file():
+            raise NotADirectoryError(f"{made} must be a folder, where several files are restored. It is a file.")
     passed_over: list[str] = []
     n_tasks = 0
     for given in args.inputs:
         folder = args.output
         if given.is_dir() and folder is None:
             folder = given.with_name(f"{given.resolve().name}-restored")
-            folder.mkdir(exist_ok=True)
         for source in _files(given, passed_over) if given.is_dir() else [given]:
             target = _restored(source) if folder is None else folder / _restored(source, ending="").name
             mask_out = None if args.mask_out is None else args.mask_out / f"{source.stem}.png"
@@ -237,6 +238,8 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
     """Restore files one after another or side by side, and go on past those that cannot be."""
     from tqdm import tqdm
 
+    for folder in {path.parent for task in tasks for path in (task.output, task.mask_out) if path is not None}:
+        folder.mkdir(parents=True, exist_ok=True)
     reports, failures = [], []
     outcomes = _side_by_side(args, chosen, tasks) if args.jobs > 1 else _one_by_one(args, chosen, tasks)
     shown = not args.quiet and sys.stderr.isatty()

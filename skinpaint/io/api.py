@@ -76,7 +76,8 @@ def read(path: str | Path) -> tuple[np.ndarray, Extras]:
             f"{path} cannot be read as a picture: its contents are not {listed((c.name for c in CODECS), 'or')}."
         )
     try:
-        return codec.read(path)
+        image, extras = codec.read(path)
+        return image, extras if extras.axes else replace(extras, axes="YXS"[: image.ndim])
     except Exception as error:  # decoders raise anything, from SyntaxError to struct.error
         raise ValueError(f"{path} cannot be read as a picture: {error}") from error
 

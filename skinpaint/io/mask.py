@@ -97,7 +97,7 @@ def _levels(image: np.ndarray, extras: Extras) -> np.ndarray:
     if channel is not None and image.shape[channel] != 3:
         image, channel = np.take(image, 0, axis=channel), None
     top = opaque(image.dtype)
-    if image.dtype.kind in "iu" and image.size and image.max() == 1:
+    if image.dtype.kind in "iu" and image.size and (image.min(), image.max()) == (0, 1):
         top = 1
     scaled = image * (255 / top)
     return np.moveaxis(scaled, channel, -1) if channel is not None else np.stack([scaled] * 3, axis=-1)
