@@ -9,15 +9,20 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tqdm import tqdm
 
 from skinpaint.cli.common import missing_by, plain_warnings, share
 from skinpaint.cli.frames import Frame, as_stack, frames_of, named_axes
-from skinpaint.solution import Reason, proven_within
+from skinpaint.solution import Reason, Solution, proven_within
 
-__all__ = ["Task", "restore_file"]
+if TYPE_CHECKING:
+    from skinpaint.inpainter import Inpainter
+    from skinpaint.io import Extras
+
+__all__ = ["Outcome", "Task", "restore_file"]
 
 MIN_ANISOTROPY = 1.01  # spacings of a file that differ by less are equal
 
@@ -41,6 +46,29 @@ class Outcome:
     said: str  # the lines for the user
 
 
+@dataclass(frozen=True)
+class Restored:
+    """The frames of one file, restored."""
+
+    image: np.ndarray
+    filled: np.ndarray  # of the shape of the image
+    solutions: list[Solution]
+    last: Inpainter
+    seconds: float
+    left: bool  # whether frames are left as they came
+
+    def marked(self, channel_axis: int | None) -> np.ndarray:
+        """What was filled in any channel."""
+        return self.filled if channel_axis is None else np.asarray(self.filled.any(axis=channel_axis))
+
+    def counted(self, channel_axis: int | None) -> np.ndarray:
+        """What was filled: pixels, or values where channels differ."""
+        marked = self.marked(channel_axis)
+        if channel_axis is None or (self.filled == np.expand_dims(marked, channel_axis)).all():
+            return marked
+        return self.filled
+
+
 def restore_file(args: argparse.Namespace, method: Any, task: Task) -> Outcome:
     """Restore one file, write what was asked for, and return what was done."""
     with plain_warnings(f"{task.source}: ") as warned:
@@ -49,91 +77,105 @@ def restore_file(args: argparse.Namespace, method: Any, task: Task) -> Outcome:
 
 def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: list[str]) -> Outcome:
     from skinpaint import film, io
-    from skinpaint.inpainter import Inpainter
 
     image, extras = io.read(task.source)
     extras = as_stack(image, extras, args.axes)
-    if np.prod([image.shape[axis] for axis in extras.frame_axes], dtype=int) == 1 and args.film is not None:
-        pass
-    elif args.film is not None:
-        raise ValueError(f"--film shows one picture, but {task.source} holds a stack on the axes {extras.axes}.")
+    _check_targets(args, task, image, extras)
+    mask, missing = missing_by(args, task.source, image, extras, task.mask)
+    spacing, spaced = _spacing(args, extras)
+    frames = list(frames_of(image, mask, extras))
+    recorder = film.Recorder() if args.film is not None else None
+
+    restored = _restore_frames(args, method, task, image, frames, missing, spacing, recorder)
+    if mask is None and args.missing == "auto":
+        _refuse_undamaged(task, restored.solutions)
+
+    _write(args, task, image, extras, restored, recorder)
+    said = [extras.about, _nodata_taken(mask, missing, extras), spaced, _several(args, frames, extras)]
+    said += [_left(restored), _lossy(task, image, restored.filled), _collisions(restored, extras)]
+    said = [remark for remark in said if remark]
+    counted = restored.counted(extras.channel_axis)
+    proof = proven_within(_worst([solution.gap for solution in restored.solutions]))
+    proof = f", {proof} of the lowest energy" if proof else ""
+    summary = f"{task.output}: filled {share(counted)} in {restored.seconds:.1f} s{proof}."
+    lines = " ".join(filter(None, [summary, _status(restored.solutions, warned)]))
+    lines += "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said)
+    return Outcome(_report(task, method, restored, counted, extras, said), lines)
+
+
+def _check_targets(args: argparse.Namespace, task: Task, image: np.ndarray, extras: Extras) -> None:
+    """Raise before the work whatever writing would raise after it."""
+    from skinpaint import film, io
+
     io.check_target(task.output, image.dtype, extras, overwrite=args.overwrite, shape=image.shape)
     if args.film is not None:
+        if math.prod(image.shape[axis] for axis in extras.frame_axes) > 1:
+            raise ValueError(f"--film shows one picture, but {task.source} holds a stack on the axes {extras.axes}.")
         film.check_film(args.film, overwrite=args.overwrite)
-    mask, missing = missing_by(args, task.source, image, extras, task.mask)
-    mask_shape = tuple(n for axis, n in enumerate(image.shape) if axis != extras.channel_axis)
     if task.mask_out is not None:
-        io.check_target(task.mask_out, overwrite=args.overwrite, shape=mask_shape)
+        shape = tuple(n for axis, n in enumerate(image.shape) if axis != extras.channel_axis)
+        io.check_target(task.mask_out, overwrite=args.overwrite, shape=shape)
 
-    recorder = film.Recorder() if args.film is not None else None
-    said = [extras.about] if extras.about else []
-    if mask is None and missing == extras.nodata != ():
-        said.append(f"took the file's nodata value {', '.join(f'{value:g}' for value in extras.nodata)} for missing")
-    spacing, spaced = _spacing(args, extras)
-    said += [spaced] if spaced else []
 
-    frames = list(frames_of(image, mask, extras))
-    if len(frames) > 1:
-        hint = "; --axes ZYX restores a volume" if extras.axes in ("QYX", "IYX", "TYX") and args.axes is None else ""
-        said.append(f"{len(frames)} frames along {named_axes(extras)}, each on its own{hint}")
-    restored, filled = image.copy(), np.zeros(image.shape, bool)
-    began, solutions, interrupted = perf_counter(), [], False
-    for frame in _with_bar(frames, args, task):
-        inpainter = Inpainter(
-            method,
-            channel_axis=frame.channel_axis,
-            missing_values=missing,
-            bounds=args.bounds,
-            spacing=spacing,
-            grow=args.grow,
-            max_distance=args.max_distance,
-            progress=len(frames) == 1 and task.alone and not args.quiet and sys.stderr.isatty(),
-        )
-        restored[frame.at] = inpainter.fit_restore(frame.image, frame.mask, callback=recorder)
+def _restore_frames(
+    args: argparse.Namespace,
+    method: Any,
+    task: Task,
+    image: np.ndarray,
+    frames: list[Frame],
+    missing: Any,
+    spacing: Any,
+    recorder: Any,
+) -> Restored:
+    """Restore frame by frame, until all are done or the user interrupts."""
+    from skinpaint.inpainter import Inpainter
+
+    shown = task.alone and not args.quiet and sys.stderr.isatty()
+    inpainter = Inpainter(
+        method,
+        missing_values=missing,
+        bounds=args.bounds,
+        spacing=spacing,
+        grow=args.grow,
+        max_distance=args.max_distance,
+        progress=shown and len(frames) == 1,
+    )
+    out, filled, solutions = image.copy(), np.zeros(image.shape, bool), []
+    began = perf_counter()
+    for frame in tqdm(frames, unit="frame", leave=False, disable=not shown or len(frames) == 1):
+        inpainter.channel_axis = frame.channel_axis
+        out[frame.at] = inpainter.fit_restore(frame.image, frame.mask, callback=recorder)
         filled[frame.at] = _like(inpainter.mask_, frame)
         solutions.append(inpainter.solution_)
         if inpainter.solution_.reason is Reason.INTERRUPTED:
-            interrupted = True
             break
     seconds = perf_counter() - began
-    nothing = all(solution.reason is Reason.NOTHING_MISSING for solution in solutions)
-    if nothing and mask is None and args.missing == "auto":
+    return Restored(out, filled, solutions, inpainter, seconds, left=len(solutions) < len(frames))
+
+
+def _refuse_undamaged(task: Task, solutions: list[Solution]) -> None:
+    """Refuse a picture in which no damage was found."""
+    if all(solution.reason is Reason.NOTHING_MISSING for solution in solutions):
         raise ValueError(
             f"{task.source}: no damage was found, and nothing was written. {solutions[0].status} Give a mask that is "
             "bright where pixels are missing (--mask FILE), or say what is missing (--missing saturated|NUMBER)."
         )
 
+
+def _write(
+    args: argparse.Namespace, task: Task, image: np.ndarray, extras: Extras, restored: Restored, recorder: Any
+) -> None:
+    """Write the picture, and the mask and the film where they are asked for."""
+    from skinpaint import io
+
     if args.missing == "transparent" and extras.alpha is not None:
         extras = extras.opaque_where(extras.alpha == 0)
-    io.write(task.output, restored, extras, overwrite=args.overwrite)
-    shown = filled if extras.channel_axis is None else filled.any(axis=extras.channel_axis)
+    io.write(task.output, restored.image, extras, overwrite=args.overwrite)
     if task.mask_out is not None:
-        marked = np.where(shown, 255, 0).astype(np.uint8)
+        marked = np.where(restored.marked(extras.channel_axis), 255, 0).astype(np.uint8)
         io.write(task.mask_out, marked, io.Extras(axes=_without_channels(extras)), overwrite=args.overwrite)
     if recorder is not None:
-        _write_film(args, recorder, inpainter, image, restored)
-    said += _lossy(io, task, image, filled)
-    collisions = sum(int(np.count_nonzero(restored[filled] == value)) for value in extras.nodata)
-    if collisions:
-        said.append(f"{collisions} filled values equal the file's nodata value, and read as missing")
-    differs = (
-        not (filled == np.expand_dims(shown, extras.channel_axis)).all() if extras.channel_axis is not None else False
-    )
-    if interrupted and len(solutions) < len(frames):
-        said.append(f"interrupted: the frames after the first {len(solutions)} are as they came")
-    status = _status(solutions, warned)
-    proof = proven_within(_worst([solution.gap for solution in solutions]))
-    proof = f", {proof} of the lowest energy" if proof else ""
-    lines = f"{task.output}: filled {share(filled if differs else shown)} in {seconds:.1f} s{proof}. {status}".strip()
-    lines += "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said)
-    return Outcome(_report(task, method, solutions, filled if differs else shown, seconds, extras, said), lines)
-
-
-def _with_bar(frames: list[Frame], args: argparse.Namespace, task: Task) -> Any:
-    from tqdm import tqdm
-
-    shown = len(frames) > 1 and task.alone and not args.quiet and sys.stderr.isatty()
-    return tqdm(frames, unit="frame", leave=False, disable=not shown)
+        _write_film(args, recorder, restored.last, image, restored.image)
 
 
 def _like(mask: np.ndarray, frame: Frame) -> np.ndarray:
@@ -143,11 +185,11 @@ def _like(mask: np.ndarray, frame: Frame) -> np.ndarray:
     return np.broadcast_to(mask, frame.image.shape)
 
 
-def _without_channels(extras: Any) -> str:
+def _without_channels(extras: Extras) -> str:
     return "".join(letter for axis, letter in enumerate(extras.axes) if axis != extras.channel_axis)
 
 
-def _spacing(args: argparse.Namespace, extras: Any) -> tuple[Any, str]:
+def _spacing(args: argparse.Namespace, extras: Extras) -> tuple[Any, str]:
     """The spacing of the axes in space in units of the shortest, and what to say where it is that of the file."""
     count = sum(letter in "ZYX" for letter in extras.axes)
     if args.spacing is not None:
@@ -165,7 +207,7 @@ def _spacing(args: argparse.Namespace, extras: Any) -> tuple[Any, str]:
     return relative, f"spacing {named}, as the file says"
 
 
-def _status(solutions: list[Any], warned: list[str]) -> str:
+def _status(solutions: list[Solution], warned: list[str]) -> str:
     """The status of the only frame, or what is common to all; without what was said as a warning."""
     statuses = dict.fromkeys(solution.status for solution in solutions)
     if len(statuses) > 1:
@@ -182,18 +224,44 @@ def _worst(figures: list[float | None]) -> float | None:
     return max(known) if len(known) == len(figures) and known else None
 
 
-def _lossy(io: Any, task: Task, image: np.ndarray, filled: np.ndarray) -> list[str]:
+def _nodata_taken(mask: np.ndarray | None, missing: Any, extras: Extras) -> str:
+    if mask is not None or not extras.nodata or missing != extras.nodata:
+        return ""
+    return f"took the file's nodata value {', '.join(f'{value:g}' for value in extras.nodata)} for missing"
+
+
+def _several(args: argparse.Namespace, frames: list[Frame], extras: Extras) -> str:
+    if len(frames) == 1:
+        return ""
+    hint = "; --axes ZYX restores a volume" if extras.axes in ("QYX", "IYX", "TYX") and args.axes is None else ""
+    return f"{len(frames)} frames along {named_axes(extras)}, each on its own{hint}"
+
+
+def _left(restored: Restored) -> str:
+    count = len(restored.solutions)
+    return f"interrupted: the frames after the first {count} are as they came" if restored.left else ""
+
+
+def _collisions(restored: Restored, extras: Extras) -> str:
+    values = restored.image[restored.filled]
+    count = sum(int(np.count_nonzero(values == value)) for value in extras.nodata)
+    return f"{count} filled values equal the file's nodata value, and read as missing" if count else ""
+
+
+def _lossy(task: Task, image: np.ndarray, filled: np.ndarray) -> str:
     """What a JPEG changed, if one was written."""
+    from skinpaint import io
+
     if io.is_lossless(task.output):
-        return []
+        return ""
     written = io.read(task.output)[0].astype(int)
     change = np.abs(written - image)[~filled] if written.shape == image.shape else np.zeros(0)
     if not change.size:
-        return []
-    return [
+        return ""
+    return (
         f"JPEG changed {np.count_nonzero(change) / change.size:.0%} of the known values, by up to {change.max()}; "
         "write a PNG to keep them"
-    ]
+    )
 
 
 def _write_film(
@@ -211,7 +279,7 @@ def _write_film(
 
 
 def _report(
-    task: Task, method: Any, solutions: list[Any], filled: np.ndarray, seconds: float, extras: Any, said: list[str]
+    task: Task, method: Any, restored: Restored, counted: np.ndarray, extras: Extras, said: list[str]
 ) -> dict[str, Any]:
     from skinpaint import __version__
 
@@ -223,7 +291,7 @@ def _report(
             "n_iter": int(solution.n_iter),
             **{name: _finite(getattr(solution, name)) for name in ("energy", "gap", "residual", "error")},
         }
-        for solution in solutions
+        for solution in restored.solutions
     ]
     return {
         "input": str(task.source),
@@ -231,11 +299,11 @@ def _report(
         "axes": extras.axes,
         "method": type(method).__name__,
         "settings": {field.name: getattr(method, field.name) for field in dataclasses.fields(method)},
-        "missing": int(filled.sum()),
-        "fraction": float(filled.mean()),
+        "missing": int(counted.sum()),
+        "fraction": float(counted.mean()),
         **(per_frame[0] if len(per_frame) == 1 else {"frames": per_frame}),
         "remarks": said,
-        "seconds": round(seconds, 3),
+        "seconds": round(restored.seconds, 3),
         "version": __version__,
     }
 

@@ -42,7 +42,7 @@ def read_with_pillow(path: Path) -> tuple[np.ndarray, Extras]:
         if file.format in ("JPEG", "MPO"):
             from PIL import JpegImagePlugin
 
-            tables = {"qtables": file.quantization, "subsampling": JpegImagePlugin.get_sampling(file)}
+            tables = {"qtables": file.quantization, "subsampling": JpegImagePlugin.get_sampling(file)}  # type: ignore[attr-defined]
             pixels, extras = picture(pixels, orientation, extras)
             return pixels, replace(extras, carried=Carried("JPEG", "", tables, pixels.shape))
         return picture(pixels, 1 if turned_already else orientation, extras)
