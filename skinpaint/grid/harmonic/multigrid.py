@@ -34,7 +34,7 @@ from skinpaint.grid.kernels import next_direction
 from skinpaint.grid.layout import Layout, Stage, dense_matrix
 from skinpaint.lazy import lazy
 
-__all__ = ["HarmonicSystem", "Level", "Multigrid"]
+__all__ = ["HarmonicSystem", "Level", "Multigrid", "System"]
 
 MAX_SINGLE_REDUCTION = 1e-6  # the updated single-precision residual is trusted down to this reduction
 MIN_COUPLING = 0.3  # an axis is halved if its mean edge weight, relative to the strongest axis, is at least this
@@ -217,8 +217,104 @@ class Multigrid:
         sweep(*self.up[k])
 
 
+class System:
+    """A system ``A x_U = b`` for the unknowns U, where ``b`` follows from known entries K of the same array `x`.
+
+    A subclass says how `x` lies in memory, and how the products of the matrix with it are computed.
+    """
+
+    layout: Any
+    level: Any
+    multigrid: Multigrid
+
+    def source(self, x: np.ndarray, sums: np.ndarray) -> Stage:
+        """The partial sums of ``|b|^2``, in double precision."""
+        raise NotImplementedError
+
+    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> Stage:
+        """``r = b - A x`` in double precision, and the partial sums of ``|r|^2``."""
+        raise NotImplementedError
+
+    def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
+        """``q = A p`` in single precision, and the partial sums of ``<p, q>``."""
+        raise NotImplementedError
+
+    def clear(self, x: np.ndarray) -> None:
+        """Set the unknowns to zero."""
+        raise NotImplementedError
+
+    def cycle(self, b: np.ndarray) -> None:
+        """Replace `b` by an approximate solution of ``A x = b``: a symmetric linear map."""
+        self.multigrid.b[...] = b
+        self.multigrid.cycle()
+        b[...] = self.multigrid.x
+
+    def improve(self, x: np.ndarray, *, tol: float, max_iter: int, reduction: float = 0.0) -> tuple[int, float]:
+        """Solve for the unknowns in place, by preconditioned conjugate gradients.
+
+        Parameters
+        ----------
+        x : ndarray of float64, flat and padded
+            Known values, and a first guess of the unknown ones.
+        tol : float
+            Relative residual to reach, in double precision.
+        max_iter : int
+            Largest number of cycles.
+        reduction : float
+            Stop also when the residual has fallen to this fraction of the first one.
+
+        Returns
+        -------
+        n_iter : int
+            Number of cycles.
+        residual : float
+            ``|b - A x| / |b|``, from the definition; infinite if the steps broke down.
+        """
+        layout, multigrid = self.layout, self.multigrid
+        rows = layout.rows[0].size
+        r, z, p, q = multigrid.b, multigrid.x, layout.zeros(), layout.zeros()
+        sums, pairs = np.empty(rows), np.empty((rows, 2))
+        residual, apply = self.residual(x, r, sums), self.apply(p, q, sums)
+        products = layout.stage(kernels.products, z, r, q, pairs)
+
+        layout.sweep(self.source(x, sums))
+        scale = sums.sum()
+        if scale == 0:  # all known neighbours are zero, so the solution is zero
+            self.clear(x)
+            return 0, 0.0
+        n_iter = 0
+        layout.sweep(residual)
+        square = sums.sum()
+        enough = max(tol**2 * scale, reduction**2 * square)
+        while square > enough and n_iter < max_iter:
+            # Steps in single precision, until their residual must be checked in double precision.
+            start = square
+            target = max(0.25 * enough, MAX_SINGLE_REDUCTION**2 * square)
+            zr, a = 0.0, 0.0
+            multigrid.descend()
+            while square > target and n_iter < max_iter:
+                multigrid.ascend(products)
+                n_iter += 1
+                new, turn = pairs.sum(axis=0)
+                if not 0 < new < np.inf:  # single precision cannot resolve this system
+                    return n_iter, np.inf
+                beta = -a * turn / zr if zr else 0.0  # flexible: <z, r - r_old> / <z_old, r_old>
+                zr = new
+                layout.sweep(layout.stage(next_direction, np.float32(beta), z, p), apply)
+                curvature = sums.sum()
+                if not 0 < curvature < np.inf:
+                    return n_iter, np.inf
+                a = zr / curvature
+                multigrid.descend(layout.stage(kernels.advance, np.float32(a), p, q, x, r, sums))
+                square = sums.sum()
+            layout.sweep(residual)
+            square = sums.sum()
+            if not square < start:  # a restart would not help
+                break
+        return n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
+
 @dataclass(eq=False)
-class HarmonicSystem:
+class HarmonicSystem(System):
     """The system ``(L_UU + shift) x_U = -L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.
 
     Parameters
@@ -254,78 +350,23 @@ class HarmonicSystem:
         """Interpolate the unknowns linearly along the last axis, in place. This saves a cycle."""
         self.layout.run(kernels.guess_along_rows, self.flat_state, x)
 
-    def cycle(self, b: np.ndarray) -> None:
-        """Replace `b` by an approximate solution of ``(L_UU + shift) x = b``: a symmetric linear map."""
-        self.multigrid.b[...] = b
-        self.multigrid.cycle()
-        b[...] = self.multigrid.x
+    def source(self, x: np.ndarray, sums: np.ndarray) -> Stage:
+        """The row sums of ``|b|^2``."""
+        return self.layout.stage(kernels.source, self.flat_state, self.level.offsets, self.exact_weights, x, sums)
 
-    def improve(self, x: np.ndarray, *, tol: float, max_iter: int, reduction: float = 0.0) -> tuple[int, float]:
-        """Solve for the unknowns in place, by preconditioned conjugate gradients.
+    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> Stage:
+        """``r = b - A x`` from the definition, and the row sums of ``|r|^2``."""
+        matrix = self.level.offsets, self.exact_weights, self.exact_shift
+        return self.layout.stage(kernels.residual, self.flat_state, *matrix, x, r, sums)
 
-        Parameters
-        ----------
-        x : ndarray of float64, flat and padded
-            Known values, and a first guess of the unknown ones.
-        tol : float
-            Relative residual to reach, in double precision.
-        max_iter : int
-            Largest number of cycles.
-        reduction : float
-            Stop also when the residual has fallen to this fraction of the first one.
+    def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
+        """``q = A p``, and the row sums of ``<p, q>``."""
+        level = self.level
+        return self.layout.stage(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
 
-        Returns
-        -------
-        n_iter : int
-            Number of cycles.
-        residual : float
-            ``|b - A x| / |b|``, from the definition; infinite if the steps broke down.
-        """
-        layout, level, multigrid = self.layout, self.level, self.multigrid
-        rows = layout.rows[0].size
-        r, z, p, q = multigrid.b, multigrid.x, layout.zeros(), layout.zeros()
-        sums, pairs = np.empty(rows), np.empty((rows, 2))
-        terms = level.offsets, self.exact_weights
-        source = layout.stage(kernels.source, self.flat_state, *terms, x, sums)
-        residual = layout.stage(kernels.residual, self.flat_state, *terms, self.exact_shift, x, r, sums)
-        products = layout.stage(kernels.products, z, r, q, pairs)
-        apply = layout.stage(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
-
-        layout.sweep(source)
-        scale = sums.sum()
-        if scale == 0:  # all known neighbours are zero, so the solution is zero
-            x[self.flat_state == UNKNOWN] = 0
-            return 0, 0.0
-        n_iter = 0
-        layout.sweep(residual)
-        square = sums.sum()
-        enough = max(tol**2 * scale, reduction**2 * square)
-        while square > enough and n_iter < max_iter:
-            # Steps in single precision, until their residual must be checked in double precision.
-            start = square
-            target = max(0.25 * enough, MAX_SINGLE_REDUCTION**2 * square)
-            zr, a = 0.0, 0.0
-            multigrid.descend()
-            while square > target and n_iter < max_iter:
-                multigrid.ascend(products)
-                n_iter += 1
-                new, turn = pairs.sum(axis=0)
-                if not 0 < new < np.inf:  # single precision cannot resolve this system
-                    return n_iter, np.inf
-                beta = -a * turn / zr if zr else 0.0  # flexible: <z, r - r_old> / <z_old, r_old>
-                zr = new
-                layout.sweep(layout.stage(next_direction, np.float32(beta), z, p), apply)
-                curvature = sums.sum()
-                if not 0 < curvature < np.inf:
-                    return n_iter, np.inf
-                a = zr / curvature
-                multigrid.descend(layout.stage(kernels.advance, np.float32(a), p, q, x, r, sums))
-                square = sums.sum()
-            layout.sweep(residual)
-            square = sums.sum()
-            if not square < start:  # a restart would not help
-                break
-        return n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
+    def clear(self, x: np.ndarray) -> None:
+        """Set the unknowns to zero."""
+        x[self.flat_state == UNKNOWN] = 0
 
     def _in(self, dtype: type) -> tuple[Weights, Any]:
         """The weights and the shift in a precision: numbers, or flat padded arrays."""
