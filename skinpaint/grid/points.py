@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from skinpaint.grid import kernels_points as kernels
+from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
 __all__ = ["Points", "flat_index"]
+
+LINK_COST = 2  # work for a neighbour, relative to an entry of a plain loop
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,8 @@ class Points:
         by axis, lag and side: ahead, behind.
     halo : ndarray of int
         Flat indices of the known pixels.
+    order : ndarray of int
+        Where each unknown pixel was in the list that the points were made from.
 
     Examples
     --------
@@ -52,6 +59,7 @@ class Points:
     starts: tuple[int, ...]
     neighbours: np.ndarray
     halo: np.ndarray
+    order: np.ndarray
 
     @classmethod
     def listed(cls, at: np.ndarray, shape: tuple[int, ...], lags: tuple[int, ...]) -> Points:
@@ -59,7 +67,8 @@ class Points:
         places = np.array(np.unravel_index(at, shape), np.int32)
         colours = 1 + max(lags)
         colour = (places.sum(axis=0, dtype=np.int32) % colours).astype(np.uint8)
-        places = places[:, np.argsort(colour, kind="stable")]
+        order = np.argsort(colour, kind="stable")
+        places = places[:, order]
         starts = np.concatenate([[0], np.bincount(colour, minlength=colours).cumsum()])
         low, high = (places.min(axis=1), places.max(axis=1)) if at.size else (np.zeros(len(shape), int),) * 2
         low, high = np.maximum(low - max(lags), 0), np.minimum(high + max(lags) + 1, shape)
@@ -77,6 +86,7 @@ class Points:
             starts=tuple(starts.tolist()),
             neighbours=neighbours,
             halo=flat_index(halo, shape),
+            order=order,
         )
 
     @property
@@ -98,6 +108,28 @@ class Points:
     def directions(self) -> tuple[tuple[int, int], ...]:
         """Axis and lag of each direction."""
         return tuple((axis, lag) for axis in range(len(self.shape)) for lag in self.lags for _ in range(2))
+
+    def uniform_gradient(self, scales: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """The transposed differences of the differences in each direction, times `scales`, at the unknown pixels.
+
+        Examples
+        --------
+        >>> points = Points.listed(np.array([1]), (3,), (1,))
+        >>> points.uniform_gradient(np.array([1.0, 1.0]))(np.array([5.0, 2.0, 1.0]))
+        array([7.])
+        """
+        groups, one = np.zeros(self.neighbours.shape, np.int32), np.ones(1)
+
+        def gradient(x: np.ndarray) -> np.ndarray:
+            out = np.zeros(self.unknowns)
+            self.pull(groups, scales, one, x, 1, 1.0, out)
+            return out
+
+        return gradient
+
+    def pull(self, *args: Any) -> None:
+        """See the kernel; threads share the points."""
+        share(kernels.pull, 0, self.unknowns, LINK_COST * self.neighbours.size, self.neighbours, *args)
 
 
 def flat_index(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

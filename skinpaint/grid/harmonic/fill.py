@@ -2,21 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from skinpaint.grid.axes import channels_by_mask, drop_short_axes, long_axes
 from skinpaint.grid.harmonic import kernels
-from skinpaint.grid.harmonic.multigrid import HarmonicSystem
-from skinpaint.grid.holes import cut_out, solve_holes
+from skinpaint.grid.harmonic.multigrid import HarmonicSystem, System
+from skinpaint.grid.harmonic.points import PointSystem
+from skinpaint.grid.holes import CutOut, Listed, cut_out, solve_holes
 from skinpaint.grid.layout import Layout
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
-__all__ = ["Canvas", "fill"]
+__all__ = ["Canvas", "Harmonic", "fill"]
 
 MAX_CYCLES = 100  # 10 to 20 are usual
+
+
+@dataclass(frozen=True, eq=False)
+class Harmonic:
+    """The harmonic fill of images of one shape.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Spatial shape of the images.
+    lags : (1,) or (1, 2)
+        Distances between entries that are neighbours.
+    spacing : tuple of float
+        Distance between entries along each axis.
+    """
+
+    shape: tuple[int, ...]
+    lags: tuple[int, ...]
+    spacing: tuple[float, ...]
+
+    @lazy
+    def long(self) -> list[int]:
+        return long_axes(self.shape)
+
+    @lazy
+    def terms(self) -> tuple[tuple[int, int], ...]:
+        return tuple((k, lag) for k in range(len(self.long)) for lag in self.lags)
+
+    @lazy
+    def weights(self) -> tuple[float, ...]:
+        """One over the squared spacing of each term, relative to the shortest spacing."""
+        return tuple((self.shortest / self.spacing[self.long[k]]) ** 2 for k, _ in self.terms)
+
+    @property
+    def shortest(self) -> float:
+        return min(self.spacing[axis] for axis in self.long)
+
+    def cuts(self, mask: np.ndarray) -> list[CutOut | Listed]:
+        """What is solved one after another."""
+        return cut_out(drop_short_axes(mask), margin=max(self.lags), lags=self.lags)
+
+    def solve(
+        self, cuts: Sequence[CutOut | Listed], images: Sequence[Any], tol: float, **where: Any
+    ) -> list[tuple[int, float]]:
+        """Fill `images`; the number of cycles and the relative residual of each solve.
+
+        `where` is that of :func:`skinpaint.grid.holes.solve_holes`.
+        """
+
+        def solve(system: HarmonicSystem | PointSystem, x: np.ndarray) -> tuple[int, float]:
+            system.guess(x)
+            return system.improve(x, tol=tol, max_iter=MAX_CYCLES)
+
+        return solve_holes(((cut, self._system(cut)) for cut in cuts), images, solve, **where)
+
+    def _system(self, cut: CutOut | Listed) -> System:
+        if isinstance(cut, Listed):
+            return PointSystem.uniform(cut.points, self.terms, self.weights)
+        return HarmonicSystem(cut.state, self.terms, self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +117,12 @@ class Canvas:
     spacing: tuple[float, ...]
 
     @lazy
-    def long(self) -> list[int]:
-        return long_axes(self.shape)
+    def harmonic(self) -> Harmonic:
+        return Harmonic(self.shape, self.lags, self.spacing)
 
     @lazy
     def layout(self) -> Layout:
-        return Layout(tuple(self.shape[axis] for axis in self.long), max(self.lags))
+        return Layout(tuple(self.shape[axis] for axis in self.harmonic.long), max(self.lags))
 
     @lazy
     def flat(self) -> np.ndarray:
@@ -71,52 +133,34 @@ class Canvas:
     def values(self) -> np.ndarray:
         """The image, of shape ``(*shape, channels)``: a view into `flat`."""
         pad = self.layout.pad
-        inner = self.flat.reshape(-1, *self.layout.padded)[:, *(slice(pad, -pad),) * len(self.long)]
-        short = [1 + axis for axis in range(len(self.shape)) if axis not in self.long]
+        inner = self.flat.reshape(-1, *self.layout.padded)[:, *(slice(pad, -pad),) * len(self.layout.shape)]
+        short = [1 + axis for axis in range(len(self.shape)) if axis not in self.harmonic.long]
         return np.moveaxis(np.expand_dims(inner, short), 0, -1)
-
-    @lazy
-    def terms(self) -> tuple[tuple[int, int], ...]:
-        return tuple((k, lag) for k in range(len(self.long)) for lag in self.lags)
-
-    @lazy
-    def weights(self) -> tuple[float, ...]:
-        """One over the squared spacing of each term, relative to the shortest spacing."""
-        return tuple((self._shortest / self.spacing[self.long[k]]) ** 2 for k, _ in self.terms)
-
-    @property
-    def _shortest(self) -> float:
-        return min(self.spacing[axis] for axis in self.long)
 
     def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
         """Fill the missing pixels of `channels`; the number of cycles and the relative residual of each solve."""
-
-        def solve(system: HarmonicSystem, x: np.ndarray) -> tuple[int, float]:
-            system.guess(x)
-            return system.improve(x, tol=tol, max_iter=MAX_CYCLES)
-
-        cuts = cut_out(drop_short_axes(mask), margin=max(self.lags))
-        systems = ((cut, HarmonicSystem(cut.state, self.terms, self.weights)) for cut in cuts)
         flats = [self.flat[c] for c in channels]
-        return solve_holes(systems, [self.layout.inner(flat) for flat in flats], solve, padded=flats)
+        images = [self.layout.inner(flat) for flat in flats]
+        return self.harmonic.solve(self.harmonic.cuts(mask), images, tol, padded=flats)
 
     def energy(self) -> float:
         """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
         layout = self.layout
         starts, _ = layout.rows
         ahead = np.indices(layout.shape[:-1]).reshape(len(layout.shape) - 1, starts.size)
-        counts = np.empty((len(self.terms), starts.size), np.int64)  # entries of each row that have a neighbour ahead
-        for count, (axis, lag) in zip(counts, self.terms, strict=True):
+        terms, weights = self.harmonic.terms, self.harmonic.weights
+        counts = np.empty((len(terms), starts.size), np.int64)  # entries of each row that have a neighbour ahead
+        for count, (axis, lag) in zip(counts, terms, strict=True):
             if axis == len(layout.shape) - 1:
                 count[:] = max(layout.shape[axis] - lag, 0)
             else:
                 count[:] = np.where(ahead[axis] + lag < layout.shape[axis], layout.shape[-1], 0)
-        offsets = tuple(layout.strides[axis] * lag for axis, lag in self.terms)
+        offsets = tuple(layout.strides[axis] * lag for axis, lag in terms)
         total, sums = 0.0, np.empty(starts.size)
         for x in self.flat:
-            share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, self.weights, x, sums)
+            share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, weights, x, sums)
             total += sums.sum()
-        return float(total) / self._shortest**2
+        return float(total) / self.harmonic.shortest**2
 
 
 def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: float = 1e-6) -> np.ndarray:

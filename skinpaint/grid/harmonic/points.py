@@ -218,6 +218,19 @@ class PointSystem(System):
         self.level.inverse = self.layout.flatten(inverse, np.float32)
         self.multigrid = Multigrid(self.level)
 
+    @classmethod
+    def uniform(cls, points: Points, terms: tuple[tuple[int, int], ...], weights: tuple[float, ...]) -> PointSystem:
+        """The system in which all edges of a term (an axis and a lag) have the same weight."""
+        each = dict(zip(terms, weights, strict=True))
+        scales = np.array([each[direction] for direction in points.directions])
+        edges = np.where(points.neighbours >= 0, scales.astype(np.float32), np.float32(0))
+        return cls(points, edges, points.uniform_gradient(scales))
+
+    def guess(self, x: np.ndarray) -> None:
+        """Set the unknowns to the middle of the known values, in place."""
+        known = x[self.layout.size : self.level.points.size]
+        x[: self.layout.size] = (known.min() + known.max()) / 2
+
     def source(self, x: np.ndarray, sums: np.ndarray) -> Stage:
         """The partial sums of ``|b|^2``."""
         known = x.copy()
