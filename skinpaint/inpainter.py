@@ -161,9 +161,9 @@ class Inpainter:
             for each in image:
                 self._problem(each, None)
             return self
-        problem = self._problem(image, mask)
+        problem = self._problem(image, mask).detached()
         self.solution_ = self._solve(problem, callback)
-        self.restored_ = problem.write_back(self.solution_.values)
+        self.restored_ = problem.write_back(self.solution_.found)
         self.mask_ = problem.as_user(problem.filled)
         self.n_iter_ = self.solution_.n_iter
         self.converged_ = self.solution_.converged
@@ -209,7 +209,7 @@ class Inpainter:
         if isinstance(X, list | tuple):
             return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
         problem = self._problem(X, None)
-        return problem.write_back(self._solve(problem).values)
+        return problem.write_back(self._solve(problem).found)
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit, and return the restored image; solves once."""
@@ -350,7 +350,7 @@ class Inpainter:
         def restore(noisy: np.ndarray, mask: np.ndarray) -> np.ndarray:
             # The mask has grown already, and all of it is scored.
             problem = self._checked(noisy, mask, grow=0, max_distance=None, channel_axis=damaged.channel_axis)
-            return problem.write_back(self._solve(problem).values)
+            return problem.write_back(self._solve(problem).found)
 
         damaged = self._problem(image, None)
         mask = damaged.as_user(damaged.mask)
@@ -361,17 +361,17 @@ class Inpainter:
         method = resolve(self.method)
         if problem.trivial is not None:
             reason, status = problem.trivial
-            solution = Solution(values=problem.values, reason=reason, status=status)
+            solution = Solution(values=problem.unsolved, reason=reason, status=status)
         elif self.progress:
             with _Bar(method, callback) as bar:
                 solution = method.solve(problem, bar)
         else:
             solution = method.solve(problem, callback)
-        return dataclasses.replace(solution, status=" ".join([solution.status, *self._remarks(problem, solution)]))
+        return solution.remarked(self._remarks(problem, solution))
 
     def _remarks(self, problem: Problem, solution: Solution) -> Iterator[str]:
         """What the door adds to the method's own status."""
-        at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.values)
+        at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.found)
         if at_bound > MAX_AT_BOUND * np.count_nonzero(np.broadcast_to(problem.mask, problem.shape)):
             yield (
                 f"{at_bound} filled {'value is' if at_bound == 1 else 'values are'} at the lowest or highest known "

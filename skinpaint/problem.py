@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from skinpaint import containers, masks
-from skinpaint.grid.axes import channels_by_mask
+from skinpaint.grid.axes import channels_by_mask, long_axes
+from skinpaint.grid.choice import worth_listing
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
-from skinpaint.solution import Reason
+from skinpaint.solution import Filling, Reason
 
 __all__ = ["Bounds", "Problem"]
 
 CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in the cache
-SPARSE = 8  # if less than one pixel in so many is missing, missing pixels are indexed one by one
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
 SAMPLE, MIN_SAMPLE = 2**12, 64  # values that a mask is judged by: all, and of each kind at least
@@ -160,6 +160,50 @@ class Problem:
         return _scale(self._image, unusable, self._offset, self._scale, (self.low + self.high) / 2, out)
 
     @lazy
+    def missing(self) -> np.ndarray:
+        """Flat spatial indices of the pixels that miss something, in order."""
+        return np.flatnonzero(self.mask if self.mask.shape[-1] == 1 else self.mask.any(axis=-1))
+
+    @property
+    def sparse(self) -> bool:
+        """Whether so little is missing that it pays to look at the missing pixels alone."""
+        return worth_listing(self.missing.size, self.mask[..., 0].size)
+
+    def read(self, index: tuple[Any, ...], c: int) -> np.ndarray:
+        """What `values` holds at an index of the spatial axes in channel `c`, as float64, without making `values`."""
+        part = self._image[(*index, c)]
+        middle = (self.low[c] + self.high[c]) / 2
+        missing = self.mask[(*index, c % self.mask.shape[-1])]
+        return _scaled(part, missing, self._offset[c], self._scale[c], middle).astype(float, copy=False)
+
+    def pane(self, c: int) -> Pane:
+        """Channel `c` of `values` without axes of length 1, to be read piece by piece."""
+        return Pane(self, c)
+
+    def filling(self, at: np.ndarray, values: np.ndarray) -> Filling:
+        """An answer that consists of the missing pixels alone: their flat indices and their values, of shape (n, C)."""
+        return Filling(at, values, self._whole)
+
+    def _whole(self, filling: Filling) -> np.ndarray:
+        values = self.write(np.empty(self.shape))
+        values.reshape(-1, self.shape[-1])[filling.at] = filling.values
+        return values
+
+    @property
+    def unsolved(self) -> Filling:
+        """What `values` holds, as an answer."""
+        index = np.unravel_index(self.missing, self.shape[:-1])
+        return self.filling(self.missing, np.stack([self.read(index, c) for c in range(self.shape[-1])], axis=-1))
+
+    def answer(self, values: np.ndarray) -> np.ndarray | Filling:
+        """What a `Solution` holds for `values` of this problem: the values themselves."""
+        return values
+
+    def detached(self) -> Problem:
+        """The same problem with a copy of the image, which stays as it is when the user's array changes."""
+        return replace(self, _image=self._image.copy())
+
+    @lazy
     def filled(self) -> np.ndarray:
         """What is missing and near enough to known pixels to be filled; of the shape of `mask`."""
         if self._max_distance is None:
@@ -224,8 +268,11 @@ class Problem:
         """Project `values` onto the bounds and the known values."""
         return np.where(self.mask, np.clip(values, self.low, self.high), self.values)
 
-    def at_bound(self, values: np.ndarray) -> int:
+    def at_bound(self, values: np.ndarray | Filling) -> int:
         """Number of missing entries whose values are at a bound or beyond it, where they will be clipped."""
+        if isinstance(values, Filling):
+            mask = self.mask[np.unravel_index(values.at, self.shape[:-1])]
+            return int(np.count_nonzero(mask & ((values.values <= self.low) | (values.values >= self.high))))
         mask = np.broadcast_to(self.mask, self.shape)
         values = np.broadcast_to(values, self.shape)
         counts: list[int] = []
@@ -238,12 +285,12 @@ class Problem:
         share(part, 0, self.shape[0], values.size)
         return sum(counts)
 
-    def write_back(self, values: np.ndarray) -> Any:
+    def write_back(self, values: np.ndarray | Filling) -> Any:
         """The picture: `values` clipped and brought to the image's dtype, known pixels bit for bit.
 
         Parameters
         ----------
-        values : ndarray of shape (M[, N[, ..., P]], C)
+        values : ndarray of shape (M[, N[, ..., P]], C), or Filling
             Values in the problem's units.
 
         Returns
@@ -251,39 +298,59 @@ class Problem:
         image : ndarray, or what the image came in
             A new array with the shape, the dtype and the range of the image.
         """
-        image, filled = self._image, self.filled
-        out = image.copy()
-        values = np.broadcast_to(values, image.shape)
-        if SPARSE * np.count_nonzero(filled) < filled.size:
-            at = np.unravel_index(np.flatnonzero(np.broadcast_to(filled, image.shape)), image.shape)
-            out[at] = self._in_dtype(values[at], at[-1])
-        else:
-
-            def part(lo: int, hi: int) -> None:
-                for piece in _pieces(image, lo, hi):
-                    np.copyto(out[piece], self._in_dtype(values[piece], slice(None)), where=filled[piece])
-
-            share(part, 0, image.shape[0], image.size)
-        if self.left and image.dtype.kind == "f":
-            np.copyto(out, np.nan, where=self.mask & ~filled)
-        if self._channel_axis is None:
-            out = out[..., 0]
-        else:
-            out = np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
+        restored = np.array(self._contents.array, order="C")
+        out = restored[..., np.newaxis] if self._channel_axis is None else np.moveaxis(restored, self._channel_axis, -1)
+        self._write_filled(values, out)
+        if self.left and out.dtype.kind == "f":
+            np.copyto(out, np.nan, where=self.mask & ~self.filled)
         if self._contents.wrap is containers.plain:
-            return out
-        shown = self.as_user(filled)
-        if shown.ndim < out.ndim:
+            return restored
+        shown = self.as_user(self.filled)
+        if shown.ndim < restored.ndim:
             shown = np.expand_dims(shown, self._channel_axis)  # type: ignore[arg-type]
-        return self._contents.wrap(out, np.broadcast_to(shown, out.shape))
+        return self._contents.wrap(restored, np.broadcast_to(shown, restored.shape))
 
-    def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
-        """`values` of these channels in the image's units, within the bounds, and in its dtype."""
+    def _write_filled(self, values: np.ndarray | Filling, out: np.ndarray) -> None:
+        """Write the filled entries of `values` into a copy of the image with its channels last."""
+        filled = self.filled
+        if not isinstance(values, Filling):
+            values = np.broadcast_to(values, out.shape)
+            if not self.sparse:
+
+                def part(lo: int, hi: int) -> None:
+                    for piece in _pieces(out, lo, hi):
+                        np.copyto(out[piece], self._in_dtype(values[piece]), where=filled[piece])
+
+                share(part, 0, out.shape[0], out.size)
+                return
+            index = np.unravel_index(self.missing, self.shape[:-1])
+            values = values[index]
+        else:
+            index = np.unravel_index(values.at, self.shape[:-1])
+            values = values.values
+        out[index] = np.where(filled[index], self._in_dtype(values), out[index])
+
+    def _in_dtype(self, values: np.ndarray) -> np.ndarray:
+        """`values`, channels last, in the image's units, within the bounds, and in its dtype."""
         low, high = self._bounds
-        values = values * self._scale[channels]
-        values += self._offset[channels]
-        np.clip(values, low[channels], high[channels], out=values)
+        values = values * self._scale
+        values += self._offset
+        np.clip(values, low, high, out=values)
         return _cast(values, self._image.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Pane:
+    """One channel of a problem's values without axes of length 1. What it is indexed by is read, and nothing else."""
+
+    problem: Problem
+    c: int
+    dtype = np.dtype(float)
+
+    def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
+        given = iter(index)
+        long = long_axes(self.problem.shape[:-1])
+        return self.problem.read(tuple(next(given) if axis in long else 0 for axis in range(self.problem.ndim)), self.c)
 
 
 def _check_array(array: np.ndarray) -> None:
@@ -450,8 +517,6 @@ def _scale(
     array: np.ndarray, missing: np.ndarray, offset: np.ndarray, scale: np.ndarray, middle: np.ndarray, out: np.ndarray
 ) -> np.ndarray:
     """Write ``(array - offset) / scale`` where known and `middle` where missing into `out`."""
-    kind = _working(array.dtype)
-    offset, scale, middle = offset.astype(kind), scale.astype(kind), middle.astype(kind)
     alike = all(bool((each == each[0]).all()) for each in (offset, scale, middle))
     groups = [slice(None)] if alike else [slice(c, c + 1) for c in range(array.shape[-1])]
     missing = np.broadcast_to(missing, array.shape)
@@ -459,15 +524,22 @@ def _scale(
     def part(lo: int, hi: int) -> None:
         for piece in _pieces(array, lo, hi):
             for some in groups:  # plain numbers are quicker than one a channel
-                scaled: np.ndarray = array[piece][..., some].astype(kind)
-                with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
-                    scaled -= offset[some][0]
-                    scaled /= scale[some][0]
-                np.copyto(scaled, middle[some][0], where=missing[piece][..., some])
-                out[piece][..., some] = scaled
+                affine = offset[some][0], scale[some][0], middle[some][0]
+                out[piece][..., some] = _scaled(array[piece][..., some], missing[piece][..., some], *affine)
 
     share(part, 0, array.shape[0], array.size)
     return out
+
+
+def _scaled(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, middle: float) -> np.ndarray:
+    """``(array - offset) / scale`` where known and `middle` where missing, in the floats that suit the dtype."""
+    kind = _working(array.dtype)
+    scaled: np.ndarray = array.astype(kind)
+    with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
+        scaled -= kind(offset)
+        scaled /= kind(scale)
+    np.copyto(scaled, kind(middle), where=missing)
+    return scaled
 
 
 def _working(dtype: np.dtype) -> type:

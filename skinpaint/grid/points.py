@@ -47,10 +47,10 @@ class Points:
     --------
     >>> points = Points.listed(np.array([2, 3]), (5,), (1,))  # known, known, unknown, unknown, known
     >>> points.at, points.halo
-    (array([2, 3]), array([4, 1]))
+    (array([2, 3]), array([1, 4]))
     >>> points.neighbours
-    array([[1, 3],
-           [2, 0]], dtype=int32)
+    array([[1, 2],
+           [3, 0]], dtype=int32)
     """
 
     shape: tuple[int, ...]

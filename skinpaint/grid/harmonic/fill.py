@@ -14,10 +14,11 @@ from skinpaint.grid.harmonic.multigrid import HarmonicSystem, System
 from skinpaint.grid.harmonic.points import PointSystem
 from skinpaint.grid.holes import CutOut, Listed, cut_out, solve_holes
 from skinpaint.grid.layout import Layout
+from skinpaint.grid.slabs import Slab, over_slabs
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
-__all__ = ["Canvas", "Harmonic", "fill"]
+__all__ = ["Canvas", "Harmonic", "Sheets", "fill"]
 
 MAX_CYCLES = 100  # 10 to 20 are usual
 
@@ -90,18 +91,14 @@ class Canvas:
 
     Attributes
     ----------
-    shape : tuple of int
-        Spatial shape of the image.
+    harmonic : Harmonic
+        What is solved.
     channels : int
         Number of channels.
-    lags : (1,) or (1, 2)
-        Distances between entries that are neighbours.
-    spacing : tuple of float
-        Distance between entries along each axis.
 
     Examples
     --------
-    >>> canvas = Canvas((4,), 1, (1,), (1.0,))
+    >>> canvas = Canvas(Harmonic((4,), (1,), (1.0,)), 1)
     >>> canvas.values[:, 0] = 0, 5, 5, 3
     >>> [cycles for cycles, residual in canvas.solve(np.array([False, True, True, False]), [0], tol=1e-6)]
     [0]
@@ -111,18 +108,13 @@ class Canvas:
     3.0
     """
 
-    shape: tuple[int, ...]
+    harmonic: Harmonic
     channels: int
-    lags: tuple[int, ...]
-    spacing: tuple[float, ...]
-
-    @lazy
-    def harmonic(self) -> Harmonic:
-        return Harmonic(self.shape, self.lags, self.spacing)
 
     @lazy
     def layout(self) -> Layout:
-        return Layout(tuple(self.shape[axis] for axis in self.harmonic.long), max(self.lags))
+        harmonic = self.harmonic
+        return Layout(tuple(harmonic.shape[axis] for axis in harmonic.long), max(harmonic.lags))
 
     @lazy
     def flat(self) -> np.ndarray:
@@ -134,7 +126,7 @@ class Canvas:
         """The image, of shape ``(*shape, channels)``: a view into `flat`."""
         pad = self.layout.pad
         inner = self.flat.reshape(-1, *self.layout.padded)[:, *(slice(pad, -pad),) * len(self.layout.shape)]
-        short = [1 + axis for axis in range(len(self.shape)) if axis not in self.harmonic.long]
+        short = [1 + axis for axis in range(len(self.harmonic.shape)) if axis not in self.harmonic.long]
         return np.moveaxis(np.expand_dims(inner, short), 0, -1)
 
     def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
@@ -142,6 +134,16 @@ class Canvas:
         flats = [self.flat[c] for c in channels]
         images = [self.layout.inner(flat) for flat in flats]
         return self.harmonic.solve(self.harmonic.cuts(mask), images, tol, padded=flats)
+
+    def read(self, index: tuple[np.ndarray, ...], c: int) -> np.ndarray:
+        """The values at an index of the spatial axes in channel `c`."""
+        return self.values[(*index, c)]
+
+    def put(self, at: np.ndarray, channels: list[int], found: np.ndarray) -> None:
+        """Write the values of the pixels `at`, one row a channel."""
+        index = np.unravel_index(at, self.harmonic.shape)
+        for c, values in zip(channels, found, strict=True):
+            self.values[(*index, c)] = values
 
     def energy(self) -> float:
         """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
@@ -161,6 +163,89 @@ class Canvas:
             share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, weights, x, sums)
             total += sums.sum()
         return float(total) / self.harmonic.shortest**2
+
+
+@dataclass(frozen=True, eq=False)
+class Sheets:
+    """The missing pixels of an image, where little is missing: the rest of it is read where it is needed.
+
+    Attributes
+    ----------
+    image : Problem
+        What is read.
+    harmonic : Harmonic
+        What is solved.
+
+    Examples
+    --------
+    >>> from skinpaint.problem import Problem
+    >>> image = Problem.from_image(np.array([0.0, np.nan, np.nan, 3.0, 3.0, 3.0, 4.0]))
+    >>> sheets = Sheets(image, Harmonic((7,), (1,), (1.0,)))
+    >>> [cycles for cycles, residual in sheets.solve(image.mask[:, 0], [0], tol=1e-6)]
+    [0]
+    >>> sheets.values.at, sheets.found.round(6)
+    (array([1, 2]), array([[0.25],
+           [0.5 ]]))
+    >>> sheets.energy()
+    0.25
+    """
+
+    image: Any
+    harmonic: Harmonic
+
+    @lazy
+    def found(self) -> np.ndarray:
+        """The values of the missing pixels, of shape (n, C)."""
+        return self.image.unsolved.values  # type: ignore[no-any-return]
+
+    @property
+    def values(self) -> Any:
+        """The answer, for a `Solution`."""
+        return self.image.filling(self.image.missing, self.found)
+
+    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
+        """Fill the missing pixels of `channels`; the number of cycles and the relative residual of each solve."""
+        found = np.empty((len(channels), np.count_nonzero(mask)))
+        images = [self.image.pane(c) for c in channels]
+        results = self.harmonic.solve(self.harmonic.cuts(mask), images, tol, found=list(found))
+        self.put(np.flatnonzero(mask), channels, found)
+        return results
+
+    def read(self, index: tuple[np.ndarray, ...], c: int) -> np.ndarray:
+        """The values at an index of the spatial axes in channel `c`."""
+        return self.image.read(index, c)  # type: ignore[no-any-return]
+
+    def put(self, at: np.ndarray, channels: list[int], found: np.ndarray) -> None:
+        """Write the values of the pixels `at`, one row a channel."""
+        missing = self.image.missing
+        rows = slice(None) if at.size == missing.size else np.searchsorted(missing, at)
+        for c, values in zip(channels, found, strict=True):
+            self.found[rows, c] = values
+
+    def energy(self) -> float:
+        """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
+        harmonic = self.harmonic
+        shape = tuple(harmonic.shape[axis] for axis in harmonic.long)
+        places = np.unravel_index(self.image.missing, shape)
+        along = places[int(np.argmax(shape))]
+        order = np.argsort(along, kind="stable")
+        along = along[order]
+
+        def squares(slab: Slab) -> float:
+            layers = slab.box[slab.axis]
+            some = order[slice(*np.searchsorted(along, (layers.start, layers.stop)))]
+            index = tuple(i[some] - s.start for i, s in zip(places, slab.box, strict=True))
+            total = 0.0
+            for c in range(self.found.shape[1]):
+                x = self.image.pane(c)[slab.box]
+                x[index] = self.found[some, c]
+                for (axis, lag), weight in zip(harmonic.terms, harmonic.weights, strict=True):
+                    lower, upper = slab.ends(x, axis, lag)
+                    difference = (upper - lower).reshape(-1)
+                    total += weight * float(np.einsum("i,i->", difference, difference))
+            return total
+
+        return sum(over_slabs(shape, max(harmonic.lags), squares)) / harmonic.shortest**2
 
 
 def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: float = 1e-6) -> np.ndarray:
@@ -187,7 +272,7 @@ def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: 
     >>> fill(values, np.array([[False], [True], [True], [False]]), (1.0,))[:, 0].round(6)
     array([0., 1., 2., 3.])
     """
-    canvas = Canvas(values.shape[:-1], values.shape[-1], (1,), spacing)
+    canvas = Canvas(Harmonic(values.shape[:-1], (1,), spacing), values.shape[-1])
     canvas.values[...] = values
     for spatial, channels in channels_by_mask(mask, values.shape[-1]):
         canvas.solve(spatial, channels, tol)
