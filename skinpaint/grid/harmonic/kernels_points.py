@@ -31,16 +31,14 @@ def relax(lo, hi, first, inverse, neighbours, weights, b, x):
 
 
 @kernel
-def restrict(lo, hi, inverse, neighbours, weights, b, x, children, coarse):
-    """Sum the residual ``b - A x`` over the unknowns of each block."""
-    n = neighbours.shape[0]
-    for block in range(lo, hi):
-        s = np.float32(0)
-        for c in range(children.shape[1]):
-            i = children[block, c]
-            if i < n:
-                s += b[uintp(i)] + neighbours_of(i, neighbours, weights, x) - x[uintp(i)] / inverse[uintp(i)]
-        coarse[uintp(block)] = s
+def restrict(inverse, neighbours, weights, b, x, parents, until, blocks, coarse):
+    """Sum the residual ``b - A x`` of the unknowns before `until` over each block; that of the others is zero."""
+    for block in range(blocks):
+        coarse[uintp(block)] = np.float32(0)
+    for i in range(until):
+        r = b[uintp(i)] + neighbours_of(i, neighbours, weights, x) - x[uintp(i)] / inverse[uintp(i)]
+        coarse[uintp(parents[uintp(i)])] += r if inverse[uintp(i)] > 0 else np.float32(0)
+    coarse[blocks] = np.float32(0)  # what has no block
 
 
 @kernel
@@ -51,28 +49,22 @@ def prolong(lo, hi, parents, coarse, factor, x):
 
 
 @kernel
-def coarsen(lo, hi, inverse, neighbours, weights, children, parents, directions, diagonal, edges):
+def coarsen(inverse, neighbours, weights, parents, directions, diagonal, edges):
     """Galerkin sums over blocks. Edges between blocks are summed; the diagonal loses twice the edges inside a block.
 
     ``directions[k]`` is the direction of the next level that direction `k` becomes.
     """
-    n = neighbours.shape[0]
     blocks = diagonal.size
-    for block in range(lo, hi):
-        d = np.float32(0)
-        for k in range(edges.shape[1]):
-            edges[block, k] = np.float32(0)
-        for c in range(children.shape[1]):
-            i = children[block, c]
-            if i < n:
-                d += np.float32(1) / inverse[uintp(i)]
-                for k in range(neighbours.shape[1]):
-                    other = parents[uintp(neighbours[uintp(i), uintp(k)])]
-                    if other == block:
-                        d -= weights[uintp(i), uintp(k)]
-                    elif other < blocks:
-                        edges[block, directions[k]] += weights[uintp(i), uintp(k)]
-        diagonal[uintp(block)] = d
+    for i in range(neighbours.shape[0]):
+        block = parents[uintp(i)]
+        if block < blocks:
+            diagonal[uintp(block)] += np.float32(1) / inverse[uintp(i)]
+            for k in range(neighbours.shape[1]):
+                other = parents[uintp(neighbours[uintp(i), uintp(k)])]
+                if other == block:
+                    diagonal[uintp(block)] -= weights[uintp(i), uintp(k)]
+                elif other < blocks:
+                    edges[uintp(block), uintp(directions[k])] += weights[uintp(i), uintp(k)]
 
 
 @kernel

@@ -101,7 +101,7 @@ class PointLevel:
     @lazy
     def halved(self) -> tuple[int, ...]:
         """For each axis 1 if it is halved on the next level, 0 if its edges are too weak for now."""
-        total = self.weights.sum(axis=0, dtype=float)
+        total = np.einsum("ik->k", self.weights, dtype=float)
         strength = np.zeros(len(self.points.shape))
         for (axis, lag), weight in zip(self.points.directions, total, strict=True):
             strength[axis] += lag**2 * weight
@@ -109,16 +109,15 @@ class PointLevel:
         return tuple(int(s >= max(MIN_COUPLING * strength.max(), 0)) for s in strength)
 
     @lazy
-    def blocks(self) -> tuple[Points, np.ndarray, np.ndarray]:
-        """The unknowns of the next level; for each its children, `n` for none; the parent of each, and none for n."""
+    def blocks(self) -> tuple[Points, np.ndarray]:
+        """The unknowns of the next level, and the number of the one that each unknown, and each other, belongs to."""
         fine, halved = self.points, np.array(self.halved, np.int32)
         n = fine.unknowns
         shape = tuple((m + h) >> h for m, h in zip(fine.shape, self.halved, strict=True))
         lags = (1, 2) if 2 in fine.lags and not halved.all() else (1,)
         along = np.einsum("ik,ik->i", self.weights, (self.neighbours < n), dtype=np.float32)
         kept = np.flatnonzero(along * self.inverse[:n] > 1 / DOMINANT)
-        places = fine.places[:, kept]
-        keys = flat_index(places >> halved[:, np.newaxis], shape)
+        keys = flat_index(fine.places[:, kept] >> halved[:, np.newaxis], shape)
         marks = np.zeros(int(np.prod(shape)), bool)
         marks[keys] = True
         coarse = Points.listed(np.flatnonzero(marks), shape, lags)
@@ -126,23 +125,19 @@ class PointLevel:
         number[coarse.at] = np.arange(coarse.unknowns)
         parents = np.full(n + 1, coarse.unknowns, np.int32)
         parents[kept] = number[keys]
-        slots = (1 << np.arange(halved.size)) @ (places & halved[:, np.newaxis])
-        children = np.full((coarse.unknowns, 2**halved.size), n, np.int32)
-        children[parents[kept], slots] = kept
-        return coarse, children, parents
+        return coarse, parents
 
     def coarsen(self) -> PointLevel:
         """The next level."""
-        coarse, children, parents = self.blocks
-        target = {}
+        coarse, parents = self.blocks
+        target: dict[tuple[int, int], int] = {}
         for k, direction in enumerate(coarse.directions):
             target.setdefault(direction, k)
         towards = [target[axis, 1 if self.halved[axis] else lag] for axis, lag in self.points.directions]
         directions = np.array([k + side % 2 for side, k in enumerate(towards)])
         diagonal = np.zeros(coarse.unknowns, np.float32)
-        edges = np.empty(coarse.neighbours.shape, np.float32)
-        args = (self.inverse, self.neighbours, self.weights, children, parents, directions, diagonal, edges)
-        share(kernels.coarsen, 0, coarse.unknowns, NODE_COST * self.points.unknowns, *args)
+        edges = np.zeros(coarse.neighbours.shape, np.float32)
+        kernels.coarsen(self.inverse, self.neighbours, self.weights, parents, directions, diagonal, edges)
         level = PointLevel(coarse, edges, np.empty(0, np.float32))
         level.inverse = level.layout.flatten(1 / diagonal, np.float32)
         return level
@@ -167,14 +162,14 @@ class PointLevel:
         ]
 
     def restrict(self, b: np.ndarray, x: np.ndarray, coarse: np.ndarray) -> Stage:
-        """Sum the residual of `x` over the blocks."""
-        points, children, _ = self.blocks
-        args = (self.inverse, self.neighbours, self.weights, b, x, children, coarse)
-        return Stage(kernels.restrict, 1, points.unknowns, 0, args)
+        """Sum the residual of `x` over the blocks. It is zero where the last colour has just been relaxed."""
+        points, parents = self.blocks
+        args = (self.inverse, self.neighbours, self.weights, b, x, parents, self.points.starts[-2], points.unknowns)
+        return Stage(lambda *_: kernels.restrict(*args, coarse), 1, 1, 0, ())
 
     def prolong(self, coarse: np.ndarray, x: np.ndarray) -> Stage:
         """Add the coarse correction, times the over-correction factor."""
-        args = (self.blocks[2], coarse, self.overcorrection, x)
+        args = (self.blocks[1], coarse, self.overcorrection, x)
         return Stage(kernels.prolong, 1, self.points.unknowns, 0, args)
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
