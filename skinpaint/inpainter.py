@@ -190,12 +190,7 @@ class Inpainter:
         restored : ndarray, or what the image came in
             A new array of the image's shape and dtype.
         """
-        if isinstance(image, list | tuple):
-            raise TypeError(
-                "The 'image' parameter of Inpainter.fit_restore must be one array. Got a "
-                f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
-                "numpy.asarray for one image given as nested lists."
-            )
+        _refuse_several(image)
         return copy.deepcopy(self.fit(image, mask=mask, callback=callback).restored_)
 
     def transform(self, X: Any) -> Any:
@@ -208,8 +203,7 @@ class Inpainter:
         """
         if isinstance(X, list | tuple):
             return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
-        problem = self._problem(X, None)
-        return problem.write_back(self._solve(problem).found)
+        return self._restored(X)
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit, and return the restored image; solves once."""
@@ -329,6 +323,11 @@ class Inpainter:
             return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
         return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_)
 
+    def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
+        """Restore one image; keeps no state."""
+        problem = self._problem(image, mask)
+        return problem.write_back(self._solve(problem, callback).found)
+
     def _problem(self, image: Any, mask: Any) -> Problem:
         """What is to be solved; the user is asked about what looks wrong."""
         problem = self._checked(image, mask)
@@ -443,7 +442,8 @@ def inpaint(
         max_distance=max_distance,
         progress=progress,
     )
-    return inpainter.fit_restore(image, mask, callback=callback)
+    _refuse_several(image)
+    return inpainter._restored(image, mask, callback)
 
 
 class _Bar:
@@ -473,6 +473,15 @@ def _values(image: Any) -> np.ndarray:
     """What an image holds, masked where it says so itself."""
     contents = unpack(image)
     return contents.array if contents.hidden is None else np.ma.array(contents.array, mask=contents.hidden)
+
+
+def _refuse_several(image: Any) -> None:
+    if isinstance(image, list | tuple):
+        raise TypeError(
+            "The 'image' parameter of Inpainter.fit_restore must be one array. Got a "
+            f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
+            "numpy.asarray for one image given as nested lists."
+        )
 
 
 def _refuse_mask_as_y(image: Any, y: Any) -> None:

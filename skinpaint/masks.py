@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_bool", "check_known", "distance_to_known", "dtype_range", "find_missing", "grow", "saturated"]
+from skinpaint.grid.slabs import Slab, over_slabs
+
+__all__ = [
+    "as_bool",
+    "check_known",
+    "distance_to_known",
+    "dtype_range",
+    "find_missing",
+    "grow",
+    "known_ranges",
+    "saturated",
+]
 
 GUESSED, LEFT = "took", "left alone"  # how a note about saturated pixels begins
 MIN_GUESSED_SHARE = 0.005  # of all pixels: fewer saturated ones are no damage that can be guessed
@@ -49,9 +60,8 @@ def find_missing(
     if hidden is not None and hidden.any():
         missing = missing | hidden
     if array.dtype.kind == "f":
-        with_nan = np.isnan(array)
-        if with_nan.any():
-            missing = missing | with_nan
+        if any(over_slabs(array.shape[:-1], 0, lambda slab: bool(np.isnan(array[slab.box]).any()))):
+            missing = missing | np.isnan(array)
     if missing_values is None:
         return missing, ""
     if isinstance(missing_values, str):
@@ -214,8 +224,8 @@ def looks_like_grains(image: np.ndarray, found: np.ndarray) -> bool:
     return bool(np.count_nonzero(grains & found) >= MIN_GRAIN_SHARE * np.count_nonzero(found))
 
 
-def check_known(array: np.ndarray, missing: np.ndarray, note: str) -> None:
-    """Refuse an image in which everything is missing, or a whole channel, or that is infinite where it is known."""
+def check_known(missing: np.ndarray, note: str) -> None:
+    """Refuse an image in which everything is missing, or a whole channel."""
     gone = missing.all(axis=tuple(range(missing.ndim - 1)))
     if gone.any():
         which = (
@@ -227,13 +237,42 @@ def check_known(array: np.ndarray, missing: np.ndarray, note: str) -> None:
             f"The 'image' parameter must have at least one known pixel in every channel. Got an image of "
             f"which {which}{f' ({note})' if note else ''}."
         )
-    if array.dtype.kind == "f":
+
+
+def known_ranges(array: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest known value of each channel, in one pass over the image.
+
+    Raises
+    ------
+    ValueError
+        If a known value is infinite.
+
+    Examples
+    --------
+    >>> known_ranges(np.array([[3, 9], [5, 7], [4, 8]]), np.array([[False], [True], [False]]))
+    (array([3, 8]), array([4, 9]))
+    """
+    channels = array.shape[-1]
+    owner = [missing[..., c % missing.shape[-1]] for c in range(channels)]
+    some = [array[(*np.unravel_index(int(np.argmin(hidden)), hidden.shape), c)] for c, hidden in enumerate(owner)]
+
+    def extremes(slab: Slab) -> list[tuple[Any, Any]]:
+        found = []
+        for c in range(channels):
+            part = array[(*slab.box, c)].copy()
+            np.copyto(part, some[c], where=owner[c][slab.box])
+            found.append((part.min(), part.max()))
+        return found
+
+    ranges = np.array(over_slabs(array.shape[:-1], 0, extremes))
+    lowest, highest = ranges[..., 0].min(axis=0), ranges[..., 1].max(axis=0)
+    if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
         count = int((np.isinf(array) & ~missing).sum())
-        if count:
-            raise ValueError(
-                f"The 'image' parameter must be finite where it is known. Got {count} infinite values "
-                f"instead. Mark them as missing with mask= or set them to NaN."
-            )
+        raise ValueError(
+            f"The 'image' parameter must be finite where it is known. Got {count} infinite values "
+            f"instead. Mark them as missing with mask= or set them to NaN."
+        )
+    return lowest, highest
 
 
 def _given(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:

@@ -106,7 +106,7 @@ class Problem:
         missing, note = masks.find_missing(array, hidden, mask, missing_values, axis)
         if _check_grow(grow):
             missing = masks.grow(missing, grow, channel_axis=-1)
-        masks.check_known(array, missing, note)
+        masks.check_known(missing, note)
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         bounds = default_bounds if bounds is None else bounds
@@ -421,9 +421,7 @@ def _axis_like_colours(shape: tuple[int, ...]) -> int | None:
 
 def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value that each channel may take, in the image's units."""
-    channels = range(array.shape[-1])
-    ranges = [_known_range(array[..., c], missing[..., c % missing.shape[-1]]) for c in channels]
-    lowest, highest = np.array(ranges, dtype=float).T
+    lowest, highest = (each.astype(float) for each in masks.known_ranges(array, missing))
     if bounds is None:
         return lowest, highest
     low, high = _check_bounds(bounds, array.dtype)
@@ -435,16 +433,6 @@ def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tupl
     # A channel whose known pixels are all equal is continued as that constant, whatever the bounds.
     constant = lowest == highest
     return np.where(constant, lowest, low), np.where(constant, highest, high)
-
-
-def _known_range(channel: np.ndarray, missing: np.ndarray) -> tuple[Any, Any]:
-    """Lowest and highest known value of a channel."""
-    low, high = channel.min(), channel.max()
-    for extreme in (low, high):  # most often a known pixel reaches both ends, which is quick to check
-        if not ((channel == extreme) > missing).any():
-            known = channel[~missing]
-            return known.min(), known.max()
-    return low, high
 
 
 def _affine(lowest: np.ndarray, highest: np.ndarray, *, shared: bool) -> tuple[np.ndarray, np.ndarray]:
