@@ -18,6 +18,7 @@ from skinpaint.solution import Filling, Reason
 __all__ = ["Bounds", "Problem"]
 
 CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in the cache
+FILL_TOL = 1e-6  # relative residual of a harmonic fill
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
 SAMPLE, MIN_SAMPLE = 2**12, 64  # values that a mask is judged by: all, and of each kind at least
@@ -158,6 +159,21 @@ class Problem:
         """
         unusable = ~np.isfinite(self._image) if damaged else self.mask
         return _scale(self._image, unusable, self._offset, self._scale, (self.low + self.high) / 2, out)
+
+    def fill(self) -> np.ndarray:
+        """`values` with the harmonic fill where something is missing, in a new array of float64."""
+        from skinpaint.grid.harmonic.fill import fill  # it loads compiled kernels
+
+        return fill(self.write(np.empty(self.shape)), self.mask, self.spacing)
+
+    def harmonic(self) -> Filling:
+        """The harmonic fill of the missing pixels, in order, where little is missing."""
+        from skinpaint.grid.harmonic.fill import Harmonic, Sheets
+
+        sheets = Sheets(self, Harmonic(self.shape[:-1], (1,), self.spacing))
+        for mask, channels in self.groups():
+            sheets.solve(mask, channels, FILL_TOL)
+        return sheets.values  # type: ignore[no-any-return]
 
     @lazy
     def missing(self) -> np.ndarray:

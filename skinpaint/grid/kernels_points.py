@@ -11,7 +11,7 @@ from numba import uintp
 
 from skinpaint.grid.jit import kernel
 
-__all__ = ["link", "pull", "push", "squares"]
+__all__ = ["link", "pull", "push", "squares", "weigh"]
 
 
 @kernel
@@ -86,3 +86,12 @@ def push(neighbours, groups, scales, weights, x, channels, gain, out):
                 for c in range(channels):
                     w = gain * scales[k] * weights[uintp(groups[i, k] * channels + c)]
                     out[uintp(j * channels + c)] += w * (x[uintp(j * channels + c)] - x[uintp(i * channels + c)])
+
+
+@kernel
+def weigh(neighbours, groups, scales, weights, edges):
+    """Add the weight of each edge's group, times the scale of its direction, to `edges`."""
+    for i in range(neighbours.shape[0]):
+        for k in range(neighbours.shape[1]):
+            if neighbours[i, k] >= 0:
+                edges[i, k] += scales[k] * weights[uintp(groups[i, k])]

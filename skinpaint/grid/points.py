@@ -127,15 +127,43 @@ class Points:
 
         return gradient
 
-    def pull(self, *args: Any) -> None:
-        """See the kernel; threads share the points."""
-        share(kernels.pull, 0, self.unknowns, LINK_COST * self.neighbours.size, self.neighbours, *args)
+    def squares(self, groups: np.ndarray, scales: np.ndarray, x: np.ndarray, sums: np.ndarray) -> None:
+        """Add the squared difference of each edge, times the scale of its direction, to the sum of its group.
+
+        Parameters
+        ----------
+        groups : ndarray of int32, of the shape of `neighbours`
+            The group of each edge.
+        scales : ndarray
+            The scale of each direction.
+        x : ndarray of shape (P, C)
+            Values at the points, and perhaps more rows.
+        sums : ndarray of shape (number of groups, C)
+            What is added to.
+        """
+        kernels.squares(self.neighbours, groups, scales, x.reshape(-1), x.shape[1], sums.reshape(-1))
+
+    def spread(
+        self, groups: np.ndarray, scales: np.ndarray, weights: np.ndarray, x: np.ndarray, gain: float, out: np.ndarray
+    ) -> None:
+        """Add half the gradient of the sum of `squares`, weighted group by group and times `gain`, to `out`."""
+        arguments = (groups, scales, weights.reshape(-1), x.reshape(-1), x.shape[1], gain, out.reshape(-1))
+        self.pull(*arguments)
+        kernels.push(self.neighbours, *arguments)
+
+    def weigh(self, groups: np.ndarray, scales: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> None:
+        """Add the weight of each edge's group, times the scale of its direction, to `edges` where there is an edge."""
+        kernels.weigh(self.neighbours, groups, scales, weights, edges)
+
+    def pull(self, *arguments: Any) -> None:
+        """The same at the unknown pixels alone, on flat arrays."""
+        share(kernels.pull, 0, self.unknowns, LINK_COST * self.neighbours.size, self.neighbours, *arguments)
 
 
 def flat_index(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Flat indices in a grid of this shape."""
-    at = places[0].astype(np.int64)
-    for along, n in zip(places[1:], shape[1:], strict=True):
+    at = np.zeros(places.shape[1], np.int64)
+    for along, n in zip(places, shape, strict=True):
         at *= n
         at += along
     return at

@@ -15,8 +15,8 @@ from skinpaint.energies import ENERGIES
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import Objective
 from skinpaint.grid import check_lags
-from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.point_problem import PointProblem
 from skinpaint.problem import Bounds, Problem
 
 __all__ = ["GradientDescent"]
@@ -151,11 +151,18 @@ class GradientDescent(IterativeMethod):
         """What is compared with `tol`."""
         return "proven gap" if self.proves else "relative projected gradient"
 
-    def init(self, problem: Problem) -> Descent:
+    def prepare(self, problem: Problem) -> Problem | PointProblem:
+        """The missing pixels alone where they are few, if the energy allows it."""
+        energy = self._energy(problem)
+        possible = self.proves and self.start == "fill" and Majorizer.exists_for(energy)
+        return PointProblem(problem, energy) if possible and problem.sparse else problem
+
+    def init(self, problem: Problem | PointProblem) -> Descent:
         """Start from the fill or from the damage."""
-        damaged = self.start == "damaged"
-        x = problem.write(np.empty(problem.shape), damaged=damaged)
-        x = problem.clip(x if damaged else fill(x, problem.mask, problem.spacing))
+        if self.start == "fill" or isinstance(problem, PointProblem):
+            x = problem.clip(problem.fill())
+        else:
+            x = problem.clip(problem.write(np.empty(problem.shape), damaged=True))
         exact = self._energy(problem)
         objective = Objective(exact, joint=self.joint_channels)
         each = objective.values(x)  # refuses a bad energy in its own words, before autograd meets it
@@ -184,7 +191,9 @@ class GradientDescent(IterativeMethod):
         """Whether the decrement is below the rounding errors of the energy."""
         return state.majorizer is not None and state.decrement < NOISE
 
-    def _energy(self, problem: Problem) -> Callable[[Any], Any]:
+    def _energy(self, problem: Problem | PointProblem) -> Callable[[Any], Any]:
+        if isinstance(problem, PointProblem):
+            return problem.energy
         if isinstance(self.energy, str):
             energy: Any = ENERGIES[self.energy]
             if self.lags is not None:
