@@ -17,6 +17,7 @@ from skinpaint.solution import Reason
 __all__ = ["Bounds", "Problem"]
 
 CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in the cache
+FEW_CHANNELS = 16  # so many at most are scaled one by one
 SPARSE = 8  # if less than one pixel in so many is missing, missing pixels are indexed one by one
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
@@ -258,10 +259,13 @@ class Problem:
             at = np.unravel_index(np.flatnonzero(np.broadcast_to(filled, image.shape)), image.shape)
             out[at] = self._in_dtype(values[at], at[-1])
         else:
+            where = np.broadcast_to(filled, image.shape)
 
             def part(lo: int, hi: int) -> None:
                 for piece in _pieces(image, lo, hi):
-                    np.copyto(out[piece], self._in_dtype(values[piece], slice(None)), where=filled[piece])
+                    for some in _channels(image):
+                        new = self._in_dtype(values[piece][..., some], some)
+                        np.copyto(out[piece][..., some], new, where=where[piece][..., some])
 
             share(part, 0, image.shape[0], image.size)
         if self.left and image.dtype.kind == "f":
@@ -372,9 +376,20 @@ def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tupl
 
 def _known_range(channel: np.ndarray, missing: np.ndarray) -> tuple[Any, Any]:
     """Lowest and highest known value of a channel."""
-    low, high = channel.min(), channel.max()
+    pieces = list(_pieces(channel, 0, channel.shape[0]))
+    lows: list[Any] = []
+    highs: list[Any] = []
+
+    def part(lo: int, hi: int) -> None:
+        for piece in pieces[lo:hi]:
+            values = np.ascontiguousarray(channel[piece])
+            lows.append(np.fmin.reduce(values, axis=None))  # NaN is missing
+            highs.append(np.fmax.reduce(values, axis=None))
+
+    share(part, 0, len(pieces), channel.size)
+    low, high = np.fmin.reduce(lows), np.fmax.reduce(highs)
     for extreme in (low, high):  # most often a known pixel reaches both ends, which is quick to check
-        if not ((channel == extreme) > missing).any():
+        if not any(((channel[piece] == extreme) > missing[piece]).any() for piece in pieces):
             known = channel[~missing]
             return known.min(), known.max()
     return low, high
@@ -452,22 +467,25 @@ def _scale(
     """Write ``(array - offset) / scale`` where known and `middle` where missing into `out`."""
     kind = _working(array.dtype)
     offset, scale, middle = offset.astype(kind), scale.astype(kind), middle.astype(kind)
-    alike = all(bool((each == each[0]).all()) for each in (offset, scale, middle))
-    groups = [slice(None)] if alike else [slice(c, c + 1) for c in range(array.shape[-1])]
     missing = np.broadcast_to(missing, array.shape)
 
     def part(lo: int, hi: int) -> None:
         for piece in _pieces(array, lo, hi):
-            for some in groups:  # plain numbers are quicker than one a channel
+            for some in _channels(array):
                 scaled: np.ndarray = array[piece][..., some].astype(kind)
                 with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
-                    scaled -= offset[some][0]
-                    scaled /= scale[some][0]
-                np.copyto(scaled, middle[some][0], where=missing[piece][..., some])
+                    scaled -= offset[some]
+                    scaled /= scale[some]
+                np.copyto(scaled, middle[some], where=missing[piece][..., some])
                 out[piece][..., some] = scaled
 
     share(part, 0, array.shape[0], array.size)
     return out
+
+
+def _channels(array: np.ndarray) -> Sequence[Any]:
+    """Which channels are scaled together: each alone, as plain numbers are quicker, or all if they are many."""
+    return range(array.shape[-1]) if array.shape[-1] <= FEW_CHANNELS else [slice(None)]
 
 
 def _working(dtype: np.dtype) -> type:

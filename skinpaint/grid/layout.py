@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid.threads import share
+from skinpaint.grid.threads import parts, share
 from skinpaint.lazy import lazy
 
-__all__ = ["Layout", "Stage", "dense_matrix"]
+__all__ = ["Layout", "Passes", "Stage", "dense_matrix"]
 
 SLAB_ENTRIES = 2**16  # a few arrays of this length fit into the cache
 
@@ -83,27 +83,52 @@ class Layout:
         starts, _ = self.rows
         return Stage(kernel, starts.size // self.layers, self.layers, 0, (starts, self.shape[-1], *args))
 
-    def sweep(self, *stages: Stage) -> None:
+    @lazy
+    def reach(self) -> int:
+        """How many layers away a stage reads from where it writes, at most; even, as two layers make a coarse one."""
+        return self.pad + self.pad % 2
+
+    def sweep(self, *stages: Stage | Passes) -> None:
         """Run the stages one after another over the whole grid.
 
-        A large grid is cut into slabs, and each stage follows one slab behind the stage before it, whose results are
-        then still in the cache. The answer is the same, as no stage needs entries further than a slab away. The slabs
-        are too short for a second thread; a single stage is shared by threads instead.
+        A stage reads at most `reach` layers away, and nothing that the same stage writes in another layer. (Relaxing
+        one colour reads the other colours.) So the answer is the same to the byte in every order in which stage `s`
+        comes to a layer after stage ``s - 1`` and before stage ``s + 1`` have come to the layers within `reach` of it.
+        Cuts that move by `reach` layers from stage to stage keep such an order. A large grid is cut into bands, one for
+        each thread. The upper cut of a band moves down and the lower one up, and no band needs another. What they leave
+        open are wedges around the cuts, which come when all bands are done. A band is cut into slabs that stay in the
+        cache. Their cuts all move up, and they are run from the top to the bottom.
         """
-        if len(stages) == 1:
-            (stage,) = stages
-            share(stage.kernel, 0, stage.rows * stage.layers, self.size, *stage.args)
+        depth = sum(stage.depth for stage in stages)
+        if depth == 1 and isinstance(stages[0], Stage):
+            share(stages[0].kernel, 0, stages[0].rows * stages[0].layers, self.size, *stages[0].args)
             return
-        if self.size <= SLAB_ENTRIES:
+        least = (2 * depth - 1) * self.reach  # layers between two cuts, so that they do not cross
+        count = max(1, min(parts(self.size), self.layers // least))
+        edges = [*(self.layers * k // count & ~1 for k in range(count)), self.layers]
+        thick = max(SLAB_ENTRIES * self.layers // self.size, least) if len(stages) > 1 else self.layers
+
+        def run(top: int, fall: int, bottom: int, rise: int) -> None:
+            done = 0
             for stage in stages:
-                stage.kernel(0, stage.rows * stage.layers, *stage.args)
-            return
-        thick = max(SLAB_ENTRIES * self.layers // self.size, 2) & ~1  # even, as two layers make a coarse one
-        slabs = -(-self.layers // thick)
-        for step in range(slabs + len(stages) - 1):
-            for lag, stage in enumerate(stages):
-                if 0 <= step - lag < slabs:
-                    stage((step - lag) * thick, min((step - lag + 1) * thick, self.layers))
+                stage(top + done * fall, fall, bottom - done * rise, rise)
+                done += stage.depth
+
+        def bands(lo: int, hi: int) -> None:
+            for k in range(lo, hi):
+                slabs = max(1, (edges[k + 1] - edges[k]) // thick)
+                cuts = [edges[k] + ((edges[k + 1] - edges[k]) * i // slabs & ~1) for i in range(slabs)]
+                tops = [(self.reach if k else 0), *[-self.reach] * (slabs - 1)]
+                bottoms = [*[self.reach] * (slabs - 1), self.reach if k + 1 < count else 0]
+                for top, fall, bottom, rise in zip(cuts, tops, [*cuts[1:], edges[k + 1]], bottoms, strict=True):
+                    run(top, fall, bottom, rise)
+
+        def wedges(lo: int, hi: int) -> None:
+            for edge in edges[lo:hi]:
+                run(edge, -self.reach, edge, -self.reach)
+
+        share(bands, 0, count, self.size)
+        share(wedges, 1, count, self.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +140,27 @@ class Stage:
     layers: int
     halve: int
     args: tuple[Any, ...]
+    depth = 1
 
-    def __call__(self, lo: int, hi: int) -> None:
-        self.kernel((lo >> self.halve) * self.rows, ((hi + self.halve) >> self.halve) * self.rows, *self.args)
+    def __call__(self, top: int, fall: int, bottom: int, rise: int) -> None:
+        if top < bottom:
+            self.kernel((top >> self.halve) * self.rows, ((bottom + self.halve) >> self.halve) * self.rows, *self.args)
+
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """Several stages that one kernel runs, `depth` of them, each on ``fall`` and ``rise`` fewer layers than the last.
+
+    The kernel takes ``(top, fall, bottom, rise, *args)``: its stage `s` is run on the layers from ``top + s * fall`` to
+    ``bottom - s * rise``.
+    """
+
+    kernel: Any
+    depth: int
+    args: tuple[Any, ...]
+
+    def __call__(self, *cuts: int) -> None:
+        self.kernel(*cuts, *self.args)
 
 
 def dense_matrix(diagonal: np.ndarray, couplings: Iterable[tuple[int, Any]]) -> tuple[np.ndarray, np.ndarray]:
