@@ -16,7 +16,7 @@ from skinpaint.solution import Reason
 
 __all__ = ["Bounds", "Problem"]
 
-CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in the cache
+CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
 FEW_CHANNELS = 16  # so many at most are scaled one by one
 SPARSE = 8  # if less than one pixel in so many is missing, missing pixels are indexed one by one
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
@@ -283,11 +283,26 @@ class Problem:
 
     def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """`values` of these channels in the image's units, within the bounds, and in its dtype."""
-        low, high = self._bounds
+        low, high = self._limits
         values = values * self._scale[channels]
         values += self._offset[channels]
         np.clip(values, low[channels], high[channels], out=values)
-        return _cast(values, self._image.dtype)
+        if self._image.dtype.kind != "f":
+            values += HALF_TIE
+            np.rint(values, out=values)
+        return values.astype(self._image.dtype)
+
+    @lazy
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bounds in the image's units, within the range of its dtype."""
+        if self._image.dtype.kind == "f":
+            return self._bounds
+        info = np.iinfo(self._image.dtype)
+        top = float(info.max)
+        if top > info.max:  # 64-bit limits are not floats
+            top = float(np.nextafter(top, 0))
+        low, high = (np.clip(bound, float(info.min), top) for bound in self._bounds)
+        return low, high
 
 
 def _check_array(array: np.ndarray) -> None:
@@ -376,23 +391,18 @@ def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tupl
 
 def _known_range(channel: np.ndarray, missing: np.ndarray) -> tuple[Any, Any]:
     """Lowest and highest known value of a channel."""
-    pieces = list(_pieces(channel, 0, channel.shape[0]))
+    some = channel[np.unravel_index(np.argmin(missing), missing.shape)]  # a known value
     lows: list[Any] = []
     highs: list[Any] = []
 
     def part(lo: int, hi: int) -> None:
-        for piece in pieces[lo:hi]:
-            values = np.ascontiguousarray(channel[piece])
-            lows.append(np.fmin.reduce(values, axis=None))  # NaN is missing
-            highs.append(np.fmax.reduce(values, axis=None))
+        for piece in _pieces(channel, lo, hi):
+            known = np.where(missing[piece], some, channel[piece])
+            lows.append(known.min())
+            highs.append(known.max())
 
-    share(part, 0, len(pieces), channel.size)
-    low, high = np.fmin.reduce(lows), np.fmax.reduce(highs)
-    for extreme in (low, high):  # most often a known pixel reaches both ends, which is quick to check
-        if not any(((channel[piece] == extreme) > missing[piece]).any() for piece in pieces):
-            known = channel[~missing]
-            return known.min(), known.max()
-    return low, high
+    share(part, 0, channel.shape[0], channel.size)
+    return min(lows), max(highs)
 
 
 def _affine(lowest: np.ndarray, highest: np.ndarray, *, shared: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -476,7 +486,7 @@ def _scale(
                 with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
                     scaled -= offset[some]
                     scaled /= scale[some]
-                np.copyto(scaled, middle[some], where=missing[piece][..., some])
+                np.putmask(scaled, missing[piece][..., some], middle[some])
                 out[piece][..., some] = scaled
 
     share(part, 0, array.shape[0], array.size)
@@ -494,20 +504,7 @@ def _working(dtype: np.dtype) -> type:
 
 
 def _pieces(array: np.ndarray, lo: int, hi: int) -> Iterator[slice]:
-    """Runs of the first axis from `lo` to `hi` that are short enough to stay in the cache."""
+    """Runs of the first axis from `lo` to `hi`, of some `CHUNK` entries each."""
     step = max(1, CHUNK * array.shape[0] // array.size)
     for start in range(lo, hi, step):
         yield slice(start, min(start + step, hi))
-
-
-def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Round in place for integers, and never leave the dtype's range."""
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    info = np.iinfo(dtype)
-    top = float(info.max)
-    if top > info.max:  # 64-bit limits are not floats
-        top = np.nextafter(top, 0)
-    values += HALF_TIE
-    np.rint(values, out=values)
-    return np.clip(values, float(info.min), top, out=values).astype(dtype)

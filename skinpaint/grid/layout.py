@@ -1,4 +1,4 @@
-"""How a grid lies in memory, and how kernels run over its rows: slab by slab, or shared by threads."""
+"""How a grid lies in memory, and how threads share it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from skinpaint.grid.threads import parts, share
 from skinpaint.lazy import lazy
 
 __all__ = ["Layout", "Passes", "Stage", "dense_matrix"]
-
-SLAB_ENTRIES = 2**16  # a few arrays of this length fit into the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,57 +73,49 @@ class Layout:
 
     def run(self, kernel: Any, *args: Any) -> None:
         """Run a kernel over all rows; threads share the rows of a large grid."""
-        starts, _ = self.rows
-        share(kernel, 0, starts.size, self.size, starts, self.shape[-1], *args)
+        self.sweep(self.stage(kernel, *args))
 
     def stage(self, kernel: Any, *args: Any) -> Stage:
         """A kernel over the rows of this grid, to be run by `sweep`."""
         starts, _ = self.rows
-        return Stage(kernel, starts.size // self.layers, self.layers, 0, (starts, self.shape[-1], *args))
+        return Stage(kernel, starts.size, (starts, self.shape[-1], *args))
 
     @lazy
     def reach(self) -> int:
-        """How many layers away a stage reads from where it writes, at most; even, as two layers make a coarse one."""
+        """How many layers away a pass reads from where it writes, at most; even, as two layers make a coarse one."""
         return self.pad + self.pad % 2
 
     def sweep(self, *stages: Stage | Passes) -> None:
-        """Run the stages one after another over the whole grid.
+        """Run the stages one after another over the whole grid; threads share those of a large one."""
+        for stage in stages:
+            if isinstance(stage, Stage):
+                share(stage.kernel, 0, stage.rows, self.size, *stage.args)
+            else:
+                self._in_bands(stage)
 
-        A stage reads at most `reach` layers away, and nothing that the same stage writes in another layer. (Relaxing
-        one colour reads the other colours.) So the answer is the same to the byte in every order in which stage `s`
-        comes to a layer after stage ``s - 1`` and before stage ``s + 1`` have come to the layers within `reach` of it.
-        Cuts that move by `reach` layers from stage to stage keep such an order. A large grid is cut into bands, one for
-        each thread. The upper cut of a band moves down and the lower one up, and no band needs another. What they leave
-        open are wedges around the cuts, which come when all bands are done. A band is cut into slabs that stay in the
-        cache. Their cuts all move up, and they are run from the top to the bottom.
+    def _in_bands(self, passes: Passes) -> None:
+        """Run `passes` in bands of layers, one for each thread.
+
+        The first pass stops at the cut between two bands. Each pass after it stops `reach` layers further from the cut
+        than the pass before it, so it reads nothing that another band writes, and overwrites nothing that another band
+        still has to read. What they leave open around each cut is a wedge, of `reach` layers more on either side with
+        each pass. The wedges come when all bands are done.
         """
-        depth = sum(stage.depth for stage in stages)
-        if depth == 1 and isinstance(stages[0], Stage):
-            share(stages[0].kernel, 0, stages[0].rows * stages[0].layers, self.size, *stages[0].args)
+        least = (2 * passes.depth - 1) * self.reach  # layers between two cuts, so that the wedges do not meet
+        count = min(parts(self.size), self.layers // least)
+        if count < 2:
+            passes.kernel(0, 0, self.layers, 0, *passes.args)
             return
-        least = (2 * depth - 1) * self.reach  # layers between two cuts, so that they do not cross
-        count = max(1, min(parts(self.size), self.layers // least))
-        edges = [*(self.layers * k // count & ~1 for k in range(count)), self.layers]
-        thick = max(SLAB_ENTRIES * self.layers // self.size, least) if len(stages) > 1 else self.layers
-
-        def run(top: int, fall: int, bottom: int, rise: int) -> None:
-            done = 0
-            for stage in stages:
-                stage(top + done * fall, fall, bottom - done * rise, rise)
-                done += stage.depth
+        cuts = [*(self.layers * k // count & ~1 for k in range(count)), self.layers]
 
         def bands(lo: int, hi: int) -> None:
             for k in range(lo, hi):
-                slabs = max(1, (edges[k + 1] - edges[k]) // thick)
-                cuts = [edges[k] + ((edges[k + 1] - edges[k]) * i // slabs & ~1) for i in range(slabs)]
-                tops = [(self.reach if k else 0), *[-self.reach] * (slabs - 1)]
-                bottoms = [*[self.reach] * (slabs - 1), self.reach if k + 1 < count else 0]
-                for top, fall, bottom, rise in zip(cuts, tops, [*cuts[1:], edges[k + 1]], bottoms, strict=True):
-                    run(top, fall, bottom, rise)
+                fall, rise = (self.reach if k > 0 else 0), (self.reach if k + 1 < count else 0)
+                passes.kernel(cuts[k], fall, cuts[k + 1], rise, *passes.args)
 
         def wedges(lo: int, hi: int) -> None:
-            for edge in edges[lo:hi]:
-                run(edge, -self.reach, edge, -self.reach)
+            for cut in cuts[lo:hi]:
+                passes.kernel(cut, -self.reach, cut, -self.reach, *passes.args)
 
         share(bands, 0, count, self.size)
         share(wedges, 1, count, self.size)
@@ -133,34 +123,26 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A kernel and its arguments, to be run on a range of layers; of a grid half as high if `halve` is 1."""
+    """A kernel over rows that do not depend on each other, and its arguments."""
 
     kernel: Any
-    rows: int  # in a layer
-    layers: int
-    halve: int
+    rows: int
     args: tuple[Any, ...]
-    depth = 1
-
-    def __call__(self, top: int, fall: int, bottom: int, rise: int) -> None:
-        if top < bottom:
-            self.kernel((top >> self.halve) * self.rows, ((bottom + self.halve) >> self.halve) * self.rows, *self.args)
 
 
 @dataclass(frozen=True, eq=False)
 class Passes:
-    """Several stages that one kernel runs, `depth` of them, each on ``fall`` and ``rise`` fewer layers than the last.
+    """A kernel that makes several passes over layers, and its arguments.
 
-    The kernel takes ``(top, fall, bottom, rise, *args)``: its stage `s` is run on the layers from ``top + s * fall`` to
-    ``bottom - s * rise``.
+    The kernel takes ``(top, fall, bottom, rise, *args)``. Its pass `s` covers the layers from ``top + s * fall`` to
+    ``bottom - s * rise``. In a layer it comes after pass ``s - 1`` and before pass ``s + 1`` have come to the layers
+    within the `reach` of the layout. No pass reads what the same pass writes in another layer: relaxing one colour
+    reads the other colours. So the answer is the same to the byte wherever the layers are cut.
     """
 
     kernel: Any
     depth: int
     args: tuple[Any, ...]
-
-    def __call__(self, *cuts: int) -> None:
-        self.kernel(*cuts, *self.args)
 
 
 def dense_matrix(diagonal: np.ndarray, couplings: Iterable[tuple[int, Any]]) -> tuple[np.ndarray, np.ndarray]:

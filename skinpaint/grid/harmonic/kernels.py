@@ -33,7 +33,10 @@ __all__ = [
 ]
 
 
-BEGIN, RESTRICT, PROLONG = -1, -2, -3  # passes of `smooth`; the others relax a colour
+# Passes of `smooth`; the others relax a colour.
+BEGIN = -1
+RESTRICT = -2
+PROLONG = -3
 
 
 def weight_at(w, i):
@@ -156,8 +159,8 @@ def smooth(
 ):  # fmt: skip
     """Run `passes` over the layers: BEGIN, RESTRICT, PROLONG, or the colour to relax.
 
-    Pass `s` is run on the layers from ``top + s * fall`` to ``bottom - s * rise``, in slabs of `thick` layers, each
-    pass `reach` layers behind the pass before it. See :meth:`skinpaint.grid.layout.Layout.sweep`.
+    Pass `s` covers the layers from ``top + s * fall`` to ``bottom - s * rise`` (:class:`skinpaint.grid.layout.Passes`).
+    It runs in slabs of `thick` layers, `reach` layers behind the pass before it, whose results are still in the cache.
     """
     scratch = np.empty(n + 1, np.float32)
     depth = passes.size

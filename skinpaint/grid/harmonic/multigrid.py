@@ -32,6 +32,7 @@ from skinpaint.grid.harmonic.kernels import BEGIN, PROLONG, RESTRICT
 from skinpaint.grid.jit import UNKNOWN
 from skinpaint.grid.kernels import next_direction
 from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix
+from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
 __all__ = ["HarmonicSystem", "Level", "Multigrid"]
@@ -72,7 +73,7 @@ class Level:
         """For each axis 1 if it is halved on the next level, 0 if its edges are too weak for now."""
         strength = np.zeros(len(self.layout.shape))
         for (axis, lag), weight in zip(self.terms, self.weights, strict=True):
-            mean = weight.sum() / max(1, np.count_nonzero(weight)) if np.ndim(weight) else weight
+            mean = weight.sum() / max(1, np.count_nonzero(weight != 0)) if np.ndim(weight) else weight
             strength[axis] += lag**2 * float(mean)
         strength[np.array(self.layout.shape) == 1] = -1
         return tuple(int(s >= max(MIN_COUPLING * strength.max(), 0)) for s in strength)  # no edges at all: halve all
@@ -114,9 +115,15 @@ class Level:
             reach.append((0, lag, target) if axis == d - 1 else (rows, 0, target))
         coarse_starts, _ = layout.rows
         block = (np.array(reach), children, parents, coarse_starts, diagonal, edges)
-        self.layout.sweep(self._to_coarse(kernels.coarsen, self.inverse, self.offsets, self.weights, *block))
-        inverse = np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
-        return Level(layout, terms, tuple(edges), inverse)
+        fine = (self.layout.rows[0], self.layout.shape[-1], self.halved[-1], self.inverse, self.offsets, self.weights)
+        self.layout.sweep(Stage(kernels.coarsen, coarse_starts.size, (*fine, *block)))
+
+        def invert(lo: int, hi: int) -> None:
+            some = diagonal[lo:hi]
+            np.divide(1, some, out=some, where=some > 0)
+
+        share(invert, 0, diagonal.size, diagonal.size)
+        return Level(layout, terms, tuple(edges), diagonal)
 
     def stages(
         self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray
@@ -129,6 +136,7 @@ class Level:
         forth, back = range(1, self.colours), range(self.colours - 1, -1, -1)
         each = ([BEGIN, *forth, RESTRICT], [PROLONG, *back], [*forth, RESTRICT])
         (starts, phase), (coarse_starts, _), layers = self.layout.rows, self.coarse_layout.rows, self.layout.layers
+        halve_layers = self.halved[0] if len(self.halved) > 1 else 0
         thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
         coarse_rows = coarse_starts.size // self.coarse_layout.layers
         grid = (starts, self.layout.shape[-1], phase, self.colours, self.halved[-1])
@@ -136,23 +144,11 @@ class Level:
         transfer = (*self.children_and_parents, coarse_starts, self.overcorrection, coarse_b, coarse_x)
         down, up, between = (
             [Passes(kernels.smooth, len(passes), (
-                self.layout.reach, thick, np.array(passes), starts.size // layers, coarse_rows, self._halve_layers,
+                self.layout.reach, thick, np.array(passes), starts.size // layers, coarse_rows, halve_layers,
                 *grid, *matrix, b, x, *transfer,
             ))] for passes in each
         )  # fmt: skip
         return down, up, between
-
-    @property
-    def _halve_layers(self) -> int:
-        """1 if two layers make a coarse one."""
-        return self.halved[0] if len(self.halved) > 1 else 0
-
-    def _to_coarse(self, kernel: Any, *args: Any) -> Stage:
-        """A kernel over the coarse rows that reads the rows of this level."""
-        starts, _ = self.layout.rows
-        layers = self.coarse_layout.layers
-        rows = self.coarse_layout.rows[0].size // layers
-        return Stage(kernel, rows, layers, self._halve_layers, (starts, self.layout.shape[-1], self.halved[-1], *args))
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
