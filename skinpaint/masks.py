@@ -87,7 +87,7 @@ def as_bool(mask: object) -> np.ndarray:
     """
     array = np.asarray(mask)
     if array.dtype == bool:
-        return array != 0  # Pillow stores True as 255, which other libraries do not take for True
+        return array.view(np.uint8) != 0  # Pillow stores True as 255, which other libraries do not take for True
     if array.dtype.kind not in "uif":
         raise ValueError(f"The 'mask' parameter must hold bool, 0/1 or 0/255. Got dtype {array.dtype} instead.")
     found = np.unique(array)

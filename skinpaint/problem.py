@@ -17,7 +17,8 @@ from skinpaint.solution import Filling, Reason
 
 __all__ = ["Bounds", "Problem"]
 
-CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in the cache
+CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
+FEW_CHANNELS = 16  # so many at most are scaled one by one
 FILL_TOL = 1e-6  # relative residual of a harmonic fill
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
@@ -183,12 +184,13 @@ class Problem:
     @property
     def sparse(self) -> bool:
         """Whether so little is missing that it pays to look at the missing pixels alone."""
-        return worth_listing(self.missing.size, self.mask[..., 0].size)
+        missing = self.mask if self.mask.shape[-1] == 1 else self.mask.any(axis=-1)
+        return worth_listing(int(np.count_nonzero(missing)), missing.size)
 
     def read(self, index: tuple[Any, ...], c: int) -> np.ndarray:
         """What `values` holds at an index of the spatial axes in channel `c`, as float64, without making `values`."""
         part = self._image[(*index, c)]
-        middle = (self.low[c] + self.high[c]) / 2
+        middle = np.float64((self.low[c] + self.high[c]) / 2)
         missing = self.mask[(*index, c % self.mask.shape[-1])]
         return _scaled(part, missing, self._offset[c], self._scale[c], middle).astype(float, copy=False)
 
@@ -333,9 +335,13 @@ class Problem:
             values = np.broadcast_to(values, out.shape)
             if not self.sparse:
 
+                where = np.broadcast_to(filled, out.shape)
+
                 def part(lo: int, hi: int) -> None:
                     for piece in _pieces(out, lo, hi):
-                        np.copyto(out[piece], self._in_dtype(values[piece]), where=filled[piece])
+                        for some in _channels(out):
+                            new = self._in_dtype(values[piece][..., some], some)
+                            np.copyto(out[piece][..., some], new, where=where[piece][..., some])
 
                 share(part, 0, out.shape[0], out.size)
                 return
@@ -344,15 +350,30 @@ class Problem:
         else:
             index = np.unravel_index(values.at, self.shape[:-1])
             values = values.values
-        out[index] = np.where(filled[index], self._in_dtype(values), out[index])
+        out[index] = np.where(filled[index], self._in_dtype(values, slice(None)), out[index])
 
-    def _in_dtype(self, values: np.ndarray) -> np.ndarray:
-        """`values`, channels last, in the image's units, within the bounds, and in its dtype."""
-        low, high = self._bounds
-        values = values * self._scale
-        values += self._offset
-        np.clip(values, low, high, out=values)
-        return _cast(values, self._image.dtype)
+    def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
+        """`values` of these channels in the image's units, within the bounds, and in its dtype."""
+        low, high = self._limits
+        values = values * self._scale[channels]
+        values += self._offset[channels]
+        np.clip(values, low[channels], high[channels], out=values)
+        if self._image.dtype.kind != "f":
+            values += HALF_TIE
+            np.rint(values, out=values)
+        return values.astype(self._image.dtype)
+
+    @lazy
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bounds in the image's units, within the range of its dtype."""
+        if self._image.dtype.kind == "f":
+            return self._bounds
+        info = np.iinfo(self._image.dtype)
+        top = float(info.max)
+        if top > info.max:  # 64-bit limits are not floats
+            top = float(np.nextafter(top, 0))
+        low, high = (np.clip(bound, float(info.min), top) for bound in self._bounds)
+        return low, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -521,29 +542,32 @@ def _scale(
     array: np.ndarray, missing: np.ndarray, offset: np.ndarray, scale: np.ndarray, middle: np.ndarray, out: np.ndarray
 ) -> np.ndarray:
     """Write ``(array - offset) / scale`` where known and `middle` where missing into `out`."""
-    alike = all(bool((each == each[0]).all()) for each in (offset, scale, middle))
-    groups = [slice(None)] if alike else [slice(c, c + 1) for c in range(array.shape[-1])]
     missing = np.broadcast_to(missing, array.shape)
 
     def part(lo: int, hi: int) -> None:
         for piece in _pieces(array, lo, hi):
-            for some in groups:  # plain numbers are quicker than one a channel
-                affine = offset[some][0], scale[some][0], middle[some][0]
+            for some in _channels(array):
+                affine = offset[some], scale[some], middle[some]
                 out[piece][..., some] = _scaled(array[piece][..., some], missing[piece][..., some], *affine)
 
     share(part, 0, array.shape[0], array.size)
     return out
 
 
-def _scaled(array: np.ndarray, missing: np.ndarray, offset: float, scale: float, middle: float) -> np.ndarray:
+def _scaled(array: np.ndarray, missing: np.ndarray, offset: Any, scale: Any, middle: Any) -> np.ndarray:
     """``(array - offset) / scale`` where known and `middle` where missing, in the floats that suit the dtype."""
     kind = _working(array.dtype)
     scaled: np.ndarray = array.astype(kind)
     with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
-        scaled -= kind(offset)
-        scaled /= kind(scale)
-    np.copyto(scaled, kind(middle), where=missing)
+        scaled -= offset.astype(kind)
+        scaled /= scale.astype(kind)
+    np.putmask(scaled, missing, middle.astype(kind))
     return scaled
+
+
+def _channels(array: np.ndarray) -> Sequence[Any]:
+    """Which channels are scaled together: each alone, as plain numbers are quicker, or all if they are many."""
+    return range(array.shape[-1]) if array.shape[-1] <= FEW_CHANNELS else [slice(None)]
 
 
 def _working(dtype: np.dtype) -> type:
@@ -552,20 +576,7 @@ def _working(dtype: np.dtype) -> type:
 
 
 def _pieces(array: np.ndarray, lo: int, hi: int) -> Iterator[slice]:
-    """Runs of the first axis from `lo` to `hi` that are short enough to stay in the cache."""
+    """Runs of the first axis from `lo` to `hi`, of some `CHUNK` entries each."""
     step = max(1, CHUNK * array.shape[0] // array.size)
     for start in range(lo, hi, step):
         yield slice(start, min(start + step, hi))
-
-
-def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Round in place for integers, and never leave the dtype's range."""
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    info = np.iinfo(dtype)
-    top = float(info.max)
-    if top > info.max:  # 64-bit limits are not floats
-        top = np.nextafter(top, 0)
-    values += HALF_TIE
-    np.rint(values, out=values)
-    return np.clip(values, float(info.min), top, out=values).astype(dtype)

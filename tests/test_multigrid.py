@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from skinpaint import Inpainter, Laplace
 from skinpaint.grid.harmonic import kernels, multigrid
-from skinpaint.grid.harmonic.multigrid import HarmonicSystem, Level
+from skinpaint.grid.harmonic.multigrid import HarmonicSystem
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.matrix import laplacian
 from skinpaint.problem import Problem
@@ -163,18 +163,24 @@ def stretched_the_wrong_way(monkeypatch):
 
 
 def restricted_in_part(monkeypatch):
-    whole = kernels.restrict
+    whole = kernels.smooth
 
-    def restrict(lo, hi, *args):
-        whole(lo, hi, *args)
-        args[-1][::2] = 0
+    def smooth(*args):
+        whole(*args)
+        if kernels.RESTRICT in args[6]:
+            args[-2][::2] = 0
 
-    monkeypatch.setattr(kernels, "restrict", restrict)
+    monkeypatch.setattr(kernels, "smooth", smooth)
 
 
 def relaxed_forth_only(monkeypatch):
-    relax = Level.relax
-    monkeypatch.setattr(Level, "relax", lambda self, b, x, colours: relax(self, b, x, sorted(colours)))
+    whole = kernels.smooth
+
+    def smooth(*args):
+        passes = np.sort(args[6]) if kernels.PROLONG in args[6] else args[6]
+        whole(*args[:6], passes, *args[7:])
+
+    monkeypatch.setattr(kernels, "smooth", smooth)
 
 
 @pytest.mark.parametrize("plant", [stretched_the_wrong_way, restricted_in_part, relaxed_forth_only])

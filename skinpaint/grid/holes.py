@@ -225,7 +225,7 @@ def _whole(mask: np.ndarray) -> CutOut:
 
 
 def _state(mask: np.ndarray) -> np.ndarray:
-    return np.where(mask, np.uint8(UNKNOWN), np.uint8(KNOWN))
+    return mask.view(np.uint8) + np.uint8(KNOWN)  # UNKNOWN is one more; np.where takes ten times as long
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,6 +35,11 @@ def limit(number: int) -> None:
     _limit = number
 
 
+def parts(work: int) -> int:
+    """Into how many parts it pays to divide `work`, in entries."""
+    return workers() if work >= MIN_SHARED_ENTRIES else 1
+
+
 def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:
     """Call ``kernel(lo, hi, *args)`` on parts of a range, by several threads if `work`, in entries, is large.
 
@@ -45,8 +50,8 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     >>> done
     [(0, 10)]
     """
-    parts = min(workers(), hi - lo) if work >= MIN_SHARED_ENTRIES else 1
-    cuts = [lo + (hi - lo) * k // parts for k in range(parts + 1)] if parts > 1 else [lo, hi]
+    count = max(1, min(parts(work), hi - lo))
+    cuts = [lo + (hi - lo) * k // count for k in range(count + 1)]
     others = [_executor().submit(kernel, start, stop, *args) for start, stop in pairwise(cuts[1:])]
     kernel(cuts[0], cuts[1], *args)
     for other in others:

@@ -15,22 +15,28 @@ from numba.extending import overload
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
 
 __all__ = [
+    "BEGIN",
+    "PROLONG",
+    "RESTRICT",
     "advance",
     "apply",
-    "begin",
     "coarsen",
     "guess_along_rows",
     "invert_dense",
     "invert_diagonal",
     "products",
-    "prolong",
-    "relax",
     "residual",
-    "restrict",
+    "smooth",
     "solve_dense",
     "source",
     "squares",
 ]
+
+
+# Passes of `smooth`; the others relax a colour.
+BEGIN = -1
+RESTRICT = -2
+PROLONG = -3
 
 
 def weight_at(w, i):
@@ -71,7 +77,7 @@ def invert_diagonal(lo, hi, starts, n, state, offsets, weights, shift, inverse):
             inverse[uintp(i)] = d
 
 
-@kernel
+@inlined
 def begin(lo, hi, starts, n, phase, colours, inverse, b, x):
     """Gauss-Seidel on the first colour, starting from zero: ``b / diagonal`` there, zero elsewhere."""
     for r in range(lo, hi):
@@ -82,10 +88,9 @@ def begin(lo, hi, starts, n, phase, colours, inverse, b, x):
             x[uintp(i)] = inverse[uintp(i)] * b[uintp(i)]
 
 
-@kernel
-def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, b, x):
-    """Gauss-Seidel on the entries of one colour."""
-    relaxed = np.empty(n, np.float32)
+@inlined
+def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, b, x, relaxed):
+    """Gauss-Seidel on the entries of one colour; `relaxed` is scratch."""
     for r in range(lo, hi):
         base = starts[r]
         # Compute all colours, as the compiler can vectorise that, and keep one.
@@ -107,10 +112,9 @@ def add_row(halve, n, row, coarse, out):
             coarse[uintp(out + J)] += row[uintp(J)]
 
 
-@kernel
-def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children, coarse_starts, coarse):
-    """Sum the residual ``b - A x`` over the entries of each block."""
-    residual = np.zeros(n + 1, np.float32)
+@inlined
+def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children, coarse_starts, coarse, residual):
+    """Sum the residual ``b - A x`` over the entries of each block; `residual` is scratch."""
     for R in range(lo, hi):
         out = coarse_starts[R]
         for c in range(children.shape[1]):
@@ -122,13 +126,14 @@ def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children
                 i = base + j
                 v = b[uintp(i)] + neighbours(x, i, offsets, weights) - x[uintp(i)] / inverse[uintp(i)]
                 residual[uintp(j)] = v if inverse[uintp(i)] > 0 else np.float32(0)
+            residual[uintp(n)] = np.float32(0)
             if c == 0:
                 for J in range((n + halve) >> halve):
                     coarse[uintp(out + J)] = np.float32(0)
             add_row(halve, n, residual, coarse, out)
 
 
-@kernel
+@inlined
 def prolong(lo, hi, starts, n, halve, inverse, parents, coarse_starts, coarse, factor, x):
     """Add `factor` times each coarse entry to all unknowns of its block."""
     for r in range(lo, hi):
@@ -145,6 +150,40 @@ def prolong(lo, hi, starts, n, halve, inverse, parents, coarse_starts, coarse, f
             for j in range(n):
                 i = base + j
                 x[uintp(i)] += factor * coarse[uintp(source + j)] if inverse[uintp(i)] > 0 else np.float32(0)
+
+
+@kernel
+def smooth(
+    top, fall, bottom, rise, reach, thick, passes, rows, coarse_rows, halve_layers, starts, n, phase, colours, halve,
+    inverse, offsets, weights, b, x, children, parents, coarse_starts, factor, coarse_b, coarse_x,
+):  # fmt: skip
+    """Run `passes` over the layers: BEGIN, RESTRICT, PROLONG, or the colour to relax.
+
+    Pass `s` covers the layers from ``top + s * fall`` to ``bottom - s * rise`` (:class:`skinpaint.grid.layout.Passes`).
+    It runs in slabs of `thick` layers, `reach` layers behind the pass before it, whose results are still in the cache.
+    """
+    scratch = np.empty(n + 1, np.float32)
+    depth = passes.size
+    start = top
+    while start < bottom + (depth - 1) * (reach - rise):
+        for s in range(depth):
+            lo = max(start - s * reach, top + s * fall)
+            hi = min(start + thick - s * reach, bottom - s * rise)
+            what = passes[s]
+            if lo >= hi:
+                continue
+            if what == BEGIN:
+                begin(lo * rows, hi * rows, starts, n, phase, colours, inverse, b, x)
+            elif what == RESTRICT:
+                restrict(
+                    (lo >> halve_layers) * coarse_rows, ((hi + halve_layers) >> halve_layers) * coarse_rows,
+                    starts, n, halve, inverse, offsets, weights, b, x, children, coarse_starts, coarse_b, scratch,
+                )  # fmt: skip
+            elif what == PROLONG:
+                prolong(lo * rows, hi * rows, starts, n, halve, inverse, parents, coarse_starts, coarse_x, factor, x)
+            else:
+                relax(lo * rows, hi * rows, starts, n, phase, colours, what, inverse, offsets, weights, b, x, scratch)
+        start += thick
 
 
 @kernel

@@ -22,16 +22,17 @@ D. Braess, "Towards algebraic multigrid for elliptic problems of second order", 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from skinpaint.grid.harmonic import kernels
+from skinpaint.grid.harmonic.kernels import BEGIN, PROLONG, RESTRICT
 from skinpaint.grid.jit import UNKNOWN
 from skinpaint.grid.kernels import next_direction
-from skinpaint.grid.layout import Layout, Stage, dense_matrix
+from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix
+from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
 __all__ = ["HarmonicSystem", "Level", "Multigrid", "System"]
@@ -39,6 +40,7 @@ __all__ = ["HarmonicSystem", "Level", "Multigrid", "System"]
 MAX_SINGLE_REDUCTION = 1e-6  # the updated single-precision residual is trusted down to this reduction
 MIN_COUPLING = 0.3  # an axis is halved if its mean edge weight, relative to the strongest axis, is at least this
 COARSEST_ENTRIES = 200  # a level of at most so many entries is solved by a dense inverse
+PASS_ENTRIES = 2**13  # entries of the slabs in which a level is smoothed: they stay in the cache of one processor
 OVERCORRECTION = {1: 1.5, 2: 1.1}  # factor of the coarse correction, by the largest lag of the level
 
 Weights = tuple[Any, ...]  # of floats or of arrays
@@ -71,7 +73,7 @@ class Level:
         """For each axis 1 if it is halved on the next level, 0 if its edges are too weak for now."""
         strength = np.zeros(len(self.layout.shape))
         for (axis, lag), weight in zip(self.terms, self.weights, strict=True):
-            mean = weight.sum() / max(1, np.count_nonzero(weight)) if np.ndim(weight) else weight
+            mean = weight.sum() / max(1, np.count_nonzero(weight != 0)) if np.ndim(weight) else weight
             strength[axis] += lag**2 * float(mean)
         strength[np.array(self.layout.shape) == 1] = -1
         return tuple(int(s >= max(MIN_COUPLING * strength.max(), 0)) for s in strength)  # no edges at all: halve all
@@ -113,45 +115,40 @@ class Level:
             reach.append((0, lag, target) if axis == d - 1 else (rows, 0, target))
         coarse_starts, _ = layout.rows
         block = (np.array(reach), children, parents, coarse_starts, diagonal, edges)
-        self.layout.sweep(self._to_coarse(kernels.coarsen, self.inverse, self.offsets, self.weights, *block))
-        inverse = np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
-        return Level(layout, terms, tuple(edges), inverse)
+        fine = (self.layout.rows[0], self.layout.shape[-1], self.halved[-1], self.inverse, self.offsets, self.weights)
+        self.layout.sweep(Stage(kernels.coarsen, coarse_starts.size, (*fine, *block)))
 
-    def begin(self, b: np.ndarray, x: np.ndarray) -> list[Stage]:
-        """Gauss-Seidel on all colours, starting from zero."""
-        _, phase = self.layout.rows
-        first = self.layout.stage(kernels.begin, phase, self.colours, self.inverse, b, x)
-        return [first, *self.relax(b, x, range(1, self.colours))]
+        def invert(lo: int, hi: int) -> None:
+            some = diagonal[lo:hi]
+            np.divide(1, some, out=some, where=some > 0)
 
-    def relax(self, b: np.ndarray, x: np.ndarray, colours: Sequence[int]) -> list[Stage]:
-        """Gauss-Seidel on these colours, in this order."""
-        _, phase = self.layout.rows
-        return [
-            self.layout.stage(
-                kernels.relax, phase, self.colours, colour, self.inverse, self.offsets, self.weights, b, x
-            )
-            for colour in colours
-        ]
+        share(invert, 0, diagonal.size, diagonal.size)
+        return Level(layout, terms, tuple(edges), diagonal)
 
-    def restrict(self, b: np.ndarray, x: np.ndarray, coarse: np.ndarray) -> Stage:
-        """Sum the residual of `x` over the blocks."""
-        coarse_starts, _ = self.coarse_layout.rows
-        args = (self.inverse, self.offsets, self.weights, b, x, self.children_and_parents[0], coarse_starts, coarse)
-        return self._to_coarse(kernels.restrict, *args)
+    def stages(
+        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray
+    ) -> tuple[list[Passes], list[Passes], list[Passes]]:
+        """What a cycle does here before it visits the coarser level, after that, and between two visits.
 
-    def prolong(self, coarse: np.ndarray, x: np.ndarray) -> Stage:
-        """Add the coarse correction, times the over-correction factor."""
-        coarse_starts, _ = self.coarse_layout.rows
-        args = (self.inverse, self.children_and_parents[1], coarse_starts, coarse, self.overcorrection, x)
-        return self.layout.stage(kernels.prolong, self.halved[-1], *args)
-
-    def _to_coarse(self, kernel: Any, *args: Any) -> Stage:
-        """A kernel over the coarse rows that reads the rows of this level."""
-        starts, _ = self.layout.rows
-        layers = self.coarse_layout.layers
-        rows = self.coarse_layout.rows[0].size // layers
-        halve = self.halved[0] if len(self.halved) > 1 else 0
-        return Stage(kernel, rows, layers, halve, (starts, self.layout.shape[-1], self.halved[-1], *args))
+        Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
+        After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
+        """
+        forth, back = range(1, self.colours), range(self.colours - 1, -1, -1)
+        each = ([BEGIN, *forth, RESTRICT], [PROLONG, *back], [*forth, RESTRICT])
+        (starts, phase), (coarse_starts, _), layers = self.layout.rows, self.coarse_layout.rows, self.layout.layers
+        halve_layers = self.halved[0] if len(self.halved) > 1 else 0
+        thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
+        coarse_rows = coarse_starts.size // self.coarse_layout.layers
+        grid = (starts, self.layout.shape[-1], phase, self.colours, self.halved[-1])
+        matrix = (self.inverse, self.offsets, self.weights)
+        transfer = (*self.children_and_parents, coarse_starts, self.overcorrection, coarse_b, coarse_x)
+        down, up, between = (
+            [Passes(kernels.smooth, len(passes), (
+                self.layout.reach, thick, np.array(passes), starts.size // layers, coarse_rows, halve_layers,
+                *grid, *matrix, b, x, *transfer,
+            ))] for passes in each
+        )  # fmt: skip
+        return down, up, between
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
@@ -181,11 +178,10 @@ class Multigrid:
         # The stages of each level: on the way down, on the way up, and between its two visits of the coarser level.
         self.down, self.up, self.between = [], [], []
         for level, (b, x), (coarse_b, coarse_x) in zip(self.levels, work, work[1:], strict=False):
-            back = range(level.colours - 1, -1, -1)
-            restrict, up = level.restrict(b, x, coarse_b), [level.prolong(coarse_x, x), *level.relax(b, x, back)]
-            self.down.append([*level.begin(b, x), restrict])
-            self.between.append([*level.relax(b, x, range(1, level.colours)), restrict])
+            down, up, between = level.stages(b, x, coarse_b, coarse_x)
+            self.down.append(down)
             self.up.append(up)
+            self.between.append(between)
 
     def descend(self, *before: Stage) -> None:
         """Begin a cycle: run the stages `before` on the finest level, then go down to the next level."""

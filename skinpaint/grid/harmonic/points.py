@@ -7,8 +7,9 @@ So the hierarchy of a thin hole ends after a few levels, whatever its length.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,12 +53,12 @@ class Listing:
     def stage(self, kernel: Any, *args: Any) -> Stage:
         """A kernel over the rows, to be run by `sweep`."""
         starts, _ = self.rows
-        return Stage(kernel, 1, starts.size, 0, (starts, ROW_LENGTH, *args))
+        return Stage(kernel, starts.size, (starts, ROW_LENGTH, *args))
 
     def sweep(self, *stages: Stage) -> None:
         """Run the stages one after another; threads share those of a long list."""
         for stage in stages:
-            share(stage.kernel, 0, stage.layers, NODE_COST * self.size, *stage.args)
+            share(stage.kernel, 0, stage.rows, NODE_COST * self.size, *stage.args)
 
 
 @dataclass(eq=False)
@@ -142,35 +143,31 @@ class PointLevel:
         level.inverse = level.layout.flatten(1 / diagonal, np.float32)
         return level
 
-    def begin(self, b: np.ndarray, x: np.ndarray) -> list[Stage]:
-        """Gauss-Seidel on all colours, starting from zero."""
-        first = self.points.starts[1]
+    def stages(
+        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray
+    ) -> tuple[list[Stage], list[Stage], list[Stage]]:
+        """What a cycle does here before it visits the coarser level, after that, and between two visits.
 
-        def start(lo: int, hi: int) -> None:
-            cut = min(max(lo, first), hi)
+        Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
+        After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
+        """
+        coarse, parents = self.blocks
+        n, starts, matrix = self.points.unknowns, self.points.starts, (self.inverse, self.neighbours, self.weights)
+
+        def begin(lo: int, hi: int) -> None:
+            cut = min(max(lo, starts[1]), hi)
             np.multiply(self.inverse[lo:cut], b[lo:cut], out=x[lo:cut])
             x[cut:hi] = 0
 
-        return [Stage(start, 1, self.points.unknowns, 0, ()), *self.relax(b, x, range(1, self.colours))]
+        def restrict(lo: int, hi: int) -> None:  # the residual of the colour that has just been relaxed is zero
+            kernels.restrict(*matrix, b, x, parents, starts[-2], coarse.unknowns, coarse_b)
 
-    def relax(self, b: np.ndarray, x: np.ndarray, colours: Sequence[int]) -> list[Stage]:
-        """Gauss-Seidel on these colours, in this order."""
-        starts, matrix = self.points.starts, (self.inverse, self.neighbours, self.weights)
-        return [
-            Stage(kernels.relax, 1, starts[colour + 1] - starts[colour], 0, (starts[colour], *matrix, b, x))
-            for colour in colours
+        colours = [
+            Stage(kernels.relax, end - first, (first, *matrix, b, x)) for first, end in pairwise(starts)
         ]
-
-    def restrict(self, b: np.ndarray, x: np.ndarray, coarse: np.ndarray) -> Stage:
-        """Sum the residual of `x` over the blocks. It is zero where the last colour has just been relaxed."""
-        points, parents = self.blocks
-        args = (self.inverse, self.neighbours, self.weights, b, x, parents, self.points.starts[-2], points.unknowns)
-        return Stage(lambda *_: kernels.restrict(*args, coarse), 1, 1, 0, ())
-
-    def prolong(self, coarse: np.ndarray, x: np.ndarray) -> Stage:
-        """Add the coarse correction, times the over-correction factor."""
-        args = (self.blocks[1], coarse, self.overcorrection, x)
-        return Stage(kernels.prolong, 1, self.points.unknowns, 0, args)
+        prolong = Stage(kernels.prolong, n, (parents, coarse_x, self.overcorrection, x))
+        forth = [*colours[1:], Stage(restrict, 1, ())]
+        return [Stage(begin, n, ()), *forth], [prolong, *colours[::-1]], forth
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
@@ -242,13 +239,13 @@ class PointSystem(System):
             r[:n] = found
             sums[:] = np.add.reduceat(np.append(found**2, 0), starts)
 
-        return Stage(compute, 1, 1, 0, ())
+        return Stage(compute, 1, ())
 
     def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
         """``q = A p``, and the partial sums of ``<p, q>``."""
         level = self.level
         args = (ROW_LENGTH, level.inverse, level.neighbours, level.weights, p, q, sums)
-        return Stage(kernels.apply, 1, sums.size, 0, args)
+        return Stage(kernels.apply, sums.size, args)
 
     def clear(self, x: np.ndarray) -> None:
         """Set the unknowns to zero."""
