@@ -118,6 +118,10 @@ class Majorizer:
         box = (low * channels, high * channels)
         return np.array([field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields])
 
+    def release(self) -> None:
+        """Free the memory of the systems, of a majorizer that is not needed any more."""
+        self.systems.clear()
+
     def _solve(self, solve: Callable[[System, np.ndarray], Any], out: np.ndarray, dtype: type = float) -> None:
         """Solve all systems in place."""
         for systems, channels in self.systems:
@@ -186,7 +190,8 @@ class Field:
             for (axis, lag), weight in term.edges(kept, self.shape):
                 if axis in long:
                     key = long.index(axis), lag
-                    weights[key] = weights.get(key, 0.0) + c * weight
+                    weight = weight if c == 1 else c * weight  # most often nothing is multiplied, and nothing copied
+                    weights[key] = weights[key] + weight if key in weights else weight
         terms = tuple(sorted(weights))
 
         def on(cut: CutOut, weight: Any) -> Any:

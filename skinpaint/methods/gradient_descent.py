@@ -178,7 +178,7 @@ class GradientDescent(IterativeMethod):
             around=None if self.proves else _around(problem),
             each=each,
             level=level,
-            gradient=gradient,
+            gradient=gradient if self.step_size != "accelerated" else None,
         )
         return self._touch(problem, state) if touched else state
 
@@ -276,6 +276,8 @@ class GradientDescent(IterativeMethod):
 
     def _touch(self, problem: Problem, state: Descent) -> Descent:
         """Build the majorizer at the values. Its minimum proves a bound, and the descent continues from there."""
+        if state.majorizer:
+            state.majorizer.release()
         majorizer = Majorizer(state.objective.energy, state.values, problem.mask)
         reduction = RESIDUAL_REDUCTION if state.decrement > NOISE else 0.0  # the last one is solved to the end
         least = problem.clip(majorizer.minimise(state.values, tol=RESIDUAL_TOL, reduction=reduction))
@@ -312,7 +314,7 @@ class Descent:
     around: np.ndarray | None  # pixels that normalise the gradient when there is no gap: missing ones and neighbours
     each: np.ndarray  # the energies of the channels, of `exact`
     level: float  # of `objective`, which is what descends
-    gradient: np.ndarray  # of `objective` at the values; plain steps start from it
+    gradient: np.ndarray | None  # of `objective` at the values, for plain steps
     majorizer: Majorizer | None = None  # its matrix is the metric; without one the metric is the identity
     bounds: np.ndarray | float = -np.inf  # the best lower bounds proven so far, one a channel
     gap: float | None = None

@@ -337,6 +337,7 @@ class HarmonicSystem(System):
         self.flat_state = self.layout.flatten(self.state, np.uint8)
         self.exact_weights, self.exact_shift = self._in(np.float64)
         weights, shift = self._in(np.float32)
+        self.weights = ()  # they are not needed in a third form
         self.level = Level(self.layout, self.terms, weights, self.layout.zeros())
         args = (self.flat_state, self.level.offsets, self.level.weights, shift, self.level.inverse)
         self.layout.run(kernels.invert_diagonal, *args)
