@@ -59,9 +59,8 @@ def find_missing(
         missing = _given(mask, array, channel_axis)
     if hidden is not None and hidden.any():
         missing = missing | hidden
-    if array.dtype.kind == "f":
-        if any(over_slabs(array.shape[:-1], 0, lambda slab: bool(np.isnan(array[slab.box]).any()))):
-            missing = missing | np.isnan(array)
+    if array.dtype.kind == "f" and any(over_slabs(array.shape[:-1], 0, lambda slab: np.isnan(array[slab.box]).any())):
+        missing = missing | np.isnan(array)
     if missing_values is None:
         return missing, ""
     if isinstance(missing_values, str):
@@ -259,7 +258,7 @@ def known_ranges(array: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np
     def extremes(slab: Slab) -> list[tuple[Any, Any]]:
         found = []
         for c in range(channels):
-            part = array[(*slab.box, c)].copy()
+            part = array[..., c][slab.box].copy()
             np.copyto(part, some[c], where=owner[c][slab.box])
             found.append((part.min(), part.max()))
         return found

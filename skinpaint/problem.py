@@ -174,7 +174,7 @@ class Problem:
         sheets = Sheets(self, Harmonic(self.shape[:-1], (1,), self.spacing))
         for mask, channels in self.groups():
             sheets.solve(mask, channels, FILL_TOL)
-        return sheets.values  # type: ignore[no-any-return]
+        return sheets.values
 
     @lazy
     def missing(self) -> np.ndarray:
@@ -204,12 +204,12 @@ class Problem:
 
     def _whole(self, filling: Filling) -> np.ndarray:
         values = self.write(np.empty(self.shape))
-        values.reshape(-1, self.shape[-1])[filling.at] = filling.values
+        _rows(values)[filling.at] = filling.values
         return values
 
     @property
     def unsolved(self) -> Filling:
-        """What `values` holds, as an answer."""
+        """What `values` holds where something is missing, as an answer."""
         index = np.unravel_index(self.missing, self.shape[:-1])
         return self.filling(self.missing, np.stack([self.read(index, c) for c in range(self.shape[-1])], axis=-1))
 
@@ -289,8 +289,8 @@ class Problem:
     def at_bound(self, values: np.ndarray | Filling) -> int:
         """Number of missing entries whose values are at a bound or beyond it, where they will be clipped."""
         if isinstance(values, Filling):
-            mask = self.mask[np.unravel_index(values.at, self.shape[:-1])]
-            return int(np.count_nonzero(mask & ((values.values <= self.low) | (values.values >= self.high))))
+            beyond = (values.values <= self.low) | (values.values >= self.high)
+            return int(np.count_nonzero(beyond & _rows(self.mask)[values.at]))
         mask = np.broadcast_to(self.mask, self.shape)
         values = np.broadcast_to(values, self.shape)
         counts: list[int] = []
@@ -331,26 +331,21 @@ class Problem:
     def _write_filled(self, values: np.ndarray | Filling, out: np.ndarray) -> None:
         """Write the filled entries of `values` into a copy of the image with its channels last."""
         filled = self.filled
-        if not isinstance(values, Filling):
-            values = np.broadcast_to(values, out.shape)
-            if not self.sparse:
+        if isinstance(values, Filling):
+            found, alone = self._in_dtype(values.values, slice(None)), _rows(filled)[values.at]
+            index = (values.at,) if out.flags.c_contiguous else np.unravel_index(values.at, self.shape[:-1])
+            out = _rows(out) if out.flags.c_contiguous else out
+            out[index] = found if alone.all() else np.where(alone, found, out[index])
+            return
+        values, where = np.broadcast_to(values, out.shape), np.broadcast_to(filled, out.shape)
 
-                where = np.broadcast_to(filled, out.shape)
+        def part(lo: int, hi: int) -> None:
+            for piece in _pieces(out, lo, hi):
+                for some in _channels(out):
+                    new = self._in_dtype(values[piece][..., some], some)
+                    np.copyto(out[piece][..., some], new, where=where[piece][..., some])
 
-                def part(lo: int, hi: int) -> None:
-                    for piece in _pieces(out, lo, hi):
-                        for some in _channels(out):
-                            new = self._in_dtype(values[piece][..., some], some)
-                            np.copyto(out[piece][..., some], new, where=where[piece][..., some])
-
-                share(part, 0, out.shape[0], out.size)
-                return
-            index = np.unravel_index(self.missing, self.shape[:-1])
-            values = values[index]
-        else:
-            index = np.unravel_index(values.at, self.shape[:-1])
-            values = values.values
-        out[index] = np.where(filled[index], self._in_dtype(values, slice(None)), out[index])
+        share(part, 0, out.shape[0], out.size)
 
     def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """`values` of these channels in the image's units, within the bounds, and in its dtype."""
@@ -552,6 +547,11 @@ def _scale(
 
     share(part, 0, array.shape[0], array.size)
     return out
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """View a contiguous array with channels last as one row a pixel."""
+    return array.reshape(-1, array.shape[-1])
 
 
 def _scaled(array: np.ndarray, missing: np.ndarray, offset: Any, scale: Any, middle: Any) -> np.ndarray:

@@ -139,7 +139,7 @@ class Deferred:
         value = instance.__dict__[self.name]
         if isinstance(value, Filling):
             value = instance.__dict__[self.name] = np.asarray(value)
-        return value  # type: ignore[no-any-return]
+        return value
 
     def __set__(self, instance: Any, value: np.ndarray | Filling) -> None:
         instance.__dict__[self.name] = value
@@ -198,7 +198,7 @@ class Solution:
     @property
     def found(self) -> np.ndarray | Filling:
         """The values as the method gave them."""
-        return self.__dict__["values"]  # type: ignore[no-any-return]
+        return self.__dict__["values"]
 
     def remarked(self, remarks: Iterable[str]) -> Solution:
         """The same solution with sentences added to its status."""

@@ -133,8 +133,8 @@ class Differences(Fused, Energy):
 
     convex: ClassVar[bool] = True
     order: ClassVar[int] = 1
-    """Order of the differences. The methods below, `grouping` and `lags` are for order 1."""
-    grouping: ClassVar[str] = "line"
+    """Order of the differences. The methods below, `grouped_by` and `lags` are for order 1."""
+    grouped_by: ClassVar[str] = "line"
     """What the differences of one norm have in common: "line" or "pixel"; see `skinpaint.grid.differences.groups`."""
     lags: tuple[int, ...]
 

@@ -194,7 +194,7 @@ class Field:
                     weights[key] = weights[key] + weight if key in weights else weight
         terms = tuple(sorted(weights))
 
-        def on(cut: CutOut, weight: Any) -> Any:
+        def on(cut: Any, weight: Any) -> Any:
             if not np.ndim(weight):
                 return float(weight)
             return cut.gather(drop_short_axes(np.broadcast_to(weight, self.shape)))

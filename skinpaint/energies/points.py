@@ -8,7 +8,6 @@ every bound of it are those of the whole image.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +141,7 @@ def on_points(energy: Energy, problem: Problem) -> tuple[Energy, Points, np.ndar
     shape = tuple(problem.shape[axis] for axis in long)
     points = Points.listed(problem.missing, shape, (1, 2) if any(2 in term.lags for term in terms) else (1,))
     panes = [problem.pane(c) for c in range(problem.shape[-1])]
-    hidden = problem.mask.any(axis=-1).reshape(shape)
+    hidden = np.logical_or.reduce(problem.mask, axis=-1).reshape(shape)
     groupings = [_grouping(term, points, long, problem.ndim) for term in terms]
 
     def known(slab: Slab) -> list[Any]:
@@ -166,4 +165,4 @@ def _grouping(term: Differences, points: Points, long: list[int], ndim: int) -> 
     """The groups of a term's differences."""
     spacing = term.spacing_for(ndim + term.joint)
     factors = [spacing[axis] ** -2.0 for axis in long]
-    return GROUPINGS[term.grouping](points, term.lags, factors, lambda sums: term.measure(sums)[0], term.joint)
+    return GROUPINGS[term.grouped_by](points, term.lags, factors, lambda sums: term.measure(sums)[0], term.joint)

@@ -67,7 +67,7 @@ class TotalVariation(Differences):
     spacing: tuple[float, ...] | None = None
     joint: bool = False  # type: ignore[misc]
 
-    grouping = "pixel"
+    grouped_by = "pixel"
 
     def __post_init__(self) -> None:
         check_lags(self.lags, "TotalVariation")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["LIST_COST", "worth_listing"]
+__all__ = ["FEW_UNKNOWNS", "LIST_COST", "worth_listing"]
 
 LIST_COST = 6  # time for an unknown pixel in a list, relative to a pixel of a grid, as measured
+FEW_UNKNOWNS = 10_000  # a list takes some 5 ms for so many; other solvers need not be compiled or loaded for them
 
 
 def worth_listing(unknowns: int, pixels: int) -> bool:

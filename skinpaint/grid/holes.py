@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.axes import Box
-from skinpaint.grid.choice import LIST_COST, worth_listing
+from skinpaint.grid.choice import FEW_UNKNOWNS, LIST_COST, worth_listing
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.points import Points
 from skinpaint.lazy import lazy
@@ -53,9 +53,9 @@ class CutOut:
         return self.pieces[0][0] == (slice(None),) * self.state.ndim
 
     def gather(self, image: Any) -> np.ndarray:
-        """The pieces of `image`: what it gives if there is one piece, else a copy."""
+        """The pieces of `image`: what indexing gives if there is one piece, else a copy."""
         if len(self.pieces) == 1:
-            return image[self.pieces[0][0]]  # type: ignore[no-any-return]
+            return image[self.pieces[0][0]]
         out = np.zeros(self.state.shape, image.dtype)
         for source, target in self.pieces:
             out[target] = image[source]
@@ -96,7 +96,7 @@ class Listed:
 
     def gather(self, image: Any) -> np.ndarray:
         """The values of the points."""
-        return image[self.index]  # type: ignore[no-any-return]
+        return image[self.index]
 
     def scatter(self, values: np.ndarray, image: np.ndarray) -> None:
         """Write the values of the unknown pixels back into `image`."""
@@ -178,7 +178,8 @@ def cut_out(mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None) 
     margin : int
         Distance of the farthest neighbours of a pixel.
     lags : (1,) or (1, 2), optional
-        Distances of neighbours along the axes, for a solver that takes lists of points. Thin islands become one list.
+        Distances of neighbours along the axes, for a solver that takes lists of points. Thin islands become one list,
+        as do all islands together if they are small.
 
     Returns
     -------
@@ -191,16 +192,19 @@ def cut_out(mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None) 
     >>> mask[100:110, 200:220] = True
     >>> [cut.state.shape for cut in cut_out(mask, margin=1)]
     [(12, 22)]
-    >>> mask[np.arange(1000), np.arange(1000)] = True
+    >>> mask[500:620, 100:220] = mask[np.arange(1000), np.arange(1000)] = True
     >>> [cut.whole for cut in cut_out(mask, margin=1)]
     [True]
-    >>> [cut.state.size if isinstance(cut, CutOut) else cut.points.unknowns for cut in cut_out(mask, 1, lags=(1,))]
-    [264, 1000]
+    >>> [cut.state.shape if isinstance(cut, CutOut) else cut.points.unknowns for cut in cut_out(mask, 1, lags=(1,))]
+    [(135, 122), 1000]
     """
     unknowns = np.count_nonzero(mask)
     if unknowns > MAX_BOXED_FRACTION * mask.size:
         return [_whole(mask)]
     at = np.flatnonzero(mask)
+    if lags is not None and unknowns <= FEW_UNKNOWNS:
+        points = Points.listed(at, mask.shape, lags)
+        return [Listed(points, points.order)]
     islands = _islands(at, mask.shape, margin)
     sizes = {number: _size(box) for number, box in islands.boxes.items()}
     thin = [n for n, size in sizes.items() if lags is not None and worth_listing(islands.members[n].size, size)]

@@ -157,7 +157,8 @@ class ByPixel(Grouping):
             for c, x in enumerate(channels):
                 for axis, factor in enumerate(self.factors):
                     q = _known_squares(slab, x, axis, lag)
-                    sums[(m, c, *(slice(0, length) for length in q.shape))] += factor * q
+                    lower = tuple(slice(0, length) for length in q.shape)
+                    sums[m, c][lower] += factor * q
         along = self.along
         first = slab.box[slab.axis].start
         inside = np.flatnonzero((along >= first) & (along < first + slab.layers))
@@ -173,9 +174,7 @@ class ByPixel(Grouping):
         axis = int(np.argmax(self.points.shape))
         return self.points.halo // prod(self.points.shape[axis + 1 :]) % self.points.shape[axis]
 
-    def combine(
-        self, partials: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def combine(self, partials: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
         """Put the sums in the order of the known pixels."""
         inside, shared, others = zip(*partials, strict=True)
         sums = np.empty((len(self.lags), self.points.halo.size, shared[0].shape[2]))

@@ -137,13 +137,13 @@ class Canvas:
 
     def read(self, index: tuple[np.ndarray, ...], c: int) -> np.ndarray:
         """The values at an index of the spatial axes in channel `c`."""
-        return self.values[(*index, c)]
+        return self.values[..., c][index]
 
     def put(self, at: np.ndarray, channels: list[int], found: np.ndarray) -> None:
         """Write the values of the pixels `at`, one row a channel."""
         index = np.unravel_index(at, self.harmonic.shape)
         for c, values in zip(channels, found, strict=True):
-            self.values[(*index, c)] = values
+            self.values[..., c][index] = values
 
     def energy(self) -> float:
         """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
@@ -195,8 +195,10 @@ class Sheets:
 
     @lazy
     def found(self) -> np.ndarray:
-        """The values of the missing pixels, of shape (n, C)."""
-        return self.image.unsolved.values  # type: ignore[no-any-return]
+        """The values of the missing pixels, of shape (n, C). A pixel may be missing in some channels only."""
+        if self.image.mask.shape[-1] > 1:
+            return self.image.unsolved.values
+        return np.empty((self.image.missing.size, self.image.shape[-1]))
 
     @property
     def values(self) -> Any:
@@ -205,15 +207,15 @@ class Sheets:
 
     def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
         """Fill the missing pixels of `channels`; the number of cycles and the relative residual of each solve."""
-        found = np.empty((len(channels), np.count_nonzero(mask)))
         images = [self.image.pane(c) for c in channels]
+        found = np.empty((len(channels), np.count_nonzero(mask)))
         results = self.harmonic.solve(self.harmonic.cuts(mask), images, tol, found=list(found))
-        self.put(np.flatnonzero(mask), channels, found)
+        self.put(self.image.missing if found.shape[1] == len(self.found) else np.flatnonzero(mask), channels, found)
         return results
 
     def read(self, index: tuple[np.ndarray, ...], c: int) -> np.ndarray:
         """The values at an index of the spatial axes in channel `c`."""
-        return self.image.read(index, c)  # type: ignore[no-any-return]
+        return self.image.read(index, c)
 
     def put(self, at: np.ndarray, channels: list[int], found: np.ndarray) -> None:
         """Write the values of the pixels `at`, one row a channel."""

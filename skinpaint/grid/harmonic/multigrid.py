@@ -309,6 +309,7 @@ class System:
                 break
         return n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
 
+
 @dataclass(eq=False)
 class HarmonicSystem(System):
     """The system ``(L_UU + shift) x_U = -L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.

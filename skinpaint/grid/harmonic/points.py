@@ -162,9 +162,7 @@ class PointLevel:
         def restrict(lo: int, hi: int) -> None:  # the residual of the colour that has just been relaxed is zero
             kernels.restrict(*matrix, b, x, parents, starts[-2], coarse.unknowns, coarse_b)
 
-        colours = [
-            Stage(kernels.relax, end - first, (first, *matrix, b, x)) for first, end in pairwise(starts)
-        ]
+        colours = [Stage(kernels.relax, end - first, (first, *matrix, b, x)) for first, end in pairwise(starts)]
         prolong = Stage(kernels.prolong, n, (parents, coarse_x, self.overcorrection, x))
         forth = [*colours[1:], Stage(restrict, 1, ())]
         return [Stage(begin, n, ()), *forth], [prolong, *colours[::-1]], forth
