@@ -172,7 +172,10 @@ class GradientDescent(IterativeMethod):
         each = objective.values(x)  # refuses a bad energy in its own words, before autograd meets it
         smooth = energies.rounded(exact, NORM_ROUNDING) if touched else exact
         descended = objective if smooth == exact else Objective(smooth, joint=joint)
-        level, gradient = descended.value_and_gradient(x)
+        if self.step_size == "accelerated":
+            level, gradient = descended.value(x), np.empty(0)
+        else:
+            level, gradient = descended.value_and_gradient(x)
         state = Descent(
             values=x,
             ahead=x,
@@ -181,7 +184,7 @@ class GradientDescent(IterativeMethod):
             around=None if self.proves or isinstance(problem, PointProblem) else _around(problem),
             each=each,
             level=level,
-            gradient=np.empty(0) if self.step_size == "accelerated" else gradient,
+            gradient=gradient,
         )
         return self._touch(problem, state) if touched else state
 
