@@ -40,10 +40,18 @@ FLOORS = (
     ("skinpaint.holdout",),
     ("skinpaint.film", "skinpaint.testing"),
     ("skinpaint.comparison",),
+    ("skinpaint.paint", "skinpaint.paint.*"),
     ("skinpaint.cli", "skinpaint.cli.*"),
     ("skinpaint.__main__",),
 )
-PACKAGES = ("skinpaint.damage", "skinpaint.energies", "skinpaint.io", "skinpaint.show", "skinpaint.cli")
+PACKAGES = (
+    "skinpaint.damage",
+    "skinpaint.energies",
+    "skinpaint.io",
+    "skinpaint.show",
+    "skinpaint.cli",
+    "skinpaint.paint",
+)
 UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
 RE_EXPORT = (
     "skinpaint",
@@ -53,6 +61,7 @@ RE_EXPORT = (
     "skinpaint.damage",
     "skinpaint.cli",
     "skinpaint.film",
+    "skinpaint.paint",
 )
 
 
