@@ -10,6 +10,7 @@ from skinpaint.paint.session import Session
 __all__ = ["COVERED", "draft", "layers", "shown"]
 
 COVERED = 127  # coverage of a pixel that is missing as a whole
+PROPOSED = 128  # added to it where something is proposed
 CONTEXT = 1.25  # of the width of the brush: what the draft sees around a box
 MIN_CONTEXT = 24  # pixels
 MAX_UNKNOWNS = 8000  # missing pixels that a draft solves for; with more it solves a level below
@@ -49,7 +50,7 @@ def draft(session: Session, level: int, box: Box, diameter: float) -> tuple[np.n
     """The same by a harmonic fill of the neighbourhood alone, which is there at once.
 
     What is further away than one and a quarter widths of the brush has hardly any influence along a stroke, so it is
-    left out. With many missing pixels, the fill is computed on a coarser level and enlarged.
+    left out. The fill is computed on the finest level on which not too much is missing.
     """
     shape = session.picture.shape_at(level)
     margin = max(MIN_CONTEXT, round(CONTEXT * diameter / 2**level))
@@ -60,14 +61,53 @@ def draft(session: Session, level: int, box: Box, diameter: float) -> tuple[np.n
         around = box.grown(margin).within(shape)
         missing = _coverage(session, level, around)
     at = box.inside(around)
-    values = session.picture.read(level, around).astype(np.float32)
-    if (missing[at] > 0).any() and not (missing > 0).all():
-        values = np.where(missing[..., None] > 0, _harmonic(values, missing > 0), values)
+    if missing[at].any():
+        finer = 0
+        while finer < level and np.count_nonzero(missing) * 4 ** (finer + 1) <= MAX_UNKNOWNS:
+            finer += 1
+        below = around.from_level(finer).within(session.picture.shape_at(level - finer))
+        values = _reduced(_filled(session, level - finer, below), finer)
+    else:
+        values = session.picture.read(level, around)
     return session.picture.on_screen(values[at]), missing[at]
 
 
-def layers(colours: np.ndarray, coverage: np.ndarray) -> bytes:
-    """Colours and coverage as four bytes a pixel."""
+def _filled(session: Session, level: int, box: Box) -> np.ndarray:
+    """The harmonic fill of a box of a level, from what is known within the box."""
+    values = session.picture.read(level, box).astype(np.float32)
+    missing = _coverage(session, level, box)
+    known = missing == 0
+    if level > 0:
+        _take_known(session, level, box, missing, values, known)
+    return np.where(known[..., None], values, _harmonic(values, ~known)) if known.any() else values
+
+
+def _take_known(
+    session: Session, level: int, box: Box, missing: np.ndarray, values: np.ndarray, known: np.ndarray
+) -> None:
+    """Where a pixel of a level is missing in part, take the mean of what is known of it, and count it as known."""
+    rows, columns = np.nonzero((missing > 0) & (missing < COVERED))
+    if not rows.size:
+        return
+    below = np.arange(1 << level)
+    at = (
+        np.minimum(((box.top + rows) << level)[:, None, None] + below[:, None], session.shape[0] - 1),
+        np.minimum(((box.left + columns) << level)[:, None, None] + below, session.shape[1] - 1),
+    )
+    pixels = box.from_level(level).within(session.shape)
+    there = ~session.mask_in(pixels)[at[0] - pixels.top, at[1] - pixels.left]
+    count = there.sum(axis=(1, 2))
+    total = np.where(there[..., None], session.picture.image[at], 0).sum(axis=(1, 2), dtype=np.float64)
+    some = count > 0
+    values[rows[some], columns[some]] = total[some] / count[some, None]
+    known[rows[some], columns[some]] = True
+
+
+def layers(session: Session, level: int, box: Box, colours: np.ndarray, coverage: np.ndarray) -> bytes:
+    """Colours and coverage as four bytes a pixel; 128 is added to the coverage of what is proposed."""
+    if session.proposal is not None:
+        proposed = session.proposed_in(box.from_level(level).within(session.shape))
+        coverage = coverage | (_reduced(proposed[..., None].view(np.uint8), level)[..., 0] > 0) * np.uint8(PROPOSED)
     return np.concatenate([colours, coverage[..., None]], axis=-1).tobytes()
 
 

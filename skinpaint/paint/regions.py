@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -35,8 +35,8 @@ class Window:
     around: Box
 
 
-def regions(bits: Bits, changed: Box) -> Iterator[Window]:
-    """The windows in which everything lies that a change of the mask within a box bears on.
+def regions(bits: Bits, changed: Sequence[Box]) -> list[Window]:
+    """The windows in which everything lies that changes of the mask within some boxes bear on.
 
     Missing pixels that do not hang together do not bear on each other. A region of at most 2048 pixels along each axis
     is one window, so that a method sees all of it; a larger one is divided.
@@ -46,11 +46,14 @@ def regions(bits: Bits, changed: Box) -> Iterator[Window]:
     >>> bits = Bits((400, 400))
     >>> _ = bits.write(Box(100, 100, 104, 104), np.ones((4, 4), bool))
     >>> _ = bits.write(Box(300, 300, 304, 304), np.ones((4, 4), bool))
-    >>> [window] = regions(bits, Box(100, 100, 101, 101))
+    >>> [window] = regions(bits, [Box(100, 100, 101, 101)])
     >>> window.core, window.around
     (Box(top=96, left=96, bottom=104, right=104), Box(top=32, left=32, bottom=168, right=168))
     """
-    region = _touched(bits, changed)
+    return [window for region in _touched(bits, changed) for window in _windows(bits, region)]
+
+
+def _windows(bits: Bits, region: Box) -> Iterator[Window]:
     rows = _parts(region.top, region.bottom)
     columns = _parts(region.left, region.right)
     context = CONTEXT if len(rows) == len(columns) == 1 else LARGE_CONTEXT
@@ -61,20 +64,27 @@ def regions(bits: Bits, changed: Box) -> Iterator[Window]:
                 yield Window(core, _with_known(bits, core, context))
 
 
-def _touched(bits: Bits, changed: Box) -> Box:
-    """The box of all missing pixels that hang together with some in `changed`."""
+def _touched(bits: Bits, changed: Sequence[Box]) -> list[Box]:
+    """For each box the box of all missing pixels that hang together with some in it; those that overlap are one."""
     from scipy.ndimage import find_objects, label
 
-    cells = _cells(bits)
-    islands, _ = label(cells, np.ones((3, 3)))
-    near = changed.grown(CELL).within(bits.shape)
-    seen = islands[near.top // CELL : -(-near.bottom // CELL), near.left // CELL : -(-near.right // CELL)]
+    islands, _ = label(_cells(bits), np.ones((3, 3)))
     places = find_objects(islands)
-    found = Box(0, 0, 0, 0)
-    for number in np.unique(seen[seen > 0]):
-        rows, columns = places[number - 1]
-        found |= Box(rows.start * CELL, columns.start * CELL, rows.stop * CELL, columns.stop * CELL)
-    return found.within(bits.shape)
+    found: list[Box] = []
+    for each in changed:
+        near = each.grown(CELL).within(bits.shape)
+        seen = islands[near.top // CELL : -(-near.bottom // CELL), near.left // CELL : -(-near.right // CELL)]
+        region = Box(0, 0, 0, 0)
+        for number in np.unique(seen[seen > 0]):
+            rows, columns = places[number - 1]
+            region |= Box(rows.start * CELL, columns.start * CELL, rows.stop * CELL, columns.stop * CELL)
+        while overlapping := [other for other in found if other & region]:
+            found = [other for other in found if not other & region]
+            for other in overlapping:
+                region |= other
+        if region:
+            found.append(region)
+    return [region.within(bits.shape) for region in found]
 
 
 def _cells(bits: Bits) -> np.ndarray:

@@ -22,7 +22,7 @@ from skinpaint.paint.tiles import Bits, Fill, Tiles
 from skinpaint.problem import Problem
 from skinpaint.solution import Solution
 
-__all__ = ["Filled", "Session"]
+__all__ = ["Filled", "Session", "fill_crop"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ class Session:
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
         self._open: _Step | None = None
-        self._todo = Box(0, 0, 0, 0)
+        self._todo: list[Box] = []  # what is not filled by the chosen method
+        self._changed = Box(0, 0, 0, 0)  # since a method began
+        self._proposal: tuple[Edit, Bits] | None = None
         self.reports: dict[Box, Filled] = {}  # of the chosen method
         self._solving = Lock()
         if mask is not None:
@@ -213,8 +215,7 @@ class Session:
         with self.lock:
             if self._open is None or not points:
                 return Box(0, 0, 0, 0)
-            stroke = self._open.edit
-            assert isinstance(stroke, Stroke)
+            stroke = _stroke_of(self._open)
             self._open = replace(self._open, edit=replace(stroke, points=(*stroke.points, *points)))
             return self._draw((stroke.points[-1], *points))
 
@@ -231,6 +232,56 @@ class Session:
     def redo(self) -> Box:
         """Do again what was undone last; return the box in which the mask changed."""
         return self._turn(self._undone, self._done)
+
+    def propose(self, edit: Edit) -> Box:
+        """Show what an edit would add, and wait; return the box in which there is something to show."""
+        bits = Bits(self.shape)
+        for box, pixels in touched(edit, self.picture, self._bits):
+            bits.write(box, bits.read(box) | pixels)
+        with self.lock:
+            before = self.dismiss()
+            self._proposal = edit, bits
+            return before | bits.bounds
+
+    def accept(self) -> Box:
+        """Do what was proposed; return the box in which something changed."""
+        with self.lock:
+            if self._proposal is None:
+                return Box(0, 0, 0, 0)
+            self.end()
+            edit, bits = self._proposal
+            self._proposal = None
+            tiles = self._paint(((box, bits.read(box)) for box in bits.boxes()), edit.erase)
+            return self._did(_Step(edit, tiles)) | bits.bounds
+
+    def dismiss(self) -> Box:
+        """Forget what was proposed; return the box in which it was."""
+        with self.lock:
+            proposal, self._proposal = self._proposal, None
+            return Box(0, 0, 0, 0) if proposal is None else proposal[1].bounds
+
+    def proposed_in(self, box: Box) -> np.ndarray:
+        """What is proposed in a box."""
+        with self.lock:
+            return np.zeros(box.shape, bool) if self._proposal is None else self._proposal[1].read(box)
+
+    @property
+    def proposal(self) -> tuple[Edit, int] | None:
+        """What is proposed, and the number of its pixels."""
+        with self.lock:
+            return None if self._proposal is None else (self._proposal[0], self._proposal[1].count)
+
+    @property
+    def stroke(self) -> Stroke | None:
+        """The stroke that is under way."""
+        with self.lock:
+            return None if self._open is None else _stroke_of(self._open)
+
+    @property
+    def stroke_bounds(self) -> Box:
+        """The box of what the stroke that is under way has changed."""
+        with self.lock:
+            return Box(0, 0, 0, 0) if self._open is None else self._bits.bounds_in(self._open.tiles)
 
     def imported(self, mask: np.ndarray) -> Imported:
         """The edit that adds a mask of the shape of the image; it is to be applied.
@@ -254,7 +305,7 @@ class Session:
         with self.lock:
             if chosen != self.method:
                 self.method = chosen
-                self._todo = self._bits.bounds
+                self._todo = [self._bits.bounds]
             self.method_name = method if isinstance(method, str) else type(method).__name__
 
     def data(self) -> list[dict[str, Any]]:
@@ -313,14 +364,18 @@ class Session:
                         yield filled
                 finally:
                     with self.lock:
-                        for _, _, window in jobs:
-                            self._todo |= window.core
+                        self._todo += [window.core for _, _, window in jobs]
+
+    def give_up(self) -> None:
+        """Leave what is not settled as it is, until something changes."""
+        with self.lock:
+            self._todo = []
 
     def _plan(self) -> tuple[Method, list[tuple[Method, bool, Window]]]:
         """What is to be done: the harmonic fill of all windows, which is there at once, and then the chosen method."""
         with self.lock:
-            method, work, self._todo = self.method, self._todo, Box(0, 0, 0, 0)
-            windows = list(regions(self._bits, work)) if work else []
+            method, work, self._todo = self.method, self._todo, []
+            windows = regions(self._bits, work) if work else []
         harmonic = resolve("laplace")
         drafts = [] if method == harmonic else [(harmonic, True, window) for window in windows]
         return method, [*drafts, *((method, False, window) for window in windows)]
@@ -328,13 +383,16 @@ class Session:
     def _solve_window(self, method: Method, draft: bool, window: Window, callback: Callable[[], bool]) -> Filled | None:
         """Fill one window; None if it was stopped, or the mask has changed meanwhile."""
         began = perf_counter()
+
+        def stop() -> bool:
+            return callback() or bool(self._changed & window.around)
+
         with self.lock:
+            self._changed = Box(0, 0, 0, 0)
             missing = self._bits.read(window.around)
-        values, solution = fill_crop(method, self.picture.image[window.around.slices], missing, callback)
-        if callback():
-            return None
+        values, solution = fill_crop(method, self.picture.image[window.around.slices], missing, stop)
         with self.lock:
-            if not np.array_equal(missing, self._bits.read(window.around)):
+            if stop():
                 return None
             at = window.core.inside(window.around)
             self._fill.write(window.core, values[at], missing[at])
@@ -361,11 +419,18 @@ class Session:
     def _draw(self, points: Sequence[Point]) -> Box:
         """Draw one more part of the stroke that is under way."""
         assert self._open is not None
-        stroke = self._open.edit
-        assert isinstance(stroke, Stroke)
+        stroke = _stroke_of(self._open)
         tiles = self._paint(segments(points, stroke.diameter, self.shape), stroke.erase)
         dirty = self._bits.bounds_in(tiles)
         self._open = replace(self._open, tiles={**tiles, **self._open.tiles})
+        self._changed |= dirty
+        return dirty
+
+    def _note(self, dirty: Box) -> Box:
+        """Note where the mask changed."""
+        self._changed |= dirty
+        if dirty:
+            self._todo.append(dirty)
         return dirty
 
     def _did(self, step: _Step) -> Box:
@@ -373,8 +438,7 @@ class Session:
         dirty = self._bits.bounds_in(step.tiles)
         self._done.append(step)
         self._undone.clear()
-        self._todo |= dirty
-        return dirty
+        return self._note(dirty)
 
     def _turn(self, source: list[_Step], target: list[_Step]) -> Box:
         """Move the last step from one stack to the other, and change places with the tiles it keeps."""
@@ -385,8 +449,12 @@ class Session:
             step = source.pop()
             dirty = self._bits.bounds_in(step.tiles)
             target.append(_Step(step.edit, self._bits.replace(step.tiles)))
-            self._todo |= dirty
-            return dirty
+            return self._note(dirty)
+
+
+def _stroke_of(step: _Step) -> Stroke:
+    assert isinstance(step.edit, Stroke)
+    return step.edit
 
 
 def fill_crop(
