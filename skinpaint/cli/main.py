@@ -13,6 +13,7 @@ __all__ = ["COMMANDS", "main", "parser"]
 COMMANDS = {
     "demo": "skinpaint.cli.demo",
     "restore": "skinpaint.cli.restore",
+    "paint": "skinpaint.cli.paint",
     "compare": "skinpaint.cli.compare",
     "damage": "skinpaint.cli.damage",
 }

@@ -27,7 +27,7 @@ from skinpaint.cli.common import (
 from skinpaint.cli.restoring import Outcome, Task, restore_file
 from skinpaint.inpainter import DEFAULT_METHOD
 
-__all__ = ["HELP", "add_arguments", "run"]
+__all__ = ["HELP", "add_arguments", "files_in", "mask_of", "restored_name", "run"]
 
 HELP = "restore files, or every picture in a folder"
 MASK_ENDINGS = ("_mask", "-mask")  # of the name of a mask beside its picture
@@ -162,7 +162,7 @@ def _tasks(args: argparse.Namespace) -> Iterator[Task]:
     """Every file to restore, with its mask and where its answer goes; names that are passed over are said."""
     if len(args.inputs) == 1 and not args.inputs[0].is_dir():
         source = args.inputs[0]
-        yield Task(source, args.output or _restored(source), _mask_of(source, args.mask), args.mask_out, alone=True)
+        yield Task(source, args.output or restored_name(source), mask_of(source, args.mask), args.mask_out, alone=True)
         return
     for made in (args.output, args.mask_out):
         if made is not None and made.is_file():
@@ -173,8 +173,8 @@ def _tasks(args: argparse.Namespace) -> Iterator[Task]:
         folder = args.output
         if given.is_dir() and folder is None:
             folder = given.with_name(f"{given.resolve().name}-restored")
-        for source in _files(given, passed_over) if given.is_dir() else [given]:
-            target = _restored(source) if folder is None else folder / _restored(source, ending="").name
+        for source in files_in(given, passed_over) if given.is_dir() else [given]:
+            target = restored_name(source) if folder is None else folder / restored_name(source, ending="").name
             mask_out = None if args.mask_out is None else args.mask_out / f"{source.stem}.png"
             n_tasks += 1
             yield Task(source, target, args.mask, mask_out, alone=False)
@@ -186,7 +186,7 @@ def _tasks(args: argparse.Namespace) -> Iterator[Task]:
         raise ValueError(f"{args.inputs[0]} holds no picture whose suffix is one of {', '.join(READABLE)}.")
 
 
-def _files(folder: Path, passed_over: list[str]) -> Iterator[Path]:
+def files_in(folder: Path, passed_over: list[str]) -> Iterator[Path]:
     """The pictures of a folder; the names of other files are noted."""
     from skinpaint.io import READABLE
 
@@ -201,7 +201,7 @@ def _files(folder: Path, passed_over: list[str]) -> Iterator[Path]:
             yield path
 
 
-def _restored(source: Path, ending: str = "-restored") -> Path:
+def restored_name(source: Path, ending: str = "-restored") -> Path:
     """Where a restored file goes unless the user says so: never to a format that would change known pixels."""
     from skinpaint.io import is_lossless
 
@@ -209,7 +209,7 @@ def _restored(source: Path, ending: str = "-restored") -> Path:
     return source.with_name(f"{source.stem}{ending}{suffix}")
 
 
-def _mask_of(source: Path, masks: Path | None) -> Path | None:
+def mask_of(source: Path, masks: Path | None) -> Path | None:
     """The mask of one picture: the only one, the one of that name in a folder, or the one beside the picture."""
     from skinpaint.io import READABLE
 
@@ -265,7 +265,7 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
 def _attempt(args: argparse.Namespace, chosen: Any, task: Task) -> Outcome | str:
     """Restore a file, or say in a sentence why it cannot be."""
     try:
-        task = Task(task.source, task.output, _mask_of(task.source, task.mask), task.mask_out, alone=False)
+        task = Task(task.source, task.output, mask_of(task.source, task.mask), task.mask_out, alone=False)
         return restore_file(args, chosen, task)
     except USER_ERRORS as error:
         return sentence(error)

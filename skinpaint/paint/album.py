@@ -8,11 +8,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from skinpaint.lazy import lazy
 from skinpaint.methods.base import Method
 from skinpaint.paint.session import Session
 
@@ -24,7 +23,10 @@ What = Literal["picture", "mask", "report"]
 class Album(Protocol):
     """The pictures that are painted on, by their number."""
 
-    titles: Sequence[str]
+    @property
+    def titles(self) -> Sequence[str]:
+        """What the pictures are called."""
+        ...
 
     def open(self, number: int) -> Session:
         """The session of a picture; the same one as long as there is something in it to keep."""
@@ -163,7 +165,7 @@ class Files:
         else:
             self._places = [(k, ()) for k in range(len(self.sources))]
 
-    @lazy
+    @property
     def titles(self) -> list[str]:
         """The name of each file, and of each plane its number."""
         if len(self.sources) > 1 or len(self._places) == 1:
@@ -196,8 +198,8 @@ class Files:
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""
-        source = self.sources[self._places[number][0]]
-        return {"picture": source.picture.name, "mask": source.mask.name, "report": source.report.name}
+        index = self._places[number][0]
+        return {what: self._target(index, what).name for what in get_args(What)}
 
     def save(self, number: int, what: What, *, replace: bool) -> Path:
         """Write the picture, its mask or its report, whole or not at all, and return where.
@@ -211,7 +213,7 @@ class Files:
 
         index = self._places[number][0]
         source, file = self.sources[index], self._file(index)
-        target = {"picture": source.picture, "mask": source.mask, "report": source.report}[what]
+        target = self._target(index, what)
         overwrite = replace or source.overwrite
         io.check_place(target, overwrite=overwrite)
         numbers = [k for k, place in enumerate(self._places) if place[0] == index and k in self._sessions]
@@ -247,6 +249,12 @@ class Files:
         return [
             self.titles[k] for k, session in sorted(self._sessions.items()) if session.edits != self._saved.get(k, ())
         ]
+
+    def _target(self, index: int, what: What) -> Path:
+        """Where something is saved; the mask of a stack is a TIFF."""
+        source = self.sources[index]
+        mask = source.mask if len(self._file(index).planes) == 1 else source.mask.with_suffix(".tif")
+        return {"picture": source.picture, "mask": mask, "report": source.report}[what]
 
     def _file(self, index: int) -> _Opened:
         if index not in self._opened:

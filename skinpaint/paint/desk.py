@@ -25,6 +25,8 @@ __all__ = ["TILE", "Desk", "Page"]
 
 TILE = 512  # pixels of a tile that is sent, along each axis
 
+BEHIND = 0.75  # of the width of the brush: how far behind it a draft is renewed
+
 Send = Callable[[dict[str, Any], list[bytes]], None]
 """``send(message, buffers)``: a dictionary that JSON knows, and bytes."""
 
@@ -107,11 +109,10 @@ class Desk:
     # Pages
 
     def join(self, send: Send) -> Page:
-        """A page opens; it is told the state."""
+        """A page opens."""
         page = Page(send)
         with self._wake:
             self.pages.append(page)
-        page.send({"say": "state", "state": self.state()}, [])
         return page
 
     def leave(self, page: Page) -> None:
@@ -217,21 +218,25 @@ class Desk:
                 if self._closed:
                     return
                 dirty, self._drafts = self._drafts, Box(0, 0, 0, 0)
-                if dirty:
-                    show = partial(self.send_changed, dirty, self._diameter)
-                else:
-                    show = self._shows.popleft()
-            show()
+                show = None if dirty else self._shows.popleft()
+            if show is None:
+                self.send_changed(dirty, self._diameter)
+            else:
+                show()
             with self._wake:
                 self._wake.notify_all()
 
     def send_changed(self, dirty: Box, diameter: float = 0) -> None:
         """Send what changed within a box to every page, at the level that it shows; a draft below a brush."""
         session = self.session
+        if diameter:  # what lies behind the brush was filled from what the brush has covered since
+            dirty = dirty.grown(round(BEHIND * diameter)).within(session.shape)
         for page in list(self.pages):
             level = min(page.level, session.picture.levels - 1)
             box = dirty.at_level(level) & page.box
             message = {"say": "changed", "number": self.number, "level": level, "dirty": _sides(dirty)}
+            if diameter and session.stroke is not None:
+                message["points"] = len(session.stroke.points)  # that are seen now
             if box:
                 page.send({**message, "box": _sides(box)}, [self._pixels(session, level, box, diameter)])
             elif dirty:

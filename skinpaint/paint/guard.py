@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
+from typing import Any, Protocol
 
 __all__ = ["CONTENT", "HEADERS", "Guard"]
 
@@ -25,6 +25,14 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """What every answer says: nothing from elsewhere, nothing kept, no other site may look."""
+
+
+class Headers(Protocol):
+    """The headers of a request by name."""
+
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """The value of a header."""
+        ...
 
 
 class Guard:
@@ -55,7 +63,7 @@ class Guard:
         """The token of the address that the browser is started with, which other users may see: valid once."""
         self._cookie = secrets.token_urlsafe(32)
 
-    def refusal(self, headers: Mapping[str, str]) -> str:
+    def refusal(self, headers: Headers) -> str:
         """Why a request is refused whatever it asks for; nothing if it is not."""
         host = headers.get("Host", "")
         if host not in self.hosts:
@@ -67,7 +75,7 @@ class Guard:
             return "The request comes from another site."
         return ""
 
-    def admits(self, headers: Mapping[str, str]) -> bool:
+    def admits(self, headers: Headers) -> bool:
         """Whether a request brings the cookie."""
         try:
             cookie = SimpleCookie(headers.get("Cookie", "")).get(self.cookie_name)

@@ -51,6 +51,10 @@ def receive(desk: Desk, page: Page, message: object, buffers: Sequence[Any] = ()
         page.send({"say": "error", "text": f"The message lacks {error}."}, [])
 
 
+def _hello(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
+    page.send({"say": "state", "state": desk.state()}, [])
+
+
 def _look(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
     level = _int(message["level"], 0, desk.session.picture.levels - 1)
     page.box = Box(*(_int(side, -(10**7), 10**7) for side in message["box"])).within(
@@ -215,6 +219,7 @@ def _photograph(session: Session) -> np.ndarray:
 
 
 ACTIONS: dict[str, Callable[[Desk, Page, Message, Sequence[Any]], None]] = {
+    "hello": _hello,
     "look": _look,
     "tiles": _tiles,
     "down": _down,

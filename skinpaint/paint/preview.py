@@ -11,7 +11,7 @@ __all__ = ["COVERED", "draft", "layers", "shown"]
 
 COVERED = 127  # coverage of a pixel that is missing as a whole
 PROPOSED = 128  # added to it where something is proposed
-CONTEXT = 1.25  # of the width of the brush: what the draft sees around a box
+CONTEXT = 1.0  # of the width of the brush: what the draft sees around a box
 MIN_CONTEXT = 24  # pixels
 MAX_UNKNOWNS = 8000  # missing pixels that a draft solves for; with more it solves a level below
 TOL = 1e-3  # relative residual: less than a grey level
@@ -49,8 +49,7 @@ def shown(session: Session, level: int, box: Box) -> tuple[np.ndarray, np.ndarra
 def draft(session: Session, level: int, box: Box, diameter: float) -> tuple[np.ndarray, np.ndarray]:
     """The same by a harmonic fill of the neighbourhood alone, which is there at once.
 
-    What is further away than one and a quarter widths of the brush has hardly any influence along a stroke, so it is
-    left out. The fill is computed on the finest level on which not too much is missing.
+    What is further away than the width of the brush has hardly any influence along a stroke, so it is left out. The fill is computed on the finest level on which not too much is missing.
     """
     shape = session.picture.shape_at(level)
     margin = max(MIN_CONTEXT, round(CONTEXT * diameter / 2**level))

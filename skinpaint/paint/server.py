@@ -193,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
             return self._refuse(HTTPStatus.LENGTH_REQUIRED, "A message must say how long it is.")
         if len(length) > 12 or int(length) > MAX_BODY:
-            return self._refuse(HTTPStatus.CONTENT_TOO_LARGE, f"A message has at most {MAX_BODY:,} bytes.")
+            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A message has at most {MAX_BODY:,} bytes.")
         page, _ = self.server.streams.get(self.headers.get("X-Page", ""), (None, None))
         body = self.rfile.read(int(length))
         if page is None:
@@ -236,10 +236,10 @@ class _Handler(BaseHTTPRequestHandler):
                 except Empty:
                     data = pack({"say": "ping"})
                 if data is None:
-                    return
+                    break
                 self.wfile.write(data)
-        except (ConnectionError, TimeoutError):  # the page is closed
-            return
+        except (ConnectionError, TimeoutError):
+            pass  # the page is closed
         finally:
             self.server.left(name)
 
