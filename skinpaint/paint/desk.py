@@ -95,7 +95,7 @@ class Desk:
         self._drafts = Box(0, 0, 0, 0)
         self._diameter = 1.0
         self._shows: deque[Callable[[], None]] = deque()
-        self._closed = False
+        self._closed = self._showing = False
         self._busy: dict[str, Any] = {}
         self.comparing = Event()
         self._extra = ThreadPoolExecutor(1, thread_name_prefix="skinpaint-extra")
@@ -135,7 +135,8 @@ class Desk:
         """Wait until everything is solved and sent; whether that came to pass."""
         with self._wake:
             return self._wake.wait_for(
-                lambda: self.session.settled and not self._busy and not self._shows and not self._drafts, timeout
+                lambda: self.session.settled and not (self._busy or self._shows or self._drafts or self._showing),
+                timeout,
             )
 
     def state(self) -> dict[str, Any]:
@@ -219,11 +220,13 @@ class Desk:
                     return
                 dirty, self._drafts = self._drafts, Box(0, 0, 0, 0)
                 show = None if dirty else self._shows.popleft()
+                self._showing = True
             if show is None:
                 self.send_changed(dirty, self._diameter)
             else:
                 show()
             with self._wake:
+                self._showing = False
                 self._wake.notify_all()
 
     def send_changed(self, dirty: Box, diameter: float = 0) -> None:
@@ -235,8 +238,9 @@ class Desk:
             level = min(page.level, session.picture.levels - 1)
             box = dirty.at_level(level) & page.box
             message = {"say": "changed", "number": self.number, "level": level, "dirty": _sides(dirty)}
-            if diameter and session.stroke is not None:
-                message["points"] = len(session.stroke.points)  # that are seen now
+            stroke = session.stroke
+            if diameter and stroke is not None:
+                message["points"] = stroke[1]  # that are seen now
             if box:
                 page.send({**message, "box": _sides(box)}, [self._pixels(session, level, box, diameter)])
             elif dirty:
@@ -262,7 +266,7 @@ class Desk:
         """The look of a box of a level: a draft where the brush is, else what is filled."""
         stroke = session.stroke
         if stroke is not None and session.stroke_bounds.at_level(level) & box:
-            diameter = stroke.diameter
+            diameter = stroke[0]
         look = draft(session, level, box, diameter) if diameter else shown(session, level, box)
         return layers(session, level, box, *look)
 

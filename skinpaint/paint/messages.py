@@ -45,10 +45,10 @@ def receive(desk: Desk, page: Page, message: object, buffers: Sequence[Any] = ()
         if not isinstance(message, Mapping) or message.get("do") not in ACTIONS:
             raise ValueError(f"This is no message of a page: {str(message)[:80]}.")
         ACTIONS[message["do"]](desk, page, message, buffers)
-    except (OSError, ValueError, TypeError, IndexError) as error:
+    except (OSError, ValueError) as error:
         page.send({"say": "error", "text": _sentence(error)}, [])
-    except KeyError as error:
-        page.send({"say": "error", "text": f"The message lacks {error}."}, [])
+    except (KeyError, IndexError, TypeError) as error:
+        page.send({"say": "error", "text": f"A message of the page lacks something: {error}."}, [])
 
 
 def _hello(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
@@ -82,7 +82,7 @@ def _move(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
     moved, stroke = from_data({"kind": "stroke", "points": message["points"], "diameter": 1}), desk.session.stroke
     assert isinstance(moved, Stroke)
     if stroke is not None:
-        desk.painted(desk.session.extend(moved.points), stroke.diameter)
+        desk.painted(desk.session.extend(moved.points), stroke[0])
 
 
 def _up(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:

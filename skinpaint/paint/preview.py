@@ -49,7 +49,8 @@ def shown(session: Session, level: int, box: Box) -> tuple[np.ndarray, np.ndarra
 def draft(session: Session, level: int, box: Box, diameter: float) -> tuple[np.ndarray, np.ndarray]:
     """The same by a harmonic fill of the neighbourhood alone, which is there at once.
 
-    What is further away than the width of the brush has hardly any influence along a stroke, so it is left out. The fill is computed on the finest level on which not too much is missing.
+    What is further away than the width of the brush has hardly any influence along a stroke, so it is left out. The
+    fill is computed on the finest level on which not too much is missing.
     """
     shape = session.picture.shape_at(level)
     margin = max(MIN_CONTEXT, round(CONTEXT * diameter / 2**level))

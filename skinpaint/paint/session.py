@@ -33,6 +33,16 @@ class _Step:
     tiles: Tiles
 
 
+@dataclass
+class _Open:
+    """The stroke that is under way, and the tiles of the mask that it changed, as they were."""
+
+    diameter: float
+    erase: bool
+    points: list[Point]
+    tiles: Tiles
+
+
 @dataclass(frozen=True, kw_only=True)
 class Filled:
     """What became of one window.
@@ -115,7 +125,7 @@ class Session:
         self._fill = Fill(self.picture.image)
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
-        self._open: _Step | None = None
+        self._open: _Open | None = None
         self._todo: list[Box] = []  # what is not filled by the chosen method
         self._changed = Box(0, 0, 0, 0)  # since a method began
         self._proposal: tuple[Edit, Bits] | None = None
@@ -205,25 +215,30 @@ class Session:
 
     def begin(self, *, diameter: float, erase: bool = False, point: Point) -> Box:
         """Put the brush down; return the box in which the mask changed."""
+        stroke = Stroke(points=(point,), diameter=diameter, erase=erase)  # checks them
         with self.lock:
             self.end()
-            self._open = _Step(Stroke(points=(point,), diameter=diameter, erase=erase), {})
-            return self._draw((point,))
+            self._open = _Open(stroke.diameter, stroke.erase, [point], {})
+            return self._draw(self._open, (point,))
 
     def extend(self, points: Sequence[Point]) -> Box:
         """Move the brush along points; return the box in which the mask changed."""
         with self.lock:
             if self._open is None or not points:
                 return Box(0, 0, 0, 0)
-            stroke = _stroke_of(self._open)
-            self._open = replace(self._open, edit=replace(stroke, points=(*stroke.points, *points)))
-            return self._draw((stroke.points[-1], *points))
+            Stroke(points=tuple(points), diameter=self._open.diameter)  # checks them
+            last = self._open.points[-1]
+            self._open.points += points
+            return self._draw(self._open, (last, *points))
 
     def end(self) -> Box:
         """Lift the brush: the stroke becomes an edit. Return the box in which it changed the mask."""
         with self.lock:
-            step, self._open = self._open, None
-            return Box(0, 0, 0, 0) if step is None else self._did(step)
+            stroke, self._open = self._open, None
+            if stroke is None:
+                return Box(0, 0, 0, 0)
+            edit = Stroke(points=tuple(stroke.points), diameter=stroke.diameter, erase=stroke.erase)
+            return self._did(_Step(edit, stroke.tiles))
 
     def undo(self) -> Box:
         """Take the last edit back; return the box in which the mask changed."""
@@ -272,10 +287,10 @@ class Session:
             return None if self._proposal is None else (self._proposal[0], self._proposal[1].count)
 
     @property
-    def stroke(self) -> Stroke | None:
-        """The stroke that is under way."""
+    def stroke(self) -> tuple[float, int] | None:
+        """The diameter of the stroke that is under way, and the number of its points."""
         with self.lock:
-            return None if self._open is None else _stroke_of(self._open)
+            return None if self._open is None else (self._open.diameter, len(self._open.points))
 
     @property
     def stroke_bounds(self) -> Box:
@@ -416,13 +431,11 @@ class Session:
             before = {**changed, **before}  # the oldest counts
         return before
 
-    def _draw(self, points: Sequence[Point]) -> Box:
-        """Draw one more part of the stroke that is under way."""
-        assert self._open is not None
-        stroke = _stroke_of(self._open)
+    def _draw(self, stroke: _Open, points: Sequence[Point]) -> Box:
+        """Draw one more part of a stroke."""
         tiles = self._paint(segments(points, stroke.diameter, self.shape), stroke.erase)
         dirty = self._bits.bounds_in(tiles)
-        self._open = replace(self._open, tiles={**tiles, **self._open.tiles})
+        stroke.tiles = {**tiles, **stroke.tiles}
         self._changed |= dirty
         return dirty
 
@@ -450,11 +463,6 @@ class Session:
             dirty = self._bits.bounds_in(step.tiles)
             target.append(_Step(step.edit, self._bits.replace(step.tiles)))
             return self._note(dirty)
-
-
-def _stroke_of(step: _Step) -> Stroke:
-    assert isinstance(step.edit, Stroke)
-    return step.edit
 
 
 def fill_crop(
