@@ -639,6 +639,7 @@ class Stage {
       this.app.showPlace();
       this.changed();
     });
+    surface.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault()); // it would scroll
     surface.addEventListener("contextmenu", (event) => event.preventDefault());
     surface.addEventListener("dblclick", () => this.app.closePolygon());
     this.element.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -689,7 +690,6 @@ class Stage {
       return;
     }
     if (event.button !== 0 && event.button !== 2) return;
-    event.preventDefault();
     app.press(this.toImage(...at), event);
   }
 
@@ -750,7 +750,7 @@ const TOOLS = {
   similar: ["Similar colours", "F", "Click a colour: connected pixels like it are painted"],
   pan: ["Move", "H", "Drag the picture (also: Space or the middle button)"],
 };
-const SIZES = [1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320, 400];
+const SIZES = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 100, 128, 160, 200, 256, 320, 400];
 const METHOD_WORDS = {
   dct: "texture and edges",
   "dct:high": "texture and edges, slower",
@@ -919,8 +919,8 @@ class App {
   }
 
   resizeBrush(step) {
-    const at = SIZES.findIndex((size) => size >= this.diameter);
-    this.prefer({ diameter: SIZES[clamp(at + step, 0, SIZES.length - 1)] });
+    const other = step > 0 ? SIZES.find((size) => size > this.diameter) : SIZES.findLast((size) => size < this.diameter);
+    this.prefer({ diameter: other ?? this.diameter });
     this.say(`Brush of ${counted(this.diameter, "pixel")}`);
   }
 
@@ -930,8 +930,8 @@ class App {
     const { key } = event;
     const command = event.ctrlKey || event.metaKey;
     const target = event.composedPath()[0];
-    const typing = ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName);
-    const text = typing && !["range", "checkbox", "file"].includes(target.type);
+    const text = ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName) && !["range", "checkbox"].includes(target.type);
+    const sliding = target.type === "range";
     const does = (action) => {
       event.preventDefault();
       event.stopPropagation();
@@ -944,9 +944,9 @@ class App {
     if (command || event.altKey) return undefined;
     if (key === "Escape") return does(() => this.escape());
     if (target === this.stage.canvas && this.keyOnPicture(event, does)) return undefined;
-    if (key === "PageDown" && !typing) return does(() => this.turn(1));
-    if (key === "PageUp" && !typing) return does(() => this.turn(-1));
-    if (typing || !this.preferences.keys || this.root.querySelector("dialog[open]")) return undefined;
+    if (key === "PageDown" && !text && !sliding) return does(() => this.turn(1));
+    if (key === "PageUp" && !text && !sliding) return does(() => this.turn(-1));
+    if (text || !this.preferences.keys || this.root.querySelector("dialog[open]")) return undefined;
     const tool = Object.keys(TOOLS).find((name) => TOOLS[name][1].toLowerCase() === key.toLowerCase());
     if (tool) return does(() => this.choose(tool));
     const actions = {
@@ -1163,7 +1163,9 @@ class App {
     }
     this.previousButton.disabled = state.number === 0;
     this.nextButton.disabled = state.number === state.titles.length - 1;
-    for (const card of this.candidates.children) card.setAttribute("aria-pressed", card.dataset.name === state.method);
+    for (const card of this.candidates.querySelectorAll("button")) {
+      card.setAttribute("aria-pressed", card.dataset.name === state.method);
+    }
     if (first) this.busyText.textContent = "";
   }
 
@@ -1455,7 +1457,7 @@ class App {
       this.zoomText,
       this.button("+", { title: "Zoom in (+)", attrs: { "aria-label": "Zoom in" } }, () => this.stage.zoom(STEP)),
       this.button("Fit", { key: "0" }, () => this.stage.fit()),
-      this.button("1:1", { title: "A pixel for a pixel (1)", attrs: { "aria-label": "One to one" } }, () => this.stage.oneToOne()),
+      this.button("1:1", { title: "A pixel for a pixel (1)", attrs: { "aria-label": "1:1, a pixel for a pixel" } }, () => this.stage.oneToOne()),
     );
     const body = make(
       "div",
