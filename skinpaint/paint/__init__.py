@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skinpaint.paint.notebook import widget as widget
     from skinpaint.paint.session import Session as Session
-    from skinpaint.paint.widget import widget as widget
 
 __all__ = ["Session", "widget"]
 
-_PLACES = {"Session": "skinpaint.paint.session", "widget": "skinpaint.paint.widget"}
+_PLACES = {"Session": "skinpaint.paint.session", "widget": "skinpaint.paint.notebook"}
 
 
 def __getattr__(name: str) -> Any:

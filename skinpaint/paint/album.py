@@ -191,7 +191,7 @@ class Files:
                 name=self.titles[number],
             )
             if number in self._kept:
-                session = self._again(session, self._kept.pop(number))
+                session.renew(self._kept.pop(number))  # which include the mask that it began with
             self._saved.setdefault(number, session.edits)
             self._sessions[number] = session
         return self._sessions[number]
@@ -270,13 +270,6 @@ class Files:
                 self._kept[k] = session.data()
                 del self._sessions[k]
                 self._opened.pop(k, None)
-
-    def _again(self, session: Session, data: list[dict[str, Any]]) -> Session:
-        """A session with the edits of an earlier one, which include the mask it began with."""
-        while session.can_undo:
-            session.undo()
-        session.replay(data)
-        return session
 
     def _report(self, index: int, numbers: Sequence[int]) -> dict[str, Any]:
         """What was done to a file, as JSON knows it."""

@@ -338,6 +338,20 @@ class Session:
         for edit in [from_data(each) for each in data]:
             self.apply(edit)
 
+    def renew(self, data: Sequence[object]) -> None:
+        """Take all edits back, and apply these instead.
+
+        Raises
+        ------
+        ValueError
+            If one of them is no edit; then nothing changes.
+        """
+        edits = [from_data(each) for each in data]
+        while self.can_undo:
+            self.undo()
+        for edit in edits:
+            self.apply(edit)
+
     # What the methods do
 
     @property
