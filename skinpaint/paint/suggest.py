@@ -14,9 +14,11 @@ from skinpaint.paint.picture import Picture
 __all__ = ["suggested"]
 
 BLOCK, MARGIN = 2048, 64  # pixels: images are searched block by block, each with a margin
-THICKNESS = 9  # pixels: wider lines are no hairlines
-MIN_LENGTH = 24  # pixels: shorter ones are texture or dust
-MIN_SLENDERNESS = 4  # length of a hairline next to its mean width
+THICKNESS = 7  # pixels: wider lines are no hairlines
+LENGTH = 32  # pixels: shorter lines are texture or dust
+DIRECTIONS = 16  # in which lines are looked for
+NEIGHBOURHOOD = 41  # pixels along each axis, from which the texture is judged
+ABOVE_TEXTURE = 4  # times as high as the texture around it: a hairline
 CONTRASTS = (60.0, 6.0)  # levels of 255 by which a hairline stands out, for the lowest and the highest strength
 
 
@@ -56,18 +58,29 @@ def _saturated(picture: Picture, box: Box, strength: int) -> np.ndarray:
 
 
 def _hairlines(picture: Picture, box: Box, strength: int) -> np.ndarray:
-    """Thin lines that are brighter or darker than both of their sides: long parts of a morphological top-hat."""
-    from scipy.ndimage import find_objects, grey_closing, grey_opening, label
+    """Lines that are thin, and brighter or darker than both of their sides, over some length in some direction."""
+    from scipy.ndimage import grey_closing, grey_opening, maximum_filter, uniform_filter
 
     grey = picture.on_screen(picture.image[box.slices]).mean(axis=-1, dtype=np.float32)
     least = np.interp(strength, (1, 100), CONTRASTS)
     out = np.zeros(box.shape, bool)
     for top_hat in (grey - grey_opening(grey, THICKNESS), grey_closing(grey, THICKNESS) - grey):
-        parts, _ = label(top_hat >= least, np.ones((3, 3)))
-        for number, place in enumerate(find_objects(parts), 1):
-            length = np.hypot(*(side.stop - side.start for side in place))
-            if length >= MIN_LENGTH:
-                part = parts[place] == number
-                if length * length >= MIN_SLENDERNESS * np.count_nonzero(part):
-                    out[place] |= part
+        wider = maximum_filter(top_hat, 3)  # a line need not be straight to the pixel
+        longest = np.zeros_like(wider)
+        for angle in np.arange(DIRECTIONS) * np.pi / DIRECTIONS:
+            np.maximum(longest, _opened(wider, (np.sin(angle), np.cos(angle))), out=longest)
+        texture = uniform_filter(np.minimum(top_hat, CONTRASTS[0]), NEIGHBOURHOOD)
+        level = np.maximum(least, ABOVE_TEXTURE * texture)
+        out |= (longest >= level) & (top_hat >= level / 2)
     return masks.grow(out, 1)
+
+
+def _opened(values: np.ndarray, direction: tuple[float, float]) -> np.ndarray:
+    """The morphological opening by a line: what remains is at least this high over its whole length."""
+    for extreme, sign in ((np.minimum, 1), (np.maximum, -1)):
+        reach = 1
+        while reach < LENGTH:  # the extreme over twice the length, from that over the length and its shifted copy
+            step = tuple(round(sign * reach * each) for each in direction)
+            values = extreme(values, np.roll(values, step, (0, 1)))
+            reach *= 2
+    return values

@@ -344,7 +344,12 @@ class Stage {
         "aria-valuemax": 100,
       },
     });
-    this.element = make("div", { className: "stage" }, this.picture, this.canvas, this.handle);
+    this.hint = make(
+      "p",
+      { className: "hint", hidden: true },
+      "Paint over what is damaged. The picture heals while you paint, and what you leave alone stays as it is.",
+    );
+    this.element = make("div", { className: "stage" }, this.picture, this.canvas, this.handle, this.hint);
     new ResizeObserver(() => this.resize()).observe(this.element);
     this.listen();
   }
@@ -855,7 +860,7 @@ class App {
 
   begin(point, erase) {
     this.down = { erase, count: 1 };
-    this.hint.hidden = true;
+    this.stage.hint.hidden = true;
     this.stage.echo = [{ point, number: 0 }];
     this.stage.marks = [];
     this.send({ do: "down", point, diameter: this.diameter, erase });
@@ -1125,6 +1130,7 @@ class App {
       this.buildStrip();
       this.showPreferences();
       this.choose(this.tool);
+      this.settings.open = this.root.clientWidth > 640; // there is no room for both on a phone
       this.stage.resize();
     }
     if (first || other) {
@@ -1150,13 +1156,16 @@ class App {
       ? `${counted(state.missing, "pixel")} painted (${percent(state.missing / (state.width * state.height))})`
       : "Nothing painted";
     this.proposal.hidden = !state.proposal;
-    if (state.proposal) this.proposalText.textContent = `${counted(state.proposal.pixels, "pixel")} proposed, in blue`;
+    if (state.proposal) {
+      this.proposalText.textContent = `${counted(state.proposal.pixels, "pixel")} proposed, in blue`;
+      this.say("Accept the proposal, and erase what does not belong to it.");
+    }
     this.saving.hidden = this.saveButton.hidden = !state.targets;
     if (state.targets) {
       for (const [what, button] of Object.entries(this.saveButtons)) button.title = `Write ${state.targets[what]}`;
       this.saveButton.title = `Write ${state.targets.picture} (Ctrl+S)`;
     }
-    this.hint.hidden = state.missing > 0 || state.canRedo || state.proposal !== null;
+    this.stage.hint.hidden = state.missing > 0 || state.canRedo || state.proposal !== null;
     for (const [number, button] of this.thumbnails.entries()) {
       button.setAttribute("aria-current", number === state.number ? "true" : "false");
       if (number === state.number && (first || other)) button.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -1343,11 +1352,6 @@ class App {
   }
 
   buildMiddle() {
-    this.hint = make(
-      "p",
-      { className: "hint", hidden: true },
-      "Paint over what is damaged. The picture heals while you paint, and what you leave alone stays as it is.",
-    );
     this.alertText = make("span", {});
     this.alert = make(
       "div",
@@ -1370,7 +1374,7 @@ class App {
     );
     this.thumbnails = [];
     this.strip = make("nav", { className: "strip", hidden: true, attrs: { "aria-label": "Pictures" } });
-    return make("div", { className: "middle" }, this.stage.element, this.hint, this.alert, this.compared, this.strip);
+    return make("div", { className: "middle" }, this.stage.element, this.alert, this.compared, this.strip);
   }
 
   buildStrip() {
