@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,7 @@ class Desk:
         ]
         for thread in self._threads:
             thread.start()
+        atexit.register(self.close)  # threads that compute while Python ends complain
 
     # Pages
 
@@ -123,6 +125,7 @@ class Desk:
 
     def close(self) -> None:
         """End all work."""
+        atexit.unregister(self.close)
         with self._wake:
             self._closed = True
             self._wake.notify_all()
