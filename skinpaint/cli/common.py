@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.inpainter import DEFAULT_METHOD
 from skinpaint.solution import ConvergenceWarning
 from skinpaint.wording import did_you_mean
 
@@ -25,6 +26,7 @@ __all__ = [
     "Interruption",
     "Status",
     "add_mask_arguments",
+    "add_method_arguments",
     "add_overwrite",
     "add_seed",
     "complain",
@@ -83,6 +85,23 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
         type=_missing,
         default="auto",
         help=MISSING_HELP,
+    )
+
+
+def add_method_arguments(parser: argparse.ArgumentParser, help: str = "the method") -> None:
+    """Add the choice of a method and of its settings, which :func:`method` reads."""
+    parser.add_argument(
+        "--method",
+        metavar="NAME",
+        default=DEFAULT_METHOD,
+        help=f"{help}, or one of its presets, such as gd:classic (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a setting of the method, such as max_iter=500; may be repeated",
     )
 
 

@@ -12,9 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from skinpaint.cli.common import Interruption, Status, add_mask_arguments, add_overwrite, complain, method, missing_by
+from skinpaint.cli.common import (
+    Interruption,
+    Status,
+    add_mask_arguments,
+    add_method_arguments,
+    add_overwrite,
+    complain,
+    method,
+    missing_by,
+)
 from skinpaint.cli.restore import files_in, mask_of, restored_name
-from skinpaint.inpainter import DEFAULT_METHOD
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -33,19 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "JPEG, GIF or HEIC). Beside it, the mask is saved as IMAGE-mask.png, which is found again the next time",
     )
     add_mask_arguments(parser, "; it can be painted on")
-    parser.add_argument(
-        "--method",
-        metavar="NAME",
-        default=DEFAULT_METHOD,
-        help="the method to begin with, or one of its presets, such as gd:classic (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="a setting of the method, such as max_iter=500; may be repeated",
-    )
+    add_method_arguments(parser, "the method to begin with")
     parser.add_argument("--no-browser", action="store_true", help="only print the address, and open no browser")
     parser.add_argument("--port", metavar="N", type=_port, default=0, help="the port (default: one that is free)")
     add_overwrite(parser, "Save replaces files that exist without asking")

@@ -19,13 +19,13 @@ from skinpaint.cli.common import (
     Interruption,
     Status,
     add_mask_arguments,
+    add_method_arguments,
     add_overwrite,
     complain,
     method,
     sentence,
 )
 from skinpaint.cli.restoring import Outcome, Task, restore_file
-from skinpaint.inpainter import DEFAULT_METHOD
 
 __all__ = ["HELP", "add_arguments", "files_in", "mask_of", "restored_name", "run"]
 
@@ -62,19 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_spacing,
         help="distance between neighbours along Z, Y and X (default: what the file says, or equal)",
     )
-    parser.add_argument(
-        "--method",
-        metavar="NAME",
-        default=DEFAULT_METHOD,
-        help="the method, or one of its presets, such as gd:classic (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="a setting of the method, such as max_iter=500; may be repeated",
-    )
+    add_method_arguments(parser)
     parser.add_argument(
         "--bounds",
         metavar="dtype|LOW,HIGH",
