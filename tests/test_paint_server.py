@@ -254,10 +254,61 @@ def test_all_painted_is_a_sentence_and_not_the_end(desk, photo):
     told = Told(desk)
     told.say(do="edit", edit={"kind": "rectangle", "points": [[0, 0], [500, 500]]})
     assert "at least one known pixel" in told.wait("error")[0]["text"]
+    told.say(do="save", what="picture")
+    assert "at least one known pixel" in told.wait("error", 2)[0]["text"]
+    assert told.all("saved") == [], "nothing is saved that was not filled"
     told.say(do="undo")
     told.say(do="edit", edit=RECTANGLE)
     assert desk.settle()
     assert (desk.session.restored != photo).any()
+
+
+def test_what_is_saved_is_filled_even_while_the_user_paints(desk, tmp_path, photo):
+    told = Told(desk)
+    told.say(do="edit", edit=RECTANGLE)
+    told.say(do="down", point=[100, 60], diameter=9)
+    told.say(do="move", points=[[140, 60]])
+    told.say(do="save", what="picture")
+    told.wait("saved")
+    expected = inpaint(photo, desk.session.mask, method="laplace", channel_axis=-1)
+    np.testing.assert_allclose(read(tmp_path / "photo-out.png")[0].astype(int), expected, atol=1)
+
+
+def test_a_method_that_fails_is_said_and_the_page_goes_on(desk, capsys):
+    told = Told(desk)
+
+    class Broken(type(desk.session.method)):
+        def solve(self, problem, callback=None):
+            raise ZeroDivisionError("by nought")
+
+    method = desk.session.method
+    object.__setattr__(desk.session, "method", Broken())
+    told.say(do="edit", edit=RECTANGLE)
+    assert "laplace failed: by nought" in told.wait("error")[0]["text"]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    object.__setattr__(desk.session, "method", method)
+    told.say(do="edit", edit={"kind": "grow", "pixels": 1})
+    assert desk.settle()
+    assert desk.session.settled
+
+
+def test_a_method_that_is_not_wanted_any_more_is_stopped(desk):
+    told = Told(desk)
+    began = threading.Event()
+
+    class Endless(type(desk.session.method)):
+        def solve(self, problem, callback=None):
+            began.set()
+            while not callback(None, None):
+                time.sleep(0.01)
+            return super().solve(problem, callback)
+
+    object.__setattr__(desk.session, "method", Endless())
+    told.say(do="edit", edit=RECTANGLE)
+    assert began.wait(10)
+    told.say(do="choose", name="biharmonic")
+    assert desk.settle()
+    assert {filled.method for filled in desk.session.reports.values()} == {"Biharmonic"}
 
 
 @pytest.mark.parametrize(
@@ -412,6 +463,14 @@ def test_a_folder_is_a_film_strip_and_edits_stay(tmp_path):
     assert desk.session.edits[0].points == ((20, 20), (40, 30))
     told.say(do="thumbnail", number=1)
     message, buffers = told.wait("thumbnail")
+    told.say(do="open", number=2)
+    told.say(do="thumbnail", number=0)
+    told.wait("thumbnail", 2)
+    assert files.open(2) is desk.session, "a look at another picture leaves this one as it is"
+    told.say(do="edit", edit=RECTANGLE)
+    told.say(do="save", what="picture")
+    told.wait("saved", 2)
+    assert (read(tmp_path / "2-out.png")[0] != read(tmp_path / "2.png")[0]).any()
     assert len(buffers[0]) == 3 * message["height"] * message["width"]
     desk.close()
 

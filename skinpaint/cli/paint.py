@@ -118,12 +118,14 @@ def _sources(args: argparse.Namespace) -> list[Any]:
 
 def _missing(args: argparse.Namespace, source: Any, image: Any, extras: Any) -> Any:
     """What is missing from the start; nothing is guessed, as the user looks at it."""
+    import numpy as np
+
     from skinpaint import masks
 
     mask, missing = missing_by(args, source.path, image, extras, source.given)
     if missing in ("auto", None):
         return mask
     axis = extras.channel_axis
-    array = image[..., None] if axis is None else image.swapaxes(axis, -1)
+    array = image[..., None] if axis is None else np.moveaxis(image, axis, -1)
     found = masks.find_missing(array, None, None, missing, None)[0].any(axis=-1)
     return found if mask is None else mask | found

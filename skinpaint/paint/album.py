@@ -8,11 +8,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from skinpaint.methods.base import Method
+from skinpaint.paint.picture import Picture
 from skinpaint.paint.session import Session
 
 __all__ = ["Album", "Files", "One", "Source", "What"]
@@ -30,6 +32,10 @@ class Album(Protocol):
 
     def open(self, number: int) -> Session:
         """The session of a picture; the same one as long as there is something in it to keep."""
+        ...
+
+    def picture(self, number: int) -> Picture:
+        """What a picture looks like, without opening it."""
         ...
 
     def targets(self, number: int) -> dict[str, str] | None:
@@ -55,6 +61,10 @@ class One:
     def open(self, number: int) -> Session:
         """The session."""
         return self.session
+
+    def picture(self, number: int) -> Picture:
+        """The image."""
+        return self.session.picture
 
     def targets(self, number: int) -> None:
         """Nothing is saved."""
@@ -158,6 +168,7 @@ class Files:
         self._kept: dict[int, list[dict[str, Any]]] = {}  # edits of pictures that were saved and left
         self._saved: dict[int, tuple[Any, ...]] = {}  # edits that are in the files
         self._places: list[tuple[int, tuple[int, ...]]] = []
+        self._lock = RLock()  # pages turn while another is saved
         self.sources = list(sources)
         if len(self.sources) == 1:
             first = self._file(0)
@@ -174,6 +185,10 @@ class Files:
 
     def open(self, number: int) -> Session:
         """The session of a picture. Files that were left without an edit, or saved, are read again."""
+        with self._lock:
+            return self._session(number)
+
+    def _session(self, number: int) -> Session:
         if number not in self._sessions:
             self._leave()
             index, plane = self._places[number]
@@ -196,6 +211,17 @@ class Files:
             self._sessions[number] = session
         return self._sessions[number]
 
+    def picture(self, number: int) -> Picture:
+        """What a picture looks like; a file that is read for it is let go again."""
+        with self._lock:
+            if number in self._sessions:
+                return self._sessions[number].picture
+            index, plane = self._places[number]
+            file = self._opened.get(index) or _Opened(self.sources[index], self._read_mask)
+        image = file.image[file.place(plane or file.planes[0])]
+        channels = image if file.channel_axis is None else np.moveaxis(image, file.channel_axis, -1)
+        return Picture(channels, icc_profile=file.extras.icc_profile)
+
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""
         index = self._places[number][0]
@@ -209,6 +235,10 @@ class Files:
         FileExistsError
             If the file exists, and it was not said that it may be replaced.
         """
+        with self._lock:
+            return self._save(number, what, replace)
+
+    def _save(self, number: int, what: What, replace: bool) -> Path:
         from skinpaint import io
 
         index = self._places[number][0]
@@ -217,30 +247,31 @@ class Files:
         overwrite = replace or source.overwrite
         io.check_place(target, overwrite=overwrite)
         numbers = [k for k, place in enumerate(self._places) if place[0] == index and k in self._sessions]
-        edits = {k: self._sessions[k].edits for k in numbers}
         if what == "report":
             report = json.dumps(self._report(index, numbers), indent=2) + "\n"
             with io.whole_file(target, overwrite=overwrite) as partial:
                 partial.write_text(report, encoding="utf-8")
             return target
-        letters = [(k, letter) for k, letter in enumerate(file.extras.axes) if k != file.extras.channel_axis]
-        missing = np.zeros([file.image.shape[k] for k, _ in letters], bool)
-        out = file.image.copy() if what == "picture" else None
+        kept = [k for k in range(file.image.ndim) if k != file.extras.channel_axis]
+        missing = np.zeros([file.image.shape[k] for k in kept], bool)
+        out = file.image.copy() if what == "picture" else missing
+        saved = {}
         for k in numbers:
-            session, plane = self._sessions[k], self._places[k][1] or file.planes[0]
-            at = file.place(plane)
-            missing[tuple(at[axis] for axis, _ in letters)] = session.mask
-            if out is not None and session.missing:
-                out[at] = session.restored
-        if out is not None:
+            session, at = self._sessions[k], file.place(self._places[k][1] or file.planes[0])
+            if what == "picture":
+                out[at], mask, saved[k] = session.finished()
+            else:
+                mask = session.mask
+            missing[tuple(at[axis] for axis in kept)] = mask
+        if what == "picture":
             extras = file.extras
             if extras.alpha is not None and extras.alpha.shape == missing.shape:
                 extras = extras.opaque_where(missing & (extras.alpha == 0))
             io.write(target, out, extras, overwrite=overwrite)
-            self._saved.update(edits)
+            self._saved.update(saved)
         else:
-            axes = "".join(letter for _, letter in letters)
             marked = np.where(missing, 255, 0).astype(np.uint8)
+            axes = "".join(file.extras.axes[k] for k in kept)
             io.write(target, marked, io.Extras(axes=axes), overwrite=overwrite)
         return target
 

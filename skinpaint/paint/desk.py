@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Condition, Event, Thread
@@ -98,6 +100,7 @@ class Desk:
         self._shows: deque[Callable[[], None]] = deque()
         self._closed = self._showing = False
         self._busy: dict[str, Any] = {}
+        self._failed: tuple[Session, int] | None = None  # what could not be solved, until it changes
         self.comparing = Event()
         self._extra = ThreadPoolExecutor(1, thread_name_prefix="skinpaint-extra")
         self._threads = [
@@ -138,8 +141,7 @@ class Desk:
         """Wait until everything is solved and sent; whether that came to pass."""
         with self._wake:
             return self._wake.wait_for(
-                lambda: self.session.settled and not (self._busy or self._shows or self._drafts or self._showing),
-                timeout,
+                lambda: not (self._has_work() or self._busy or self._shows or self._drafts or self._showing), timeout
             )
 
     def state(self) -> dict[str, Any]:
@@ -224,10 +226,14 @@ class Desk:
                 dirty, self._drafts = self._drafts, Box(0, 0, 0, 0)
                 show = None if dirty else self._shows.popleft()
                 self._showing = True
-            if show is None:
-                self.send_changed(dirty, self._diameter)
-            else:
-                show()
+            try:
+                if show is None:
+                    self.send_changed(dirty, self._diameter)
+                else:
+                    show()
+            except Exception as error:  # pages must not wait for ever
+                traceback.print_exc()
+                self.tell({"say": "error", "text": f"The picture cannot be shown: {error}"})
             with self._wake:
                 self._showing = False
                 self._wake.notify_all()
@@ -292,7 +298,11 @@ class Desk:
                     self.later(partial(self.send_changed, filled.box))
             except ValueError as error:  # every pixel is missing
                 said = str(error)
-                session.give_up()
+            except Exception as error:
+                traceback.print_exc()
+                said = f"{session.method_name} failed: {error}"
+            if said:
+                self._failed = session, session.version
             with self._wake:
                 self._busy = {}
                 self._wake.notify_all()
@@ -305,7 +315,8 @@ class Desk:
             self.tell({"say": "busy", "busy": {}, "done": done})
 
     def _has_work(self) -> bool:
-        return not self.session.painting and not self.session.settled
+        session = self.session
+        return not session.painting and not session.settled and self._failed != (session, session.version)
 
     def _is_stale(self, session: Session) -> bool:
         return self._closed or session is not self.session or session.painting
@@ -318,8 +329,9 @@ class Desk:
         missing = np.zeros((48, 48), bool)
         missing[4:44, 4:44] = True
         for method in dict.fromkeys((resolve("laplace"), self.session.method)):
-            if not self._closed:
-                fill_crop(method, crop, missing, lambda: self._closed)
+            if not self._closed and not self._has_work():
+                with suppress(Exception):  # it is said when the method is used
+                    fill_crop(method, crop, missing, lambda: self._closed or self._has_work())
 
 
 def _sides(box: Box) -> list[int]:

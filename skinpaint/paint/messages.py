@@ -151,6 +151,8 @@ def _save(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
     what = message["what"]
     if what not in ("picture", "mask", "report"):
         raise ValueError(f"Only the picture, the mask and the report can be saved. Got {str(what)[:40]} instead.")
+    from skinpaint.io import is_lossless
+
     number, replace = desk.number, message.get("replace") is True
 
     def save() -> None:
@@ -163,7 +165,9 @@ def _save(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
             page.send({"say": "error", "text": _sentence(error)}, [])
         else:
             desk.log.append(f"{path}: the {what} of {desk.album.titles[number]}")
-            desk.tell({"say": "saved", "what": what, "name": path.name})
+            desk.tell(
+                {"say": "saved", "what": what, "name": path.name, "lossless": what == "report" or is_lossless(path)}
+            )
             desk.say_state()
 
     desk.submit(save)
@@ -193,7 +197,7 @@ def _thumbnail(desk: Desk, page: Page, message: Message, buffers: Sequence[Any])
     number = _int(message["number"], 0, len(desk.album.titles) - 1)
 
     def make() -> None:
-        picture = desk.session.picture if number == desk.number else desk.album.open(number).picture
+        picture = desk.album.picture(number)
         level = max(0, int(np.log2(max(1, max(picture.shape) / THUMBNAIL))))
         level = min(level, picture.levels - 1)
         whole = Box(0, 0, *picture.shape_at(level))

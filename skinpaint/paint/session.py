@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock, RLock
 from time import perf_counter
 from typing import Any
@@ -128,6 +129,8 @@ class Session:
         self._open: _Open | None = None
         self._todo: list[Box] = []  # what is not filled by the chosen method
         self._changed = Box(0, 0, 0, 0)  # since a method began
+        self.version = 0
+        """Counts the changes of the mask and of the method."""
         self._proposal: tuple[Edit, Bits] | None = None
         self.reports: dict[Box, Filled] = {}  # of the chosen method
         self._solving = Lock()
@@ -187,10 +190,26 @@ class Session:
         ValueError
             If every pixel is missing.
         """
-        for _ in self.solve():
-            pass
-        out = self.read(Box(0, 0, *self.shape))
-        return out[..., 0] if self._axis is None else np.moveaxis(out, -1, self._axis)
+        return self.finished()[0]
+
+    def finished(self) -> tuple[np.ndarray, np.ndarray, tuple[Edit, ...]]:
+        """The restored image, what was missing in it, and the edits that say so; a stroke under way is ended.
+
+        Raises
+        ------
+        ValueError
+            If every pixel is missing.
+        """
+        while True:
+            for _ in self.solve():
+                pass
+            with self.lock:
+                self.end()
+                if not self._todo:
+                    whole = Box(0, 0, *self.shape)
+                    out = self.read(whole)
+                    restored = out[..., 0] if self._axis is None else np.moveaxis(out, -1, self._axis)
+                    return restored, self._bits.read(whole), self.edits
 
     def mask_in(self, box: Box) -> np.ndarray:
         """What is missing in a box."""
@@ -321,6 +340,7 @@ class Session:
             if chosen != self.method:
                 self.method = chosen
                 self._todo = [self._bits.bounds]
+                self.version += 1
             self.method_name = method if isinstance(method, str) else type(method).__name__
 
     def data(self) -> list[dict[str, Any]]:
@@ -386,8 +406,8 @@ class Session:
                     return
                 try:
                     while jobs:
-                        filled = self._solve_window(*jobs[0], callback)
-                        if filled is None or self.method != method:
+                        filled = self._solve_window(*jobs[0], partial(self._is_stale, method, callback))
+                        if filled is None:
                             break
                         del jobs[0]
                         yield filled
@@ -395,10 +415,8 @@ class Session:
                     with self.lock:
                         self._todo += [window.core for _, _, window in jobs]
 
-    def give_up(self) -> None:
-        """Leave what is not settled as it is, until something changes."""
-        with self.lock:
-            self._todo = []
+    def _is_stale(self, method: Method, callback: Callable[[], bool]) -> bool:
+        return callback() or self.method != method
 
     def _plan(self) -> tuple[Method, list[tuple[Method, bool, Window]]]:
         """What is to be done: the harmonic fill of all windows, which is there at once, and then the chosen method."""
@@ -456,6 +474,7 @@ class Session:
     def _note(self, dirty: Box) -> Box:
         """Note where the mask changed."""
         self._changed |= dirty
+        self.version += 1
         if dirty:
             self._todo.append(dirty)
         return dirty

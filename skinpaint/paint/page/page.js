@@ -1090,7 +1090,7 @@ class App {
       busy: () => this.showBusy(message),
       candidate: () => this.showCandidate(message, buffers),
       thumbnail: () => this.showThumbnail(message, buffers),
-      saved: () => this.say(`Saved ${message.name}.`),
+      saved: () => this.say(`Saved ${message.name}.${message.lossless ? "" : " JPEG changes every pixel a little; PNG keeps them."}`),
       exists: () => this.ask(message),
       error: () => this.complain(message.text),
       note: () => this.say(message.text),
