@@ -829,3 +829,82 @@ def test_the_page_is_in_the_wheel(tmp_path):
 
     page = Path(skinpaint.__file__).parent / "paint" / "page"
     assert sorted(path.name for path in page.iterdir()) == ["index.html", "page.css", "page.js"]
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        ([], 0),
+        (["--missing", "saturated"], 12),
+        (["--missing", "7"], 12),
+        (["--mask", "given.png", "--missing", "7"], 20),
+    ],
+)
+def test_the_command_opens_the_browser_with_what_is_missing(tmp_path, monkeypatch, capsys, options, missing):
+    image = np.full((60, 70), 90, np.uint8)
+    image[10:14, 20:23] = 255 if "saturated" in options else 7
+    write(tmp_path / "photo.png", image)
+    given = np.zeros(image.shape, np.uint8)
+    given[40:44, 10:12] = 255
+    write(tmp_path / "given.png", given)
+    monkeypatch.chdir(tmp_path)
+    opened, found = [], []
+
+    def wait(server, said):
+        found.append((server.launch_address, server.desk.session.missing, server.desk.session.method.tol))
+
+    monkeypatch.setattr(Server, "wait", wait)
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert main(["paint", "photo.png", "--method", "laplace", "--set", "tol=1e-4", *options]) == 0
+    assert found == [(opened[0], missing, 1e-4)]
+    said = capsys.readouterr().out
+    assert "Paint at http://127.0.0.1:" in said
+    assert opened[0] not in said
+    assert "Nothing was saved." in said
+
+
+def test_an_image_in_memory_is_not_saved():
+    album = One(Session(np.zeros((5, 5), np.uint8), name="mine"))
+    assert (list(album.titles), album.targets(0), album.unsaved()) == (["mine"], None, [])
+    assert album.picture(0).shape == (5, 5)
+    desk = Desk(album)
+    told = Told(desk)
+    told.say(do="save", what="picture")
+    assert "not saved to a file" in told.wait("error")[0]["text"]
+    desk.close()
+
+
+def test_what_is_no_picture_is_a_sentence(tmp_path):
+    write(tmp_path / "signal.npy", np.zeros(9, np.float32))
+    with pytest.raises(ValueError, match="holds no picture, but an array on the axes"):
+        Files([source(tmp_path, "signal.npy")], method="laplace")
+    for k in range(2):
+        write(tmp_path / f"{k}.tif", np.zeros((2, 20, 20), np.uint8), Extras(axes="QYX"))
+    with pytest.raises(ValueError, match=r"holds a stack\. Open it alone"):
+        Files([source(tmp_path, f"{k}.tif") for k in range(2)], method="laplace").open(0)
+
+
+def test_a_picture_that_cannot_be_shown_is_said(desk, monkeypatch, capsys):
+    told = Told(desk)
+    told.say(do="look", level=0, box=[0, 0, 120, 160])
+
+    def broken(*_):
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("skinpaint.paint.desk.shown", broken)
+    told.say(do="tiles", level=0, tiles=[[0, 0]])
+    assert "cannot be shown: by nought" in told.wait("error")[0]["text"]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    monkeypatch.undo()
+    told.say(do="tiles", level=0, tiles=[[0, 0]])
+    told.wait("tile")
+    told.say(do="tiles", level=0, tiles=[[9, 9]])
+    told.say(do="stop comparing")
+    assert desk.settle()
+
+
+def test_pages_are_counted(server, browse, monkeypatch):
+    monkeypatch.setattr("skinpaint.paint.server.MAX_PAGES", 1)
+    browser = browse(server)
+    browser.open()
+    assert browse(server).get("/stream").status == 503

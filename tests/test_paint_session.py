@@ -438,3 +438,64 @@ def test_bits_are_counted_and_bounded(rng):
     assert bits.bounds == Box(rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
     bits.write(Box(0, 0, 600, 700), np.zeros((600, 700), bool))
     assert bits.tiles == {}
+
+
+def test_a_draft_of_more_than_can_be_solved_in_time_is_of_the_level_that_is_shown():
+    image = np.tile(data.astronaut(), (3, 3, 1))
+    session = Session(image, method="laplace")
+    session.apply(edits.Stroke(points=((760, 760),), diameter=380))
+    list(session.solve())
+    box = Box(140, 140, 250, 250)
+    exact, coverage = shown(session, 2, box)
+    quick, same = draft(session, 2, box, 380)
+    np.testing.assert_array_equal(coverage, same)
+    assert ((coverage > 0) & (coverage < COVERED)).any(), "pixels at the edge are missing in part"
+    assert np.abs(exact.astype(int) - quick)[coverage > 0].mean() < 3
+
+
+def test_a_draft_below_a_brush_that_covers_all_that_is_near_looks_further():
+    session = Session(data.camera(), method="laplace")
+    session.apply(edits.Rectangle(points=((100, 100), (400, 400))))
+    box = Box(240, 240, 250, 250)
+    colours, coverage = draft(session, 0, box, 5)
+    assert (coverage == COVERED).all()
+    assert colours.min() > 0
+    whole = Session(data.camera()[:20, :20], mask=np.ones((20, 20), bool))
+    np.testing.assert_array_equal(draft(whole, 0, Box(0, 0, 5, 5), 3)[0][..., 0], data.camera()[:5, :5])
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 4), complex), np.zeros(4), np.zeros((0, 4)), np.zeros((2, 2, 2, 2))])
+def test_what_is_no_picture_is_refused(image):
+    with pytest.raises(ValueError, match="must hold integers or floats, of shape"):
+        Picture(image)
+
+
+def test_bands_and_constants_are_shown_somehow():
+    bands = Picture(np.zeros((5, 5, 4), np.uint8))
+    assert bands.shown_as == "Channel 1 of 4 is shown."
+    assert bands.on_screen(bands.image).shape == (5, 5, 3)
+    nothing = Picture(np.full((5, 5), np.nan))
+    assert (nothing.on_screen(nothing.image) == 0).all()
+
+
+def test_work_in_the_background_stops_and_goes_plane_by_plane():
+    from threading import Event
+
+    from skinpaint import Inpainter, Laplace
+    from skinpaint.paint.background import relative, restored_by_plane, with_settings
+
+    stop, stack = Event(), np.tile(data.camera()[:40, :40], (3, 1, 1))
+    missing = np.zeros(stack.shape, bool)
+    missing[:, 10:14, 10:14] = True
+    work = restored_by_plane(Inpainter("laplace"), stack, missing, whole=False, stop=stop)
+    assert next(work).words == "Plane 1 of 3"
+    assert next(work).share == pytest.approx(1 / 3)
+    stop.set()
+    with pytest.raises(StopIteration) as end:
+        next(work)
+    restored = end.value.value[0]
+    assert [(restored[k] != stack[k]).any() for k in range(3)] == [True, True, False]
+    assert relative((2, 2)) is None
+    assert relative((5.0, -1.0)) == (5.0, 1.0)
+    assert with_settings(Laplace(), {"solver": "direct"}) == Laplace(solver="direct")
+    assert with_settings(Laplace(), {"tol": "1e-06"}) == Laplace()
