@@ -129,6 +129,8 @@ class _Opened:
     def plane_of_mask(self, plane: tuple[int, ...]) -> np.ndarray | None:
         """What is missing in a plane from the start: what was given, and NaN."""
         image = self.image[self.place(plane)]
+        if image.dtype.kind != "f" and self.missing is None:
+            return None
         missing = np.isnan(image) if image.dtype.kind == "f" else np.zeros(image.shape, bool)
         if self.channel_axis is not None:
             missing = missing.any(axis=self.channel_axis)
