@@ -46,8 +46,8 @@ def inpaint_biharmonic(
 
     Notes
     -----
-    One thing differs on purpose: NaN is missing, wherever it is, and gets filled. In scikit-image one NaN turns the
-    whole answer into NaN.
+    One difference is intended: NaN is missing, wherever it is, and is filled. In scikit-image, one NaN makes the whole
+    answer NaN.
 
     Examples
     --------

@@ -102,7 +102,7 @@ class Solution:
     Attributes
     ----------
     values : ndarray of shape (M[, N[, ..., P]], C)
-        What the solver really produced, channels last, in the problem's units (the bounds map to [0, 1]).
+        What the solver computed, channels last, in the problem's units (the bounds map to [0, 1]).
     reason : Reason
         Why the method stopped, for programs.
     status : str

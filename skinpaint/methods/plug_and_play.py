@@ -41,7 +41,7 @@ class PlugAndPlay(IterativeMethod):
     max_iter : int
         Largest number of steps.
     tol : float in (0, 1) or None
-        Stop when a step at the last strength changes the missing pixels of no channel by more than this (root mean
+        Stop when a step at the last strength changes the missing pixels of each channel by at most this (root mean
         square, as a fraction of the bounds). None takes `max_iter` steps.
     joint_channels : bool
         Give the denoiser all channels at once, on the last axis, with ``channel_axis=-1``; the union of their bounds is
@@ -66,7 +66,7 @@ class PlugAndPlay(IterativeMethod):
     >>> inpaint(np.array([0.0, np.nan, np.nan, 3.0]), method=method).round(3)
     array([0., 1., 2., 3.])
 
-    scikit-image's `calibrate_denoiser` gives a denoiser that fits as it comes:
+    A denoiser from scikit-image's `calibrate_denoiser` can be passed as it is:
 
     >>> from skimage import data
     >>> from skimage.restoration import calibrate_denoiser, denoise_tv_chambolle

@@ -25,9 +25,9 @@ def energy_curve(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Draw the energy over the iterations, on logarithmic axes where the range asks for them.
+    """Draw the energy over the iterations, on logarithmic axes if the range is wide.
 
-    Where a lower bound is proven it is drawn as well; the minimum lies in the shade between the two.
+    A proven lower bound is drawn as well. The minimum lies in the shaded region between the two.
 
     Parameters
     ----------
