@@ -128,16 +128,17 @@ for name, (row, column, radius) in objects.items():
 # invented.
 
 pictures = {"frame": counts, "restored": restored.data, "truth": truth}
-figure, axes = plt.subplots(1, 4, figsize=(11, 3.2), layout="constrained")
+figure, grid = plt.subplots(2, 2, figsize=(8, 7.4), layout="constrained")
+axes = grid.ravel()
 for ax, (name, image) in zip(axes, pictures.items(), strict=False):
     ax.imshow(np.sqrt(np.clip(image, 0, None)), vmin=10, vmax=100, cmap="gray")
-    ax.set_title(name, fontsize=10)
+    ax.set_title(name)
 shown = axes[3].imshow(restored.data - truth, cmap="RdBu", vmin=-2000, vmax=2000)
-axes[3].set_title("restored minus truth", fontsize=10)
+axes[3].set_title("restored minus truth")
 figure.colorbar(shown, ax=axes[3], label="electrons", shrink=0.8)
 for name, (row, column, radius) in objects.items():
     axes[0].add_patch(plt.Circle((column, row), radius, fill=False, color="orange"))
-    axes[0].text(column - 20, row + radius + 12, name, color="orange", fontsize=9)
+    axes[0].text(max(column - 14, 1), row + radius + 9, name, color="orange")
 for ax in axes:
     ax.set_axis_off()
 
@@ -151,14 +152,8 @@ for ax in axes:
 fits.writeto(folder / "bad.fits", frame.mask.astype(np.uint8))
 shell("skinpaint restore frame.fits --mask bad.fits -o by-command.fits")
 
-with (
-    fits.open(folder / "frame.fits") as before,
-    fits.open(folder / "by-command.fits") as after,
-):
-    print("the same pixels as in Python:", np.array_equal(after[0].data, restored.data))
-    print(
-        "headers unchanged:",
-        [a.header == b.header for a, b in zip(after, before, strict=True)],
-    )
+with fits.open(folder / "frame.fits") as old, fits.open(folder / "by-command.fits") as new:
+    print("the same pixels as in Python:", np.array_equal(new[0].data, restored.data))
+    print("the same headers:", all(new[k].header == old[k].header for k in range(len(old))))
 scratch.cleanup()
 plt.show()

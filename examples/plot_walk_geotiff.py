@@ -134,13 +134,14 @@ def composite(array):
 
 
 pictures = {"scene": scene, "filled": filled.values, "truth": truth}
-figure, axes = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
+figure, grid = plt.subplots(2, 2, figsize=(8, 7.4), layout="constrained")
+axes = grid.ravel()
 for ax, (name, array) in zip(axes, pictures.items(), strict=False):
     ax.imshow(composite(array))
-    ax.set_title(name, fontsize=10)
+    ax.set_title(name)
 error = np.where(filled_here[2], filled.values[2].astype(float) - truth[2], 0)
 shown = axes[3].imshow(error, cmap="RdBu", vmin=-1500, vmax=1500)
-axes[3].set_title("red band: filled minus truth", fontsize=10)
+axes[3].set_title("red band: filled minus truth")
 figure.colorbar(shown, ax=axes[3], shrink=0.8)
 for ax in axes:
     ax.set_axis_off()

@@ -53,7 +53,8 @@ def inpaint_biharmonic(
     --------
     >>> import numpy as np
     >>> row = np.array([0, 51, 0, 0, 204, 255], np.uint8)
-    >>> inpaint_biharmonic(np.tile(row, (4, 1)), np.tile(row == 0, (4, 1)) & (np.arange(6) > 0))[0].round(6)
+    >>> image, mask = np.tile(row, (4, 1)), np.tile((row == 0) & (np.arange(6) > 0), (4, 1))
+    >>> inpaint_biharmonic(image, mask)[0].round(6)
     array([0. , 0.2, 0.4, 0.6, 0.8, 1. ])
     """
     from skimage.util import img_as_float

@@ -72,7 +72,8 @@ class PlugAndPlay(IterativeMethod):
     >>> from skimage.restoration import calibrate_denoiser, denoise_tv_chambolle
     >>> from skinpaint.damage import scratches
     >>> damaged, mask = scratches(data.camera()[:48, 128:176] / 255, count=3, rng=0)
-    >>> calibrated = calibrate_denoiser(damaged, denoise_tv_chambolle, {"weight": [0.01, 0.03, 0.1]})
+    >>> weights = {"weight": [0.01, 0.03, 0.1]}
+    >>> calibrated = calibrate_denoiser(damaged, denoise_tv_chambolle, weights)
     >>> restored = inpaint(damaged, mask, method=PlugAndPlay(denoise_function=calibrated))
     """
 

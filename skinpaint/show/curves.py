@@ -134,7 +134,8 @@ def proven_bounds(history: Iterable[Record | None]) -> list[float | None]:
     >>> from skinpaint import Record
     >>> from skinpaint.film import proven_bounds
     >>> gaps = {5.0: float("inf"), 4.0: 1.0, 3.0: 1.0}
-    >>> proven_bounds([Record(n_iter=1, energy=energy, gap=gap) for energy, gap in gaps.items()])
+    >>> history = [Record(n_iter=1, energy=energy, gap=gap) for energy, gap in gaps.items()]
+    >>> proven_bounds(history)
     [None, 2.0, 2.0]
     """
     each = (
