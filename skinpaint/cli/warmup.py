@@ -90,7 +90,7 @@ def settings(name: str) -> Iterator[Method]:
     yield method
     fields = {field.name for field in dataclasses.fields(method)}  # type: ignore[arg-type]
     if "energy" in fields:
-        for energy in ENERGIES:
+        for energy in (name for name in ENERGIES if name != method.energy):  # type: ignore[attr-defined]
             with suppress(ValueError):  # a method refuses an energy that it cannot minimise
                 yield dataclasses.replace(method, energy=energy)  # type: ignore[type-var]
     elif "lags" in fields:

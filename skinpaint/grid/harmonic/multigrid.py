@@ -43,7 +43,7 @@ OVERCORRECTION = {1: 1.5, 2: 1.1}  # factor of the coarse correction, by the lar
 
 Weights = tuple[Any, ...]  # of floats or of arrays
 Table = tuple[np.ndarray, int]
-"""A row for each term, with the weights of its edges, and 1; or with a number, repeated for a row of the grid, and 0."""
+"""A row for each term, with the weights of its edges, and 1; or with a number, repeated along a row of it, and 0."""
 
 
 @dataclass(eq=False)
