@@ -16,6 +16,7 @@ COMMANDS = {
     "paint": "skinpaint.cli.paint",
     "compare": "skinpaint.cli.compare",
     "damage": "skinpaint.cli.damage",
+    "warmup": "skinpaint.cli.warmup",
 }
 """Where each command is. To add one: a file in this folder with HELP, `add_arguments` and `run`, and a row here."""
 
