@@ -8,6 +8,7 @@ import dataclasses
 import signal
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -28,12 +29,14 @@ __all__ = [
     "add_overwrite",
     "add_seed",
     "complain",
+    "in_options",
     "method",
     "missing_by",
     "one_picture",
     "plain_warnings",
     "sentence",
     "share",
+    "without_repetition",
 ]
 
 USER_ERRORS = (OSError, ValueError, TypeError)
@@ -48,6 +51,18 @@ class Status(IntEnum):
     BAD_INPUT = 2
     INTERRUPTED = 130
 
+
+OPTIONS = {
+    "pass mask= or missing_values=": "give --mask or --missing",
+    "pass mask=, or missing_values='saturated' to fill them": "give --mask, or --missing saturated to fill them",
+    "Pass mask= or a number": "Give --mask, or --missing NUMBER",
+    "pass ~mask": "give --invert-mask",
+    "Pass bounds=(low, high)": "Give --bounds LOW,HIGH",
+    "max_distance=": "--max-distance ",
+}
+"""How what the library tells its callers to pass is given on the command line."""
+
+MAX_ALIKE = 3  # warnings of one class that are shown of a file
 
 MISSING_HELP = """what is missing beyond the mask (default: auto)
 auto: with a mask, nothing; without one, NaN, or else black and white pixels
@@ -173,10 +188,34 @@ def size(array: np.ndarray) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
 
 
+def in_options(text: str) -> str:
+    """A sentence of the library in the words of the command line.
+
+    Examples
+    --------
+    >>> in_options("Is the mask inverted? If yours means valid, pass ~mask.")
+    'Is the mask inverted? If yours means valid, give --invert-mask.'
+    """
+    for passed, given in OPTIONS.items():
+        text = text.replace(passed, given)
+    return text
+
+
 def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-    return str(error)
+    return in_options(str(error))
+
+
+def without_repetition(where: str, sentence: str) -> str:
+    """A sentence about a place, which is named once.
+
+    Examples
+    --------
+    >>> without_repetition("a.png: ", "a.png exists."), without_repetition("a.png: ", "no damage was found.")
+    ('a.png exists.', 'a.png: no damage was found.')
+    """
+    return sentence if where and sentence.startswith(where.rstrip(": ")) else f"{where}{sentence}"
 
 
 def complain(sentence: str) -> None:
@@ -190,10 +229,15 @@ def complain(sentence: str) -> None:
 def plain_warnings(where: str = "") -> Iterator[list[str]]:
     """Print warnings as plain lines; what is yielded collects their sentences."""
     seen: list[str] = []
+    counts: Counter[type[Warning]] = Counter()
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         seen.append(str(message))
-        complain(f"warning: {where}{message}")
+        counts[category] += 1
+        if counts[category] <= MAX_ALIKE:
+            complain(f"warning: {without_repetition(where, in_options(str(message)))}")
+        elif counts[category] == MAX_ALIKE + 1:
+            complain(f"warning: {where}more warnings like this follow; they are not shown.")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", ConvergenceWarning)

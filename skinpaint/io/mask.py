@@ -99,7 +99,7 @@ def _levels(image: np.ndarray, extras: Extras) -> np.ndarray:
     top = opaque(image.dtype)
     if image.dtype.kind in "iu" and image.size and (image.min(), image.max()) == (0, 1):
         top = 1
-    scaled = image * (255 / top)
+    scaled = image.astype(float) * (255 / top)
     return np.moveaxis(scaled, channel, -1) if channel is not None else np.stack([scaled] * 3, axis=-1)
 
 
