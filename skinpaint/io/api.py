@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from skinpaint.io.codec import Codec, Unreadable, listed
-from skinpaint.io.decoders import remarks
+from skinpaint.io.decoders import one_line, remarks
 from skinpaint.io.extras import Extras, MetadataWarning, is_opaque
 from skinpaint.io.files import check_place, whole_file
 from skinpaint.io.fits import FITS
@@ -85,12 +85,14 @@ def read(path: str | Path) -> tuple[np.ndarray, Extras]:
     try:
         with remarks() as said:
             image, extras = codec.read(path)
+            if not image.size:
+                raise Unreadable(f"it holds no pixels: its shape is {image.shape}.")
     except Unreadable as error:
         raise ValueError(f"{refused}: {error}") from None
     except MemoryError as error:
         raise ValueError(f"{refused}: it takes more memory than there is.") from error
     except Exception as error:  # decoders raise anything, from SyntaxError to struct.error
-        why = " ".join(str(error).split()).rstrip(".")
+        why = one_line(error)
         raise ValueError(f"{refused}: it is damaged{f' ({why})' if why else ''}.") from error
     if said:
         warn(f"{path} is damaged, or unusual: {'; '.join(said)}.", MetadataWarning)
@@ -154,8 +156,13 @@ def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, 
         lost += [carried.what] if carried.what else []
         extras = replace(extras, carried=None)
     lost += [what for name, what in BESIDE.items() if getattr(extras, name) is not None and name not in codec.keeps]
-    with whole_file(path, overwrite=overwrite) as partial:
-        lost += codec.write(partial, image, extras) or ()  # type: ignore[misc]  # _codec gives one that writes
+    with whole_file(path, overwrite=overwrite) as partial, remarks():  # of what was read, which have been said then
+        try:
+            lost += codec.write(partial, image, extras) or ()  # type: ignore[misc]  # _codec gives one that writes
+        except OSError:
+            raise
+        except Exception as error:  # encoders raise anything about what they were given from a damaged file
+            raise ValueError(f"{path} cannot be written: {one_line(error)}.") from error
     if lost:
         warn(f"{path} does not hold what its source does: {listed(lost, 'and')}.", MetadataWarning)
 

@@ -7,10 +7,21 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["remarks"]
+__all__ = ["one_line", "remarks"]
 
 LOGGERS = ("tifffile", "PIL")
 MAX_REMARKS = 3
+
+
+def one_line(said: object) -> str:
+    """What a decoder says, on one line and without a full stop.
+
+    Examples
+    --------
+    >>> one_line(ValueError("Header is damaged.   It has no end."))
+    'Header is damaged. It has no end'
+    """
+    return " ".join(str(said).split()).rstrip(".")
 
 
 class _Collector(logging.Handler):

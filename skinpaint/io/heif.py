@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.io.codec import Codec, Unreadable
-from skinpaint.io.exif import exif_without_orientation, upright_xmp
+from skinpaint.io.exif import upright
 from skinpaint.io.extras import Extras, picture
 from skinpaint.io.files import check_size
 
@@ -24,22 +24,13 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         from pillow_heif import open_heif
     except ImportError:
         raise Unreadable("HEIC needs pillow-heif. Install it: pip install 'skinpaint[heif]'.") from None
-    from PIL import Image
-
     file = open_heif(path, convert_hdr_to_8bit=False)
     if len(file) > 1:
         raise Unreadable(f"it holds {len(file)} pictures. Save them as single pictures first.")
     check_size(path, file.size[0] * file.size[1] * 8)
     pixels, info = np.asarray(file), file.info
-    exif = Image.Exif()
-    if info.get("exif"):
-        exif.load(info["exif"])
-    extras = Extras(
-        icc_profile=info.get("icc_profile"),
-        exif=exif_without_orientation(exif),
-        xmp=upright_xmp(info["xmp"]) if info.get("xmp") else None,
-        lost=tuple(_lost(info)),
-    )
+    _, exif, xmp, damaged = upright(info.get("exif"), info.get("xmp"))
+    extras = Extras(icc_profile=info.get("icc_profile"), exif=exif, xmp=xmp, lost=(*_lost(info), *damaged))
     bits = info.get("bit_depth", 8)
     about = f"its {bits} bits a channel became 16, from 0 to 65535" if pixels.dtype == np.uint16 else ""
     return picture(pixels, 1, replace(extras, about=about))  # the decoder has turned it upright

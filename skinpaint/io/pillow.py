@@ -13,7 +13,7 @@ import numpy as np
 
 from skinpaint.io import png_chunks
 from skinpaint.io.codec import Codec, Unreadable
-from skinpaint.io.exif import exif_without_orientation, orientation_of, upright_xmp
+from skinpaint.io.exif import upright
 from skinpaint.io.extras import Carried, Extras, picture, plausible_dpi, with_alpha
 from skinpaint.io.files import check_size
 
@@ -65,19 +65,20 @@ def read_with_pillow(path: Path, name: str) -> tuple[np.ndarray, Extras]:
 
 def extras_of(file: Image.Image) -> tuple[int, Extras]:
     """The orientation of a picture that Pillow has opened, and what is beside it, for the picture upright."""
-    exif = file.getexif()
-    orientation = orientation_of(exif)
-    xmp = file.info.get("xmp")
     lost = [what for key, what in {"photoshop": "IPTC data", "comment": "a comment"}.items() if file.info.get(key)]
     others = getattr(file, "n_frames", 1) - 1
     if others:
         lost.append(f"{others} more picture{'s' if others > 1 else ''} (a preview, a depth map or a gain map)")
+    exif = file.info.get("exif")
+    if exif is None and "Raw profile type exif" in file.info:
+        exif = file.getexif().tobytes()
+    orientation, exif, xmp, damaged = upright(exif, file.info.get("xmp"))
     return orientation, Extras(
         icc_profile=file.info.get("icc_profile"),
         dpi=plausible_dpi(file.info.get("dpi", ()), orientation),
-        exif=exif_without_orientation(exif),
-        xmp=upright_xmp(xmp) if isinstance(xmp, bytes) else None,
-        lost=tuple(lost),
+        exif=exif,
+        xmp=xmp,
+        lost=(*lost, *damaged),
     )
 
 

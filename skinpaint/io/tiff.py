@@ -12,9 +12,10 @@ from skinpaint.io.codec import Codec
 from skinpaint.io.exif import upright_xmp
 from skinpaint.io.extras import Carried, Extras, opaque, plausible_dpi, upright, with_alpha
 from skinpaint.io.files import check_size
+from skinpaint.io.ifd import Form, check_chain
 from skinpaint.io.tiff_exif import append_exif, described, read_exif, stand_ins
 from skinpaint.io.tiff_facts import nodata, resolution, spacing
-from skinpaint.io.tiff_layout import XMP, Layout, Tag, contents, layout_of
+from skinpaint.io.tiff_layout import SOFTWARE, XMP, Layout, Tag, contents, layout_of
 from skinpaint.io.tiff_series import PICTURE_AXES, decode, find, inverted, is_raster, mask_inside
 
 __all__ = ["TIFF"]
@@ -27,6 +28,8 @@ BIG = 2**32 - 2**25  # bytes of pixels from which offsets need 64 bits
 def _read(path: Path) -> tuple[np.ndarray, Extras]:
     import tifffile
 
+    with path.open("rb") as raw:
+        check_chain(raw)
     with tifffile.TiffFile(path) as file:
         found = find(file)
         series, page = found.series, found.series.keyframe
@@ -47,17 +50,18 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         plane = tuple(n for n, letter in zip(values.shape, axes, strict=True) if letter in "YX")
         missing = mask_inside(found, plane, orientation or 1)
         xmp = page.tags.valueof(XMP)
+        exif, damaged = read_exif(path, page.offset, Form(file.byteorder, file.is_bigtiff))
         return values, Extras(
             alpha=alpha,
             icc_profile=page.tags.valueof("InterColorProfile"),
             dpi=plausible_dpi(resolution(page), orientation or 1) if is_picture else None,
-            exif=read_exif(path, page, byteorder=file.byteorder, bigtiff=file.is_bigtiff),
+            exif=exif,
             xmp=(upright_xmp(xmp) if layout.turned else xmp) if isinstance(xmp, bytes) else None,
             axes=axes,
             spacing=spacing(file, page, axes),
             nodata=values_missing,
             missing=missing,
-            lost=(*found.lost, *(["a mask"] if found.masks and missing is None else [])),
+            lost=(*found.lost, *damaged, *(["a mask"] if found.masks and missing is None else [])),
             about=pixels.about,
             carried=Carried("TIFF", contents(file, layout), layout, values.shape),
         )
@@ -105,7 +109,10 @@ def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> None:
 
     colours = image.ndim == 3 and image.shape[2] == 3 and extras.axes in ("", "YXS")
     axes = extras.axes if not colours and len(extras.axes) == image.ndim > 2 else None
-    with tifffile.TiffWriter(path, bigtiff=image.nbytes > BIG, ome=False, shaped=axes is not None) as writer:
+    form = Form("<", big=image.nbytes > BIG)
+    with tifffile.TiffWriter(
+        path, byteorder=form.order, bigtiff=form.big, ome=False, shaped=axes is not None
+    ) as writer:
         writer.write(
             with_alpha(image, extras),
             photometric="rgb" if colours else "minisblack",
@@ -118,9 +125,9 @@ def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> None:
             iccprofile=extras.icc_profile,
             software="skinpaint",
             metadata=None if axes is None else {"axes": axes},
-            extratags=[*_beside(extras), *(described(extras.exif) if extras.exif is not None else ())],
+            extratags=[*_beside(extras), *(described(extras.exif, form) if extras.exif is not None else ())],
         )
-    _finish(path, extras, byteorder="<", bigtiff=image.nbytes > BIG)
+    _finish(path, extras, form)
 
 
 def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout) -> None:
@@ -128,11 +135,11 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
     import tifffile
 
     pages = _as_stored(image, extras, layout)
-    bigtiff = layout.bigtiff or pages.nbytes > BIG
+    form = Form(layout.byteorder, big=layout.bigtiff or pages.nbytes > BIG)
     resolution, unit = layout.resolution, layout.unit
     if layout.turned:  # across and down may have changed places
         resolution, unit = (extras.dpi, 2) if extras.dpi is not None else (resolution, unit)
-    with tifffile.TiffWriter(path, byteorder=layout.byteorder, bigtiff=bigtiff, ome=False) as writer:
+    with tifffile.TiffWriter(path, byteorder=form.order, bigtiff=form.big, ome=False) as writer:
         for k, page in enumerate(pages):
             tags = layout.tags[k] if k < len(layout.tags) else []
             if k == 0:
@@ -148,11 +155,11 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
                 resolution=resolution,
                 resolutionunit=unit,
                 iccprofile=extras.icc_profile,
-                software=layout.software or "skinpaint",
+                software="skinpaint" if all(tag[0] != SOFTWARE for tag in tags) else False,
                 metadata=None,
                 extratags=tags,
             )
-    _finish(path, extras, byteorder=layout.byteorder, bigtiff=bigtiff)
+    _finish(path, extras, form)
 
 
 def _as_stored(image: np.ndarray, extras: Extras, layout: Layout) -> np.ndarray:
@@ -173,9 +180,9 @@ def _beside(extras: Extras) -> list[Tag]:
     return [*tags, *stand_ins(extras.exif)]
 
 
-def _finish(path: Path, extras: Extras, *, byteorder: str, bigtiff: bool) -> None:
+def _finish(path: Path, extras: Extras, form: Form) -> None:
     if extras.exif is not None and any(stand_ins(extras.exif)):
-        append_exif(path, extras.exif, byteorder=byteorder, bigtiff=bigtiff)
+        append_exif(path, extras.exif, form)
 
 
 def _has_predictor(dtype: np.dtype) -> bool:

@@ -9,15 +9,32 @@ import numpy as np
 
 from skinpaint.io.tiff_series import Found, Pixels
 
-__all__ = ["Layout", "Tag", "contents", "layout_of"]
+__all__ = ["SOFTWARE", "Layout", "Tag", "contents", "layout_of"]
 
 XMP = 700
-WRITTEN = {282, 283, 296, 305, 34675}  # tags that are written from what the Extras say, or anew
+WRITTEN = {282, 283, 296, 34675}  # tags that are written from what the Extras say, or anew
 OF_THE_CODING = {301, 320, 347, *range(512, 522), 529, 530, 531, 532, 50674}  # palettes, and what a decompressor needs
-ORIENTATION = 274
-UNSAID = {254, 269, 271, 272, 274, 280, 281, 297, 306, 315, 316, 318, 319, 33432}  # tags that can go without a word
+DESCRIPTION, ORIENTATION, SOFTWARE = 270, 274, 305
+UNSAID = {
+    254,
+    269,
+    271,
+    272,
+    274,
+    280,
+    281,
+    297,
+    305,
+    306,
+    315,
+    316,
+    318,
+    319,
+    33432,
+}  # tags that can go without a word
+UNITS = (1, 2, 3)  # none, inch, centimetre
 POSITION = {33550, 33922, 34264, 34735}
-NAMED = {33723: "IPTC data", 34377: "Photoshop data", 270: "the description"}
+NAMED = {33723: "IPTC data", 34377: "Photoshop data", DESCRIPTION: "the description"}
 
 Tag = tuple[int, int, int, Any, bool]
 
@@ -42,7 +59,7 @@ class Layout:
         Which of the samples the alpha is.
     order : ndarray of int
         Which plane each page is; empty where pages hold several planes.
-    resolution, unit, software
+    resolution, unit
         As the file says.
     tags : list of lists of tuples
         Of each page, the tags that are about what is in the picture.
@@ -63,7 +80,6 @@ class Layout:
     order: np.ndarray
     resolution: Any
     unit: Any
-    software: str | None
     tags: list[list[Tag]]
 
 
@@ -76,24 +92,26 @@ def layout_of(
     fractions = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
     samples = 3 if recoded else page.samplesperpixel
     pages = list(found.series.pages)
+    turned = orientation not in (None, 1)
     dropped = WRITTEN | OF_THE_CODING | (set() if orientation is None else {ORIENTATION})
+    if file.is_shaped and (turned or recoded):  # it states the shape
+        dropped |= {DESCRIPTION}
     return Layout(
         byteorder=file.byteorder,
         bigtiff=file.is_bigtiff,
         photometric=pixels.photometric.lower(),
         planarconfig=("contig" if recoded else page.planarconfig) if samples > 1 else None,
-        extrasamples=list(page.extrasamples) or None,
+        extrasamples=list(page.extrasamples) if samples > 1 and page.extrasamples else None,
         tile=page.tile if page.is_tiled and len(page.tile) == 2 else None,
         compression=None if page.compression == 1 else "zlib",
         page=(*shape, 3) if recoded else shape,
         axes=pixels.axes,
         is_picture=is_picture,
-        turned=orientation not in (None, 1),
+        turned=turned,
         alpha_at=alpha_at,
         order=found.order,
         resolution=None if None in fractions else fractions,
-        unit=page.tags.valueof("ResolutionUnit"),
-        software=page.tags.valueof("Software"),
+        unit=page.tags.valueof("ResolutionUnit") if page.tags.valueof("ResolutionUnit") in UNITS else None,
         tags=[_tags(file, pages[k], dropped) for k in (found.order if len(found.order) else range(len(pages)))],
     )
 
@@ -122,5 +140,5 @@ def contents(file: Any, layout: Layout) -> str:
     }
     named = [name for name, there in kinds.items() if there]
     described = not named  # otherwise the description is part of that
-    named += [name for code, name in NAMED.items() if code in codes and (described or code != 270)]
+    named += [name for code, name in NAMED.items() if code in codes and (described or code != DESCRIPTION)]
     return " and ".join(named or (["TIFF tags"] if codes - UNSAID - {XMP} else []))

@@ -109,6 +109,9 @@ def is_raster(page: Any) -> bool:
 def decode(path: Path, series: Any) -> Pixels:
     """The samples of a series as pixels, in which more is white."""
     page, axes = series.keyframe, series.axes
+    parts = int(np.prod(page.chunked))
+    if len(page.dataoffsets) < parts:
+        raise Unreadable(f"it is damaged: {len(page.dataoffsets):,} of its {parts:,} strips or tiles are there.")
     kind = getattr(page.photometric, "name", str(page.photometric))
     if kind == "PALETTE":
         return _without_palette(path, series)
