@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.solution import ConvergenceWarning
 from skinpaint.wording import did_you_mean
 
 __all__ = [
@@ -240,7 +239,7 @@ def plain_warnings(where: str = "") -> Iterator[list[str]]:
             complain(f"warning: {where}more warnings like this follow; they are not shown.")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.simplefilter("always", UserWarning)  # those of this package are made from it
         warnings.showwarning = show
         yield seen
 

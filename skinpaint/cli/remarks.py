@@ -22,6 +22,8 @@ __all__ = ["how_written", "proof_of", "several", "status_of", "what_was_taken"]
 def what_was_taken(args: argparse.Namespace, mask_file: Path | None, missing: Any, extras: Extras) -> Iterator[str]:
     """What was taken for missing without being named by the user, and what was chosen or converted."""
     yield extras.about
+    if mask_file is None:
+        yield extras.hint
     found = [f"the mask {mask_file.name}"] if mask_file is not None and mask_file != args.mask else []
     found += ["the file's own mask"] if extras.missing is not None else []
     if extras.nodata and missing == extras.nodata:

@@ -167,6 +167,8 @@ def _refuse_undamaged(task: Task, extras: Extras, solutions: list[Solution]) -> 
     transparent = 0 if extras.alpha is None else np.count_nonzero(extras.alpha == 0)
     if transparent:
         said.append(f"Transparent pixels: {transparent:,}; --missing transparent fills them.")
+    if extras.hint:
+        said.append(f"{extras.hint}.")
     raise ValueError(" ".join([*said, *([HOW_TO_SAY] if task.alone else [])]))
 
 

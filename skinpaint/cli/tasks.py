@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from glob import escape
@@ -12,6 +13,8 @@ from skinpaint.io import READABLE, is_lossless
 __all__ = ["Task", "find_tasks", "mask_of"]
 
 MASK_ENDINGS = ("_mask", "-mask")  # of the name of a mask beside its picture
+OWN = re.compile(r"\[\w+\]")  # the name of an image inside the file itself
+INSIDE = re.compile(r".*\[\w+\]")
 RESTORED = "-restored"  # the ending of the name of an answer beside its picture
 
 
@@ -43,7 +46,7 @@ def find_tasks(
     >>> tasks[0].output.name
     'photo-restored.png'
     """
-    if masks is not None and not masks.exists():
+    if masks is not None and not masks.exists() and not INSIDE.fullmatch(str(masks)):
         raise FileNotFoundError(f"There is no mask {masks}.")
     if len(inputs) == 1 and not inputs[0].is_dir():
         source = inputs[0]
@@ -115,8 +118,10 @@ def _named(source: Path, ending: str) -> str:
 
 
 def mask_of(task: Task) -> Path | None:
-    """The mask of one picture: the only one, the one of that name in a folder, or the one beside the picture."""
+    """The mask of one picture: the only one, one inside it, the one of its name in a folder, or the one beside it."""
     source, masks = task.source, task.masks
+    if masks is not None and OWN.fullmatch(str(masks)) and not masks.exists():
+        return source.with_name(f"{source.name}{masks}")
     if masks is not None and not masks.is_dir():
         return masks
     named = {source.stem + ending for ending in MASK_ENDINGS}

@@ -81,6 +81,8 @@ class Extras:
         What the file holds besides, and no file that is written will, in words.
     about : str
         What was chosen or converted to read it, in words: which image of several, a palette.
+    hint : str
+        What may mark missing pixels and was not taken for a mask, and how to give it, in words.
     carried : Carried or None
         Metadata that only the file's own format can hold.
     """
@@ -96,6 +98,7 @@ class Extras:
     missing: np.ndarray | None = None
     lost: tuple[str, ...] = ()
     about: str = ""
+    hint: str = ""
     carried: Carried | None = None
 
     @property

@@ -13,12 +13,13 @@ from skinpaint.io.codec import Codec, Unreadable
 from skinpaint.io.extras import Carried, Extras
 from skinpaint.io.files import check_size
 
-__all__ = ["FITS"]
+__all__ = ["FITS", "flags"]
 
 DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 FRAMES = "QPRTKL"  # letters for axes that are not of space
 UNSIGNED = {16: 2**15, 32: 2**31, 64: 2**63}  # how FITS writes unsigned integers: as signed ones, and this as BZERO
 MASK_HDU = "MASK"  # where astropy's CCDData keeps its mask
+FLAGS = ("DQ", "BPM", "BADPIX", "FLAGS", "QUALITY", "BITMASK")  # names of HDUs whose bits mean many things
 
 
 def _astropy() -> Any:
@@ -44,6 +45,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         stored = hdu.data
         masks = [k for k in images if hdus[k].name == MASK_HDU and hdus[k].shape == hdu.shape]
         missing = hdus[masks[0]].data != 0 if masks and masks[0] != which else None
+        flagged = [hdus[k].name for k in images if hdus[k].name in FLAGS and k != which]
     bits, zero, scale = header["BITPIX"], header.get("BZERO", 0), header.get("BSCALE", 1)
     unsigned = scale == 1 and zero == UNSIGNED.get(bits, -1)
     image = _as_unsigned(stored) if unsigned else np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
@@ -57,8 +59,25 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         nodata=nodata,
         missing=missing,
         about="; ".join(filter(None, about)),
+        hint=f"HDU {flagged[0]} may mark bad pixels; --mask '[{flagged[0]}]' takes those that are not 0"
+        if flagged
+        else "",
         carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, unsigned), image.shape),
     )
+
+
+def flags(path: Path, name: str) -> np.ndarray:
+    """Where an image of a file, by its name or number, is not 0."""
+    fits = _astropy()
+    with fits.open(path, memmap=False) as hdus:
+        try:
+            hdu = hdus[int(name) if name.isdigit() else name]
+        except (KeyError, IndexError):
+            names = ", ".join(f"{k} ({hdu.name})" if hdu.name else str(k) for k, hdu in enumerate(hdus))
+            raise Unreadable(f"it has no HDU {name}, but {names}.") from None
+        if not _is_image(fits, hdu):
+            raise Unreadable(f"its HDU {name} is no image.")
+        return np.asarray(hdu.data != 0)
 
 
 def _is_image(fits: Any, hdu: Any) -> bool:

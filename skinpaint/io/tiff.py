@@ -61,10 +61,29 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             spacing=spacing(file, page, axes),
             nodata=values_missing,
             missing=missing,
-            lost=(*found.lost, *damaged, *(["a mask"] if found.masks and missing is None else [])),
+            lost=(
+                *found.lost,
+                *damaged,
+                *(["a mask"] if found.masks and missing is None else []),
+                *_beside_the_file(path),
+            ),
             about=pixels.about,
+            hint=_mask_beside(path),
             carried=Carried("TIFF", contents(file, layout), layout, values.shape),
         )
+
+
+def _mask_beside(path: Path) -> str:
+    """How to give a mask that GDAL wrote into a file of its own."""
+    mask = path.with_name(f"{path.name}.msk")
+    return f"{mask.name} marks valid pixels; --mask {mask} --invert-mask takes it" if mask.exists() else ""
+
+
+def _beside_the_file(path: Path) -> list[str]:
+    """Names of files beside this one that say where it is on the ground, and more."""
+    files = (path.with_suffix(".tfw"), path.with_suffix(".wld"), path.with_name(f"{path.name}.aux.xml"))
+    names = [file.name for file in files if file.exists()]
+    return [f"what is in {' and '.join(names)} beside it"] if names else []
 
 
 def _alpha_at(page: Any) -> int | None:
