@@ -37,11 +37,8 @@ def _one_by_one(args: argparse.Namespace, method: Any, tasks: list[Task], interr
 
 
 def _side_by_side(args: argparse.Namespace, method: Any, tasks: list[Task], n_processes: int) -> Iterator[Done]:
-    """Restore files in processes that share the processors between them; after Ctrl-C each finishes its file."""
-    with (
-        _threads_of_libraries(1),
-        ProcessPoolExecutor(n_processes, get_context("spawn"), _prepare, (n_processes,)) as pool,
-    ):
+    """Restore files in processes of their own; after Ctrl-C each finishes its file."""
+    with _pool(n_processes) as pool:
         waiting = {pool.submit(_attempt, args, method, task): task for task in tasks}
         while waiting:
             try:
@@ -60,12 +57,13 @@ def _result(done: Future[Outcome | str]) -> Outcome | str:
 
 
 @contextmanager
-def _threads_of_libraries(number: int) -> Iterator[None]:
-    """Let processes that are started now use so many threads for linear algebra, unless the user says so."""
-    changed = {name: str(number) for name in THREADS_OF_LIBRARIES if name not in os.environ}
+def _pool(n_processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that share the processors between them; libraries for linear algebra start no threads in them."""
+    changed = dict.fromkeys(set(THREADS_OF_LIBRARIES) - set(os.environ), "1")
     os.environ.update(changed)
     try:
-        yield
+        with ProcessPoolExecutor(n_processes, get_context("spawn"), _prepare, (n_processes,)) as pool:
+            yield pool
     finally:
         for name in changed:
             del os.environ[name]

@@ -14,7 +14,8 @@ __all__ = ["LONG", "LONG8", "POINTERS", "Entry", "Form", "check_chain", "entries
 POINTERS = (0x8769, 0x8825, 0xA005)  # tags whose value is the place of another directory: EXIF, GPS, interoperability
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 SWAPPED = {**SIZES, 5: 4, 10: 4}  # bytes of a number: fractions are two
-LONG, LONG8 = 4, 16
+LONG = 4
+LONG8 = 16
 MAX_ENTRIES, MAX_DEPTH = 4096, 3
 
 

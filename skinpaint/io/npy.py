@@ -34,6 +34,8 @@ def _checked(path: Path, head: bytes) -> None:
     shape, _, dtype = _header(io.BytesIO(head))
     if dtype.hasobject:
         raise Unreadable("it holds Python objects. Save an array of numbers.")
+    if not shape:
+        raise Unreadable("it holds a single number.")
     check_size(path, math.prod(shape) * dtype.itemsize)
 
 
@@ -41,8 +43,6 @@ def _axes(shape: tuple[int, ...]) -> str:
     """What the axes are, where the file does not say: a short last one behind two long ones is that of colours."""
     if len(shape) == 3 and shape[-1] <= MAX_COLOURS < min(shape[:2]):
         return "YXS"
-    if not shape:
-        raise Unreadable("it holds a single number.")
     return "ZYX"[-len(shape) :] if len(shape) <= 3 else UNKNOWN * len(shape)
 
 

@@ -14,7 +14,9 @@ __all__ = ["SOFTWARE", "Layout", "Tag", "contents", "layout_of"]
 XMP = 700
 WRITTEN = {282, 283, 296, 34675}  # tags that are written from what the Extras say, or anew
 OF_THE_CODING = {301, 320, 347, *range(512, 522), 529, 530, 531, 532, 50674}  # palettes, and what a decompressor needs
-DESCRIPTION, ORIENTATION, SOFTWARE = 270, 274, 305
+DESCRIPTION = 270
+ORIENTATION = 274
+SOFTWARE = 305
 UNSAID = {
     254,
     269,
