@@ -71,6 +71,16 @@ def test_all_hdus_and_headers_are_kept(restore, tmp_path):
     assert ((places >= start) & (places < end)).all()
 
 
+def test_a_sum_of_the_data_alone_is_kept_right(restore, tmp_path, mask):
+    hdu = fits.PrimaryHDU(PLANE.astype("i2"))
+    hdu.add_datasum()
+    hdu.writeto(tmp_path / "a.fits")
+    restore("a.fits", "--mask", mask)
+    with fits.open(tmp_path / "a-restored.fits", checksum=True) as hdus:
+        assert "CHECKSUM" not in hdus[0].header
+        assert hdus[0].verify_datasum() == 1
+
+
 def test_flags_inside_the_file(restore, tmp_path):
     science = fits.ImageHDU(PLANE.astype("f4"), name="SCI")
     flags = fits.ImageHDU((MASK * 2**12).astype("u2"), name="DQ")

@@ -118,14 +118,20 @@ def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
         return
     contents, which, unsigned = extras.carried.data
     with fits.open(io.BytesIO(contents), do_not_scale_image_data=True, memmap=False) as hdus:
-        start, header = hdus[which].fileinfo()["datLoc"], hdus[which].header
+        hdu = hdus[which]
+        place, header = hdu.fileinfo(), hdu.header
+    head, start, end = place["hdrLoc"], place["datLoc"], place["datLoc"] + place["datSpan"]
     stored = _as_signed(image) if unsigned else image
     written = bytearray(contents)
     written[start : start + image.nbytes] = stored.astype(stored.dtype.newbyteorder(">")).tobytes()
-    path.write_bytes(written)
     if "CHECKSUM" in header or "DATASUM" in header:
-        with fits.open(path, mode="update", do_not_scale_image_data=True, memmap=False) as hdus:
-            hdus[which].add_checksum()
+        changed = type(hdu).fromstring(bytes(written[head:end]), do_not_scale_image_data=True)
+        (changed.add_checksum if "CHECKSUM" in header else changed.add_datasum)()
+        summed = changed.header.tostring().encode("ascii")
+        if len(summed) != start - head:
+            raise ValueError("its header does not keep its length")
+        written[head:start] = summed
+    path.write_bytes(written)
 
 
 FITS = Codec(

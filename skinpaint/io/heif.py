@@ -16,6 +16,7 @@ from skinpaint.io.files import check_size
 __all__ = ["HEIC"]
 
 BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"heis")
+SAMPLES = {"L": 1, "I": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 SRGB = {"color_primaries": (1, 2), "transfer_characteristics": (1, 2, 6, 13)}  # codes that need no profile
 
 
@@ -28,12 +29,21 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
     if len(file) > 1:
         raise Unreadable(f"it holds {len(file)} pictures. Save them as single pictures first.")
     check_size(path, file.size[0] * file.size[1] * 8)
-    pixels, info = np.asarray(file), file.info
+    pixels, info = _pixels(file), file.info
     _, exif, xmp, damaged = upright(info.get("exif"), info.get("xmp"))
     extras = Extras(icc_profile=info.get("icc_profile"), exif=exif, xmp=xmp, lost=(*_lost(info), *damaged))
     bits = info.get("bit_depth", 8)
     about = f"its {bits} bits a channel became 16, from 0 to 65535" if pixels.dtype == np.uint16 else ""
     return picture(pixels, 1, replace(extras, about=about))  # the decoder has turned it upright
+
+
+def _pixels(file: Any) -> np.ndarray:
+    """A copy of the pixels: what the file gives as an array may not outlive it."""
+    kind, _, deep = file.mode.partition(";")
+    dtype = np.dtype(np.uint16 if deep else np.uint8)
+    (width, height), channels = file.size, SAMPLES[kind]
+    rows = np.frombuffer(file.data, dtype).reshape(height, file.stride // dtype.itemsize)
+    return rows[:, : width * channels].reshape(height, width, channels).copy()
 
 
 def _lost(info: dict[str, Any]) -> list[str]:
