@@ -108,6 +108,7 @@ def test_the_mask_of_ccddata_is_taken(restore, tmp_path):
     nddata.CCDData(PLANE.astype("f4"), mask=MASK, unit="adu").write(tmp_path / "a.fits")
     said = restore("a.fits", "--mask-out", "filled.png").out
     assert "Took the file's own mask for missing." in said
+    assert "filled 0 of" in restore("a.fits", "--missing", "none", "-o", "b.fits").out
     np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
     np.testing.assert_array_equal(nddata.CCDData.read(tmp_path / "a-restored.fits").mask, MASK)
 

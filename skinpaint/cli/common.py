@@ -64,10 +64,11 @@ OPTIONS = {
 MAX_ALIKE = 3  # warnings of one class that are shown of a file
 
 MISSING_HELP = """what is missing beyond the mask (default: auto)
-auto: with a mask, nothing; without one, NaN, or else black and white pixels
+auto: NaN, and what the file states, which is a nodata value or a mask of its own; without any of these and --mask, \
+black and white grains
 saturated: pixels at the lowest or highest value, such as 0 and 255
 transparent: pixels of alpha 0; they come back opaque
-none: nothing
+none: nothing but NaN
 NUMBER: a nodata value, such as -9999; or several, such as 0,4095"""
 
 
@@ -81,7 +82,11 @@ class Help(argparse.HelpFormatter):
 def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> None:
     """Add what says which pixels are missing."""
     parser.add_argument(
-        "--mask", metavar="FILE", type=Path, help=f"a picture that is bright where pixels are missing{mask_help}"
+        "--mask",
+        metavar="FILE",
+        type=Path,
+        help="a picture that is bright where pixels are missing, a copy of the picture with strokes on it, or a layer "
+        f"of strokes{mask_help}",
     )
     parser.add_argument(
         "--mask-threshold",
@@ -136,7 +141,7 @@ def missing_by(
     args: argparse.Namespace, source: Path, image: np.ndarray, extras: Any, mask_file: Path | None
 ) -> tuple[np.ndarray | None, Any]:
     """Return the mask, if one was given or the file holds one, and what is missing beyond it."""
-    mask = None if extras.missing is None else extras.missing
+    mask = None if args.missing is None else extras.missing
     if mask_file is not None:
         given = _mask_from(args, source, image, extras, mask_file)
         mask = given if mask is None else mask | given

@@ -25,7 +25,7 @@ def what_was_taken(args: argparse.Namespace, mask_file: Path | None, missing: An
     if mask_file is None:
         yield extras.hint
     found = [f"the mask {mask_file.name}"] if mask_file is not None and mask_file != args.mask else []
-    found += ["the file's own mask"] if extras.missing is not None else []
+    found += ["the file's own mask"] if extras.missing is not None and args.missing is not None else []
     if extras.nodata and missing == extras.nodata:
         found.append(f"the file's nodata value {', '.join(f'{value:.17g}' for value in extras.nodata)}")
     if found:

@@ -2,7 +2,8 @@
 
 Restore PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC, FITS and NumPy files, or every such file in a folder: pictures, bands,
 stacks and volumes. Known pixels come back bit for bit, unless the output is a JPEG. What a file holds beside the
-picture is kept, or named in a warning. A picture named photo_mask beside photo is its mask.
+picture is kept, or named in a warning. A picture named photo_mask beside photo is its mask. The exit status is 0 if all
+is restored, 1 if some of several files could not be, 2 for bad input, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -40,9 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="OUT",
         type=Path,
-        help="the restored file, or a folder for several (default: IN-restored; a PNG where IN is a JPEG, GIF or HEIC)",
+        help="the restored file, or a folder (default: IN-restored; a PNG where IN is a JPEG, GIF or HEIC)",
     )
-    add_mask_arguments(parser, "; for a folder, this can be a folder with a mask of the same name for each picture")
+    add_mask_arguments(
+        parser,
+        "; for several files, a folder with a mask of the same name for each; [NAME] for an HDU of the FITS file",
+    )
     parser.add_argument(
         "--grow", metavar="N", type=int, default=0, help="fill N pixels more around what is missing (default: 0)"
     )
