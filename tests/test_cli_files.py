@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -266,6 +267,53 @@ class TestJobs:
         with pytest.raises(SystemExit):
             restore("a.png", f"--jobs={number}")
         assert "argument --jobs: must be an int of at least 1. Got" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_a_stack_keeps_the_frames_that_are_done(restore, tmp_path, monkeypatch):
+    stack = np.stack([np.where(MASK > 0, np.nan, PICTURE)] * 4).astype(np.float32)
+    write(tmp_path / "a.tif", stack, Extras(axes="TYX"))
+    done = []
+
+    def fit_restore(self, image, mask, callback):
+        done.append(1)
+        if len(done) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, image, mask, callback=callback)
+
+    original = skinpaint.Inpainter.fit_restore
+    monkeypatch.setattr(skinpaint.Inpainter, "fit_restore", fit_restore)
+    said = restore("a.tif", status=130)
+    assert "Interrupted: the frames after the first 2 are as they came." in said.out
+    assert "interrupted; the answer so far is in a-restored.tif." in said.err
+    assert [int(np.isnan(frame).sum()) for frame in read(tmp_path / "a-restored.tif")[0]] == [0, 0, 40, 40]
+
+
+def test_ctrl_c_side_by_side_waits_for_what_has_begun(restore, tmp_path, pictures, monkeypatch):
+    pictures("1.png", "2.png", "3.png")
+    waited = []
+
+    def as_completed(futures):
+        waited.append(len(futures))
+        if len(waited) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return iter(sorted(futures, key=lambda future: not future.done()))
+
+    class Pool(ThreadPoolExecutor):
+        """One task is under way, and the others wait."""
+
+        def submit(self, function, *arguments):
+            future = Future()
+            if not waited and not self._threads:
+                future.set_running_or_notify_cancel()
+                future.set_result(function(*arguments))
+                self._threads.add(None)
+            return future
+
+    monkeypatch.setattr(batch, "as_completed", as_completed)
+    monkeypatch.setattr(batch, "_pool", lambda n_processes: nullcontext(Pool(1)))
+    said = restore("1.png", "2.png", "3.png", "-o", "out", "--jobs", "2", status=130).err
+    assert "interrupted; 1 of 3 files are restored." in said
+    assert waited == [3, 1]
 
 
 def test_ctrl_c_between_files_says_what_is_done(restore, tmp_path, pictures, monkeypatch):

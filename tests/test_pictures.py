@@ -132,6 +132,25 @@ class TestPhotographs:
         with pytest.warns(MetadataWarning, match=r"1 more picture \(a preview, a depth map or a gain map\)"):
             write(tmp_path / "b.png", image, extras)
 
+    def test_exif_data_in_a_text_of_a_png(self, tmp_path):
+        exif = photo_data(6)
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Raw profile type exif", f"\nexif\n{len(exif):8}\n{exif.hex()}\n")
+        Image.fromarray(RGB).save(tmp_path / "a.png", pnginfo=info)
+        image, extras = read(tmp_path / "a.png")
+        assert image.shape == (30, 20, 3)
+        quietly(write, tmp_path / "b.png", image, extras)
+        with Image.open(tmp_path / "b.png") as file:
+            assert file.getexif()[0x010F] == "a camera"
+            assert "Raw profile type exif" not in file.info
+
+    def test_a_profile_of_grey_does_not_fit_a_webp(self, tmp_path):
+        profile = PROFILE[:16] + b"GRAY" + PROFILE[20:]
+        with pytest.warns(MetadataWarning, match=r"a\.webp does not hold .*: the colour profile, which is of grey\."):
+            write(tmp_path / "a.webp", GREY, Extras(icc_profile=profile))
+        with Image.open(tmp_path / "a.webp") as file:
+            assert "icc_profile" not in file.info
+
     def test_exif_data_that_do_not_fit_a_jpeg_are_named(self, tmp_path):
         exif = photo_data() + bytes(66_000)
         with pytest.warns(MetadataWarning, match="EXIF data, which are too long"):

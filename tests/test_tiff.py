@@ -305,6 +305,41 @@ class TestStack:
         ):
             read(tmp_path / "a.tif")
 
+    def test_planes_in_several_files_are_refused(self, tmp_path):
+        before = stack(tmp_path / "a.ome.tif", "TYX", (2, 30, 40), ome=True)
+        with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+            xml = file.ome_metadata
+        at = xml.index("<TiffData")
+        files = "".join(
+            f'<TiffData FirstT="{t}" FirstC="0" FirstZ="0" IFD="0" PlaneCount="1">'
+            f'<UUID FileName="{name}.ome.tif">urn:uuid:{name}</UUID></TiffData>'
+            for t, name in enumerate("bc")
+        )
+        xml = xml[:at] + files + xml[xml.index("/>", at) + 2 :]
+        for name, plane in zip("bc", before, strict=True):
+            own = xml.replace("<OME ", f'<OME UUID="urn:uuid:{name}" ', 1)
+            own = (
+                own
+                if own.count("UUID=") == 1
+                else xml.replace(xml.split('UUID="')[1].split('"')[0], f"urn:uuid:{name}", 1)
+            )
+            tifffile.imwrite(tmp_path / f"{name}.ome.tif", plane, description=own.encode(), metadata=None)
+        with pytest.raises(ValueError, match=r"b\.ome\.tif cannot be .*: its planes are spread over several files"):
+            read(tmp_path / "b.ome.tif")
+
+    def test_a_film_of_a_stack_is_refused(self, restore, tmp_path):
+        stack(tmp_path / "a.tif", "TYX", (4, 30, 40), imagej=True)
+        said = restore("a.tif", "--film", "a.gif", status=2).err
+        assert "--film shows one picture, but a.tif holds a stack on the axes TYX." in said
+
+    @pytest.mark.parametrize("axes", ["YX", "ZZX", "AYX"])
+    def test_axes_that_do_not_fit(self, restore, tmp_path, axes):
+        stack(tmp_path / "a.tif", "TYX", (4, 30, 40), imagej=True)
+        said = restore("a.tif", "--axes", axes, status=2).err
+        assert "--axes must be 3 different letters of T, C, Z, Y, X, S and Q, one for each axis of an image of" in said
+        assert f"shape (4, 30, 40). Got '{axes}' instead." in said
+        assert "--axes must name an axis in space" in restore("a.tif", "--axes", "tcs", status=2).err
+
     def test_a_mask_of_another_shape(self, restore, tmp_path):
         stack(tmp_path / "a.tif", "ZYX", (4, 30, 40), imagej=True)
         write(tmp_path / "m.png", np.full((5, 5), 255, np.uint8))
@@ -430,6 +465,29 @@ class TestPicture:
         with pytest.raises(ValueError, match=rf"a\.tif cannot be read as a picture: .*{says}"):
             read(tmp_path / "a.tif")
 
+    def test_ycbcr_without_compression(self, tmp_path):
+        colours = Image.fromarray(np.moveaxis(slopes((3, 30, 40), "uint8"), 0, -1)).convert("YCbCr")
+        colours.save(tmp_path / "a.tif")
+        np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], np.asarray(colours.convert("RGB")))
+
+    def test_floats_of_which_white_is_zero_are_refused(self, tmp_path):
+        array = slopes((30, 40), "float32")
+        tifffile.imwrite(tmp_path / "a.tif", array, photometric="miniswhite", metadata=None)
+        with pytest.raises(ValueError, match=r"a\.tif cannot be .*: it holds MINISWHITE data of float32. Convert it"):
+            read(tmp_path / "a.tif")
+
+    def test_a_mask_alone_is_no_picture(self, tmp_path):
+        tifffile.imwrite(tmp_path / "a.tif", MASK, photometric="mask", subfiletype=4, metadata=None)
+        with pytest.raises(ValueError, match=r"a\.tif cannot be read as a picture: it holds 0 pictures"):
+            read(tmp_path / "a.tif")
+
+    def test_sub_images_are_named(self, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            writer.write(slopes((30, 40), "uint8"), subifds=1, metadata=None)
+            writer.write(slopes((9, 7), "uint16"), metadata=None)
+        with pytest.raises(ValueError, match="it holds 2 pictures of different kinds"):
+            read(tmp_path / "a.tif")
+
     def test_a_damaged_tag_is_said(self, tmp_path):
         tags = [(65000, 2, 0, "much longer than four bytes", True)]
         tifffile.imwrite(tmp_path / "a.tif", slopes((30, 40), "uint8"), metadata=None, extratags=tags)
@@ -462,17 +520,17 @@ def test_compressions_without_imagecodecs(tmp_path):
     tifffile.imwrite(tmp_path / "grey.tif", grey, compression="lzw", metadata=None, extratags=tags)
     tifffile.imwrite(tmp_path / "white.tif", 255 - grey, compression="lzw", metadata=None, photometric="miniswhite")
     tifffile.imwrite(tmp_path / "deep.tif", deep, compression="lzw", planarconfig="separate", metadata=None)
+    white = 65535 - grey.astype(np.uint16)
+    tifffile.imwrite(tmp_path / "both.tif", white, compression="lzw", metadata=None, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "float.tif", grey.astype(np.float64), compression="lzw", metadata=None)
     tifffile.imwrite(tmp_path / "fax.tif", grey > 60, compression="packbits", metadata=None, photometric="minisblack")
-    arguments = [
-        sys.executable,
-        "-c",
-        WITHOUT_IMAGECODECS,
-        *(f"{name}.tif" for name in ("grey", "white", "deep", "fax")),
-    ]
+    names = [f"{name}.tif" for name in ("grey", "white", "both", "deep", "fax", "float")]
+    arguments = [sys.executable, "-c", WITHOUT_IMAGECODECS, *names]
     done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=True)
-    grey_said, white_said, deep_said, fax_said = done.stdout.splitlines()
+    grey_said, white_said, both_said, deep_said, fax_said, float_said = done.stdout.splitlines()
     assert grey_said == f"{grey.sum()} Photoshop data"
-    assert white_said.split()[0] == str(grey.sum())
+    assert white_said.split()[0] == both_said.split()[0] == str(grey.sum())
+    assert "float.tif cannot be read as a picture" in float_said
     assert deep_said.startswith("deep.tif cannot be read as a picture: <COMPRESSION.LZW: 5> requires the 'imagecodecs'")
     assert deep_said.endswith("Install that: pip install 'skinpaint[tiff]'.")
     assert fax_said.split()[0] == str(255 * np.count_nonzero(grey > 60))

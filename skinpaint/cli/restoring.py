@@ -146,6 +146,10 @@ def _restore_frames(
         named = Contents(frame.image, channel_axis=frame.channel_axis, named=True)
         try:
             restored.image[frame.at] = inpainter.fit_restore(named, frame.mask, callback=recorder)
+        except KeyboardInterrupt:
+            if not restored.solutions:
+                raise
+            break
         except USER_ERRORS as error:
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
             raise ValueError(without_repetition(where, sentence(error))) from error

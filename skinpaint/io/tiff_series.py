@@ -165,8 +165,8 @@ def _by_pillow(path: Path, series: Any, refusal: str) -> np.ndarray:
         raise Unreadable(refusal) from None
     if values.shape != series.shape or values.dtype != series.dtype:
         raise Unreadable(refusal)
-    white = series.keyframe.photometric.name == "MINISWHITE"
-    return inverted(values) if white else values.copy()  # Pillow has inverted it already
+    white = series.keyframe.photometric.name == "MINISWHITE" and values.dtype != np.uint16
+    return inverted(values) if white else values.copy()  # Pillow has inverted 8 bits already
 
 
 def _without_palette(path: Path, series: Any) -> Pixels:
