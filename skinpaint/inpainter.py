@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,43 @@ MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the sta
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _explained(owner: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Refuse keywords that a function of `owner` does not know by a sentence that names what may be meant."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **keywords: P.kwargs) -> T:
+            for name in keywords:
+                if name not in known:
+                    raise TypeError(
+                        f"The parameters of {owner} must be among {', '.join(known)}. Got {name!r} instead."
+                        f"{_meant(name, known, keywords.get('method', DEFAULT_METHOD))}"
+                    )
+            return function(*args, **keywords)
+
+        return checked
+
+    return decorate
+
+
+def _meant(name: str, known: list[str], method: Any) -> str:
+    """What a parameter that there is not may stand for: another one, or a setting of the method."""
+    chosen = resolve(method)
+    settings = [field.name for field in dataclasses.fields(chosen)]  # type: ignore[arg-type]
+    said = "" if name in settings else did_you_mean(name, [*known, *settings])
+    setting = name if name in settings else said.removeprefix(" Did you mean ").rstrip("?")
+    if setting not in settings or setting in known:
+        return said
+    maker = type(chosen).__name__
+    return f"{said} {setting} is a setting of the method: pass method={maker}({setting}=...)."
 
 
 class Inpainter:
@@ -96,6 +134,7 @@ class Inpainter:
     converged_: bool
     history_: tuple[Record, ...]
 
+    @_explained("Inpainter")
     def __init__(
         self,
         method: str | Method = DEFAULT_METHOD,
@@ -390,6 +429,7 @@ class Inpainter:
 _PARAMETERS = list(inspect.signature(Inpainter).parameters)
 
 
+@_explained("inpaint")
 def inpaint(
     image: Any,
     mask: Any = None,

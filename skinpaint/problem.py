@@ -191,7 +191,7 @@ class Problem:
 
     def doubts(self) -> Iterator[str]:
         """What a user should be asked: sentences about a mask that was guessed, or that looks wrong."""
-        if self._contents.doubt and self._channel_axis is None:
+        if self._contents.doubt and self._channel_axis == self._contents.channel_axis:
             yield self._contents.doubt
         if self.note.startswith(masks.GUESSED):
             yield f"{self.note[0].upper()}{self.note[1:]}."
@@ -200,7 +200,8 @@ class Problem:
                 f"Is the mask inverted? The {np.count_nonzero(self.mask)} pixels that it hides hold many values, and "
                 "the known ones few. True, 1 or 255 means missing; if yours means valid, pass ~mask."
             )
-        axis = _axis_like_colours(self.shape[:-1]) if self._channel_axis is None else None
+        named = self._contents.named or self._channel_axis is not None
+        axis = None if named else _axis_like_colours(self.shape[:-1])
         if axis is not None:
             yield (
                 f"Is axis {axis} that of colours? Without channel_axis an image of shape {self.shape[:-1]} is restored "

@@ -222,14 +222,14 @@ def test_folder(run, tmp_path, pictures):
     assert "2 of 4 files could not be restored" in done.stderr
     assert "Passed over: notes.txt." in done.stdout
     assert "scans/c.png cannot be read as a picture" in done.stderr
-    assert "holds 0 masks named d" in done.stderr
+    assert "holds 0 masks for d.png. It must hold one." in done.stderr
     assert "4/4" not in done.stderr, "no progress bar in a log"
     out = tmp_path / "scans-restored"
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.tif"]
     assert sorted(path.name for path in (tmp_path / "filled").iterdir()) == ["a.png", "b.png"]
     np.testing.assert_array_equal(read(out / "a.png")[0], read(out / "b.tif")[0])
     assert [entry["missing"] for entry in json.loads((tmp_path / "report.json").read_text())] == [mask.sum()] * 2
-    assert "is a folder" in run("restore", "scans", "--film", "a.gif", status=2).stderr
+    assert "--film shows one picture" in run("restore", "scans", "--film", "a.gif", status=2).stderr
 
 
 INTERRUPTED_AT_5 = """
@@ -375,7 +375,8 @@ def test_far_pixels_are_left(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("corner", "said"), [(0, "Nothing is missing"), (384, "which look like highlights or shadows")]
+    ("corner", "said"),
+    [(0, "nothing was written. Give a mask"), (384, "which look like highlights or shadows. Give a mask")],
 )
 def test_an_undamaged_picture_is_not_touched(run, tmp_path, corner, said):
     write(tmp_path / "photo.png", data.astronaut()[corner : corner + 128, corner : corner + 128])

@@ -22,7 +22,7 @@ from skinpaint.cli.common import (
     method,
     missing_by,
 )
-from skinpaint.cli.restore import files_in, mask_of, restored_name
+from skinpaint.cli.tasks import mask_of, pictures, restored_name
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -96,21 +96,20 @@ def _sources(args: argparse.Namespace) -> list[Any]:
     if several and args.output is not None and not args.output.is_dir():
         raise NotADirectoryError(f"{args.output} must be a folder that exists, where several pictures are painted on.")
     sources = []
-    for given in args.inputs:
-        for path in files_in(given, []) if given.is_dir() else [given]:
-            picture = restored_name(path)
-            if args.output is not None:
-                picture = args.output / restored_name(path, ending="").name if several else args.output
-            sources.append(
-                Source(
-                    path=path,
-                    picture=picture,
-                    mask=picture.with_name(f"{path.stem}-mask.png"),
-                    report=picture.with_name(f"{picture.stem}-report.json"),
-                    given=mask_of(path, args.mask),
-                    overwrite=args.overwrite,
-                )
+    for path, _ in pictures(args.inputs)[0] if several else [(args.inputs[0], None)]:
+        picture = path.with_name(restored_name(path))
+        if args.output is not None:
+            picture = args.output / restored_name(path, "") if several else args.output
+        sources.append(
+            Source(
+                path=path,
+                picture=picture,
+                mask=picture.with_name(f"{path.stem}-mask.png"),
+                report=picture.with_name(f"{picture.stem}-report.json"),
+                given=mask_of(path, args.mask),
+                overwrite=args.overwrite,
             )
+        )
     if not sources:
         raise ValueError(f"{args.inputs[0]} holds no picture.")
     return sources
