@@ -39,11 +39,18 @@ FLOORS = (
     ("skinpaint",),
     ("skinpaint.holdout",),
     ("skinpaint.film", "skinpaint.testing"),
-    ("skinpaint.comparison",),
+    ("skinpaint.comparison", "skinpaint.comparison.*"),
     ("skinpaint.cli", "skinpaint.cli.*"),
     ("skinpaint.__main__",),
 )
-PACKAGES = ("skinpaint.damage", "skinpaint.energies", "skinpaint.io", "skinpaint.show", "skinpaint.cli")
+PACKAGES = (
+    "skinpaint.damage",
+    "skinpaint.energies",
+    "skinpaint.io",
+    "skinpaint.show",
+    "skinpaint.comparison",
+    "skinpaint.cli",
+)
 UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
 RE_EXPORT = (
     "skinpaint",
@@ -51,6 +58,7 @@ RE_EXPORT = (
     "skinpaint.energies",
     "skinpaint.io",
     "skinpaint.damage",
+    "skinpaint.comparison",
     "skinpaint.cli",
     "skinpaint.film",
 )
