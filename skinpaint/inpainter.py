@@ -260,8 +260,8 @@ class Inpainter:
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
 
-        Without a truth, a tenth of the known pixels is hidden under a shifted copy of the mask and
-        overwritten with noise; the score says how well they are predicted.
+        Without a truth, known pixels are hidden under a shifted copy of the mask and overwritten with noise: about
+        as many as are missing, but at most a tenth of those that are known. The score says how well they are predicted.
 
         Parameters
         ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["CEILING", "peak", "psnr"]
+__all__ = ["CEILING", "peak", "psnr", "ssim"]
 
 CEILING = 120.0
 """PSNR of a perfect answer, in dB: an error of a millionth of the range, finer than sixteen bits resolve."""
@@ -73,6 +73,50 @@ def _everywhere(where: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
             f"The 'where' parameter of psnr must be broadcastable to the shape of the truth, {shape}. "
             f"Got the shape {np.shape(where)} instead.{way_out}"
         ) from None
+
+
+def ssim(
+    truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None, *, channel_axis: int | None = None
+) -> float | None:
+    """Structural similarity of `image` to `truth`, averaged over some pixels.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (M[, N[, ..., P]][, C])
+        The truth.
+    image : ndarray of the same shape
+        What is compared with it.
+    where : ndarray of bool, optional
+        The pixels to average over, of the same shape; all of them by default.
+    channel_axis : int, optional
+        The axis of the channels; None for an image without channels.
+
+    Returns
+    -------
+    float or None
+        At most 1; None if the truth is not finite or has fewer than 7 pixels along an axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.scores import ssim
+    >>> truth = np.eye(9)
+    >>> ssim(truth, truth), ssim(truth[:3], truth[:3])
+    (1.0, None)
+    """
+    from skimage.metrics import structural_similarity
+
+    values = np.asarray(truth, dtype=float)
+    sides = values.shape if channel_axis is None else np.delete(values.shape, channel_axis)
+    if min(sides) < SSIM_WINDOW or not np.isfinite(values).all():
+        return None
+    _, similarity = structural_similarity(
+        values, np.asarray(image, dtype=float), data_range=peak(truth), channel_axis=channel_axis, full=True
+    )
+    return float(similarity[... if where is None else where].mean())
+
+
+SSIM_WINDOW = 7
 
 
 def peak(values: np.ndarray) -> float:

@@ -272,10 +272,23 @@ def test_compare_ranks_and_draws(run, tmp_path, pictures):
     assert sorted(line.split()[1] for line in table[1:4]) == ["biharmonic", "gd:classic", "laplace"]
     assert table[1].split()[1] == "biharmonic"  # it continues slopes, and the picture is one
     assert "hidden" in done.stdout
+    assert re.search(r" in [3-8] draws\.\n", done.stdout)
     assert done.stderr == ""
     with Image.open(tmp_path / "damaged-compared.png") as sheet:
         assert sheet.mode == "RGB"
     assert "exists" in run("compare", "damaged.png", "--mask", "mask.png", "--methods", "laplace", status=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--draws", "2"), " in 2 draws."),
+        (("--draws", "1,4", "--budget", "1e-9"), "The budget of 1e-09 s ended the draws."),
+    ],
+)
+def test_compare_makes_as_many_draws_as_it_is_told(run, pictures, arguments, says):
+    methods = "--methods", "laplace", "biharmonic"
+    assert says in run("compare", "damaged.png", "--mask", "mask.png", *arguments, *methods).stdout
 
 
 def test_compare_against_the_truth(run, tmp_path, pictures):
@@ -294,6 +307,7 @@ def test_compare_against_the_truth(run, tmp_path, pictures):
         ("'truth' parameter of compare", ("--truth", "mask-small.png", "--methods", "laplace")),
         ("cannot be written", ("-o", "sheet.xyz", "--methods", "laplace")),
         ("none twice", ("--methods", "laplace", "laplace")),
+        ("'draws' parameter of compare", ("--draws", "4,3", "--methods", "laplace")),
     ],
 )
 def test_compare_says_what_is_wrong_in_one_sentence(run, tmp_path, pictures, says, arguments):
