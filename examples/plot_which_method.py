@@ -57,7 +57,6 @@ ax.set_axis_off()
 
 for entry in comparison.entries:
     truly = psnr(wall, entry.restored, where=mask)
-    print(
-        f"{entry.name:16} predicted {entry.psnr:.1f} ± {entry.margin:.1f} dB, truly {truly:.1f} dB"
-    )
+    predicted = f"{entry.psnr:.1f} ± {entry.margin:.1f} dB"
+    print(f"{entry.name:16} predicted {predicted}, truly {truly:.1f} dB")
 plt.show()
