@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2gray
 
-__all__ = ["KINDS", "Case", "make", "photograph"]
+__all__ = ["KINDS", "Case", "discs", "make", "photograph", "specks"]
 
 PHOTOGRAPHS = "camera", "astronaut", "brick", "coffee", "grass", "rocket", "gravel", "chelsea", "moon", "retina"
 TILE = 1000  # side to which a photograph is resized; larger images are mosaics of different ones
@@ -80,6 +80,16 @@ def volume(side: int, rng: np.random.Generator) -> np.ndarray:
         out += np.float32(amplitude) * x[:, None, None] * y[:, None] * z
     out += np.float32(0.01) * rng.standard_normal(out.shape, np.float32)
     return out
+
+
+def specks(shape: tuple[int, ...], fraction: float, radius: float, rng: np.random.Generator) -> np.ndarray:
+    """Small discs of radius 0.5 to `radius` at random places until `fraction` is covered."""
+    i, j = np.indices(shape)
+    mask = np.zeros(shape, bool)
+    while np.count_nonzero(mask) < fraction * mask.size:
+        y, x = (rng.uniform(0, n) for n in shape)
+        mask |= (i - y) ** 2 + (j - x) ** 2 <= rng.uniform(0.5, radius) ** 2
+    return mask
 
 
 def discs(shape: tuple[int, ...], fraction: float, radius: int, rng: np.random.Generator) -> np.ndarray:

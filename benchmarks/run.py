@@ -22,6 +22,7 @@ BENCHMARKS = {
     "growth": ("peers.py --growth", "time and memory for each missing pixel as images grow"),
     "cold": ("peers.py --cold", "the first call, the command line and the import, in new processes"),
     "quality": ("quality.py", "PSNR, SSIM and time of every method and its peers"),
+    "paint": ("paint.py", "the page of skinpaint paint in a browser: from the brush to new pixels"),
     "compare": ("compare_check.py", "does `compare` name the best method?"),
 }
 

@@ -43,6 +43,8 @@ class Contents:
         Values that mean missing.
     channel_axis : int or None
         The axis of the channels, where the container names it.
+    named : bool
+        Whether the container names its axes, so that there is nothing to guess about them.
     doubt : str
         What the user should be asked, or nothing.
     wrap : callable
@@ -53,6 +55,7 @@ class Contents:
     hidden: np.ndarray | None = None
     nodata: tuple[Any, ...] = ()
     channel_axis: int | None = None
+    named: bool = False
     doubt: str = ""
     wrap: Wrap = plain
 
@@ -64,7 +67,7 @@ def unpack(image: Any) -> Contents:
     ----------
     image : array_like, or a container
         Arrays, masked arrays and nested lists; astropy NDData, CCDData and Quantity; xarray DataArray; PIL Image in
-        grey or RGB; pandas DataFrame and Series of one dtype. Everything else is refused.
+        grey or RGB; pandas DataFrame and Series of one dtype; Contents. Everything else is refused.
 
     Returns
     -------
@@ -86,6 +89,8 @@ def unpack(image: Any) -> Contents:
         ...
     TypeError: The 'image' parameter must not be a PIL image of mode P, ... Pass image.convert("RGB") instead.
     """
+    if isinstance(image, Contents):
+        return image
     for (module, name), unpacked in UNDERSTOOD.items():
         if _is_a(image, module, name):
             return unpacked(image)
@@ -93,19 +98,17 @@ def unpack(image: Any) -> Contents:
         if _is_a(image, module, name):
             raise _refused(f"a {module.partition('.')[0]} {name}", way_out)
     if image is None:
-        raise _refused("None", "Reading the file has probably failed: OpenCV's imread returns None then", given=True)
+        raise _not_an_array("None", "Reading the file has probably failed: OpenCV's imread returns None then.")
     if isinstance(image, str | os.PathLike):
-        raise _refused(f"the path {str(image)!r}", "Read it first: image, extras = skinpaint.io.read(path)", given=True)
-    if isinstance(image, np.ma.MaskedArray):
-        return Contents(np.ma.getdata(image), np.ma.getmaskarray(image))
-    if not isinstance(image, np.ndarray | np.generic | list | tuple | Number):
-        raise _refused(f"a {type(image).__module__}.{type(image).__name__}", "Pass numpy.asarray(image)")
-    if isinstance(image, np.ndarray) and (hasattr(image, "unmasked") or hasattr(image, "units")):
-        way_out = (
-            "Pass image.unmasked, and image.mask as the mask" if hasattr(image, "unmasked") else "Pass image.value"
-        )
-        raise _refused(f"a {type(image).__name__}", way_out)
-    return Contents(np.asarray(image))
+        raise _not_an_array(f"the path {str(image)!r}", "Read it first: image, extras = skinpaint.io.read(path).")
+    if isinstance(image, np.ndarray):
+        return _array(image)
+    if isinstance(image, np.generic | list | tuple | Number):
+        return Contents(np.asarray(image))
+    what = f"a {type(image).__module__}.{type(image).__name__}".replace("builtins.", "")
+    if hasattr(image, "__array__") or hasattr(image, "__array_interface__") or isinstance(image, range | memoryview):
+        raise _refused(what, "Pass numpy.asarray(image)")
+    raise _not_an_array(what)
 
 
 def mask_in(mask: Any, image: Any) -> Any:
@@ -123,8 +126,16 @@ def mask_in(mask: Any, image: Any) -> Any:
             f"The 'mask' parameter must be an array. Got the path {str(mask)!r} instead. "
             "Read it first: mask = skinpaint.io.read_mask(path)."
         )
-    if _is_a(mask, "dask.array", "Array"):
-        raise TypeError("The 'mask' parameter must not be a dask Array. Pass mask.compute() instead.")
+    if mask is None:
+        return None
+    for (module, name), way_out in REFUSED.items():
+        if _is_a(mask, module, name):
+            raise TypeError(
+                f"The 'mask' parameter must not be a {module.partition('.')[0]} {name}. "
+                f"{way_out.replace('image', 'mask').partition(',')[0]} instead."
+            )
+    if _is_a(mask, "astropy.nddata", "NDData"):
+        raise TypeError("The 'mask' parameter must not be an astropy NDData. Pass mask.mask, or mask.data, instead.")
     if _is_a(mask, "PIL.Image", "Image") and mask.mode not in ("1", "L"):
         raise TypeError(
             f"The 'mask' parameter must not be a PIL image of mode {mask.mode}. "
@@ -146,16 +157,41 @@ def _is_a(thing: Any, module: str, name: str) -> bool:
     return isinstance(kind, type) and isinstance(thing, kind)
 
 
-def _refused(what: str, way_out: str, *, given: bool = False) -> TypeError:
-    if given:
-        return TypeError(f"The 'image' parameter must be an array. Got {what} instead. {way_out}.")
+def _refused(what: str, way_out: str) -> TypeError:
     return TypeError(
         f"The 'image' parameter must not be {what}, which would lose what it says about its values. {way_out} instead."
     )
 
 
+def _not_an_array(what: str, way_out: str = "") -> TypeError:
+    return TypeError(f"The 'image' parameter must be an array. Got {what} instead. {way_out}".strip())
+
+
+def _array(image: np.ndarray) -> Contents:
+    """Unpack an array; one of a class that is made from ndarray comes back as such."""
+    if hasattr(image, "unmasked"):
+        raise _refused(f"a {type(image).__name__}", "Pass image.unmasked, and image.mask as the mask")
+    if hasattr(image, "units"):
+        raise _refused(f"a {type(image).__name__}", "Pass image.value")
+    if isinstance(image, np.ma.MaskedArray):
+        if type(image) is not np.ma.MaskedArray:
+            raise _refused(f"a {type(image).__name__}", "Pass numpy.ma.asarray(image)")
+        return Contents(np.ma.getdata(image), np.ma.getmaskarray(image))
+    if type(image) in (np.ndarray, np.memmap):
+        return Contents(np.asarray(image))
+
+    def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
+        made = image.copy()  # with its attributes, by the protocol of NumPy
+        made[...] = restored
+        return made
+
+    return Contents(np.asarray(image), wrap=wrap)
+
+
 def _nd_data(image: Any) -> Contents:
     """Unpack NDData and CCDData: mask, unit, coordinates and header are kept."""
+    if not type(image).__module__.startswith("astropy.nddata."):  # it may be made in another way
+        raise _refused(f"a {type(image).__name__}", "Pass image.data, and image.mask as the mask")
     given = image.mask
     hidden = None if given is None else np.broadcast_to(np.asarray(given, bool), np.shape(image.data))
 
@@ -190,15 +226,17 @@ def _data_array(image: Any) -> Contents:
     named = [axis for axis, name in enumerate(image.dims) if str(name).lower() in CHANNEL_NAMES]
     times = [axis for axis, name in enumerate(image.dims) if str(name).lower() in TIME_NAMES]
     doubt = ""
-    if times and not named:
+    if times and image.shape[times[0]] > 1:
+        each = f"image.isel({image.dims[times[0]]}=k)" if named else f"channel_axis={times[0]}"
         doubt = (
             f"Axis {times[0]} is {str(image.dims[times[0]])!r}, and its entries are restored as one volume. "
-            f"Pass channel_axis={times[0]} to restore each on its own."
+            f"Pass {each} to restore each on its own."
         )
     return Contents(
         image.to_numpy(),
         nodata=nodata,
         channel_axis=named[0] if len(named) == 1 and image.ndim > 1 else None,
+        named=not all(str(name).startswith("dim_") for name in image.dims),  # xarray's own names say nothing
         doubt=doubt,
         wrap=lambda restored, filled: image.copy(data=restored),
     )
@@ -221,7 +259,9 @@ def _pil_image(image: Any) -> Contents:
         "RGBA": 'Pass image.convert("RGB"), and a mask such as numpy.asarray(image)[..., 3] == 0',
     }
     if image.mode not in ("L", "RGB", "I", "F", "I;16"):
-        raise _refused(f"a PIL image of mode {image.mode}", way_out.get(image.mode, 'Pass image.convert("RGB")'))
+        plain_mode = "I" if image.mode.startswith("I;16") else "RGB"
+        line = way_out.get(image.mode, f'Pass image.convert("{plain_mode}")')
+        raise _refused(f"a PIL image of mode {image.mode}", line)
 
     def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
         made = sys.modules["PIL.Image"].fromarray(restored)
@@ -240,7 +280,13 @@ def _table(image: Any) -> Contents:
             "Pass image.astype(float)",
         )
     labels = {"index": image.index} | ({"name": image.name} if image.ndim == 1 else {"columns": image.columns})
-    return Contents(image.to_numpy(), wrap=lambda restored, filled: type(image)(restored, **labels))
+
+    def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
+        made = type(image)(restored, **labels)
+        made.attrs = copy.deepcopy(image.attrs)
+        return made
+
+    return Contents(image.to_numpy(), wrap=wrap)
 
 
 UNDERSTOOD: dict[tuple[str, str], Callable[[Any], Contents]] = {

@@ -1,15 +1,17 @@
 """Hide known pixels, restore, and score the prediction: how good is a method where nobody knows the truth?
 
 Pixels that are hidden at random have known neighbours, so that every method scores too well if the damage is a large
-hole. Known pixels are therefore hidden in the same shapes as the missing ones: under randomly shifted copies of the
-mask. If a copy hides more pixels than wanted, it is kept on some tiles of the image only. The tiles are as wide as it
-takes for hidden pixels to be as far from known ones as the missing pixels are. Scattered damage then keeps its density,
-and holes are predicted as holes.
+hole. Known pixels are therefore hidden in the same shapes as the missing ones, and near them: under a shifted copy of
+the mask, by some of the widths of its holes. About as many are hidden as are missing: if a copy hides more than a tenth
+of the known pixels, it is kept on some tiles of the image only. The tiles are as wide as it takes for hidden pixels to
+be as far from known ones as the missing pixels are. Scattered damage then keeps its density, and holes are predicted as
+holes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 import numpy as np
 from scipy import ndimage
@@ -25,10 +27,11 @@ def hold_out(
     mask: np.ndarray | None = None,
     *,
     channel_axis: int | None = None,
-    fraction: float = 0.1,
+    fraction: float | None = None,
+    avoid: np.ndarray | None = None,
     rng: np.random.Generator | int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hide some of the known pixels under shifted copies of the mask and overwrite them with noise.
+    """Hide some of the known pixels under a shifted copy of the mask and overwrite them with noise.
 
     Parameters
     ----------
@@ -39,8 +42,11 @@ def hold_out(
         missing is taken from the image as `Inpainter` does.
     channel_axis : int, optional
         The axis of the channels; None for an image without channels.
-    fraction : float, default=0.1
-        How much of the known pixels to hide, in (0, 1), for each channel that has a mask of its own.
+    fraction : float, optional
+        How much of the known pixels to hide, in (0, 1), for each channel that has a mask of its own. By default
+        about as many as are missing, but at most a tenth of the known ones, and a tenth if none is missing.
+    avoid : ndarray of bool, of the shape of `hidden`, optional
+        Known pixels to hide only where no other place fits, such as those that were hidden before.
     rng : numpy.random.Generator or int, optional
         Source of the shifts and of the noise.
 
@@ -72,11 +78,13 @@ def hold_out(
     >>> bool((noisy[~hidden] == image[~hidden]).all())
     True
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"The 'fraction' parameter of hold_out must be a float in (0, 1). Got {fraction!r} instead.")
+    if fraction is not None and not 0 < fraction < 1:
+        raise ValueError(
+            f"The 'fraction' parameter of hold_out must be a float in (0, 1) or None. Got {fraction!r} instead."
+        )
     rng = np.random.default_rng(rng)
     missing = Problem.from_image(image, mask, channel_axis=channel_axis).mask
-    hidden = _shifted_copy(missing, fraction, rng)
+    hidden = _like_the_missing(missing, fraction, _channels_last(avoid, missing, channel_axis), rng)
     if not hidden.any():
         raise ValueError(
             "hold_out needs at least two known pixels, one to hide and one to predict it from. "
@@ -96,7 +104,7 @@ def score_holdout(
     mask: np.ndarray | None = None,
     *,
     channel_axis: int | None = None,
-    fraction: float = 0.1,
+    fraction: float | None = None,
     rng: np.random.Generator | int | None = 0,
 ) -> float:
     """Score a restoration on known pixels that were hidden from it.
@@ -139,6 +147,21 @@ def _in_place(mask: np.ndarray, channel_axis: int | None) -> np.ndarray:
     return mask[..., 0] if channel_axis is None or mask.shape[-1] == 1 else np.moveaxis(mask, -1, channel_axis)
 
 
+def _channels_last(avoid: np.ndarray | None, missing: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Return the user's mask in the shape of `missing`, whose channels are last."""
+    if avoid is None:
+        return np.zeros_like(missing)
+    shared = channel_axis is None or missing.shape[-1] == 1
+    last = avoid[..., np.newaxis] if shared else np.moveaxis(avoid, channel_axis, -1)  # type: ignore[arg-type]
+    if last.shape != missing.shape:
+        expected = _in_place(missing, channel_axis).shape
+        raise ValueError(
+            f"The 'avoid' parameter of hold_out must have the shape {expected} of what it hides. "
+            f"Got {avoid.shape} instead."
+        )
+    return last
+
+
 def _noise(known: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """Draw `size` values, uniform over the range of the known ones."""
     if np.issubdtype(known.dtype, np.integer):
@@ -150,19 +173,48 @@ def _noise(known: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray
     return low * (1 - u) + high * u
 
 
-def _shifted_copy(missing: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    """Choose a fraction of the known pixels of each channel, as deep as the missing ones on average."""
-    depth = _depth(missing, missing)
-    seed = rng.integers(2**32)
-    best, error, side = np.zeros_like(missing), np.inf, 1
-    while True:
-        hidden = _on_tiles(missing, fraction, side, np.random.default_rng(seed))
-        excess = _depth(missing | hidden, hidden).mean() - depth.mean() if depth.size and hidden.any() else 0.0
-        if abs(excess) < error:
-            best, error = hidden, abs(excess)
-        if excess >= 0 or side > 2 * depth.max():
-            return best
-        side *= 2
+def _like_the_missing(
+    missing: np.ndarray, fraction: float | None, avoid: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose known pixels of each channel: as many as are wanted, new ones, and as deep as the missing ones.
+
+    Several shifts are tried until one does, from the nearest on.
+    """
+    wanted = sum(_goal(missing[..., c], fraction) for c in range(missing.shape[-1]))
+    deepest = _depth(missing, missing).max(initial=0.0)
+    typical = _surroundings(missing, missing)
+    reach = max(MIN_REACH, ceil(REACH * deepest))
+    best, least = np.zeros_like(missing), np.inf
+    for attempt, seed in enumerate(rng.integers(2**32, size=ATTEMPTS), 1):
+        side, before, excess = 1, None, -1.0
+        while excess < 0 and side <= reach:
+            hidden = _on_tiles(missing, fraction, avoid, attempt * reach, side, np.random.default_rng(seed))
+            if before is not None and (hidden == before).all():
+                break  # there was nothing to leave out
+            excess = float(np.min(_surroundings(missing | hidden, hidden) / typical)) - 1
+            lack = abs(excess) + 1 - (hidden & ~avoid).sum() / max(1, wanted)
+            if lack < least:
+                best, least = hidden, lack
+            side, before = 2 * side, hidden
+        if least < TOLERANCE:
+            break
+    return best
+
+
+MAX_FRACTION, MIN_PIXELS = 0.1, 100  # of the known pixels to hide, where no fraction is given
+ATTEMPTS = 4  # shifts to try
+TOLERANCE = 0.1  # relative, of the mean depth and the number of new pixels together
+REACH, MIN_REACH = 4, 16  # of a shift: in depths of the deepest hole, and in pixels
+
+
+def _goal(missing: np.ndarray, fraction: float | None) -> int:
+    """How many known pixels of one channel to hide."""
+    holes = int(np.count_nonzero(missing))
+    known = missing.size - holes
+    goal = round((MAX_FRACTION if fraction is None else fraction) * known)
+    if fraction is None and holes:
+        goal = min(goal, max(holes, MIN_PIXELS))
+    return min(max(1, goal), known - 1)
 
 
 def _depth(missing: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -171,8 +223,19 @@ def _depth(missing: np.ndarray, where: np.ndarray) -> np.ndarray:
     return np.concatenate([ndimage.distance_transform_edt(missing[..., c])[where[..., c]] for c in channels])
 
 
-def _on_tiles(missing: np.ndarray, fraction: float, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Choose a fraction of the known pixels of each channel, thinned out by tiles of this side.
+def _surroundings(missing: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Return two means over the pixels asked about: their depth, and how much of the 3 pixels around is missing."""
+    if not where.any():
+        return np.ones(2)
+    channels = range(missing.shape[-1])
+    boxes = [ndimage.uniform_filter(missing[..., c].astype(np.float32), 3)[where[..., c]] for c in channels]
+    return np.array([_depth(missing, where).mean(), np.concatenate(boxes).mean()])
+
+
+def _on_tiles(
+    missing: np.ndarray, fraction: float | None, avoid: np.ndarray, reach: int, side: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose known pixels of each channel, thinned out by tiles of this side.
 
     The channels see the same shifts and the same tiles, so that what is known of one channel where another is
     missing stays as it is in the damage itself.
@@ -181,32 +244,42 @@ def _on_tiles(missing: np.ndarray, fraction: float, side: int, rng: np.random.Ge
     index = np.indices(shape) + rng.integers(side, size=(len(shape), *[1] * len(shape)))
     tiles = np.ravel_multi_index(tuple(index // side), tuple(n // side + 2 for n in shape))
     within = (index % side).max(axis=0)  # a tile that is taken in part is taken as a smaller one
-    rank = (rng.permutation(tiles.max() + 1)[tiles] * side + within).ravel()
+    rank = rng.permutation(tiles.max() + 1)[tiles] * side + within
     seed = rng.integers(2**32)
     hidden = np.zeros_like(missing)
     for c in range(missing.shape[-1]):
-        chosen = _choose(missing[..., c], rank, fraction, np.random.default_rng(seed))
+        new_first = np.where(avoid[..., c], rank + rank.max() + 1, rank).ravel()
+        chosen = _under_copies(missing[..., c], fraction, reach, new_first, np.random.default_rng(seed))
         hidden[..., c].flat[chosen] = True
     return hidden
 
 
-def _choose(missing: np.ndarray, rank: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the flat indices of the pixels to hide in one channel."""
+def _under_copies(
+    missing: np.ndarray, fraction: float | None, reach: int, rank: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the flat indices of the pixels to hide in one channel, those of lowest rank if a copy covers too many.
+
+    A copy of the mask is shifted along each axis by `reach` at most, and several by more, so that they are as dense as
+    one. Where a fraction is given, copies are added, shifted by any distance, until there are as many pixels.
+    """
     free = ~missing.ravel()
-    known = int(free.sum())
-    goal = min(max(1, round(fraction * known)), known - 1)
+    goal, known = _goal(missing, fraction), np.count_nonzero(free)
     holes = np.argwhere(missing)
     if not len(holes):
-        return rng.permutation(known)[:goal]
-    chosen = []
-    while goal > 0:
-        shifts = rng.integers(missing.shape, size=(-(-goal * missing.size // (len(holes) * known)), missing.ndim))
+        return np.argsort(rank)[:goal]
+    anywhere = np.array(missing.shape) // 2
+    chosen = np.empty(0, dtype=int)
+    while len(chosen) < (min(1, goal) if fraction is None else goal):
+        left = goal - len(chosen)
+        copies = max(1, round(left * missing.size / (len(holes) * known)))
+        farthest = anywhere if len(chosen) else np.minimum(ceil(reach * copies ** (1 / missing.ndim)), anywhere)
+        shifts = rng.integers(-farthest, farthest + 1, size=(copies, missing.ndim))
         shifted = (holes + shifts[:, np.newaxis]) % missing.shape
         covered = np.zeros_like(free)
         covered[np.ravel_multi_index(np.moveaxis(shifted, -1, 0), missing.shape)] = True
         hit = np.flatnonzero(covered & free)
-        hit = hit[np.argsort(rank[hit], kind="stable")[:goal]]
+        hit = hit[np.argsort(rank[hit], kind="stable")[:left]]
         free[hit] = False
-        goal -= len(hit)
-        chosen.append(hit)
-    return np.concatenate(chosen) if chosen else np.empty(0, dtype=int)
+        chosen = np.concatenate([chosen, hit])
+        reach *= 2
+    return chosen

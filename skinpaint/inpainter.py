@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -26,11 +27,48 @@ FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_"
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _explained(owner: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Refuse keywords that a function of `owner` does not know by a sentence that names what may be meant."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **keywords: P.kwargs) -> T:
+            for name in keywords:
+                if name not in known:
+                    raise TypeError(
+                        f"The parameters of {owner} must be among {', '.join(known)}. Got {name!r} instead."
+                        f"{_meant(name, known, keywords.get('method', DEFAULT_METHOD))}"
+                    )
+            return function(*args, **keywords)
+
+        return checked
+
+    return decorate
+
+
+def _meant(name: str, known: list[str], method: Any) -> str:
+    """What a parameter that there is not may stand for: another one, or a setting of the method."""
+    chosen = resolve(method)
+    settings = [field.name for field in dataclasses.fields(chosen)]  # type: ignore[arg-type]
+    said = "" if name in settings else did_you_mean(name, [*known, *settings])
+    setting = name if name in settings else said.removeprefix(" Did you mean ").rstrip("?")
+    if setting not in settings or setting in known:
+        return said
+    maker = type(chosen).__name__
+    return f"{said} {setting} is a setting of the method: pass method={maker}({setting}=...)."
+
+
 class Inpainter:
     """Restore images whose damaged pixels are known.
 
     Known pixels come back bit for bit, in the image's shape, dtype and range; the missing ones are filled
-    by `method`. Values under the mask never matter.
+    by `method`. Values under the mask do not matter.
 
     Parameters
     ----------
@@ -40,7 +78,7 @@ class Inpainter:
     channel_axis : int or None
         Axis of the colours or bands; None for an image without channels.
     missing_values : {"auto", "saturated"}, number, tuple of numbers, or None
-        What is missing beyond a given mask. NaN and masked entries of a `numpy.ma.MaskedArray` always are.
+        What is missing in addition to a given mask. NaN and masked entries of a `numpy.ma.MaskedArray` always are.
 
         - None: nothing else.
         - a number (a nodata value), or several such as ``(0, 4095)``: the entries equal to it, channel by channel.
@@ -55,13 +93,13 @@ class Inpainter:
     spacing : float or sequence of float, optional
         Distance between neighbours along each spatial axis, such as a voxel size.
     grow : int
-        Number of pixels by which whatever is missing is made wider before it is filled, diagonals included. Damage
-        is often a pixel or two wider than its mask.
+        Number of pixels by which the mask is made wider before it is filled, diagonals included. Damage is often a
+        pixel or two wider than its mask.
     max_distance : float, optional
-        Missing pixels that are further than this from every known pixel, in units of the spacing, are left as they
-        came (NaN in a float image); `solution_.status` counts them.
+        Missing pixels that are further than this from every known pixel, in units of the spacing, keep their values
+        (NaN in a float image); `solution_.status` counts them.
     progress : bool
-        Show a progress bar on stderr, with the energy and the proven bound of its distance from the minimum.
+        Show a progress bar on stderr, with the energy and the proven gap to its minimum.
 
     Attributes
     ----------
@@ -70,7 +108,7 @@ class Inpainter:
     mask_ : ndarray of bool
         What was filled; of the image's shape where channels differ, else of the spatial shape.
     solution_ : Solution
-        What is known about the answer: the reason to stop, status, energy, gap, residual, error.
+        What is known about the answer: why the method stopped, status, energy, gap, residual, error.
     n_iter_ : int
         Number of iterations.
     converged_ : bool
@@ -96,6 +134,7 @@ class Inpainter:
     converged_: bool
     history_: tuple[Record, ...]
 
+    @_explained("Inpainter")
     def __init__(
         self,
         method: str | Method = DEFAULT_METHOD,
@@ -215,8 +254,8 @@ class Inpainter:
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
 
-        Without a truth, a tenth of the known pixels is hidden under a shifted copy of the mask and
-        overwritten with noise; the score says how well they are predicted.
+        Without a truth, known pixels are hidden under a shifted copy of the mask and overwritten with noise: about
+        as many as are missing, but at most a tenth of those that are known. The score says how well they are predicted.
 
         Parameters
         ----------
@@ -389,6 +428,7 @@ class Inpainter:
 _PARAMETERS = list(inspect.signature(Inpainter).parameters)
 
 
+@_explained("inpaint")
 def inpaint(
     image: Any,
     mask: Any = None,

@@ -14,6 +14,8 @@ import numpy as np
 from skinpaint.grid.slabs import Slab, over_slabs
 
 __all__ = [
+    "GUESSED",
+    "LEFT",
     "as_bool",
     "check_known",
     "distance_to_known",
@@ -24,7 +26,8 @@ __all__ = [
     "saturated",
 ]
 
-GUESSED, LEFT = "took", "left alone"  # how a note about saturated pixels begins
+GUESSED = "took"  # how a note about saturated pixels begins
+LEFT = "left alone"
 MIN_GUESSED_SHARE = 0.005  # of all pixels: fewer saturated ones are no damage that can be guessed
 MIN_GRAIN_SHARE = 1 / 3  # of the saturated pixels: fewer grains are highlights and shadows
 GRAIN_CONTRAST = 1 / 3  # of the dtype's range: a grain differs from a neighbour by more
@@ -105,8 +108,8 @@ def as_bool(mask: object) -> np.ndarray:
 def grow(mask: Any, pixels: int, *, channel_axis: int | None = None) -> np.ndarray:
     """Make a mask wider: everything within `pixels` of a missing pixel is missing, diagonals included.
 
-    Damage is often a pixel or two wider than the mask that was drawn for it, and what the mask leaves of it shows as a
-    ghost around the fill.
+    Damage is often a pixel or two wider than the mask that was drawn for it. The part outside the mask remains visible
+    as a ghost.
 
     Parameters
     ----------
@@ -320,7 +323,8 @@ def _add_saturated(array: np.ndarray, missing: np.ndarray, word: str, given: boo
         return missing, ""
     if word == "saturated":
         return missing | found[..., None], ""
-    said = f"{found.sum()} pixels ({100 * found.mean():.3g} %) at {low} or {high}"
+    count = int(found.sum())
+    said = f"{count} pixel{'s' * (count > 1)} ({100 * found.mean():.3g} %) at {low} or {high}"
     if not looks_like_grains(array, found):
         way_out = "pass mask=, or missing_values='saturated' to fill them"
         return missing, f"{LEFT} {said}, which look like highlights or shadows; {way_out}"

@@ -31,7 +31,7 @@ Bounds = tuple[float, float] | Literal["dtype"] | None
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What a method sees: floats with channels last, a mask, bounds, and nothing of dtypes or files.
+    """What a method gets: floats with channels last, a mask and bounds; no dtypes and no files.
 
     Build it with :meth:`from_image`. Values are mapped so that the bounds become [0, 1]: those that were given, or each
     channel's own range of known pixels. So no channel's unit, and no unit of length, makes a difference.
@@ -253,7 +253,7 @@ class Problem:
 
     def doubts(self) -> Iterator[str]:
         """What a user should be asked: sentences about a mask that was guessed, or that looks wrong."""
-        if self._contents.doubt and self._channel_axis is None:
+        if self._contents.doubt and self._channel_axis == self._contents.channel_axis:
             yield self._contents.doubt
         if self.note.startswith(masks.GUESSED):
             yield f"{self.note[0].upper()}{self.note[1:]}."
@@ -262,7 +262,8 @@ class Problem:
                 f"Is the mask inverted? The {np.count_nonzero(self.mask)} pixels that it hides hold many values, and "
                 "the known ones few. True, 1 or 255 means missing; if yours means valid, pass ~mask."
             )
-        axis = _axis_like_colours(self.shape[:-1]) if self._channel_axis is None else None
+        named = self._contents.named or self._channel_axis is not None
+        axis = None if named else _axis_like_colours(self.shape[:-1])
         if axis is not None:
             yield (
                 f"Is axis {axis} that of colours? Without channel_axis an image of shape {self.shape[:-1]} is restored "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["CEILING", "peak", "psnr"]
+__all__ = ["CEILING", "peak", "psnr", "ssim"]
 
 CEILING = 120.0
 """PSNR of a perfect answer, in dB: an error of a millionth of the range, finer than sixteen bits resolve."""
@@ -34,7 +34,7 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     Raises
     ------
     ValueError
-        If the shapes differ, nothing is left to compare, or `image` is not finite where it is compared.
+        If shapes do not fit, nothing is left to compare, or `image` is not finite where it is compared.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
         )
     values = np.asarray(np.ma.getdata(truth))
     usable = ~np.ma.getmaskarray(truth) & np.isfinite(values)
-    compared = usable if where is None else usable & np.broadcast_to(where, values.shape)
+    compared = usable if where is None else usable & _everywhere(where, values.shape)
     if not compared.any():
         raise ValueError("psnr needs at least one finite value of the truth to compare with. Got none.")
     error = np.asarray(image)[compared].astype(float) - values[compared].astype(float)
@@ -61,6 +61,62 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
     relative = float(np.sqrt(np.mean(np.square(error)))) / peak(values[usable])
     return CEILING if relative == 0 else min(CEILING, float(-20 * np.log10(relative)))
+
+
+def _everywhere(where: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.broadcast_to(where, shape)
+    except ValueError:
+        pixels = np.shape(where) == shape[:-1]
+        way_out = " Pass where[..., None] for the pixels of all channels." if pixels else ""
+        raise ValueError(
+            f"The 'where' parameter of psnr must be broadcastable to the shape of the truth, {shape}. "
+            f"Got the shape {np.shape(where)} instead.{way_out}"
+        ) from None
+
+
+def ssim(
+    truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None, *, channel_axis: int | None = None
+) -> float | None:
+    """Structural similarity of `image` to `truth`, averaged over some pixels.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (M[, N[, ..., P]][, C])
+        The truth.
+    image : ndarray of the same shape
+        What is compared with it.
+    where : ndarray of bool, optional
+        The pixels to average over, of the same shape; all of them by default.
+    channel_axis : int, optional
+        The axis of the channels; None for an image without channels.
+
+    Returns
+    -------
+    float or None
+        At most 1; None if the truth is not finite or has fewer than 7 pixels along an axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skinpaint.scores import ssim
+    >>> truth = np.eye(9)
+    >>> ssim(truth, truth), ssim(truth[:3], truth[:3])
+    (1.0, None)
+    """
+    from skimage.metrics import structural_similarity
+
+    values = np.asarray(truth, dtype=float)
+    sides = values.shape if channel_axis is None else np.delete(values.shape, channel_axis)
+    if min(sides) < SSIM_WINDOW or not np.isfinite(values).all():
+        return None
+    _, similarity = structural_similarity(
+        values, np.asarray(image, dtype=float), data_range=peak(truth), channel_axis=channel_axis, full=True
+    )
+    return float(similarity[... if where is None else where].mean())
+
+
+SSIM_WINDOW = 7
 
 
 def peak(values: np.ndarray) -> float:

@@ -40,7 +40,7 @@ def warn(message: str, category: type[Warning]) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("skinpaint."):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)
 
 
 class Reason(StrEnum):
@@ -152,8 +152,8 @@ class Solution:
     Attributes
     ----------
     values : ndarray of shape (M[, N[, ..., P]], C)
-        What the solver really produced, channels last, in the problem's units (the bounds map to [0, 1]). A method that
-        looks at the missing pixels alone gives a `Filling`. Then this array is made when it is first asked for.
+        What the solver computed, channels last, in the problem's units (the bounds map to [0, 1]). A method that looks
+        at the missing pixels alone gives a `Filling`. Then this array is made when it is first asked for.
     reason : Reason
         Why the method stopped, for programs.
     status : str
@@ -215,7 +215,8 @@ class Solution:
 
         Examples
         --------
-        >>> Solution(values=np.zeros(1), reason=Reason.MAX_ITER, status="", n_iter=3, gap=0.02).credentials()
+        >>> stopped = {"reason": Reason.MAX_ITER, "status": "", "n_iter": 3, "gap": 0.02}
+        >>> Solution(values=np.zeros(1), **stopped).credentials()
         ['max_iter', '3 iterations', 'proven within 2 %']
         """
         figures = (("energy", self.energy), ("residual", self.residual), ("error", self.error))

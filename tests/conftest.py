@@ -1,4 +1,6 @@
-"""What several test files need: one small grey and one small colour image, and masks for them."""
+"""What several test files need: small images and masks for them, and the command line in this process."""
+
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -30,3 +32,19 @@ def mask(rng):
     mask = rng.random((9, 11)) < 0.5
     mask[0, 0], mask[4, 5] = False, True
     return mask
+
+
+@pytest.fixture
+def restore(tmp_path, monkeypatch, capsys):
+    """Return a function that runs ``skinpaint restore`` in `tmp_path`, and returns what it printed."""
+    from skinpaint.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def restore(*arguments, status=0):
+        returned = main(["restore", *map(str, arguments), "--method", "laplace"])
+        out, err = capsys.readouterr()
+        assert returned == status, err
+        return SimpleNamespace(out=out, err=err)
+
+    return restore

@@ -88,7 +88,6 @@ PGM = Codec(
     holds=lambda dtype: dtype == np.uint8,
     read=_read,
     write=_write,
-    alpha=False,
 )
 '''
 DAMAGE = '''"""A stripe."""

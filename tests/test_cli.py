@@ -222,14 +222,14 @@ def test_folder(run, tmp_path, pictures):
     assert "2 of 4 files could not be restored" in done.stderr
     assert "Passed over: notes.txt." in done.stdout
     assert "scans/c.png cannot be read as a picture" in done.stderr
-    assert "holds 0 masks named d" in done.stderr
+    assert "holds 0 masks for d.png. It must hold one." in done.stderr
     assert "4/4" not in done.stderr, "no progress bar in a log"
     out = tmp_path / "scans-restored"
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.tif"]
     assert sorted(path.name for path in (tmp_path / "filled").iterdir()) == ["a.png", "b.png"]
     np.testing.assert_array_equal(read(out / "a.png")[0], read(out / "b.tif")[0])
     assert [entry["missing"] for entry in json.loads((tmp_path / "report.json").read_text())] == [mask.sum()] * 2
-    assert "is a folder" in run("restore", "scans", "--film", "a.gif", status=2).stderr
+    assert "--film shows one picture" in run("restore", "scans", "--film", "a.gif", status=2).stderr
 
 
 INTERRUPTED_AT_5 = """
@@ -272,10 +272,23 @@ def test_compare_ranks_and_draws(run, tmp_path, pictures):
     assert sorted(line.split()[1] for line in table[1:4]) == ["biharmonic", "gd:classic", "laplace"]
     assert table[1].split()[1] == "biharmonic"  # it continues slopes, and the picture is one
     assert "hidden" in done.stdout
+    assert re.search(r" in [3-8] draws\.\n", done.stdout)
     assert done.stderr == ""
     with Image.open(tmp_path / "damaged-compared.png") as sheet:
         assert sheet.mode == "RGB"
     assert "exists" in run("compare", "damaged.png", "--mask", "mask.png", "--methods", "laplace", status=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--draws", "2"), " in 2 draws."),
+        (("--draws", "1,4", "--budget", "1e-9"), "The budget of 1e-09 s ended the draws."),
+    ],
+)
+def test_compare_makes_as_many_draws_as_it_is_told(run, pictures, arguments, says):
+    methods = "--methods", "laplace", "biharmonic"
+    assert says in run("compare", "damaged.png", "--mask", "mask.png", *arguments, *methods).stdout
 
 
 def test_compare_against_the_truth(run, tmp_path, pictures):
@@ -294,6 +307,7 @@ def test_compare_against_the_truth(run, tmp_path, pictures):
         ("'truth' parameter of compare", ("--truth", "mask-small.png", "--methods", "laplace")),
         ("cannot be written", ("-o", "sheet.xyz", "--methods", "laplace")),
         ("none twice", ("--methods", "laplace", "laplace")),
+        ("'draws' parameter of compare", ("--draws", "4,3", "--methods", "laplace")),
     ],
 )
 def test_compare_says_what_is_wrong_in_one_sentence(run, tmp_path, pictures, says, arguments):
@@ -375,7 +389,8 @@ def test_far_pixels_are_left(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("corner", "said"), [(0, "Nothing is missing"), (384, "which look like highlights or shadows")]
+    ("corner", "said"),
+    [(0, "nothing was written. Give a mask"), (384, "which look like highlights or shadows. Give a mask")],
 )
 def test_an_undamaged_picture_is_not_touched(run, tmp_path, corner, said):
     write(tmp_path / "photo.png", data.astronaut()[corner : corner + 128, corner : corner + 128])

@@ -2,15 +2,20 @@
 
 import dataclasses
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 import skinpaint
 import skinpaint.comparison
 import skinpaint.holdout
 from skinpaint import Biharmonic, Inpainter, Laplace, PlugAndPlay, Solution, compare, inpaint
+from skinpaint.comparison.draws import disjoint_draws
+from skinpaint.comparison.entrants import name_of
+from skinpaint.comparison.ranking import expected, lead
 from skinpaint.damage import scratches
 from skinpaint.holdout import score_holdout
 from skinpaint.methods import METHODS
@@ -54,6 +59,16 @@ middle = Custom(fill=lambda problem: problem.values.astype(float))
 cheat = Custom(fill=damaged)  # takes what the image holds under the mask
 
 
+def rivals(image, scale, seed=1):
+    """Return two methods that are off by noise of a hundredth, the second by `scale` times as much."""
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((2, *image.shape)) * np.array([1, scale])[:, None, None] * 1e-2
+    return {
+        name: Custom(fill=lambda problem, e=e: (image[..., None] - problem._offset) / problem._scale + e[..., None])
+        for name, e in zip(("one", "two"), noise, strict=True)
+    }
+
+
 def test_the_function_is_not_hidden_by_a_module():
     assert skinpaint.compare is skinpaint.comparison.compare
 
@@ -63,8 +78,8 @@ class TestScores:
         image, mask = scene
         comparison = compare(image, mask, ["laplace", "biharmonic"])
         for name in ("laplace", "biharmonic"):
-            expected = score_holdout(lambda noisy, larger, n=name: inpaint(noisy, larger, method=n), image, mask)
-            assert comparison[name].psnr == expected
+            first = score_holdout(lambda noisy, larger, n=name: inpaint(noisy, larger, method=n), image, mask)
+            assert comparison[name].scores[0] == first
             assert comparison[name].ssim is None
 
     def test_with_a_truth_it_is_the_error_of_the_missing_pixels(self, scene):
@@ -154,13 +169,13 @@ class TestLeaks:
             _, larger, hidden = honest(image, *args, **kwargs)
             return image.copy(), larger, hidden
 
-        monkeypatch.setattr("skinpaint.comparison.hold_out", leaky)
+        monkeypatch.setattr("skinpaint.comparison.draws.hold_out", leaky)
         comparison = compare(image, mask, {"cheat": cheat, "honest": "laplace"})
         assert comparison.best.name == "cheat"
         assert comparison.best.psnr > 60
 
     def test_a_method_predicts_before_it_sees_the_answers(self, scene):
-        """One that remembers all that it ever saw has seen nothing but the damage when it is scored."""
+        """The image itself, of which nothing is hidden, comes last."""
         image, mask = scene
         seen = []
 
@@ -169,11 +184,13 @@ class TestLeaks:
             return problem.values.astype(float)
 
         compare(image, mask, [Custom(fill=remember)])
-        (noisy, larger), (_, own) = seen
-        assert larger.sum() > own.sum()
-        hidden = (larger & ~own)[..., 0]
+        *draws, (_, own) = seen
+        assert len(draws) == 3
         scaled = (image - float(image[~mask].min())) / np.ptp(image[~mask])
-        assert (np.abs(noisy[..., 0] - scaled)[hidden] > 1e-3).mean() > 0.9
+        for noisy, larger in draws:
+            assert larger.sum() > own.sum()
+            hidden = (larger & ~own)[..., 0]
+            assert (np.abs(noisy[..., 0] - scaled)[hidden] > 1e-3).mean() > 0.9
 
     def test_one_method_cannot_spoil_it_for_the_next(self, scene):
         image, mask = scene
@@ -191,48 +208,199 @@ class TestLeaks:
         assert (image.tobytes(), mask.tobytes()) == before
 
 
-class TestLead:
-    """How sure the first place is: by a jackknife, so with a known answer where errors are independent."""
+class TestDraws:
+    """What is hidden, how often, and when it ends."""
 
-    @staticmethod
-    def rivals(image, scale, seed):
-        """Return two methods that are off by noise, the second by `scale` times as much."""
-        rng = np.random.default_rng(seed)
-        noise = rng.standard_normal((2, *image.shape)) * np.array([1, scale])[:, None, None] * 1e-3
-        return {
-            name: Custom(fill=lambda problem, e=e: (image / problem._scale - problem._offset + e)[..., None])
-            for name, e in zip(("one", "two"), noise, strict=True)
-        }
+    @pytest.mark.parametrize("kind", ["scratches", "scattered", "hole", "a mask for each channel"])
+    def test_no_value_is_scored_twice_and_all_that_is_scored_is_known_and_overwritten(self, kind):
+        rng = np.random.default_rng(0)
+        image = rng.random((60, 50, 3))
+        mask = {
+            "scratches": scratches(image[..., 0], count=6, rng=0)[1],
+            "scattered": rng.random((60, 50)) < 0.7,
+            "hole": np.pad(np.ones((14, 14), bool), ((20, 26), (10, 26))),
+            "a mask for each channel": rng.random((60, 50, 3)) < [0.02, 0.3, 0.8],
+        }[kind]
+        draws = list(disjoint_draws(image, mask, 8, channel_axis=-1, rng=0))
+        assert len(draws) > 2
+        assert sum(draw.where.astype(int) for draw in draws).max() == 1
+        missing = np.broadcast_to(mask if mask.ndim == 3 else mask[..., None], image.shape)
+        for draw in draws:
+            assert not (draw.where & missing).any()
+            assert (draw.noisy != image)[draw.where].all()
+            larger = np.broadcast_to(draw.larger if mask.ndim == 3 else draw.larger[..., None], image.shape)
+            np.testing.assert_array_equal(draw.noisy[~larger], image[~larger])
+            assert draw.hidden == draw.where.sum() // (1 if mask.ndim == 3 else 3)
+            for hidden, damage in zip(np.moveaxis(draw.where, -1, 0), np.moveaxis(missing, -1, 0), strict=True):
+                most = min(max(damage.sum(), 100), 0.1 * (~damage).sum() + 1)
+                assert 0.3 * most <= hidden.sum() <= most  # what an earlier draw scored does not count again
 
-    def test_the_standard_error_is_the_spread_over_chances(self):
-        image, mask = np.zeros((64, 64)), np.eye(64, dtype=bool)
-        image[::2] = 1
-        leads, errors = [], []
-        for seed in range(60):
-            comparison = compare(image, mask, self.rivals(image, 1, seed), rng=seed)
-            lead, error = comparison.lead
-            leads.append(lead if comparison.best.name == "one" else -lead)
-            errors.append(error)
-        assert np.mean(errors) == pytest.approx(np.std(leads), rel=0.25)
-        assert abs(np.mean(leads)) < 3 * np.std(leads) / np.sqrt(60)
+    def test_every_method_predicts_the_same_pixels_in_every_draw(self, scene):
+        seen = {"a": [], "b": []}
 
-    def test_a_clear_lead_is_not_called_close_and_a_tie_is(self):
-        image, mask = np.zeros((64, 64)), np.eye(64, dtype=bool)
-        image[::2] = 1
-        clear = compare(image, mask, self.rivals(image, 2, seed=0))
+        def watch(problem, name):
+            seen[name].append((problem.mask.tobytes(), damaged(problem).tobytes()))
+            return problem.values.astype(float)
+
+        methods = {name: Custom(fill=partial(watch, name=name)) for name in seen}
+        comparison = compare(*scene, methods, draws=4)
+        assert seen["a"] == seen["b"]
+        assert len(set(seen["a"])) == 5  # four draws, and the image itself
+        assert comparison.draws == len(comparison["a"].scores) == 4
+
+    def test_the_figure_is_the_mean_of_the_draws(self, scene):
+        comparison = compare(*scene, ["laplace", "biharmonic"], draws=5)
+        for entry in comparison.entries:
+            assert len(entry.scores) == 5
+            assert entry.psnr == pytest.approx(np.mean(entry.scores), abs=1e-9)
+            assert entry.margin == pytest.approx(stats.t.ppf(0.95, 4) * np.std(entry.scores, ddof=1) * np.sqrt(1.2))
+
+    def test_they_end_when_the_first_place_is_clear(self, scene):
+        image, _ = scene
+        clear = compare(*scene, {"good": "biharmonic", "bad": middle})
+        assert clear.draws == 3
         assert not clear.close
-        assert clear.lead[0] == pytest.approx(clear.entries[0].psnr - clear.entries[1].psnr, abs=1e-9)
-        assert "too close" not in repr(clear)
-        tie = compare(image, mask, self.rivals(image, 1, seed=0))
-        assert tie.close
-        assert repr(tie).splitlines()[-1].endswith("dB: too close to call.")
+        tie = compare(*scene, rivals(image, 1), draws=(3, 6))
+        assert tie.draws == 6
+        assert (tie.ended, clear.ended) == ("", "")
 
-    def test_there_is_none_with_a_truth_or_alone(self, scene):
+    def test_two_that_are_equal_need_no_more_draws(self, scene):
+        comparison = compare(*scene, {"one": "laplace", "same": "laplace"})
+        assert comparison.draws == 3
+        assert comparison.lead == (0, 0)
+        assert comparison.close
+
+    def test_who_is_clearly_behind_does_not_run_on_and_keeps_its_distance(self, scene):
+        image, _ = scene
+        methods = {**rivals(image, 1), "bad": middle}
+        comparison = compare(*scene, methods, draws=(3, 6))
+        full = compare(*scene, methods, draws=6)
+        assert [len(entry.scores) for entry in comparison.entries] == [6, 6, 3]
+        assert [len(entry.scores) for entry in full.entries] == [6, 6, 6]
+        assert comparison["bad"].scores == full["bad"].scores[:3]
+        shared = np.subtract(comparison.best.scores[:3], comparison["bad"].scores)
+        assert comparison["bad"].psnr == pytest.approx(comparison.best.psnr - shared.mean(), abs=1e-9)
+        assert comparison["bad"].psnr == pytest.approx(full["bad"].psnr, abs=3 * comparison["bad"].margin)
+
+    def test_a_budget_ends_them_and_is_named(self, scene, monkeypatch):
+        clock = iter(range(1000))
+        monkeypatch.setattr("skinpaint.comparison.race.perf_counter", lambda: next(clock))
+        image, _ = scene
+        comparison = compare(*scene, rivals(image, 1), budget=2)
+        assert comparison.draws == 2
+        assert "The budget of 2 s ended the draws." in repr(comparison)
+        unlimited = compare(*scene, rivals(image, 1))
+        assert unlimited.draws == 8
+        assert all(comparison[n].scores == unlimited[n].scores[:2] for n in ("one", "two"))
+
+    @pytest.mark.parametrize("shape", [(2,), (3,), (1, 4), (2, 2), (3, 3), (5, 4, 3)])
+    def test_tiny_images_have_as_many_draws_as_there_is_room_for(self, shape):
+        image = np.arange(np.prod(shape), dtype=float).reshape(shape)
+        mask = np.zeros(shape, bool)
+        mask.flat[0] = image.size > 2
+        comparison = compare(image, mask, {"one": "laplace", "two": middle}, draws=8)
+        assert 1 <= comparison.draws <= comparison.hidden <= (~mask).sum()
+        too_few = "There were too few known pixels for more draws." in repr(comparison)
+        assert too_few == (comparison.draws < 8)
+        assert too_few or image.size > 8
+        assert all(np.isfinite(entry.psnr) for entry in comparison.entries)
+
+    def test_one_draw_has_no_interval_and_decides_nothing(self, scene):
+        comparison = compare(*scene, {"good": "biharmonic", "bad": middle}, draws=1)
+        assert np.isinf(comparison.best.margin)
+        assert np.isinf(comparison.lead[1])
+        assert comparison.close
+        assert "±" not in repr(comparison)
+        assert "dB, in one draw alone." in repr(comparison)
+
+    def test_ctrl_c_keeps_the_draws_that_are_complete(self, scene):
+        calls = []
+
+        def interrupt(problem):
+            calls.append(None)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return problem.values.astype(float)
+
+        comparison = compare(*scene, {"laplace": "laplace", "slow": Custom(fill=interrupt)}, draws=4)
+        assert comparison.draws == 2
+        assert [len(entry.scores) for entry in comparison.entries] == [2, 2]
+        assert "Ctrl-C ended the draws." in repr(comparison)
+
+    def test_a_method_that_stopped_at_ctrl_c_is_not_scored_for_that_draw(self, scene):
+        solve = Custom.solve
+        calls = []
+
+        class Patient(Custom):
+            def solve(self, problem, callback=None):
+                calls.append(None)
+                solution = solve(self, problem, callback)
+                return dataclasses.replace(solution, reason=Reason.INTERRUPTED) if len(calls) == 2 else solution
+
+        patient = Patient(fill=lambda problem: problem.values.astype(float))
+        comparison = compare(*scene, {"patient": patient}, draws=4)
+        assert comparison.draws == len(comparison.best.scores) == 1
+        calls.append(None)  # the next is not the second
+        assert comparison.best.scores == compare(*scene, {"patient": patient}, draws=1).best.scores
+
+
+class TestIntervals:
+    """Student's t, so with a known answer where errors are independent."""
+
+    def test_they_hold_as_often_as_they_say(self):
+        rng = np.random.default_rng(0)
+        held = np.zeros((2000, 2))
+        for trial in range(len(held)):
+            rehearsals = rng.standard_normal((2, 5)) + rng.standard_normal(5)
+            mean, margin = expected(rehearsals[0])
+            held[trial, 0] = abs(rng.standard_normal() * np.sqrt(2) - mean) <= margin
+            mean, margin = lead(*rehearsals)
+            held[trial, 1] = abs(mean) <= margin
+        np.testing.assert_allclose(held.mean(axis=0), 0.9, atol=3 * 0.3 / np.sqrt(len(held)))
+
+    def test_a_lead_holds_although_one_stops_when_it_is_clear(self):
+        """Were the chance to be wrong not shared among the looks, it would hold in fewer than eight of ten."""
+        rng = np.random.default_rng(0)
+        wrong = {1: 0, 6: 0}
+        for _ in range(800):
+            one, two = rng.standard_normal((2, 8))
+            for looks in wrong:
+                leads = (lead(one[:n], two[:n], looks) for n in range(3, 9))
+                wrong[looks] += any(abs(mean) > margin for mean, margin in leads)
+        assert wrong[6] < 0.1 * 800
+        assert wrong[1] > 0.2 * 800
+
+    def test_what_makes_a_draw_hard_for_all_does_not_blur_a_lead(self, scene):
+        image, _ = scene
+        comparison = compare(*scene, rivals(image, 2), draws=6)
+        assert comparison.lead[0] == pytest.approx(comparison.entries[0].psnr - comparison.entries[1].psnr, abs=1e-9)
+        hard = np.array([0, 9, -4, 3, -7, 2.0])
+        scores = [np.array(entry.scores) + hard for entry in comparison.entries]
+        assert lead(*scores) == pytest.approx(lead(*(entry.scores for entry in comparison.entries)))
+        assert expected(scores[0])[1] > 5 * expected(comparison.best.scores)[1]
+
+    def test_too_close_to_call_is_said_if_the_interval_holds_zero(self, scene):
+        image, _ = scene
+        close = []
+        for ratio in (1, 1.02, 1.05, 1.1, 1.2, 2):
+            comparison = compare(*scene, rivals(image, ratio))
+            mean, margin = comparison.lead
+            assert mean >= 0
+            assert comparison.close == (mean - margin <= 0) == ("too close to call" in repr(comparison))
+            said = f"{comparison.entries[0].name} leads {comparison.entries[1].name} by {mean:.2f} ± {margin:.2f} dB"
+            assert said in repr(comparison)
+            close.append(comparison.close)
+        assert close[0]
+        assert not close[-1]
+
+    def test_there_is_no_lead_with_a_truth_or_alone(self, scene):
         image, mask = scene
         assert compare(image, mask, ["laplace"]).lead is None
         known = compare(image, mask, ["laplace", "biharmonic"], truth=image)
         assert known.lead is None
         assert not known.close
+        assert np.isnan(known.best.margin)
+        assert "±" not in repr(known)
 
 
 class TestFailures:
@@ -278,6 +446,13 @@ class TestFailures:
             ({"truth": np.zeros((3, 3))}, r"the shape \(48, 56\) of the image.* \(3, 3\)"),
             ({"truth": np.full((48, 56), "a")}, "real numbers"),
             ({"fraction": 2}, "'fraction'"),
+            ({"draws": 0}, "'draws' parameter of compare must be an int of at least 1, or two"),
+            ({"draws": (4, 3)}, r"the smaller first. Got \(4, 3\)"),
+            ({"draws": (1, 2, 3)}, "'draws'"),
+            ({"draws": 2.5}, "'draws'"),
+            ({"draws": True}, "'draws'"),
+            ({"budget": 0}, "'budget' parameter of compare must be a number of seconds above 0"),
+            ({"budget": "1 h"}, "'budget'"),
             ({"bounds": (0, 1)}, "'bounds'"),
             ({"mask": np.zeros((3, 3))}, "'mask' parameter"),
             ({"mask": np.zeros((48, 56)), "truth": np.zeros((48, 56))}, "nothing is missing"),
@@ -293,7 +468,7 @@ class TestNames:
     def test_methods_are_called_by_name_and_settings(self, scene):
         methods = ["gd", Laplace(lags=(1, 2)), Biharmonic(), PlugAndPlay(denoise_function=broken)]
         inpainters = [Inpainter("laplace", bounds="dtype"), Inpainter(Laplace())]
-        names = [skinpaint.comparison._name(entrant) for entrant in methods + inpainters]
+        names = [name_of(entrant) for entrant in methods + inpainters]
         assert names == [
             "gd",
             "laplace(lags=(1, 2))",
@@ -308,7 +483,7 @@ class TestNames:
             def solve(self, problem, callback=None):
                 raise NotImplementedError
 
-        assert skinpaint.comparison._name(Mine()) == "Mine"
+        assert name_of(Mine()) == "Mine"
 
     def test_a_mapping_gives_names(self, scene):
         comparison = compare(*scene, {"a": Laplace(), "b": Laplace(lags=(1, 2))})
@@ -340,9 +515,13 @@ class TestTable:
     def test_without_a_truth_it_says_what_the_scores_are_of(self, scene):
         image, mask = scene
         comparison = compare(image, mask, ["laplace"])
-        assert comparison.hidden == round(0.1 * (~mask).sum())
-        assert f"PSNR is of {comparison.hidden:,} known pixels that were hidden" in repr(comparison)
-        assert "SSIM" not in repr(comparison)
+        assert comparison.hidden <= 3 * round(0.1 * (~mask).sum())
+        said = repr(comparison)
+        assert f"PSNR is of {comparison.hidden:,} known pixels that were hidden as the missing ones are" in said
+        assert "in 3 draws" in said
+        assert f"PSNR of the {mask.sum():,} missing pixels is in this interval" in said
+        assert f"{comparison.best.psnr:.2f} ± {comparison.best.margin:.2f}" in said
+        assert "SSIM" not in said
 
     def test_it_says_what_was_taken_for_missing_unasked(self, scene):
         image, mask = scene
@@ -359,18 +538,20 @@ class TestSheet:
         with Image.open(tmp_path / "sheet.png") as file:
             sheet = np.asarray(file.convert("RGB"))
         assert sheet.shape == np.asarray(comparison.sheet()).shape
-        zoom, margin = -(-320 // 56), 12
+        zoom, margin, line = -(-320 // 56), 12, 24
+        step = 48 * zoom + margin // 2 + 56 * zoom + 2 * line + margin  # a picture, its square detail and two lines
         tiles = [
             np.where(mask, 255, image),
             *(entry.restored for entry in comparison.entries),
             *([image] if known else []),
         ]
         for k, picture in enumerate(tiles):
-            row, column = margin + k // 3 * (sheet.shape[0] - margin) // -(-len(tiles) // 3), margin
-            column += k % 3 * (56 * zoom + margin)
+            row, column = margin + k // 3 * step, margin + k % 3 * (56 * zoom + margin)
             shown = sheet[row : row + 48 * zoom : zoom, column : column + 56 * zoom : zoom, 0]
-            expected = np.full_like(image, 210) if picture is None else picture
-            assert (shown == expected).mean() > 0.85, k  # the frame of the detail is in front
+            wanted = np.full_like(image, 210) if picture is None else picture
+            assert (shown == wanted).mean() > 0.85, k  # the frame of the detail is in front
+        remarks = sheet[margin + 2 * step :]
+        assert (remarks < 100).any(axis=(1, 2)).sum() > 5 * (1 if known else 3)  # lines of letters below the pictures
         with pytest.raises(FileExistsError):
             comparison.save(tmp_path / "sheet.png")
 

@@ -52,6 +52,42 @@ class TestAstropy:
         assert restored.dtype == dtype
         np.testing.assert_array_equal(restored.value, inpaint(DAMAGED.astype(dtype), MASK, method="laplace"))
 
+    @pytest.mark.parametrize("name", ["NDData", "NDDataRef", "NDDataArray", "CCDData"])
+    def test_every_class_keeps_what_it_holds(self, name):
+        from astropy.wcs import WCS
+
+        options = {"unit": "adu", "wcs": WCS(naxis=2), "meta": {"a": 1}, "psf": np.ones((3, 3))}
+        frame = getattr(self.nddata, name)(DAMAGED.astype(float), mask=MASK, **options)
+        restored = fill(frame)
+        assert type(restored) is type(frame)
+        assert (restored.unit, restored.meta, restored.mask) == (frame.unit, {"a": 1}, None)
+        assert restored.wcs is not None
+        np.testing.assert_array_equal(restored.psf, frame.psf)
+
+    def test_classes_that_are_made_in_another_way_are_refused(self):
+        class Map(self.nddata.NDData):
+            def __init__(self, data, header):
+                super().__init__(data)
+
+        with pytest.raises(
+            TypeError, match=r"must not be a Map.*Pass image\.data, and image\.mask as the mask instead"
+        ):
+            fill(Map(DAMAGED.astype(float), {}))
+
+    def test_columns(self):
+        from astropy.table import Column, MaskedColumn
+
+        line = Column([0.0, np.nan, 2.0], unit="m", name="depth")
+        restored = fill(line)
+        assert (type(restored), restored.unit, restored.name) == (Column, line.unit, "depth")
+        assert list(restored) == [0, 1, 2]
+        with pytest.raises(TypeError, match=r"must not be a MaskedColumn.*Pass numpy\.ma\.asarray\(image\) instead"):
+            fill(MaskedColumn(line, mask=[False, True, False]))
+
+    def test_a_mask_in_a_container_is_refused(self):
+        with pytest.raises(TypeError, match=r"The 'mask' parameter must not be an astropy NDData. Pass mask\.mask"):
+            fill(CAMERA, self.nddata.NDData(MASK))
+
     def test_masked_arrays_of_astropy_are_refused(self):
         from astropy.utils.masked import Masked
 
@@ -106,12 +142,29 @@ class TestXarray:
             fill(image)
         Inpainter("laplace", channel_axis=0).fit(image)
 
+    def test_an_axis_of_time_beside_bands_is_asked_about_as_well(self):
+        image = self.xarray.DataArray(np.stack([[DAMAGED] * 2] * 2), dims=("time", "band", "y", "x"))
+        mask = np.broadcast_to(MASK[:, :, None], (*MASK.shape, 2)).transpose(2, 0, 1)
+        with pytest.warns(GuessedMaskWarning, match=r"Axis 0 is 'time'.* Pass image\.isel\(time=k\)"):
+            fill(image, mask)
+
+    def test_named_axes_are_not_asked_about(self):
+        volume = np.stack([DAMAGED] * 3)
+        mask = np.stack([MASK] * 3)
+        fill(self.xarray.DataArray(volume, dims=("z", "y", "x")), mask)
+        with pytest.warns(GuessedMaskWarning, match="Is axis 0 that of colours"):
+            fill(self.xarray.DataArray(volume), mask)
+
     def test_a_mask_of_other_axes_is_refused(self):
         image = self.xarray.DataArray(CAMERA, dims=("y", "x"))
         with pytest.raises(ValueError, match=r"axes of the image, \('y', 'x'\). Got \('lat', 'lon'\) instead"):
             fill(image, self.xarray.DataArray(MASK, dims=("lat", "lon")))
 
     def test_a_dataset_is_refused(self):
+        with pytest.raises(
+            TypeError, match=r"'mask' parameter must not be a xarray Dataset. Pass one of its variables"
+        ):
+            fill(CAMERA, self.xarray.Dataset({"t": (("y", "x"), MASK)}))
         with pytest.raises(TypeError, match=r"a xarray Dataset.*Pass one of its variables, image\[name\], instead"):
             fill(self.xarray.Dataset({"t": (("y", "x"), CAMERA)}))
 
@@ -152,6 +205,7 @@ class TestPillow:
             ("CMYK", r'convert\("RGB"\)'),
             ("RGBA", r"\[\.\.\., 3\] == 0"),
             ("1", r'convert\("L"\)'),
+            ("I;16B", r'convert\("I"\)'),
         ],
     )
     def test_other_modes_are_refused(self, mode, line):
@@ -174,7 +228,9 @@ class TestPandas:
 
     def test_labels_are_kept(self):
         table = self.pandas.DataFrame(np.where(MASK, np.nan, DAMAGED), columns=[f"c{i}" for i in range(50)])
+        table.attrs["unit"] = "m"
         restored = fill(table)
+        assert restored.attrs == {"unit": "m"}
         assert list(restored.columns) == list(table.columns)
         np.testing.assert_array_equal(restored, inpaint(table.to_numpy(), method="laplace"))
         line = self.pandas.Series([0.0, np.nan, 2.0], index=["a", "b", "c"], name="depth")
@@ -186,6 +242,22 @@ class TestPandas:
     def test_tables_of_several_kinds_are_refused(self, dtypes):
         with pytest.raises(TypeError, match=r"a pandas DataFrame of the dtypes .*Pass image\.astype\(float\) instead"):
             fill(self.pandas.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}).astype(dtypes))
+
+
+class Labelled(np.ndarray):
+    """As NumPy's documentation says how to carry attributes along."""
+
+    def __array_finalize__(self, other):
+        self.label = getattr(other, "label", None)
+
+
+def test_classes_made_from_ndarray_keep_their_attributes():
+    image = DAMAGED.view(Labelled)
+    image.label = "a scan"
+    restored = fill(image, MASK)
+    assert (type(restored), restored.label) == (Labelled, "a scan")
+    np.testing.assert_array_equal(np.asarray(restored), EXPECTED)
+    np.testing.assert_array_equal(np.asarray(image), DAMAGED)
 
 
 class Anything:
@@ -211,6 +283,10 @@ def test_anything_else_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", sys.modules[__name__])
     with pytest.raises(TypeError, match=r"must not be a torch Tensor.*image\.numpy\(force=True\)"):
         fill(Tensor(), MASK)
+    with pytest.raises(
+        TypeError, match=r"'mask' parameter must not be a torch Tensor. Pass mask\.numpy\(force=True\) in"
+    ):
+        fill(CAMERA, Tensor())
 
 
 @pytest.mark.parametrize("kind", [np.ndarray, np.memmap])
@@ -233,6 +309,11 @@ class TestWhatIsNoImage:
     def test_none(self):
         with pytest.raises(TypeError, match=r"Got None instead.*imread returns None"):
             fill(None)
+
+    @pytest.mark.parametrize("thing", [b"bytes", {}, {1, 2}, object()])
+    def test_other_things(self, thing):
+        with pytest.raises(TypeError, match=rf"must be an array. Got a {type(thing).__name__} instead\.$"):
+            fill(thing)
 
     def test_a_mask_with_a_last_axis_of_one(self):
         with pytest.raises(ValueError, match=r"Got shape \(40, 50, 1\) instead. Pass mask\[\.\.\., 0\]"):

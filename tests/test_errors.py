@@ -323,3 +323,29 @@ def test_a_preset_that_there_is_not():
 def test_a_mask_given_as_a_list_by_position():
     with pytest.raises(TypeError, match="pass the mask by keyword"):
         Inpainter().fit(np.array([1.0, 2.0, 3.0]), [True, False, True])
+
+
+@pytest.mark.parametrize("owner", ["Inpainter", "inpaint"])
+class TestKeywords:
+    def call(self, owner, **keywords):
+        return Inpainter(**keywords) if owner == "Inpainter" else inpaint(GREY, ONE, **keywords)
+
+    def test_that_are_misspelled(self, owner):
+        with raises(
+            TypeError, f"The parameters of {owner} must be among .*method", "Got 'channel_axes'", "channel_axis?"
+        ):
+            self.call(owner, channel_axes=-1)
+
+    @pytest.mark.parametrize("name", ["max_iter", "max_iters"])
+    def test_that_are_settings_of_the_method(self, owner, name):
+        with raises(TypeError, f"Got '{name}' instead", r"pass method=GradientDescent\(max_iter=\.\.\.\)\."):
+            self.call(owner, method="gd", **{name: 3})
+
+    def test_that_mean_nothing(self, owner):
+        with raises(TypeError, r"Got 'telea' instead\.$"):
+            self.call(owner, telea=1)
+
+
+def test_settings_that_are_misspelled():
+    with raises(TypeError, "The settings of GradientDescent must be one of energy", "Did you mean max_iter?"):
+        GradientDescent(max_iters=3)

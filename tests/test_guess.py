@@ -48,6 +48,14 @@ def test_what_was_asked_for_does_not_warn():
     assert Inpainter("laplace", missing_values=None).fit(damaged).mask_.sum() == 0
 
 
+@pytest.mark.parametrize("call", [inpaint, lambda image, **options: Inpainter(**options).fit(image)])
+def test_the_warning_points_at_the_line_of_the_caller(call):
+    damaged, _ = random_pixels(data.camera()[:64, :64], 0.5, rng=0)
+    with pytest.warns(GuessedMaskWarning) as said:
+        call(damaged, method="laplace")
+    assert said[0].filename == __file__
+
+
 def test_scratches_are_found():
     damaged, mask = scratches(data.brick()[:200, :200], rng=0)
     with pytest.warns(GuessedMaskWarning):

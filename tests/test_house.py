@@ -40,11 +40,20 @@ FLOORS = (
     ("skinpaint",),
     ("skinpaint.holdout",),
     ("skinpaint.film", "skinpaint.testing"),
-    ("skinpaint.comparison",),
+    ("skinpaint.comparison", "skinpaint.comparison.*"),
+    ("skinpaint.paint", "skinpaint.paint.*"),
     ("skinpaint.cli", "skinpaint.cli.*"),
     ("skinpaint.__main__",),
 )
-PACKAGES = ("skinpaint.damage", "skinpaint.energies", "skinpaint.io", "skinpaint.show", "skinpaint.cli")
+PACKAGES = (
+    "skinpaint.damage",
+    "skinpaint.energies",
+    "skinpaint.io",
+    "skinpaint.show",
+    "skinpaint.comparison",
+    "skinpaint.cli",
+    "skinpaint.paint",
+)
 UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
 RE_EXPORT = (
     "skinpaint",
@@ -52,8 +61,10 @@ RE_EXPORT = (
     "skinpaint.energies",
     "skinpaint.io",
     "skinpaint.damage",
+    "skinpaint.comparison",
     "skinpaint.cli",
     "skinpaint.film",
+    "skinpaint.paint",
 )
 
 

@@ -55,11 +55,12 @@ def damage() -> str:
 
 def files() -> str:
     """Every file format."""
-    from skinpaint.io import FORMATS
+    from skinpaint.io import FORMATS, READABLE
 
-    rows = "\n".join(f"   * - ``{suffix}``\n     - {name}" for suffix, name in FORMATS.items())
+    said = {suffix: name if suffix in FORMATS else f"{name}, only read" for suffix, name in READABLE.items()}
+    rows = "\n".join(f"   * - ``{suffix}``\n     - {name}" for suffix, name in said.items())
     table = f".. list-table::\n   :header-rows: 1\n\n   * - Suffix\n     - Format\n{rows}"
-    names = ["read", "write", "read_mask", "Extras", "check_target", "check_place", "whole_file"]
+    names = ["read", "write", "read_mask", "Extras", "MetadataWarning", "check_target", "check_place", "whole_file"]
     return page("Files", f"Files that can be read and written:\n\n{table}", "skinpaint.io", names)
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import signal
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.solution import ConvergenceWarning
+from skinpaint.inpainter import DEFAULT_METHOD
 from skinpaint.wording import did_you_mean
 
 __all__ = [
@@ -25,15 +26,18 @@ __all__ = [
     "Interruption",
     "Status",
     "add_mask_arguments",
+    "add_method_arguments",
     "add_overwrite",
     "add_seed",
     "complain",
+    "in_options",
     "method",
     "missing_by",
     "one_picture",
     "plain_warnings",
     "sentence",
     "share",
+    "without_repetition",
 ]
 
 USER_ERRORS = (OSError, ValueError, TypeError)
@@ -49,11 +53,24 @@ class Status(IntEnum):
     INTERRUPTED = 130
 
 
+OPTIONS = {
+    "pass mask= or missing_values=": "give --mask or --missing",
+    "pass mask=, or missing_values='saturated' to fill them": "give --mask, or --missing saturated to fill them",
+    "Pass mask= or a number": "Give --mask, or --missing NUMBER",
+    "pass ~mask": "give --invert-mask",
+    "Pass bounds=(low, high)": "Give --bounds LOW,HIGH",
+    "max_distance=": "--max-distance ",
+}
+"""How what the library tells its callers to pass is given on the command line."""
+
+MAX_ALIKE = 3  # warnings of one class that are shown of a file
+
 MISSING_HELP = """what is missing beyond the mask (default: auto)
-auto: with a mask, nothing; without one, NaN, or else black and white pixels
+auto: NaN, and what the file states, which is a nodata value or a mask of its own; without any of these and --mask, \
+black and white grains
 saturated: pixels at the lowest or highest value, such as 0 and 255
 transparent: pixels of alpha 0; they come back opaque
-none: nothing
+none: nothing but NaN
 NUMBER: a nodata value, such as -9999; or several, such as 0,4095"""
 
 
@@ -67,7 +84,11 @@ class Help(argparse.HelpFormatter):
 def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> None:
     """Add what says which pixels are missing."""
     parser.add_argument(
-        "--mask", metavar="FILE", type=Path, help=f"a picture that is bright where pixels are missing{mask_help}"
+        "--mask",
+        metavar="FILE",
+        type=Path,
+        help="a picture that is bright where pixels are missing, a copy of the picture with strokes on it, or a layer "
+        f"of strokes{mask_help}",
     )
     parser.add_argument(
         "--mask-threshold",
@@ -83,6 +104,23 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
         type=_missing,
         default="auto",
         help=MISSING_HELP,
+    )
+
+
+def add_method_arguments(parser: argparse.ArgumentParser, help: str = "the method") -> None:
+    """Add the choice of a method and of its settings, which :func:`method` reads."""
+    parser.add_argument(
+        "--method",
+        metavar="NAME",
+        default=DEFAULT_METHOD,
+        help=f"{help}, or one of its presets, such as gd:classic (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a setting of the method, such as max_iter=500; may be repeated",
     )
 
 
@@ -122,7 +160,7 @@ def missing_by(
     args: argparse.Namespace, source: Path, image: np.ndarray, extras: Any, mask_file: Path | None
 ) -> tuple[np.ndarray | None, Any]:
     """Return the mask, if one was given or the file holds one, and what is missing beyond it."""
-    mask = None if extras.missing is None else extras.missing
+    mask = None if args.missing is None else extras.missing
     if mask_file is not None:
         given = _mask_from(args, source, image, extras, mask_file)
         mask = given if mask is None else mask | given
@@ -173,10 +211,34 @@ def size(array: np.ndarray) -> str:
     return f"{array.shape[1]} x {array.shape[0]}"
 
 
+def in_options(text: str) -> str:
+    """A sentence of the library in the words of the command line.
+
+    Examples
+    --------
+    >>> in_options("Is the mask inverted? If yours means valid, pass ~mask.")
+    'Is the mask inverted? If yours means valid, give --invert-mask.'
+    """
+    for passed, given in OPTIONS.items():
+        text = text.replace(passed, given)
+    return text
+
+
 def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-    return str(error)
+    return in_options(str(error))
+
+
+def without_repetition(where: str, sentence: str) -> str:
+    """A sentence about a place, which is named once.
+
+    Examples
+    --------
+    >>> without_repetition("a.png: ", "a.png exists."), without_repetition("a.png: ", "no damage was found.")
+    ('a.png exists.', 'a.png: no damage was found.')
+    """
+    return sentence if where and sentence.startswith(where.rstrip(": ")) else f"{where}{sentence}"
 
 
 def complain(sentence: str) -> None:
@@ -190,13 +252,18 @@ def complain(sentence: str) -> None:
 def plain_warnings(where: str = "") -> Iterator[list[str]]:
     """Print warnings as plain lines; what is yielded collects their sentences."""
     seen: list[str] = []
+    counts: Counter[type[Warning]] = Counter()
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         seen.append(str(message))
-        complain(f"warning: {where}{message}")
+        counts[category] += 1
+        if counts[category] <= MAX_ALIKE:
+            complain(f"warning: {without_repetition(where, in_options(str(message)))}")
+        elif counts[category] == MAX_ALIKE + 1:
+            complain(f"warning: {where}more warnings like this follow; they are not shown.")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.simplefilter("always", UserWarning)  # those of this package are made from it
         warnings.showwarning = show
         yield seen
 

@@ -1,7 +1,7 @@
 """Compare methods.
 
 Restore a picture by several methods, side by side on one sheet, and rank them: against the truth, or else by how well
-they predict known pixels that are hidden from them.
+they predict known pixels that are hidden from them, in the shapes of the missing ones and near them.
 """
 
 from __future__ import annotations
@@ -39,8 +39,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="the methods, or presets of them, such as gd:classic; put them last (default: all methods)",
     )
+    parser.add_argument(
+        "--draws",
+        metavar="NUMBER|LEAST,MOST",
+        type=_draws,
+        default=(3, 8),
+        help="how often known pixels are hidden and predicted, where there is no truth: as often as it takes until one "
+        "method is clearly first, within two limits; or a fixed number (default: 3,8)",
+    )
+    parser.add_argument(
+        "--budget", metavar="SECONDS", type=float, help="begin no further draw after this time (default: no limit)"
+    )
     add_seed(parser, "seed of the choice of hidden pixels")
     add_overwrite(parser, "replace a sheet that exists")
+
+
+def _draws(text: str) -> int | tuple[int, ...]:
+    """The argument of --draws; `compare` checks the numbers."""
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, or two as in 3,8. Got {text!r} instead.") from None
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
             truth=None if args.truth is None else io.read(args.truth)[0],
             channel_axis=-1 if image.ndim == 3 else None,
             missing_values=missing,
+            draws=args.draws,
+            budget=args.budget,
             rng=args.seed,
             progress=sys.stderr.isatty(),
         )
@@ -73,6 +95,6 @@ def run(args: argparse.Namespace) -> int:
     comparison.save(sheet, overwrite=args.overwrite)
     print(f"{sheet}: the pictures side by side.")
     if interruption.seen:
-        complain("interrupted; the table says which methods did not finish.")
+        complain("interrupted; the table says which methods did not finish, and how many draws were made.")
         return Status.INTERRUPTED
     return Status.SOME_FAILED if any(entry.error is not None for entry in comparison.entries) else Status.OK

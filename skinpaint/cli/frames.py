@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from skinpaint.io import Extras
+from skinpaint.io.npy import UNKNOWN
 
-__all__ = ["Frame", "as_stack", "frames_of", "named_axes"]
+__all__ = ["Frame", "as_stack", "frames_of", "named_axes", "spacing_of"]
 
+MIN_ANISOTROPY = 1.01  # spacings of a file that differ by less are equal
 NAMES = {"T": "time", "Q": "pages", "I": "pages", "P": "positions", "S": "samples", "C": "channels"}
 
 
@@ -46,6 +48,10 @@ def as_stack(image: np.ndarray, extras: Extras, axes: str | None) -> Extras:
     'ZYX'
     """
     if axes is None:
+        if UNKNOWN in extras.axes:
+            raise ValueError(
+                f"The file does not say what the axes of its shape {image.shape} are. Name them, as in --axes TCZYX."
+            )
         return extras
     axes = axes.upper()
     if len(axes) != image.ndim or len(set(axes)) < len(axes) or not set(axes) <= set("TCZYXSQ"):
@@ -108,3 +114,21 @@ def named_axes(extras: Extras) -> str:
     """
     letters = [extras.axes[axis] for axis in extras.frame_axes]
     return " and ".join(f"{NAMES.get(letter, 'axis')} ({letter})" for letter in letters)
+
+
+def spacing_of(given: tuple[float, ...] | None, extras: Extras) -> tuple[Any, str]:
+    """The spacing of the axes in space in units of the shortest, and what to say where it is that of the file."""
+    count = sum(letter in "ZYX" for letter in extras.axes)
+    if given is not None:
+        if len(given) not in (1, count):
+            raise ValueError(
+                f"--spacing must be one number or {count}, one for each axis in space of {extras.axes}. "
+                f"Got {len(given)} instead."
+            )
+        return (given[0] if len(given) == 1 else given), ""
+    if extras.spacing is None or max(extras.spacing) < MIN_ANISOTROPY * min(extras.spacing):
+        return None, ""
+    relative = tuple(h / min(extras.spacing) for h in extras.spacing)
+    letters = [letter for letter in extras.axes if letter in "ZYX"]
+    named = ", ".join(f"{letter} {h:.4g}" for letter, h in zip(letters, relative, strict=True))
+    return relative, f"spacing {named}, as the file says"

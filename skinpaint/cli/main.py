@@ -13,8 +13,10 @@ __all__ = ["COMMANDS", "main", "parser"]
 COMMANDS = {
     "demo": "skinpaint.cli.demo",
     "restore": "skinpaint.cli.restore",
+    "paint": "skinpaint.cli.paint",
     "compare": "skinpaint.cli.compare",
     "damage": "skinpaint.cli.damage",
+    "warmup": "skinpaint.cli.warmup",
 }
 """Where each command is. To add one: a file in this folder with HELP, `add_arguments` and `run`, and a row here."""
 

@@ -6,36 +6,32 @@ import argparse
 import dataclasses
 import math
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
-from skinpaint.cli.common import missing_by, plain_warnings, share
-from skinpaint.cli.frames import Frame, as_stack, frames_of, named_axes
+from skinpaint.cli.common import USER_ERRORS, missing_by, plain_warnings, sentence, share, without_repetition
+from skinpaint.cli.frames import Frame, as_stack, frames_of, spacing_of
+from skinpaint.cli.remarks import how_written, proof_of, several, status_of, what_was_taken
+from skinpaint.cli.tasks import Task, mask_of
+from skinpaint.containers import Contents
+from skinpaint.masks import LEFT
 from skinpaint.solution import Reason, Solution, proven_within
 
 if TYPE_CHECKING:
     from skinpaint.inpainter import Inpainter
     from skinpaint.io import Extras
 
-__all__ = ["Outcome", "Task", "restore_file"]
+__all__ = ["HOW_TO_SAY", "NO_DAMAGE", "Outcome", "restore_file"]
 
-MIN_ANISOTROPY = 1.01  # spacings of a file that differ by less are equal
-
-
-@dataclass(frozen=True)
-class Task:
-    """One file to restore, and where everything goes."""
-
-    source: Path
-    output: Path
-    mask: Path | None
-    mask_out: Path | None
-    alone: bool  # whether it is the only one
+NO_DAMAGE = "no damage was found"
+HOW_TO_SAY = (
+    "Give a mask that is bright where pixels are missing (--mask FILE), or say what is missing "
+    "(--missing saturated|NUMBER)."
+)
 
 
 @dataclass(frozen=True)
@@ -46,16 +42,20 @@ class Outcome:
     said: str  # the lines for the user
 
 
-@dataclass(frozen=True)
+@dataclass
 class Restored:
-    """The frames of one file, restored."""
+    """The frames of one file, as far as they are restored."""
 
     image: np.ndarray
     filled: np.ndarray  # of the shape of the image
-    solutions: list[Solution]
-    last: Inpainter
-    seconds: float
-    left: bool  # whether frames are left as they came
+    solutions: list[Solution] = field(default_factory=list)
+    last: Inpainter | None = None
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> Restored:
+        """Nothing is restored yet."""
+        return cls(image.copy(), np.zeros(image.shape, bool))
 
     def marked(self, channel_axis: int | None) -> np.ndarray:
         """What was filled in any channel."""
@@ -81,24 +81,25 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
     image, extras = io.read(task.source)
     extras = as_stack(image, extras, args.axes)
     _check_targets(args, task, image, extras)
-    mask, missing = missing_by(args, task.source, image, extras, task.mask)
-    spacing, spaced = _spacing(args, extras)
+    mask_file = mask_of(task.source, task.masks)
+    mask, missing = missing_by(args, task.source, image, extras, mask_file)
+    spacing, spaced = spacing_of(args.spacing, extras)
     frames = list(frames_of(image, mask, extras))
     recorder = film.Recorder() if args.film is not None else None
 
-    restored = _restore_frames(args, method, task, image, frames, missing, spacing, recorder)
-    if mask is None and args.missing == "auto":
-        _refuse_undamaged(task, restored.solutions)
+    restored = _restore_frames(args, method, task, frames, Restored.of(image), missing, spacing, recorder)
+    if mask_file is None and args.missing == "auto":
+        _refuse_undamaged(task, extras, restored.solutions)
 
     _write(args, task, image, extras, restored, recorder)
-    said = [extras.about, _nodata_taken(mask, missing, extras), spaced, _several(args, frames, extras)]
-    said += [_left(restored), _lossy(task, image, restored.filled), _collisions(restored, extras)]
+    said = [*what_was_taken(args, mask_file, missing, extras), spaced, several(len(frames), extras, args.axes)]
+    if len(restored.solutions) < len(frames):
+        said.append(f"interrupted: the frames after the first {len(restored.solutions)} are as they came")
+    said += how_written(task.output, image, restored.image, restored.filled, extras)
     said = [remark for remark in said if remark]
     counted = restored.counted(extras.channel_axis)
-    proof = proven_within(_worst([solution.gap for solution in restored.solutions]))
-    proof = f", {proof} of the lowest energy" if proof else ""
-    summary = f"{task.output}: filled {share(counted)} in {restored.seconds:.1f} s{proof}."
-    lines = " ".join(filter(None, [summary, _status(restored.solutions, warned)]))
+    summary = f"{task.output}: filled {share(counted)} in {restored.seconds:.1f} s{proof_of(restored.solutions)}."
+    lines = " ".join(filter(None, [summary, status_of(restored.solutions, warned)]))
     lines += "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said)
     return Outcome(_report(task, method, restored, counted, extras, said), lines)
 
@@ -121,8 +122,8 @@ def _restore_frames(
     args: argparse.Namespace,
     method: Any,
     task: Task,
-    image: np.ndarray,
     frames: list[Frame],
+    restored: Restored,
     missing: Any,
     spacing: Any,
     recorder: Any,
@@ -131,7 +132,7 @@ def _restore_frames(
     from skinpaint.inpainter import Inpainter
 
     shown = task.alone and not args.quiet and sys.stderr.isatty()
-    inpainter = Inpainter(
+    restored.last = inpainter = Inpainter(
         method,
         missing_values=missing,
         bounds=args.bounds,
@@ -140,26 +141,39 @@ def _restore_frames(
         max_distance=args.max_distance,
         progress=shown and len(frames) == 1,
     )
-    out, filled, solutions = image.copy(), np.zeros(image.shape, bool), []
     began = perf_counter()
-    for frame in tqdm(frames, unit="frame", leave=False, disable=not shown or len(frames) == 1):
-        inpainter.channel_axis = frame.channel_axis
-        out[frame.at] = inpainter.fit_restore(frame.image, frame.mask, callback=recorder)
-        filled[frame.at] = _like(inpainter.mask_, frame)
-        solutions.append(inpainter.solution_)
+    for k, frame in enumerate(tqdm(frames, unit="frame", leave=False, disable=not shown or len(frames) == 1)):
+        named = Contents(frame.image, channel_axis=frame.channel_axis, named=True)
+        try:
+            restored.image[frame.at] = inpainter.fit_restore(named, frame.mask, callback=recorder)
+        except KeyboardInterrupt:
+            if not restored.solutions:
+                raise
+            break
+        except USER_ERRORS as error:
+            where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
+            raise ValueError(without_repetition(where, sentence(error))) from error
+        restored.filled[frame.at] = _like(inpainter.mask_, frame)
+        restored.solutions.append(inpainter.solution_)
         if inpainter.solution_.reason is Reason.INTERRUPTED:
             break
-    seconds = perf_counter() - began
-    return Restored(out, filled, solutions, inpainter, seconds, left=len(solutions) < len(frames))
+    restored.seconds = perf_counter() - began
+    return restored
 
 
-def _refuse_undamaged(task: Task, solutions: list[Solution]) -> None:
+def _refuse_undamaged(task: Task, extras: Extras, solutions: list[Solution]) -> None:
     """Refuse a picture in which no damage was found."""
-    if all(solution.reason is Reason.NOTHING_MISSING for solution in solutions):
-        raise ValueError(
-            f"{task.source}: no damage was found, and nothing was written. {solutions[0].status} Give a mask that is "
-            "bright where pixels are missing (--mask FILE), or say what is missing (--missing saturated|NUMBER)."
-        )
+    if any(solution.reason is not Reason.NOTHING_MISSING for solution in solutions):
+        return
+    said = [f"{task.source}: {NO_DAMAGE}, and nothing was written."]
+    notes = [solution.status.partition(LEFT.capitalize())[2].partition(";")[0] for solution in solutions]
+    said += [f"{LEFT.capitalize()}{note}." for note in notes if note][:1]
+    transparent = 0 if extras.alpha is None else np.count_nonzero(extras.alpha == 0)
+    if transparent:
+        said.append(f"Transparent pixels: {transparent:,}; --missing transparent fills them.")
+    if extras.hint:
+        said.append(f"{extras.hint}.")
+    raise ValueError(" ".join([*said, *([HOW_TO_SAY] if task.alone else [])]))
 
 
 def _write(
@@ -187,81 +201,6 @@ def _like(mask: np.ndarray, frame: Frame) -> np.ndarray:
 
 def _without_channels(extras: Extras) -> str:
     return "".join(letter for axis, letter in enumerate(extras.axes) if axis != extras.channel_axis)
-
-
-def _spacing(args: argparse.Namespace, extras: Extras) -> tuple[Any, str]:
-    """The spacing of the axes in space in units of the shortest, and what to say where it is that of the file."""
-    count = sum(letter in "ZYX" for letter in extras.axes)
-    if args.spacing is not None:
-        if len(args.spacing) not in (1, count):
-            raise ValueError(
-                f"--spacing must be one number or {count}, one for each axis in space of {extras.axes}. "
-                f"Got {len(args.spacing)} instead."
-            )
-        return (args.spacing[0] if len(args.spacing) == 1 else args.spacing), ""
-    if extras.spacing is None or max(extras.spacing) < MIN_ANISOTROPY * min(extras.spacing):
-        return None, ""
-    relative = tuple(h / min(extras.spacing) for h in extras.spacing)
-    letters = [letter for letter in extras.axes if letter in "ZYX"]
-    named = ", ".join(f"{letter} {h:.4g}" for letter, h in zip(letters, relative, strict=True))
-    return relative, f"spacing {named}, as the file says"
-
-
-def _status(solutions: list[Solution], warned: list[str]) -> str:
-    """The status of the only frame, or what is common to all; without what was said as a warning."""
-    statuses = dict.fromkeys(solution.status for solution in solutions)
-    if len(statuses) > 1:
-        failed = sum(not solution.converged for solution in solutions)
-        return f"{failed} of {len(solutions)} frames did not converge." if failed else ""
-    status = next(iter(statuses))
-    for said in warned:
-        status = status.replace(said, "")
-    return str(status).strip()
-
-
-def _worst(figures: list[float | None]) -> float | None:
-    known = [figure for figure in figures if figure is not None]
-    return max(known) if len(known) == len(figures) and known else None
-
-
-def _nodata_taken(mask: np.ndarray | None, missing: Any, extras: Extras) -> str:
-    if mask is not None or not extras.nodata or missing != extras.nodata:
-        return ""
-    return f"took the file's nodata value {', '.join(f'{value:g}' for value in extras.nodata)} for missing"
-
-
-def _several(args: argparse.Namespace, frames: list[Frame], extras: Extras) -> str:
-    if len(frames) == 1:
-        return ""
-    hint = "; --axes ZYX restores a volume" if extras.axes in ("QYX", "IYX", "TYX") and args.axes is None else ""
-    return f"{len(frames)} frames along {named_axes(extras)}, each on its own{hint}"
-
-
-def _left(restored: Restored) -> str:
-    count = len(restored.solutions)
-    return f"interrupted: the frames after the first {count} are as they came" if restored.left else ""
-
-
-def _collisions(restored: Restored, extras: Extras) -> str:
-    values = restored.image[restored.filled]
-    count = sum(int(np.count_nonzero(values == value)) for value in extras.nodata)
-    return f"{count} filled values equal the file's nodata value, and read as missing" if count else ""
-
-
-def _lossy(task: Task, image: np.ndarray, filled: np.ndarray) -> str:
-    """What a JPEG changed, if one was written."""
-    from skinpaint import io
-
-    if io.is_lossless(task.output):
-        return ""
-    written = io.read(task.output)[0].astype(int)
-    change = np.abs(written - image)[~filled] if written.shape == image.shape else np.zeros(0)
-    if not change.size:
-        return ""
-    return (
-        f"JPEG changed {np.count_nonzero(change) / change.size:.0%} of the known values, by up to {change.max()}; "
-        "write a PNG to keep them"
-    )
 
 
 def _write_film(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from skinpaint.io.codec import Codec, listed
+from skinpaint.io.codec import Codec, Unreadable, listed
+from skinpaint.io.decoders import one_line, remarks
 from skinpaint.io.extras import Extras, MetadataWarning, is_opaque
 from skinpaint.io.files import check_place, whole_file
 from skinpaint.io.fits import FITS
@@ -30,6 +31,8 @@ READABLE = {suffix: codec.name for codec in CODECS for suffix in codec.suffixes}
 """Formats by the suffix of a file that is read."""
 
 HEAD = 32  # bytes from which a format is recognised
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+BESIDE = {"icc_profile": "the colour profile", "dpi": "the resolution", "exif": "EXIF data", "xmp": "XMP data"}
 
 
 def read(path: str | Path) -> tuple[np.ndarray, Extras]:
@@ -56,6 +59,11 @@ def read(path: str | Path) -> tuple[np.ndarray, Extras]:
         If it holds nothing that can be restored and written back: it is damaged, CMYK, animated, or holds pictures of
         several sizes.
 
+    Warns
+    -----
+    MetadataWarning
+        If the decoder found fault with something beside the pixels.
+
     Examples
     --------
     >>> import tempfile, numpy as np
@@ -70,16 +78,33 @@ def read(path: str | Path) -> tuple[np.ndarray, Extras]:
     path = Path(path)
     with path.open("rb") as file:
         head = file.read(HEAD)
+    refused = f"{path} cannot be read as a picture"
     codec = next((codec for codec in CODECS if codec.recognises(head)), None)
     if codec is None:
-        raise ValueError(
-            f"{path} cannot be read as a picture: its contents are not {listed((c.name for c in CODECS), 'or')}."
-        )
+        raise ValueError(f"{refused}: {_unknown(head)}")
     try:
-        image, extras = codec.read(path)
-        return image, extras if extras.axes else replace(extras, axes="YXS"[: image.ndim])
+        with remarks() as said:
+            image, extras = codec.read(path)
+            if not image.size:
+                raise Unreadable(f"it holds no pixels: its shape is {image.shape}.")
+    except Unreadable as error:
+        raise ValueError(f"{refused}: {error}") from None
+    except MemoryError as error:
+        raise ValueError(f"{refused}: it takes more memory than there is.") from error
     except Exception as error:  # decoders raise anything, from SyntaxError to struct.error
-        raise ValueError(f"{path} cannot be read as a picture: {error}") from error
+        why = one_line(error)
+        raise ValueError(f"{refused}: it is damaged{f' ({why})' if why else ''}.") from error
+    if said:
+        warn(f"{path} is damaged, or unusual: {'; '.join(said)}.", MetadataWarning)
+    return image, extras if extras.axes else replace(extras, axes="YXS"[: image.ndim])
+
+
+def _unknown(head: bytes) -> str:
+    """What to say about a file whose contents no codec recognises."""
+    packed = next((name for start, name in PACKED.items() if head.startswith(start)), None)
+    if packed is not None:
+        return f"it is compressed by {packed}. Unpack it first: {packed} -d FILE."
+    return f"its contents are not {listed((codec.name for codec in CODECS), 'or')}."
 
 
 def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, overwrite: bool = False) -> None:
@@ -126,15 +151,18 @@ def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, 
     image = np.asarray(image)
     check_target(path, image.dtype, extras, overwrite=overwrite, shape=image.shape)
     codec = _codec(path, image.dtype)
-    carried = extras.carried
-    lost = list(extras.lost)
+    carried, lost = extras.carried, list(extras.lost)
     if carried is not None and (carried.format != codec.name or carried.shape != image.shape):
         lost += [carried.what] if carried.what else []
         extras = replace(extras, carried=None)
-    if codec.stacks and extras.exif is not None:
-        lost.append("EXIF data")
-    with whole_file(path, overwrite=overwrite) as partial:
-        codec.write(partial, image, extras)  # type: ignore[misc]  # _codec gives one that writes
+    lost += [what for name, what in BESIDE.items() if getattr(extras, name) is not None and name not in codec.keeps]
+    with whole_file(path, overwrite=overwrite) as partial, remarks():  # of what was read, which have been said then
+        try:
+            lost += codec.write(partial, image, extras) or ()  # type: ignore[misc]  # _codec gives one that writes
+        except OSError:
+            raise
+        except Exception as error:  # encoders raise anything about what they were given from a damaged file
+            raise ValueError(f"{path} cannot be written: {one_line(error)}.") from error
     if lost:
         warn(f"{path} does not hold what its source does: {listed(lost, 'and')}.", MetadataWarning)
 
@@ -179,31 +207,40 @@ def check_target(
     """
     path, dtype = Path(path), np.dtype(dtype)
     codec = _codec(path, dtype)
+    refused = f"{path} cannot be written"
     if shape is not None and not codec.stacks and not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
         others = listed((each.name for each in CODECS if each.stacks and each.write), "or")
         raise ValueError(
-            f"{path} cannot be written: {codec.name} holds arrays of shape (M, N) or (M, N, 3). Got {shape} instead. "
-            f"Write {others}."
+            f"{refused}: {codec.name} holds arrays of shape (M, N) or (M, N, 3). Got {shape} instead. Write {others}."
         )
-    if not codec.alpha and extras is not None and extras.alpha is not None and not is_opaque(extras.alpha):
-        others = listed((each.name for each in CODECS if each.alpha and each.holds(dtype)), "or")
-        raise ValueError(f"{path} cannot be written: {codec.name} holds no alpha channel. Write {others} instead.")
+    if shape is not None and codec.max_side is not None and max(shape) > codec.max_side:
+        raise ValueError(
+            f"{refused}: a side of a {codec.name} is {codec.max_side:,} pixels at most. Got {max(shape):,} instead. "
+            f"{_way_out(dtype)}"
+        )
+    if "alpha" not in codec.keeps and extras is not None and extras.alpha is not None and not is_opaque(extras.alpha):
+        others = listed((each.name for each in CODECS if "alpha" in each.keeps and each.holds(dtype)), "or")
+        raise ValueError(f"{refused}: {codec.name} holds no alpha channel. Write {others} instead.")
     check_place(path, overwrite=overwrite)
 
 
 def _codec(path: Path, dtype: np.dtype) -> Codec:
     """The codec that writes a file of this suffix and dtype, or the sentence that there is none."""
     suffix = path.suffix.lower()
-    pictures = [each.name for each in CODECS if each.write and each.lossless and each.alpha and each.holds(dtype)]
-    way_out = f"Write {listed(pictures, 'or')} instead." if pictures else "Convert it first."
     if suffix in READABLE and suffix not in FORMATS:
-        raise ValueError(f"{path} cannot be written: {READABLE[suffix]} is only read. {way_out}")
+        raise ValueError(f"{path} cannot be written: {READABLE[suffix]} is only read. {_way_out(dtype)}")
     if suffix not in FORMATS:
         raise ValueError(f"{path} cannot be written: its suffix must be one of {', '.join(FORMATS)}.")
     codec = next((codec for codec in CODECS if codec.write and suffix in codec.suffixes and codec.holds(dtype)), None)
     if codec is None:
-        raise ValueError(f"{path} cannot be written: {FORMATS[suffix]} does not hold {dtype} data. {way_out}")
+        raise ValueError(f"{path} cannot be written: {FORMATS[suffix]} does not hold {dtype} data. {_way_out(dtype)}")
     return codec
+
+
+def _way_out(dtype: np.dtype) -> str:
+    """What to write instead: the formats that hold pictures of a dtype without loss, with their alpha."""
+    names = [each.name for each in CODECS if each.lossless and "alpha" in each.keeps and each.holds(dtype)]
+    return f"Write {listed(names, 'or')} instead." if names else "Convert it first."
 
 
 def is_lossless(path: str | Path) -> bool:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skinpaint.io.extras import Extras
+if TYPE_CHECKING:
+    from skinpaint.io.extras import Extras
 
-__all__ = ["Codec", "listed"]
+__all__ = ["Codec", "Unreadable", "listed"]
+
+
+class Unreadable(ValueError):
+    """Why a file is not read: what follows "FILE cannot be read as a picture:", to the full stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +34,19 @@ class Codec:
     holds : callable
         ``holds(dtype) -> bool``: whether it holds pictures of a dtype.
     read : callable
-        ``read(path) -> (image, extras)``. Whatever it raises becomes a sentence about the file.
+        ``read(path) -> (image, extras)``. It raises :class:`Unreadable` for what it refuses; whatever else it raises
+        means that the file is damaged.
     write : callable or None
-        ``write(path, image, extras)``, for an image of a dtype that it holds; None for a format that is only read.
-    alpha : bool
-        Whether it holds an alpha channel.
+        ``write(path, image, extras)``, for an image of a dtype that it holds; None for a format that is only read. It
+        returns what it could not write, in words, or None.
+    keeps : tuple of str
+        Which of "alpha", "icc_profile", "dpi", "exif" and "xmp" of the Extras it holds.
     lossless : bool
         Whether known pixels survive being written.
     stacks : bool
         Whether it holds arrays of any number of axes, and not only pictures in grey and RGB.
+    max_side : int or None
+        The most pixels that a side of a picture may have.
     """
 
     name: str
@@ -44,10 +54,11 @@ class Codec:
     recognises: Callable[[bytes], bool]
     holds: Callable[[np.dtype], bool]
     read: Callable[[Path], tuple[np.ndarray, Extras]]
-    write: Callable[[Path, np.ndarray, Extras], None] | None = None
-    alpha: bool = True
+    write: Callable[[Path, np.ndarray, Extras], Iterable[str] | None] | None = None
+    keeps: tuple[str, ...] = ()
     lossless: bool = True
     stacks: bool = False
+    max_side: int | None = None
 
 
 def listed(names: Iterable[str], conjunction: str) -> str:

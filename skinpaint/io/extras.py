@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from PIL import Image
+from skinpaint.io.codec import Unreadable
 
 __all__ = [
     "Carried",
     "Extras",
     "MetadataWarning",
-    "extras_of",
     "is_opaque",
     "opaque",
-    "orientation_of",
     "picture",
     "plausible_dpi",
+    "upright",
     "with_alpha",
 ]
 
-ORIENTATION = 0x0112  # the EXIF tag
 CHANNEL_LETTERS = "SC"  # samples of a pixel before channels of a microscope
 SPATIAL_LETTERS = "ZYX"
 
@@ -68,7 +65,9 @@ class Extras:
     dpi : tuple of float or None
         Resolution in dots an inch, across and down.
     exif : bytes or None
-        EXIF data without the orientation, which has been applied. It is not written to TIFF.
+        EXIF data without the orientation, which has been applied.
+    xmp : bytes or None
+        XMP data, in which the orientation is upright.
     axes : str
         A letter for each axis of the picture: X, Y and Z in space, S for the samples of a pixel and C for channels, T
         for time; others are frames that have nothing to do with each other.
@@ -81,7 +80,9 @@ class Extras:
     lost : tuple of str
         What the file holds besides, and no file that is written will, in words.
     about : str
-        Which of several images of the file this is, in words.
+        What was chosen or converted to read it, in words: which image of several, a palette.
+    hint : str
+        What may mark missing pixels and was not taken for a mask, and how to give it, in words.
     carried : Carried or None
         Metadata that only the file's own format can hold.
     """
@@ -90,12 +91,14 @@ class Extras:
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
     axes: str = ""
     spacing: tuple[float, ...] | None = None
     nodata: tuple[float, ...] = ()
     missing: np.ndarray | None = None
     lost: tuple[str, ...] = ()
     about: str = ""
+    hint: str = ""
     carried: Carried | None = None
 
     @property
@@ -157,22 +160,6 @@ def is_opaque(alpha: np.ndarray) -> bool:
     return bool((alpha == opaque(alpha.dtype)).all())
 
 
-def orientation_of(file: Image.Image) -> int:
-    """Return the EXIF orientation of a file that Pillow has opened: 1 if it is upright."""
-    return int(file.getexif().get(ORIENTATION, 1))
-
-
-def extras_of(file: Image.Image, orientation: int) -> Extras:
-    """Return what Pillow finds beside the picture."""
-    exif = file.getexif()
-    exif.pop(ORIENTATION, None)
-    return Extras(
-        icc_profile=file.info.get("icc_profile"),
-        dpi=plausible_dpi(file.info.get("dpi", ()), orientation),
-        exif=exif.tobytes() if len(exif) else None,
-    )
-
-
 def plausible_dpi(dpi: Sequence[float], orientation: int) -> tuple[float, float] | None:
     """Return the resolution across and down the picture once it is upright; files hold 0 and worse."""
     if len(dpi) != 2 or not all(1 <= number <= 1e5 for number in dpi):
@@ -189,7 +176,7 @@ def picture(pixels: np.ndarray, orientation: int, extras: Extras) -> tuple[np.nd
     if pixels.ndim == 2 or pixels.shape[2] == 3:
         return pixels, replace(extras, axes="YXS"[: pixels.ndim])
     if pixels.shape[2] not in (2, 4):
-        raise ValueError(f"it holds {pixels.shape[2]} channels. Convert it to grey or RGB first.")
+        raise Unreadable(f"it holds {pixels.shape[2]} channels. Convert it to grey or RGB first.")
     colours, alpha = pixels[..., :-1].copy(), pixels[..., -1].copy()
     colours = colours[..., 0] if colours.shape[2] == 1 else colours
     return colours, replace(extras, alpha=alpha, axes="YXS"[: colours.ndim])

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from skinpaint.io.codec import Unreadable
+
 __all__ = ["check_place", "check_size", "whole_file"]
 
 SMALL = 2**30  # bytes that any picture may take
@@ -24,12 +26,13 @@ def check_size(path: Path, n_bytes: int) -> None:
     ...     check_size(Path(file.name), 10**12)
     Traceback (most recent call last):
         ...
-    ValueError: it says that it holds 1,000 GB of pixels in 0 bytes of file, which cannot be.
+    skinpaint.io.codec.Unreadable: it says that it holds 1,000 GB of pixels in 0 bytes of file. It is ...
     """
     on_disk = path.stat().st_size
     if n_bytes > max(SMALL, MAX_EXPANSION * on_disk):
-        raise ValueError(
-            f"it says that it holds {n_bytes / 1e9:,.0f} GB of pixels in {on_disk:,} bytes of file, which cannot be."
+        raise Unreadable(
+            f"it says that it holds {n_bytes / 1e9:,.0f} GB of pixels in {on_disk:,} bytes of file. It is damaged, or "
+            "made to fill the memory; if it is neither, save it without compression first."
         )
 
 

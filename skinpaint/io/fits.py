@@ -9,22 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.io.codec import Codec
+from skinpaint.io.codec import Codec, Unreadable
 from skinpaint.io.extras import Carried, Extras
 from skinpaint.io.files import check_size
 
-__all__ = ["FITS"]
+__all__ = ["FITS", "flags"]
 
 DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
-FRAMES = "TQPRKL"  # letters for axes that are not of space
+FRAMES = "QPRTKL"  # letters for axes that are not of space
 UNSIGNED = {16: 2**15, 32: 2**31, 64: 2**63}  # how FITS writes unsigned integers: as signed ones, and this as BZERO
+MASK_HDU = "MASK"  # where astropy's CCDData keeps its mask
+FLAGS = ("DQ", "BPM", "BADPIX", "FLAGS", "QUALITY", "BITMASK")  # names of HDUs whose bits mean many things
 
 
 def _astropy() -> Any:
     try:
         from astropy.io import fits
     except ImportError:
-        raise ValueError("FITS needs astropy. Install it: pip install 'skinpaint[astro]'") from None
+        raise Unreadable("FITS needs astropy. Install it: pip install 'skinpaint[astro]'.") from None
     return fits
 
 
@@ -32,42 +34,69 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
     fits = _astropy()
     contents = path.read_bytes()
     with fits.open(io.BytesIO(contents), do_not_scale_image_data=True, memmap=False) as hdus:
-        images = [k for k, hdu in enumerate(hdus) if hdu.header.get("NAXIS", 0) > 0 and isinstance(hdu, _images(fits))]
+        images = [k for k, hdu in enumerate(hdus) if _is_image(fits, hdu)]
         if not images:
-            packed = any(isinstance(hdu, fits.CompImageHDU) for hdu in hdus)
-            raise ValueError(
-                "its images are compressed. Unpack it first, for example with funpack."
-                if packed
-                else "it holds no image."
-            )
+            raise Unreadable("it holds no image.")
         which = images[0]
-        header = hdus[which].header
+        hdu, header = hdus[which], hdus[which].header
+        if isinstance(hdu, fits.CompImageHDU):
+            raise Unreadable("its image is compressed. Unpack it first, for example with funpack.")
         check_size(path, math.prod(header[f"NAXIS{k + 1}"] for k in range(header["NAXIS"])) * 8)
-        stored = hdus[which].data
-        named = header.get("EXTNAME", "")
+        stored = hdu.data
+        masks = [k for k in images if hdus[k].name == MASK_HDU and hdus[k].shape == hdu.shape]
+        missing = hdus[masks[0]].data != 0 if masks and masks[0] != which else None
+        flagged = [hdus[k].name for k in images if hdus[k].name in FLAGS and k != which]
     bits, zero, scale = header["BITPIX"], header.get("BZERO", 0), header.get("BSCALE", 1)
     unsigned = scale == 1 and zero == UNSIGNED.get(bits, -1)
     image = _as_unsigned(stored) if unsigned else np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
     blank = header.get("BLANK")
     nodata = () if blank is None or bits < 0 else (int(blank) + (int(zero) if unsigned else 0),)
-    said = f"HDU {which}{f' ({named})' if named else ''}, the first of {len(images)} images"
+    about = [_which(which, hdu.name, len(images))]
+    if not unsigned and (scale, zero) != (1, 0):
+        about.append(f"values are as stored: {zero:g} + {scale:g} times them is what they stand for")
     return image, Extras(
         axes=_axes(image.shape),
         nodata=nodata,
-        about=f"restored {said}" if len(images) > 1 else "",
+        missing=missing,
+        about="; ".join(filter(None, about)),
+        hint=f"HDU {flagged[0]} may mark bad pixels; --mask '[{flagged[0]}]' takes those that are not 0"
+        if flagged
+        else "",
         carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, unsigned), image.shape),
     )
 
 
-def _images(fits: Any) -> tuple[type, ...]:
-    return (fits.PrimaryHDU, fits.ImageHDU)
+def flags(path: Path, name: str) -> np.ndarray:
+    """Where an image of a file, by its name or number, is not 0."""
+    fits = _astropy()
+    with fits.open(path, memmap=False) as hdus:
+        try:
+            hdu = hdus[int(name) if name.isdigit() else name]
+        except (KeyError, IndexError):
+            names = ", ".join(f"{k} ({hdu.name})" if hdu.name else str(k) for k, hdu in enumerate(hdus))
+            raise Unreadable(f"it has no HDU {name}, but {names}.") from None
+        if not _is_image(fits, hdu):
+            raise Unreadable(f"its HDU {name} is no image.")
+        return np.asarray(hdu.data != 0)
+
+
+def _is_image(fits: Any, hdu: Any) -> bool:
+    """Whether an HDU holds an image, compressed or not."""
+    kinds = (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)
+    return isinstance(hdu, kinds) and hdu.header.get("NAXIS", 0) > 0 and 0 not in hdu.shape
+
+
+def _which(number: int, name: str, count: int) -> str:
+    """Which image this is, where there are several."""
+    named = f" ({name})" if name and name != "PRIMARY" else ""
+    return f"restored HDU {number}{named}, the first of {count} images" if count > 1 else ""
 
 
 def _axes(shape: tuple[int, ...]) -> str:
-    """Frames of a cube are restored one by one: FITS cubes are spectra or series more often than volumes."""
+    """Planes of a cube are restored one by one: FITS cubes are spectra or series more often than volumes."""
     if not 1 <= len(shape) <= 2 + len(FRAMES):
-        raise ValueError(f"its image has {len(shape)} axes. Restore it from Python.")
-    return "X" if len(shape) == 1 else FRAMES[: len(shape) - 2] + "YX"
+        raise Unreadable(f"its image has {len(shape)} axes. Restore it from Python.")
+    return "X" if len(shape) == 1 else FRAMES[: len(shape) - 2][::-1] + "YX"
 
 
 def _as_unsigned(stored: np.ndarray) -> np.ndarray:
@@ -89,14 +118,20 @@ def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
         return
     contents, which, unsigned = extras.carried.data
     with fits.open(io.BytesIO(contents), do_not_scale_image_data=True, memmap=False) as hdus:
-        start, header = hdus[which].fileinfo()["datLoc"], hdus[which].header
+        hdu = hdus[which]
+        place, header = hdu.fileinfo(), hdu.header
+    head, start, end = place["hdrLoc"], place["datLoc"], place["datLoc"] + place["datSpan"]
     stored = _as_signed(image) if unsigned else image
     written = bytearray(contents)
     written[start : start + image.nbytes] = stored.astype(stored.dtype.newbyteorder(">")).tobytes()
-    path.write_bytes(written)
     if "CHECKSUM" in header or "DATASUM" in header:
-        with fits.open(path, mode="update", do_not_scale_image_data=True, memmap=False) as hdus:
-            hdus[which].add_checksum()
+        changed = type(hdu).fromstring(bytes(written[head:end]), do_not_scale_image_data=True)
+        (changed.add_checksum if "CHECKSUM" in header else changed.add_datasum)()
+        summed = changed.header.tostring().encode("ascii")
+        if len(summed) != start - head:
+            raise ValueError("its header does not keep its length")
+        written[head:start] = summed
+    path.write_bytes(written)
 
 
 FITS = Codec(
@@ -106,6 +141,5 @@ FITS = Codec(
     holds=lambda dtype: dtype.str[1:] in DTYPES.values() or dtype.str[1:] in ("u2", "u4", "u8"),
     read=_read,
     write=_write,
-    alpha=False,
     stacks=True,
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from skinpaint.io.api import read
+from skinpaint.io.decoders import one_line
 from skinpaint.io.extras import Extras, opaque
+from skinpaint.io.fits import flags
 from skinpaint.solution import GuessedMaskWarning, warn
 
 __all__ = ["read_mask"]
 
+INSIDE = re.compile(r"(.+)\[(\w+)\]")  # a file, and the name of an image inside it
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 COLOURED = 24  # levels of 255 by which the channels of a colour differ
 ALMOST_BLACK, ALMOST_WHITE = 16, 239  # grey levels between which a photograph tells itself from a mask
@@ -31,7 +35,9 @@ def read_mask(
     - a layer that is transparent but for strokes in a colour: the strokes are missing;
     - strokes on a copy of the photograph, which has to be given: what differs from the photograph is missing.
 
-    The last two are guessed from the contents, and said by a :class:`skinpaint.GuessedMaskWarning`.
+    The last two are guessed from the contents, and said by a :class:`skinpaint.GuessedMaskWarning`. Integers that no
+    paint program writes, such as int16, are flags: what is not 0 is missing. An image inside a FITS file, such as
+    ``frame.fits[DQ]``, holds flags as well.
 
     Parameters
     ----------
@@ -70,7 +76,12 @@ def read_mask(
         raise ValueError(
             f"The 'threshold' parameter of read_mask must be a number in (0, 255]. Got {threshold!r} instead."
         )
+    inside = INSIDE.fullmatch(str(path))
+    if inside is not None and not Path(path).exists():
+        return _flags(path, inside[1], inside[2]) ^ invert
     image, extras = read(path)
+    if image.dtype.kind in "iu" and image.dtype not in (np.uint8, np.uint16):
+        return _marking(path, image != 0) ^ invert
     levels = _levels(image, extras)
     if _is_layer(levels, extras, threshold):
         mask, how = _opacity(extras) >= threshold / 255, "a layer that is transparent but for strokes: the strokes are"
@@ -91,16 +102,34 @@ def read_mask(
     return ~mask if invert else mask
 
 
+def _flags(path: str | Path, file: str, name: str) -> np.ndarray:
+    """An image of a FITS file as flags."""
+    try:
+        return _marking(path, flags(Path(file), name))
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(f"The mask {path} cannot be read: {one_line(error)}.") from error
+
+
+def _marking(path: str | Path, mask: np.ndarray) -> np.ndarray:
+    if not mask.any():
+        raise ValueError(f"The mask {path} marks no pixel as missing: it is 0 everywhere.")
+    return mask
+
+
 def _levels(image: np.ndarray, extras: Extras) -> np.ndarray:
-    """Red, green and blue of a picture, from 0 to 255; only 0 and 1 are black and white as well."""
+    """Red, green and blue of a picture, from 0 to 255; only 0 and 1 are black and white as well.
+
+    Channels of a microscope and bands are no colours: each of them is a mask of its own.
+    """
     channel = extras.channel_axis
-    if channel is not None and image.shape[channel] != 3:
-        image, channel = np.take(image, 0, axis=channel), None
+    in_colours = channel is not None and extras.axes[channel] == "S" and image.shape[channel] == 3
     top = opaque(image.dtype)
     if image.dtype.kind in "iu" and image.size and (image.min(), image.max()) == (0, 1):
         top = 1
-    scaled = image * (255 / top)
-    return np.moveaxis(scaled, channel, -1) if channel is not None else np.stack([scaled] * 3, axis=-1)
+    scaled = image.astype(float) * (255 / top)
+    return np.moveaxis(scaled, extras.axes.index("S"), -1) if in_colours else np.stack([scaled] * 3, axis=-1)
 
 
 def _opacity(extras: Extras) -> np.ndarray:

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.io.codec import Codec
+from skinpaint.io.codec import Codec, Unreadable
 from skinpaint.io.extras import Carried, Extras
 from skinpaint.io.files import check_size
 
-__all__ = ["NPY", "NPZ"]
+__all__ = ["NPY", "NPZ", "UNKNOWN"]
 
 MAX_COLOURS = 4  # a last axis that is longer is one in space
 MASK_NAMES = ("mask", "missing")
+UNKNOWN = "?"  # an axis that the user has to name
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -25,14 +26,16 @@ def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
     if read is None:
-        raise ValueError(f"it is of version {version} of NumPy's format. Save it anew with numpy.save.")
+        raise Unreadable(f"it is of version {version} of NumPy's format. Save it anew with numpy.save.")
     return read(file)
 
 
 def _checked(path: Path, head: bytes) -> None:
     shape, _, dtype = _header(io.BytesIO(head))
     if dtype.hasobject:
-        raise ValueError("it holds Python objects. Save an array of numbers.")
+        raise Unreadable("it holds Python objects. Save an array of numbers.")
+    if not shape:
+        raise Unreadable("it holds a single number.")
     check_size(path, math.prod(shape) * dtype.itemsize)
 
 
@@ -40,9 +43,12 @@ def _axes(shape: tuple[int, ...]) -> str:
     """What the axes are, where the file does not say: a short last one behind two long ones is that of colours."""
     if len(shape) == 3 and shape[-1] <= MAX_COLOURS < min(shape[:2]):
         return "YXS"
-    if not 1 <= len(shape) <= 3:
-        raise ValueError(f"its shape is {shape}, and it does not say what its axes are. Restore it from Python.")
-    return "ZYX"[-len(shape) :]
+    return "ZYX"[-len(shape) :] if len(shape) <= 3 else UNKNOWN * len(shape)
+
+
+def _guessed(axes: str) -> str:
+    """What was assumed about the axes, in words."""
+    return f"its axes are taken for {axes}; --axes says otherwise" if len(axes) == 3 else ""
 
 
 def _native(array: np.ndarray) -> np.ndarray:
@@ -53,7 +59,8 @@ def _read_npy(path: Path) -> tuple[np.ndarray, Extras]:
     with path.open("rb") as file:
         _checked(path, file.read(2**16))
     array = _native(np.load(path, allow_pickle=False))
-    return array, Extras(axes=_axes(array.shape))
+    axes = _axes(array.shape)
+    return array, Extras(axes=axes, about=_guessed(axes))
 
 
 def _write_npy(path: Path, image: np.ndarray, extras: Extras) -> None:
@@ -63,32 +70,35 @@ def _write_npy(path: Path, image: np.ndarray, extras: Extras) -> None:
 
 def _read_npz(path: Path) -> tuple[np.ndarray, Extras]:
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
+        names = archive.namelist()
+        if not all(name.endswith(".npy") for name in names):
+            raise Unreadable("it is an archive, and not of arrays that NumPy saved.")
+        for name in names:
             with archive.open(name) as file:
                 _checked(path, file.read(2**16))
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     images = [name for name in arrays if name not in MASK_NAMES]
-    if len(images) != 1:
-        raise ValueError(
+    masks = [name for name in arrays if name in MASK_NAMES]
+    if len(images) != 1 or len(masks) > 1:
+        raise Unreadable(
             f"it holds the arrays {', '.join(arrays)}, where it must hold one image, and no other array but its mask."
         )
     image = _native(arrays[images[0]])
-    marked = [np.asarray(array != 0) for name, array in arrays.items() if name in MASK_NAMES]
-    extras = Extras(axes=_axes(image.shape), missing=marked[0] if marked else None)
-    if extras.missing is not None and extras.missing.shape not in (image.shape, image.shape[:2]):
-        raise ValueError(f"its mask has shape {extras.missing.shape}, and its image {image.shape}.")
-    return image, Extras(
-        axes=extras.axes,
-        missing=extras.missing,
-        carried=Carried("NPZ", "other arrays", (images[0], arrays), image.shape),
-    )
+    missing = np.asarray(arrays[masks[0]] != 0) if masks else None
+    if missing is not None and missing.shape not in (image.shape, image.shape[:2]):
+        raise Unreadable(f"its mask has shape {missing.shape}, and its image {image.shape}.")
+    axes = _axes(image.shape)
+    carried = Carried("NPZ", "other arrays" if masks else "", (images[0], arrays), image.shape)
+    return image, Extras(axes=axes, about=_guessed(axes), missing=missing, carried=carried)
 
 
 def _write_npz(path: Path, image: np.ndarray, extras: Extras) -> None:
     name, arrays = extras.carried.data if extras.carried is not None else ("image", {})
-    with path.open("wb") as file:
-        np.savez_compressed(file, **{**arrays, name: image})
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each, array in {**arrays, name: image}.items():
+            with archive.open(f"{each}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 NPY = Codec(
@@ -98,7 +108,6 @@ NPY = Codec(
     holds=lambda dtype: dtype.kind in "iuf",
     read=_read_npy,
     write=_write_npy,
-    alpha=False,
     stacks=True,
 )
 NPZ = Codec(
@@ -108,6 +117,5 @@ NPZ = Codec(
     holds=lambda dtype: dtype.kind in "iuf",
     read=_read_npz,
     write=_write_npz,
-    alpha=False,
     stacks=True,
 )

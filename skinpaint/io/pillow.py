@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,43 +11,75 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skinpaint.io.codec import Codec
-from skinpaint.io.extras import Carried, Extras, extras_of, orientation_of, picture, with_alpha
+from skinpaint.io import png_chunks
+from skinpaint.io.codec import Codec, Unreadable
+from skinpaint.io.exif import upright
+from skinpaint.io.extras import Carried, Extras, picture, plausible_dpi, with_alpha
 from skinpaint.io.files import check_size
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["BMP", "GIF", "JPEG", "PNG", "PNG_SIGNATURE", "WEBP", "read_with_pillow"]
+__all__ = ["BMP", "GIF", "JPEG", "NEEDS_CONVERSION", "PNG", "WEBP", "extras_of", "opened", "read_with_pillow"]
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NEEDS_CONVERSION = (
+    "Convert it to grey or RGB in a program that knows its colours, for example with ImageMagick: "
+    "magick IN -colorspace sRGB OUT.png."
+)
+MAX_SEGMENT = 65_000  # bytes of metadata that a JPEG holds in one piece
 
 
-def read_with_pillow(path: Path) -> tuple[np.ndarray, Extras]:
-    """Read the first picture of a file of 8 bits, the right way up."""
+@contextmanager
+def opened(path: Path, *formats: str) -> Iterator[Image.Image]:
+    """Open a file that holds one picture by Pillow; what is too large is for `check_size` to say."""
     from PIL import Image, UnidentifiedImageError
 
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        file = Image.open(path, formats=("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "HEIF"))
+        file = Image.open(path, formats=formats)
     except UnidentifiedImageError:
-        raise ValueError("its contents are damaged.") from None
+        raise Unreadable("its contents are damaged.") from None
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
     with file:
-        # A phone's MPO is a JPEG with previews behind it; its first frame is the picture.
         n_frames = getattr(file, "n_frames", 1)
-        if n_frames > 1 and file.format != "MPO":
-            raise ValueError(f"it holds {n_frames} frames. Save them as single pictures first.")
-        orientation = orientation_of(file)
+        if n_frames > 1 and file.format != "MPO":  # a phone's JPEG with previews behind it
+            raise Unreadable(f"it holds {n_frames} frames. Save them as single pictures first.")
         check_size(path, file.width * file.height * 4)
-        pixels = np.array(_in_plain_mode(file))
-        turned_already = file.format in ("TIFF", "HEIF")
-        extras = extras_of(file, orientation)
-        if file.format in ("JPEG", "MPO"):
-            from PIL import JpegImagePlugin
+        yield file
 
-            tables = {"qtables": file.quantization, "subsampling": JpegImagePlugin.get_sampling(file)}  # type: ignore[attr-defined]
-            pixels, extras = picture(pixels, orientation, extras)
-            return pixels, replace(extras, carried=Carried("JPEG", "", tables, pixels.shape))
-        return picture(pixels, 1 if turned_already else orientation, extras)
+
+def read_with_pillow(path: Path, name: str) -> tuple[np.ndarray, Extras]:
+    """Read a picture of 8 bits, the right way up."""
+    formats = ("JPEG", "MPO") if name == "JPEG" else (name,)
+    with opened(path, *formats) as file:
+        orientation, extras = extras_of(file)
+        about = "its palette was converted to RGB" if file.mode in ("P", "PA") else ""
+        pixels, extras = picture(np.array(_in_plain_mode(file)), orientation, replace(extras, about=about))
+        if name == "JPEG":
+            return pixels, _with_tables(file, pixels, extras)
+        if name == "PNG":
+            return pixels, png_chunks.carried(path, pixels, extras)
+        return pixels, extras
+
+
+def extras_of(file: Image.Image) -> tuple[int, Extras]:
+    """The orientation of a picture that Pillow has opened, and what is beside it, for the picture upright."""
+    lost = [what for key, what in {"photoshop": "IPTC data", "comment": "a comment"}.items() if file.info.get(key)]
+    others = getattr(file, "n_frames", 1) - 1
+    if others:
+        lost.append(f"{others} more picture{'s' if others > 1 else ''} (a preview, a depth map or a gain map)")
+    exif = file.info.get("exif")
+    if exif is None and "Raw profile type exif" in file.info:
+        exif = file.getexif().tobytes()
+    orientation, exif, xmp, damaged = upright(exif, file.info.get("xmp"))
+    return orientation, Extras(
+        icc_profile=file.info.get("icc_profile"),
+        dpi=plausible_dpi(file.info.get("dpi", ()), orientation),
+        exif=exif,
+        xmp=xmp,
+        lost=(*lost, *damaged),
+    )
 
 
 def _in_plain_mode(file: Image.Image) -> Image.Image:
@@ -54,76 +88,75 @@ def _in_plain_mode(file: Image.Image) -> Image.Image:
         return file.convert("LA" if file.has_transparency_data else "L")
     if file.mode in ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr"):
         return file.convert("RGBA" if file.has_transparency_data else "RGB")
-    raise ValueError(
-        f"it holds {file.mode} data. Convert it to grey or RGB in a program that knows its colours, for example with "
-        "ImageMagick: magick IN -colorspace sRGB OUT.png"
-    )
+    raise Unreadable(f"it holds {file.mode} data. {NEEDS_CONVERSION}")
 
 
-def _write(name: str, path: Path, image: np.ndarray, extras: Extras) -> None:
+def _with_tables(file: Any, pixels: np.ndarray, extras: Extras) -> Extras:
+    """Extras with what a JPEG of the same quality is written by."""
+    from PIL import JpegImagePlugin
+
+    tables = {"qtables": file.quantization, "subsampling": JpegImagePlugin.get_sampling(file)}
+    return replace(extras, carried=Carried("JPEG", "", tables, pixels.shape))
+
+
+def _write(name: str, path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     from PIL import Image
 
-    profile = extras.icc_profile
+    lost = []
     if name == "WebP" and image.ndim == 2:
         image = np.stack([image] * 3, axis=-1)
-        if profile is not None and profile[16:20] == b"GRAY":  # it would not fit RGB
-            profile = None
-    lossy: dict[str, Any] = {"quality": 95, "subsampling": 0} if extras.carried is None else extras.carried.data
-    lossless: dict[str, Any] = {"lossless": True, "exact": True}
-    options: dict[str, Any] = {"JPEG": {**lossy, "optimize": True}, "WebP": lossless}.get(name, {})
-    if profile is not None and name != "BMP":
-        options["icc_profile"] = profile
-    if extras.dpi is not None:
-        options["dpi"] = extras.dpi
-    if extras.exif is not None and name != "BMP":
-        options["exif"] = extras.exif
-    pixels = image if name in ("JPEG", "BMP") else with_alpha(image, extras)
+        if extras.icc_profile is not None and extras.icc_profile[16:20] == b"GRAY":  # it does not fit RGB
+            extras, lost = replace(extras, icc_profile=None), ["the colour profile, which is of grey"]
+    options = _options(name, extras)
+    for kind in ("icc_profile", "dpi", "exif", "xmp"):
+        held = getattr(extras, kind)
+        if held is None or kind not in KEEPS[name]:
+            continue
+        if name == "JPEG" and kind in ("exif", "xmp") and len(held) > MAX_SEGMENT:
+            lost.append(f"{kind.upper()} data, which are too long")
+        else:
+            options[kind] = held
+    pixels = with_alpha(image, extras) if "alpha" in KEEPS[name] else image
+    if name == "PNG":
+        options["pnginfo"] = png_chunks.as_pnginfo(extras, pixels)
     Image.fromarray(np.ascontiguousarray(pixels)).save(path, format=name, **options)
+    return lost
 
 
-def _is_byte(dtype: np.dtype) -> bool:
-    return dtype == np.uint8
+def _options(name: str, extras: Extras) -> dict[str, Any]:
+    """How a format is written: as well as it can be, or as the file that was read."""
+    if name == "JPEG":
+        tables = {"quality": 95, "subsampling": 0} if extras.carried is None else extras.carried.data
+        return {**tables, "optimize": True}
+    return {"lossless": True, "exact": True} if name == "WebP" else {}
 
 
-PNG = Codec(
-    name="PNG",
-    suffixes=(".png",),
-    recognises=lambda head: head.startswith(PNG_SIGNATURE),
-    holds=_is_byte,
-    read=read_with_pillow,
-    write=partial(_write, "PNG"),
-)
-JPEG = Codec(
-    name="JPEG",
-    suffixes=(".jpg", ".jpeg"),
-    recognises=lambda head: head.startswith(b"\xff\xd8\xff"),
-    holds=_is_byte,
-    read=read_with_pillow,
-    write=partial(_write, "JPEG"),
-    alpha=False,
-    lossless=False,
-)
-WEBP = Codec(
-    name="WebP",
-    suffixes=(".webp",),
-    recognises=lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
-    holds=_is_byte,
-    read=read_with_pillow,
-    write=partial(_write, "WebP"),
-)
-BMP = Codec(
-    name="BMP",
-    suffixes=(".bmp",),
-    recognises=lambda head: head.startswith(b"BM"),
-    holds=_is_byte,
-    read=read_with_pillow,
-    write=partial(_write, "BMP"),
-    alpha=False,
-)
-GIF = Codec(
-    name="GIF",
-    suffixes=(".gif",),
-    recognises=lambda head: head.startswith((b"GIF87a", b"GIF89a")),
-    holds=_is_byte,
-    read=read_with_pillow,
-)
+KEEPS = {
+    "PNG": ("alpha", "icc_profile", "dpi", "exif", "xmp"),
+    "JPEG": ("icc_profile", "dpi", "exif", "xmp"),
+    "WebP": ("alpha", "icc_profile", "exif", "xmp"),
+    "BMP": ("dpi",),
+    "GIF": (),
+}
+"""What a file of each format holds beside the picture."""
+
+
+def _codec(name: str, suffixes: tuple[str, ...], recognises: Callable[[bytes], bool], **changes: Any) -> Codec:
+    """A format of 8 bits that Pillow reads and writes."""
+    stated: dict[str, Any] = {
+        "name": name,
+        "suffixes": suffixes,
+        "recognises": recognises,
+        "holds": lambda dtype: dtype == np.uint8,
+        "read": partial(read_with_pillow, name=name),
+        "write": partial(_write, name),
+        "keeps": KEEPS[name],
+    }
+    return Codec(**{**stated, **changes})
+
+
+PNG = _codec("PNG", (".png",), lambda head: head.startswith(png_chunks.SIGNATURE))
+JPEG = _codec("JPEG", (".jpg", ".jpeg"), lambda head: head.startswith(b"\xff\xd8\xff"), lossless=False, max_side=65_500)
+WEBP = _codec("WebP", (".webp",), lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", max_side=16_383)
+BMP = _codec("BMP", (".bmp",), lambda head: head.startswith(b"BM"))
+GIF = _codec("GIF", (".gif",), lambda head: head.startswith((b"GIF87a", b"GIF89a")), write=None)

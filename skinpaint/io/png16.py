@@ -8,30 +8,33 @@ from pathlib import Path
 
 import numpy as np
 
+from skinpaint.io import png_chunks
 from skinpaint.io.codec import Codec
-from skinpaint.io.extras import Extras, extras_of, orientation_of, picture, with_alpha
-from skinpaint.io.files import check_size
-from skinpaint.io.pillow import PNG_SIGNATURE
+from skinpaint.io.extras import Extras, picture, with_alpha
+from skinpaint.io.pillow import extras_of, opened
 
 __all__ = ["PNG16"]
 
 
 def _read(path: Path) -> tuple[np.ndarray, Extras]:
+    with opened(path, "PNG") as file:
+        orientation, extras = extras_of(file)
+    pixels, extras = picture(_pixels(path), orientation, extras)
+    return pixels, png_chunks.carried(path, pixels, extras)
+
+
+def _pixels(path: Path) -> np.ndarray:
     import png
-    from PIL import Image
 
     with path.open("rb") as file:
         reader = png.Reader(file=file)
         reader.preamble()
         reader.sbit = None  # it would shift the values
         width, height, rows, info = reader.asDirect()
-        check_size(path, width * height * info["planes"] * 2)
         pixels = np.empty((height, width * info["planes"]), np.uint16)
-        for y, row in enumerate(rows):
+        for y, row in zip(range(height), rows, strict=True):  # a damaged file may hold fewer
             pixels[y] = row
-    with Image.open(path) as file:
-        orientation = orientation_of(file)
-        return picture(pixels.reshape(height, width, -1), orientation, extras_of(file, orientation))
+    return pixels.reshape(height, width, -1)
 
 
 def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
@@ -48,6 +51,7 @@ def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
         chunks.append((b"pHYs", struct.pack(">IIB", *(round(dpi / 0.0254) for dpi in extras.dpi), 1)))
     if extras.exif is not None:
         chunks.append((b"eXIf", extras.exif.removeprefix(b"Exif\0\0")))
+    chunks += png_chunks.to_write(extras, pixels)
     rows = np.ascontiguousarray(pixels, ">u2").view(np.uint8).reshape(height, -1)
     differences = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))  # filter 2, "up": compresses better
     filtered = np.pad(differences, ((0, 0), (1, 0)), constant_values=2)
@@ -59,8 +63,9 @@ def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
 PNG16 = Codec(
     name="PNG",
     suffixes=(".png",),
-    recognises=lambda head: head.startswith(PNG_SIGNATURE) and head[24:25] == b"\x10",
+    recognises=lambda head: head.startswith(png_chunks.SIGNATURE) and head[24:25] == b"\x10",
     holds=lambda dtype: dtype == np.uint16,
     read=_read,
     write=_write,
+    keeps=("alpha", "icc_profile", "dpi", "exif", "xmp"),
 )

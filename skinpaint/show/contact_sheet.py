@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.ndimage import uniform_filter
 
-from skinpaint.show.frames import displayed, with_caption
+from skinpaint.show.frames import displayed, with_caption, with_sentences
 
 __all__ = ["contact_sheet", "in_rows", "widest_difference"]
 
@@ -24,7 +24,9 @@ WHITE = np.uint8(255)
 Tile = tuple[Sequence[str], np.ndarray | None]
 
 
-def contact_sheet(tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing: np.ndarray) -> Image.Image:
+def contact_sheet(
+    tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing: np.ndarray, remarks: Sequence[str] = ()
+) -> Image.Image:
     """Lay pictures out in rows of four, or of three for up to six, on a white ground.
 
     Parameters
@@ -36,6 +38,8 @@ def contact_sheet(tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing
         The rows and columns to show enlarged.
     missing : ndarray of bool, of the shape of the pictures
         What is missing in the first picture.
+    remarks : sequence of str
+        Sentences below the pictures, each on lines of its own.
 
     Returns
     -------
@@ -57,7 +61,8 @@ def contact_sheet(tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing
     drawn = [
         _tile(lines, None if picture is None else next(greys), shown[0].shape[:2], detail) for lines, picture in tiles
     ]
-    return in_rows(drawn, columns=min(len(drawn), 3 if len(drawn) <= 6 else 4))
+    sheet = in_rows(drawn, columns=min(len(drawn), 3 if len(drawn) <= 6 else 4))
+    return with_sentences(sheet, remarks, size=0.04 * drawn[0].width, margin=MARGIN)
 
 
 def in_rows(tiles: Sequence[Image.Image], *, columns: int) -> Image.Image:

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["displayed", "reduced", "stacked", "with_caption"]
+__all__ = ["displayed", "reduced", "stacked", "with_caption", "with_sentences"]
 
 
 def displayed(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -78,6 +78,52 @@ def with_caption(picture: Image.Image, text: str) -> Image.Image:
     middle = (picture.width / 2, picture.height + strip / 2)
     ImageDraw.Draw(captioned).text(middle, text, fill=0 if picture.mode == "L" else (0, 0, 0), font=font, anchor="mm")
     return captioned
+
+
+def with_sentences(picture: Image.Image, sentences: Sequence[str], *, size: float, margin: int) -> Image.Image:
+    """Return `picture` on a white ground with sentences below it, as many lines as they take.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        RGB.
+    sentences : sequence of str
+        Each begins a line of its own.
+    size : float
+        Of the letters, in pixels.
+    margin : int
+        Pixels on the left and on the right of them, and below.
+
+    Returns
+    -------
+    picture : PIL.Image.Image
+        Of the same width, and higher.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from skinpaint.show.frames import with_sentences
+    >>> with_sentences(Image.new("RGB", (200, 100)), ["One line.", "One."], size=20, margin=8).size
+    (200, 164)
+    """
+    if not sentences:
+        return picture
+    font = ImageFont.load_default(size=size)
+    lines: list[str] = []
+    for sentence in sentences:
+        lines.append("")
+        for word in sentence.split():
+            longer = f"{lines[-1]} {word}".strip()
+            if font.getlength(longer) <= picture.width - 2 * margin:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+    height = round(1.4 * size)
+    below = Image.new("RGB", (picture.width, height * len(lines) + margin), (255, 255, 255))
+    pen = ImageDraw.Draw(below)
+    for k, line in enumerate(lines):
+        pen.text((margin, (k + 0.5) * height), line, fill=(0, 0, 0), font=font, anchor="lm")
+    return stacked(picture, below)
 
 
 def stacked(upper: Image.Image, lower: Image.Image) -> Image.Image:

@@ -1,0 +1,89 @@
+"""Several files, one after another or side by side; those that cannot be restored do not stop the others."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+from skinpaint.cli.common import USER_ERRORS, Interruption, sentence
+from skinpaint.cli.restoring import Outcome, restore_file
+from skinpaint.cli.tasks import Task
+
+__all__ = ["outcomes"]
+
+THREADS_OF_LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+Done = tuple[Task, Outcome | str]
+
+
+def outcomes(args: argparse.Namespace, method: Any, tasks: list[Task], interruption: Interruption) -> Iterator[Done]:
+    """Every task with its outcome, or with a sentence why there is none; until the user interrupts."""
+    n_processes = min(args.jobs, len(tasks))
+    if n_processes > 1:
+        return _side_by_side(args, method, tasks, n_processes)
+    return _one_by_one(args, method, tasks, interruption)
+
+
+def _one_by_one(args: argparse.Namespace, method: Any, tasks: list[Task], interruption: Interruption) -> Iterator[Done]:
+    for task in tasks:
+        if interruption.seen:
+            return
+        yield task, _attempt(args, method, task)
+
+
+def _side_by_side(args: argparse.Namespace, method: Any, tasks: list[Task], n_processes: int) -> Iterator[Done]:
+    """Restore files in processes of their own; after Ctrl-C each finishes its file."""
+    with _pool(n_processes) as pool:
+        waiting = {pool.submit(_attempt, args, method, task): task for task in tasks}
+        while waiting:
+            try:
+                done = next(as_completed(waiting))
+            except KeyboardInterrupt:
+                waiting = {future: task for future, task in waiting.items() if not future.cancel()}
+            else:
+                yield waiting.pop(done), _result(done)
+
+
+def _result(done: Future[Outcome | str]) -> Outcome | str:
+    try:
+        return done.result()
+    except BrokenExecutor:
+        return "its process ended without an answer, perhaps for lack of memory. Try fewer --jobs."
+
+
+@contextmanager
+def _pool(n_processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that share the processors between them; libraries for linear algebra start no threads in them."""
+    changed = dict.fromkeys(set(THREADS_OF_LIBRARIES) - set(os.environ), "1")
+    os.environ.update(changed)
+    try:
+        with ProcessPoolExecutor(n_processes, get_context("spawn"), _prepare, (n_processes,)) as pool:
+            yield pool
+    finally:
+        for name in changed:
+            del os.environ[name]
+
+
+def _prepare(n_processes: int) -> None:
+    """Prepare a process: it finishes its file after Ctrl-C, and uses its share of the processors."""
+    import signal
+
+    from skinpaint.grid import threads
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threads.limit(max(1, threads.workers() // n_processes))
+
+
+def _attempt(args: argparse.Namespace, method: Any, task: Task) -> Outcome | str:
+    """Restore a file, or say in a sentence why it cannot be."""
+    if task.refusal:
+        return task.refusal
+    try:
+        return restore_file(args, method, task)
+    except USER_ERRORS as error:
+        return sentence(error)

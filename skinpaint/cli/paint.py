@@ -1,0 +1,130 @@
+"""Paint over what is damaged.
+
+Open a picture in the browser, paint over what is damaged, and see it restored while the brush moves. The page is served
+by this machine to itself alone; nothing leaves it. What is not painted over comes back bit for bit. A folder is a film
+strip of its pictures, and so is a stack of its pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from skinpaint.cli.common import (
+    Interruption,
+    Status,
+    add_mask_arguments,
+    add_method_arguments,
+    add_overwrite,
+    complain,
+    method,
+    missing_by,
+)
+from skinpaint.cli.tasks import mask_of, pictures, restored_name
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "paint over what is damaged, in the browser"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("inputs", metavar="IMAGE", type=Path, nargs="+", help="the picture, several, or a folder")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=Path,
+        help="where Save writes the picture, or a folder for several (default: IMAGE-restored; a PNG where IMAGE is a "
+        "JPEG, GIF or HEIC). Beside it, the mask is saved as IMAGE-mask.png, which is found again the next time",
+    )
+    add_mask_arguments(parser, "; it can be painted on")
+    add_method_arguments(parser, "the method to begin with")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address, and open no browser")
+    parser.add_argument("--port", metavar="N", type=_port, default=0, help="the port (default: one that is free)")
+    add_overwrite(parser, "Save replaces files that exist without asking")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve the page until it is closed."""
+    from skinpaint.paint.album import Files
+    from skinpaint.paint.desk import Desk
+    from skinpaint.paint.server import Server
+
+    chosen = method(args.method, args.set)
+    chosen = chosen if args.set else args.method  # pages show the name
+    files = Files(_sources(args), method=chosen, read_mask=lambda *given: _missing(args, *given))
+    desk = Desk(files)
+    server = Server(desk, args.port)
+    with Interruption() as interruption:
+        try:
+            server.start()
+            print(f"Paint at {server.address}\nClose the page, or press Ctrl-C, to end.", flush=True)
+            if not args.no_browser:
+                import webbrowser
+
+                webbrowser.open(server.launch_address)
+            server.wait(complain)
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
+        finally:
+            unsaved = files.unsaved()
+            server.stop()
+    for line in desk.log:
+        print(f"Saved {line}.")
+    if not desk.log:
+        print("Nothing was saved.")
+    if unsaved:
+        complain(f"not saved: {', '.join(unsaved)}.")
+    return Status.INTERRUPTED if interruption.seen else Status.OK
+
+
+def _port(text: str) -> int:
+    """The argument of --port."""
+    if not text.isdigit() or not 0 <= int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"must be an int from 0 to 65535. Got {text!r} instead.")
+    return int(text)
+
+
+def _sources(args: argparse.Namespace) -> list[Any]:
+    """Every file to paint on, and where its results go."""
+    from skinpaint.paint.album import Source
+
+    several = len(args.inputs) > 1 or args.inputs[0].is_dir()
+    if several and args.output is not None and not args.output.is_dir():
+        raise NotADirectoryError(f"{args.output} must be a folder that exists, where several pictures are painted on.")
+    sources = []
+    for path, _ in pictures(args.inputs)[0] if several else [(args.inputs[0], None)]:
+        picture = path.with_name(restored_name(path))
+        if args.output is not None:
+            picture = args.output / restored_name(path, "") if several else args.output
+        sources.append(
+            Source(
+                path=path,
+                picture=picture,
+                mask=picture.with_name(f"{path.stem}-mask.png"),
+                report=picture.with_name(f"{picture.stem}-report.json"),
+                given=mask_of(path, args.mask),
+                overwrite=args.overwrite,
+            )
+        )
+    if not sources:
+        raise ValueError(f"{args.inputs[0]} holds no picture.")
+    return sources
+
+
+def _missing(args: argparse.Namespace, source: Any, image: Any, extras: Any) -> Any:
+    """What is missing from the start; nothing is guessed, as the user looks at it."""
+    import numpy as np
+
+    from skinpaint import masks
+
+    mask, missing = missing_by(args, source.path, image, extras, source.given)
+    if missing in ("auto", None):
+        return mask
+    axis = extras.channel_axis
+    array = image[..., None] if axis is None else np.moveaxis(image, axis, -1)
+    found = masks.find_missing(array, None, None, missing, None)[0].any(axis=-1)
+    return found if mask is None else mask | found

@@ -1,0 +1,86 @@
+"""What is said about the restoration of a file, beside the count of what was filled."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skinpaint.cli.common import in_options
+from skinpaint.cli.frames import named_axes
+from skinpaint.solution import Solution, proven_within
+
+if TYPE_CHECKING:
+    from skinpaint.io import Extras
+
+__all__ = ["how_written", "proof_of", "several", "status_of", "what_was_taken"]
+
+
+def what_was_taken(args: argparse.Namespace, mask_file: Path | None, missing: Any, extras: Extras) -> Iterator[str]:
+    """What was taken for missing without being named by the user, and what was chosen or converted."""
+    yield extras.about
+    if mask_file is None:
+        yield extras.hint
+    found = [f"the mask {mask_file.name}"] if mask_file is not None and mask_file != args.mask else []
+    found += ["the file's own mask"] if extras.missing is not None and args.missing is not None else []
+    if extras.nodata and missing == extras.nodata:
+        found.append(f"the file's nodata value {', '.join(f'{value:.17g}' for value in extras.nodata)}")
+    if found:
+        yield f"took {' and '.join(found)} for missing"
+
+
+def how_written(
+    output: Path, image: np.ndarray, restored: np.ndarray, filled: np.ndarray, extras: Extras
+) -> Iterator[str]:
+    """What the file that was written does not show as it should."""
+    count = sum(int(np.count_nonzero(restored[filled] == value)) for value in extras.nodata)
+    if count:
+        yield f"{count} filled values equal the file's nodata value, and read as missing"
+    yield _lossy(output, image, filled)
+
+
+def _lossy(output: Path, image: np.ndarray, filled: np.ndarray) -> str:
+    """What a JPEG changed, if one was written."""
+    from skinpaint import io
+
+    if io.is_lossless(output):
+        return ""
+    written = io.read(output)[0].astype(int)
+    change = np.abs(written - image)[~filled] if written.shape == image.shape else np.zeros(0)
+    if not change.size:
+        return ""
+    return (
+        f"JPEG changed {np.count_nonzero(change) / change.size:.0%} of the known values, by up to {change.max()}; "
+        "write a PNG to keep them"
+    )
+
+
+def several(count: int, extras: Extras, axes: str | None) -> str:
+    """How a stack was restored."""
+    if count == 1:
+        return ""
+    hint = "; --axes ZYX restores a volume" if extras.axes in ("QYX", "IYX", "TYX") and axes is None else ""
+    return f"{count} frames along {named_axes(extras)}, each on its own{hint}"
+
+
+def proof_of(solutions: list[Solution]) -> str:
+    """The worst proven bound, where there is one of every frame."""
+    gaps = [solution.gap for solution in solutions]
+    known = [gap for gap in gaps if gap is not None]
+    proof = proven_within(max(known)) if known and len(known) == len(gaps) else ""
+    return f", {proof} of the lowest energy" if proof else ""
+
+
+def status_of(solutions: list[Solution], warned: list[str]) -> str:
+    """The status of the only frame, or what is common to all; without what was said as a warning."""
+    statuses = dict.fromkeys(solution.status for solution in solutions)
+    if len(statuses) > 1:
+        failed = sum(not solution.converged for solution in solutions)
+        return f"{failed} of {len(solutions)} frames did not converge." if failed else ""
+    status = next(iter(statuses))
+    for said in warned:
+        status = status.replace(said, "")
+    return in_options(str(status)).strip()

@@ -1,0 +1,64 @@
+"""What decoders say by the way: collected, so that it is neither printed in the middle of something nor lost."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["one_line", "remarks"]
+
+LOGGERS = ("tifffile", "PIL")
+MAX_REMARKS = 3
+
+
+def one_line(said: object) -> str:
+    """What a decoder says, on one line and without a full stop.
+
+    Examples
+    --------
+    >>> one_line(ValueError("Header is damaged.   It has no end."))
+    'Header is damaged. It has no end'
+    """
+    return " ".join(str(said).split()).rstrip(".")
+
+
+class _Collector(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.records: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record.getMessage())
+
+
+@contextmanager
+def remarks() -> Iterator[list[str]]:
+    """Collect what decoders warn of and log; the list is filled at the end, with one line for each remark.
+
+    Examples
+    --------
+    >>> with remarks() as said:
+    ...     warnings.warn("Corrupt EXIF data.  Expecting to read 4 bytes.")
+    >>> said
+    ['Corrupt EXIF data. Expecting to read 4 bytes']
+    """
+    collector, said = _Collector(), list[str]()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(collector)
+        logger.propagate = False
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            yield said
+    finally:
+        for logger, propagated in zip(loggers, before, strict=True):
+            logger.removeHandler(collector)
+            logger.propagate = propagated
+    found = [
+        " ".join(text.split()).rstrip(".") for text in (*(str(each.message) for each in warned), *collector.records)
+    ]
+    said += list(dict.fromkeys(found))[:MAX_REMARKS]

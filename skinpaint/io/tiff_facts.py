@@ -1,0 +1,62 @@
+"""What the tags of a TIFF say about its pixels: nodata values, spacing, resolution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+__all__ = ["nodata", "resolution", "spacing"]
+
+GDAL_NODATA = 42113
+PIXEL_SCALE = 33550
+UNITS = {2: 1.0, 3: 2.54}  # ResolutionUnit: how many an inch is
+
+
+def nodata(page: Any, dtype: np.dtype) -> tuple[float, ...]:
+    """The nodata value of a GeoTIFF, if the pixels can hold it."""
+    text = str(page.tags.valueof(GDAL_NODATA, default="")).strip().rstrip("\0")
+    try:
+        value = int(text) if dtype.kind in "iu" and text.lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        return ()
+    return () if math.isnan(value) else (int(value) if dtype.kind in "iu" and float(value).is_integer() else value,)
+
+
+def resolution(page: Any) -> tuple[float, ...]:
+    """Dots an inch across and down; nothing if the file does not say."""
+    inches = UNITS.get(page.tags.valueof("ResolutionUnit", default=2))
+    fractions = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
+    if inches is None or None in fractions:
+        return ()
+    return tuple(n / d * inches for n, d in fractions if d)
+
+
+def spacing(file: Any, page: Any, axes: str) -> tuple[float, ...] | None:
+    """Distance between neighbours along Z, Y and X, where the file states them."""
+    known: dict[str, float] = {}
+    if file.is_ome:
+        known = _ome(file.ome_metadata)
+    elif file.is_imagej:
+        across = {"X": page.tags.valueof("XResolution"), "Y": page.tags.valueof("YResolution")}
+        known = {axis: d / n for axis, (n, d) in across.items() if n and d} if all(across.values()) else {}
+        depth = (file.imagej_metadata or {}).get("spacing")
+        known |= {"Z": float(depth)} if depth else {}
+    elif PIXEL_SCALE in page.tags:
+        x, y = page.tags.valueof(PIXEL_SCALE)[:2]
+        known = {"X": float(x), "Y": float(y)}
+    found = tuple(known.get(axis, 0.0) for axis in axes if axis in "ZYX")
+    return found if all(math.isfinite(h) and h > 0 for h in found) else None
+
+
+def _ome(xml: str) -> dict[str, float]:
+    """Sizes of a voxel, if all that are stated have the same unit."""
+    try:
+        pixels = next(each for each in ElementTree.fromstring(xml).iter() if each.tag.endswith("}Pixels"))
+    except (ElementTree.ParseError, StopIteration):
+        return {}
+    names = [axis for axis in "XYZ" if pixels.get(f"PhysicalSize{axis}")]
+    units = {pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in names}
+    return {axis: float(pixels.get(f"PhysicalSize{axis}", "")) for axis in names} if len(units) == 1 else {}

@@ -1,0 +1,146 @@
+"""The layout of a TIFF and the tags of its pages: kept from the file that was read, for the file that is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skinpaint.io.tiff_series import Found, Pixels
+
+__all__ = ["SOFTWARE", "Layout", "Tag", "contents", "layout_of"]
+
+XMP = 700
+WRITTEN = {282, 283, 296, 34675}  # tags that are written from what the Extras say, or anew
+OF_THE_CODING = {301, 320, 347, *range(512, 522), 529, 530, 531, 532, 50674}  # palettes, and what a decompressor needs
+DESCRIPTION = 270
+ORIENTATION = 274
+SOFTWARE = 305
+UNSAID = {
+    254,
+    269,
+    271,
+    272,
+    274,
+    280,
+    281,
+    297,
+    305,
+    306,
+    315,
+    316,
+    318,
+    319,
+    33432,
+}  # tags that can go without a word
+UNITS = (1, 2, 3)  # none, inch, centimetre
+POSITION = {33550, 33922, 34264, 34735}
+NAMED = {33723: "IPTC data", 34377: "Photoshop data", DESCRIPTION: "the description"}
+
+Tag = tuple[int, int, int, Any, bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the pages of a file were written.
+
+    Attributes
+    ----------
+    byteorder, bigtiff, photometric, planarconfig, extrasamples, tile, compression
+        As tifffile's writer takes them.
+    page : tuple of int
+        The shape of a page.
+    axes : str
+        The axes of the file's pixels.
+    is_picture : bool
+        Whether it is one picture, whose samples have been put last and which has been turned upright.
+    turned : bool
+        Whether it has been turned.
+    alpha_at : int or None
+        Which of the samples the alpha is.
+    order : ndarray of int
+        Which plane each page is; empty where pages hold several planes.
+    resolution, unit
+        As the file says.
+    tags : list of lists of tuples
+        Of each page, the tags that are about what is in the picture.
+    """
+
+    byteorder: Any
+    bigtiff: bool
+    photometric: str
+    planarconfig: Any
+    extrasamples: list[Any] | None
+    tile: tuple[int, ...] | None
+    compression: str | None
+    page: tuple[int, ...]
+    axes: str
+    is_picture: bool
+    turned: bool
+    alpha_at: int | None
+    order: np.ndarray
+    resolution: Any
+    unit: Any
+    tags: list[list[Tag]]
+
+
+def layout_of(
+    file: Any, found: Found, pixels: Pixels, *, is_picture: bool, orientation: int | None, alpha_at: int | None
+) -> Layout:
+    """The layout of a file; `orientation` is None where it is not applied."""
+    page, shape = found.series.keyframe, found.series.keyframe.shape
+    recoded = pixels.axes != found.series.axes  # a palette became RGB
+    fractions = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
+    samples = 3 if recoded else page.samplesperpixel
+    pages = list(found.series.pages)
+    turned = orientation not in (None, 1)
+    dropped = WRITTEN | OF_THE_CODING | (set() if orientation is None else {ORIENTATION})
+    if file.is_shaped and (turned or recoded):  # it states the shape
+        dropped |= {DESCRIPTION}
+    return Layout(
+        byteorder=file.byteorder,
+        bigtiff=file.is_bigtiff,
+        photometric=pixels.photometric.lower(),
+        planarconfig=("contig" if recoded else page.planarconfig) if samples > 1 else None,
+        extrasamples=list(page.extrasamples) if samples > 1 and page.extrasamples else None,
+        tile=page.tile if page.is_tiled and len(page.tile) == 2 else None,
+        compression=None if page.compression == 1 else "zlib",
+        page=(*shape, 3) if recoded else shape,
+        axes=pixels.axes,
+        is_picture=is_picture,
+        turned=turned,
+        alpha_at=alpha_at,
+        order=found.order,
+        resolution=None if None in fractions else fractions,
+        unit=page.tags.valueof("ResolutionUnit") if page.tags.valueof("ResolutionUnit") in UNITS else None,
+        tags=[_tags(file, pages[k], dropped) for k in (found.order if len(found.order) else range(len(pages)))],
+    )
+
+
+def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
+    """Tags of a page as they are in the file, but those of its layout."""
+    import tifffile
+
+    if not page.offset:  # a plane that is not described on its own
+        return []
+    kept: dict[int, Tag] = {}
+    for tag in page.aspage().tags:
+        if tag.code not in tifffile.TIFF.TAG_FILTERED | dropped and tag.valuebytecount:
+            file.filehandle.seek(tag.valueoffset)
+            kept[tag.code] = (tag.code, int(tag.dtype), tag.count, file.filehandle.read(tag.valuebytecount), True)
+    return list(kept.values())
+
+
+def contents(file: Any, layout: Layout) -> str:
+    """What the tags are about, in words: what other formats do not hold."""
+    codes = {tag[0] for tag in layout.tags[0]} if layout.tags else set[int]()
+    kinds = {
+        "the position on the ground": bool(codes & POSITION),
+        "OME metadata": file.is_ome,
+        "ImageJ metadata": file.is_imagej,
+    }
+    named = [name for name, there in kinds.items() if there]
+    described = not named  # otherwise the description is part of that
+    named += [name for code, name in NAMED.items() if code in codes and (described or code != DESCRIPTION)]
+    return " and ".join(named or (["TIFF tags"] if codes - UNSAID - {XMP} else []))

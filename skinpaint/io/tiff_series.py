@@ -1,0 +1,199 @@
+"""Which pages of a TIFF are its picture, which are masks, and how their samples become pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skinpaint.io.codec import Unreadable
+from skinpaint.io.extras import opaque, upright
+from skinpaint.io.pillow import NEEDS_CONVERSION, opened
+
+__all__ = ["Found", "Pixels", "decode", "find", "inverted", "is_raster", "mask_inside"]
+
+MASK_PAGE = 4  # the bit of NewSubfileType
+PICTURE_AXES = ("YX", "YXS", "SYX")
+RASTER_TAGS = (33550, 33922, 34264, 34735, 42112, 42113)  # of GeoTIFF and GDAL: samples are values, not brightness
+SUB_IFDS = 330
+RAW = ("CFA", "LINEAR_RAW")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a TIFF holds.
+
+    Attributes
+    ----------
+    series : tifffile.TiffPageSeries
+        The one series of pictures.
+    order : ndarray of int
+        Which of its planes each page of the file is; empty where one page holds several planes.
+    masks : list of tifffile.TiffPage
+        The pages that mark what is valid.
+    lost : list of str
+        What else there is, in words.
+    """
+
+    series: Any
+    order: np.ndarray
+    masks: list[Any]
+    lost: list[str]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The samples of a series, in which more is white.
+
+    Attributes
+    ----------
+    values : ndarray
+        Of the shape of the series, or in RGB where the file holds a palette.
+    axes : str
+        A letter for each axis.
+    photometric : str
+        What the samples are in the file that is written: MINISBLACK, MINISWHITE or RGB.
+    about : str
+        What was converted, in words.
+    """
+
+    values: np.ndarray
+    axes: str
+    photometric: str
+    about: str = ""
+
+
+def find(file: Any) -> Found:
+    """The one series of pictures, the pages that are masks, and what else there is."""
+    pictures, masks, lost = [], [], list[str]()
+    for series in file.series:
+        page = series.keyframe
+        if int(page.subfiletype) & MASK_PAGE:
+            masks += [] if page.is_reduced else [each.aspage() for each in series.pages]
+        elif page.is_reduced:
+            lost.append("reduced copies (overviews or a preview)")
+        else:
+            pictures.append(series)
+            if len(series.levels) > 1:
+                lost.append("reduced copies (overviews or a preview)")
+    if len(pictures) != 1:
+        shapes = "; ".join(f"{series.axes} {series.shape}" for series in pictures[:5])
+        raise Unreadable(
+            f"it holds {len(pictures)} pictures of different kinds{f' ({shapes})' if shapes else ''}. "
+            "Save them as single files first."
+        )
+    if SUB_IFDS in pictures[0].keyframe.tags and not lost:
+        lost.append("sub-images")
+    return Found(pictures[0], _order(file, pictures[0]), masks, list(dict.fromkeys(lost)))
+
+
+def _order(file: Any, series: Any) -> np.ndarray:
+    """Which plane each page of the file is: OME may number them in another order than they are stored in."""
+    pages = list(series.pages)
+    lacking = sum(page is None for page in pages)
+    if lacking:
+        raise Unreadable(f"{lacking} of its {len(pages)} planes are not in the file. Save it without them first.")
+    if any(page.parent is not file for page in pages):
+        raise Unreadable("its planes are spread over several files. Save them as one file first.")
+    planes = int(np.prod(series.shape)) // max(1, int(np.prod(series.keyframe.shape)))
+    return np.argsort([page.index for page in pages], kind="stable") if len(pages) == planes else np.zeros(0, int)
+
+
+def is_raster(page: Any) -> bool:
+    """Whether a page holds values of places, and not a picture."""
+    return any(code in page.tags for code in RASTER_TAGS)
+
+
+def decode(path: Path, series: Any) -> Pixels:
+    """The samples of a series as pixels, in which more is white."""
+    page, axes = series.keyframe, series.axes
+    parts = int(np.prod(page.chunked))
+    if len(page.dataoffsets) < parts:
+        raise Unreadable(f"it is damaged: {len(page.dataoffsets):,} of its {parts:,} strips or tiles are there.")
+    kind = getattr(page.photometric, "name", str(page.photometric))
+    if kind == "PALETTE":
+        return _without_palette(path, series)
+    if kind in RAW:
+        raise Unreadable(f"it holds {kind} data of a camera. Develop it in a raw converter first.")
+    if kind not in ("MINISBLACK", "MINISWHITE", "RGB", "YCBCR"):
+        raise Unreadable(f"it holds {'CMYK' if kind == 'SEPARATED' else kind} data. {NEEDS_CONVERSION}")
+    if "ASSOCALPHA" in [each.name for each in page.extrasamples]:
+        raise Unreadable(
+            "its colours are multiplied by its alpha. Save it with a separate alpha first, for example with "
+            "ImageMagick: magick IN -alpha disassociate OUT.png."
+        )
+    values = _samples(path, series, kind)
+    kind = "RGB" if kind == "YCBCR" else kind
+    bits = 1 if values.dtype == bool else page.bitspersample
+    if not isinstance(bits, int) or bits in (8, 16, 32, 64):
+        return Pixels(values, axes, kind)
+    counted = f"{bits} bit{'s' * (bits > 1)} a sample became"
+    if bits > 8 or is_raster(page):
+        values = values.astype(np.uint8) if values.dtype == bool else values
+        return Pixels(values, axes, kind, f"{counted} {8 * values.itemsize}, with the same values")
+    if kind == "MINISWHITE":
+        kind, values = "MINISBLACK", inverted(values, bits)
+    return Pixels(values.astype(np.uint8) * np.uint8(255 // (2**bits - 1)), axes, kind, f"{counted} 8")
+
+
+def _samples(path: Path, series: Any, kind: str) -> np.ndarray:
+    """What tifffile decodes, or what Pillow does where it knows more; native, and with its own memory."""
+    if kind == "YCBCR" and series.keyframe.compression.name != "JPEG":
+        return _by_pillow(path, series, "it holds YCBCR data.")
+    try:
+        values = series.asarray()
+    except (KeyError, ValueError) as error:  # how tifffile says that it lacks a codec
+        if "imagecodecs" not in str(error):
+            raise
+        return _by_pillow(path, series, f"{error.args[0]}. Install that: pip install 'skinpaint[tiff]'.")
+    return np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False))
+
+
+def _by_pillow(path: Path, series: Any, refusal: str) -> np.ndarray:
+    """A picture as Pillow decodes it, if that is what the file holds."""
+    from PIL import Image, UnidentifiedImageError
+
+    if series.axes not in ("YX", "YXS") or len(series.pages) != 1:
+        raise Unreadable(refusal)
+    try:
+        with opened(path, "TIFF") as file:
+            plain: Image.Image = file.convert("RGB") if file.mode == "YCbCr" else file
+            values = np.asarray(plain)
+    except (Unreadable, UnidentifiedImageError, OSError):
+        raise Unreadable(refusal) from None
+    if values.shape != series.shape or values.dtype != series.dtype:
+        raise Unreadable(refusal)
+    white = series.keyframe.photometric.name == "MINISWHITE" and values.dtype != np.uint16
+    return inverted(values) if white else values.copy()  # Pillow has inverted 8 bits already
+
+
+def _without_palette(path: Path, series: Any) -> Pixels:
+    """Colours instead of numbers of colours. Numbers of classes have no colours between them."""
+    if is_raster(series.keyframe) or series.axes != "YX" or series.dtype not in (bool, np.uint8):
+        raise Unreadable(
+            "it holds numbers of classes or of colours in a palette, between which there is nothing to fill in. "
+            "Convert it to RGB first, for example with GDAL: gdal_translate -expand rgb IN OUT."
+        )
+    with opened(path, "TIFF") as file:
+        values = np.array(file.convert("RGB"))
+    return Pixels(values, "YXS", "RGB", "its palette was converted to RGB")
+
+
+def inverted(values: np.ndarray, bits: int | None = None) -> np.ndarray:
+    """White for black: what MINISWHITE stands for."""
+    if values.dtype == bool:
+        return ~values
+    if values.dtype.kind != "u":
+        raise Unreadable(f"it holds MINISWHITE data of {values.dtype}. Convert it to grey first.")
+    top = opaque(values.dtype) if bits is None else 2**bits - 1
+    return values.dtype.type(top) - values
+
+
+def mask_inside(found: Found, shape: tuple[int, ...], orientation: int) -> np.ndarray | None:
+    """What a mask inside the file, as GDAL writes it, marks as not valid; None if there is none of that shape."""
+    if len(found.masks) != 1:
+        return None
+    invalid = upright(np.asarray(found.masks[0].asarray() == 0), orientation)
+    return invalid if invalid.shape == shape else None

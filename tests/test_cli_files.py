@@ -1,0 +1,331 @@
+"""Several files at the command line: which are restored, where the answers go, and what is said."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+import skinpaint
+from skinpaint.cli import batch, main, restoring
+from skinpaint.cli.common import OPTIONS
+from skinpaint.grid import threads
+from skinpaint.io import Extras, read, write
+
+PICTURE = data.camera()[100:130, 100:140]
+MASK = np.zeros(PICTURE.shape, np.uint8)
+MASK[10:14, 10:20] = 255
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Write the named pictures, and a mask beside each."""
+
+    def pictures(*names, masks=True):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            write(path, PICTURE)
+            if masks and not path.with_name(f"{path.stem}_mask.png").exists():
+                write(path.with_name(f"{path.stem}_mask.png"), MASK)
+
+    return pictures
+
+
+def check(path):
+    restored, _ = read(path)
+    np.testing.assert_array_equal(restored[MASK == 0], PICTURE[MASK == 0])
+    assert (restored[MASK > 0] != PICTURE[MASK > 0]).any()
+
+
+class TestWhichFiles:
+    def test_a_mask_beside_its_picture_is_found_and_said(self, restore, tmp_path, pictures):
+        pictures("photo.png")
+        said = restore("photo.png")
+        assert said.out.startswith("photo-restored.png: filled 40 of 1,200 pixels (3.3%) in ")
+        assert "Took the mask photo_mask.png for missing." in said.out
+        check(tmp_path / "photo-restored.png")
+        (tmp_path / "photo_mask.png").rename(tmp_path / "photo-mask.png")
+        assert "Took the mask photo-mask.png for missing." in restore("photo.png", "--overwrite").out
+        write(tmp_path / "photo_mask.tif", MASK)
+        said = restore("photo.png", "--overwrite", status=2).err
+        assert "holds 2 masks for photo.png: photo-mask.png, photo_mask.tif. It must hold one." in said
+        restore("photo.png", "--mask", "photo-mask.png", "--overwrite")
+
+    def test_names_that_only_begin_alike_are_not_masks(self, restore, tmp_path, pictures):
+        pictures("photo.png", masks=False)
+        write(tmp_path / "photo2_mask.png", MASK)
+        write(tmp_path / "[photo]_mask.png", MASK)
+        assert "no damage was found" in restore("photo.png", status=2).err
+
+    def test_several_files(self, restore, tmp_path, pictures):
+        pictures("a/1.png", "b/2.tif")
+        said = restore("a/1.png", "b/2.tif", "a/1_mask.png")
+        assert "Passed over: 1_mask.png (a mask)." in said.out
+        check(tmp_path / "a" / "1-restored.png")
+        check(tmp_path / "b" / "2-restored.tif")
+        again = restore("a/1.png", "a/1-restored.png", "--skip-existing").out
+        assert "Passed over: 1-restored.png (restored before)." in again
+        assert "1 of 1 outputs exist, and their inputs are passed over." in again
+
+    def test_a_folder_names_what_it_passes_over(self, restore, tmp_path, pictures):
+        pictures("scans/1.png", "scans/2.jpg")
+        (tmp_path / "scans" / "notes.txt").write_text("x")
+        (tmp_path / "scans" / ".hidden.png").write_text("x")
+        (tmp_path / "scans" / "inner").mkdir()
+        said = restore("scans")
+        assert said.out.splitlines()[0] == "Passed over: notes.txt, 1_mask.png (a mask), 2_mask.png (a mask)."
+        assert sorted(path.name for path in (tmp_path / "scans-restored").iterdir()) == ["1.png", "2.png"]
+        assert "Passed over" not in restore("scans", "--quiet", "--overwrite").out
+
+    @pytest.mark.parametrize("given", [".", "../scans", "../scans/."])
+    def test_folders_by_any_name(self, restore, tmp_path, pictures, monkeypatch, given):
+        pictures("scans/1.png")
+        monkeypatch.chdir(tmp_path / "scans")
+        restore(given)
+        check(tmp_path / "scans-restored" / "1.png")
+
+    def test_an_empty_folder(self, restore, tmp_path):
+        (tmp_path / "scans").mkdir()
+        (tmp_path / "scans" / "a_mask.png").touch()
+        assert "scans holds no picture whose suffix is one of .png, " in restore("scans", status=2).err
+
+    def test_a_mask_that_is_not_there(self, restore, pictures):
+        pictures("a.png", "b.png")
+        assert "There is no mask masks.png." in restore("a.png", "b.png", "--mask", "masks.png", status=2).err
+
+    def test_a_folder_of_masks(self, restore, tmp_path, pictures):
+        pictures("a.png", "b.png", masks=False)
+        (tmp_path / "masks").mkdir()
+        write(tmp_path / "masks" / "a.png", MASK)
+        said = restore("a.png", "b.png", "--mask", "masks", "-o", "out", status=1)
+        check(tmp_path / "out" / "a.png")
+        assert "b.png: the folder masks holds 0 masks for b.png. It must hold one." in said.err
+
+
+class TestWhereTo:
+    def test_one_file_into_a_folder(self, restore, tmp_path, pictures):
+        pictures("a.png")
+        (tmp_path / "out").mkdir()
+        restore("a.png", "-o", "out")
+        check(tmp_path / "out" / "a.png")
+
+    def test_two_answers_with_one_name(self, restore, tmp_path, pictures):
+        pictures("scans/1.jpg", "scans/1.png", "scans/2.png")
+        said = restore("scans", "--overwrite", status=1).err
+        assert "1 of 3 files could not be restored:" in said
+        assert f"{Path('scans-restored/1.png')} is for {Path('scans/1.jpg')} already." in said
+        check(tmp_path / "scans-restored" / "2.png")
+
+    def test_answers_and_masks_with_one_name(self, restore, tmp_path, pictures):
+        pictures("a.png", "b.png")
+        said = restore("a.png", "b.png", "-o", "out", "--mask-out", "out", status=1).err
+        assert "a.png is for the restored picture already. Give --mask-out another folder." in said
+        assert list((tmp_path / "out").iterdir()) == []
+        (tmp_path / "file").touch()
+        assert "must be a folder, where several files" in restore("a.png", "b.png", "-o", "file", status=2).err
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (
+                ("-o", "x.png", "--mask-out", "x.png"),
+                "-o must name a file of its own. Got x.png, which is --mask-out as",
+            ),
+            (("--mask-out", "a-restored.png"), "Got a-restored.png, which is --mask-out as well."),
+            (("--mask-out", "./a.png"), "--mask-out must name a file of its own. Got a.png, which is an input."),
+            (("--film", "a_mask.gif", "--report", "a_mask.gif"), "Got a_mask.gif, which is --report as well."),
+            (("--mask", "a_mask.png", "--report", "a_mask.png"), "Got a_mask.png, which is an input."),
+        ],
+    )
+    def test_files_of_their_own(self, restore, tmp_path, pictures, arguments, says):
+        pictures("a.png")
+        before = sorted(tmp_path.iterdir())
+        assert says in restore("a.png", *arguments, "--overwrite", status=2).err
+        assert sorted(tmp_path.iterdir()) == before
+        assert (read(tmp_path / "a.png")[0] == PICTURE).all()
+
+    def test_the_input_may_be_replaced_if_that_is_asked_for(self, restore, tmp_path, pictures):
+        pictures("a.png")
+        restore("a.png", "-o", "a.png", "--overwrite")
+        check(tmp_path / "a.png")
+
+
+class TestWhatIsSaid:
+    def test_failures_are_named_once_and_the_way_out_is(self, restore, tmp_path, pictures):
+        pictures("a.png")
+        for name in ("b", "c"):
+            write(tmp_path / f"{name}.png", PICTURE)
+        (tmp_path / "d.png").write_text("no picture")
+        said = restore("a.png", "b.png", "c.png", "d.png", "nowhere.png", status=1).err.splitlines()
+        assert said[0] == "skinpaint: error: 4 of 5 files could not be restored:"
+        assert said[1] == "skinpaint:   b.png: no damage was found, and nothing was written."
+        assert said[3].startswith("skinpaint:   d.png cannot be read as a picture: its contents are not PNG, ")
+        assert said[4] == "skinpaint:   nowhere.png: No such file or directory."
+        assert said[5].startswith("skinpaint: Give a mask that is bright where pixels are missing (--mask FILE)")
+        assert len(said) == 6
+
+    def test_transparent_pixels_are_pointed_at(self, restore, tmp_path):
+        alpha = np.where(MASK > 0, 0, 255).astype(np.uint8)
+        write(tmp_path / "a.png", PICTURE, Extras(alpha=alpha))
+        said = restore("a.png", status=2).err
+        assert "Transparent pixels: 40; --missing transparent fills them." in said
+
+    def test_a_frame_that_cannot_be_restored_is_named(self, restore, tmp_path):
+        stack = np.stack([PICTURE, PICTURE, PICTURE]).astype(np.float32)
+        stack[1] = np.nan
+        stack[0, 3, 3] = np.nan
+        write(tmp_path / "a.tif", stack, Extras(axes="TYX"))
+        said = restore("a.tif", status=2).err
+        assert said.startswith(
+            "skinpaint: error: a.tif, frame 2 of 3: The 'image' parameter must have at least one known"
+        )
+
+    def test_many_warnings_of_one_kind_are_not_repeated(self, restore, tmp_path):
+        rng = np.random.default_rng(0)
+        noisy = [
+            np.where(rng.random(PICTURE.shape) < 0.3, rng.integers(0, 2, PICTURE.shape) * 255, PICTURE) for _ in "12345"
+        ]
+        write(tmp_path / "a.tif", np.stack(noisy).astype(np.uint8), Extras(axes="TYX"))
+        said = restore("a.tif").err.splitlines()
+        assert len(said) == 4
+        assert "give --mask or --missing" in said[0]
+        assert said[3] == "skinpaint: warning: a.tif: more warnings like this follow; they are not shown."
+
+    @pytest.mark.parametrize("phrase", OPTIONS)
+    def test_what_is_translated_is_still_said(self, phrase):
+        sources = [path.read_text(encoding="utf-8") for path in Path(skinpaint.__file__).parent.rglob("*.py")]
+        assert sum(phrase in source for source in sources) >= 2, "in the table, and where it is said"
+
+    def test_the_share_and_invert_mask(self, restore, tmp_path):
+        image = np.tile(PICTURE, (3, 3))
+        hole = np.zeros(image.shape, bool)
+        hole[20:40, 20:40] = True
+        write(tmp_path / "a.png", np.where(hole, 0, image).astype(np.uint8))
+        write(tmp_path / "a_mask.png", np.where(hole, 0, 255).astype(np.uint8))
+        said = restore("a.png")
+        assert "(96.3%)" in said.out
+        assert "Is the mask inverted?" in said.err
+        assert "if yours means valid, give --invert-mask." in said.err
+        said = restore("a.png", "--invert-mask", "--overwrite")
+        assert "filled 400 of 10,800 pixels (3.7%)" in said.out
+        assert said.err == ""
+
+    def test_fills_at_the_bound_are_said_in_options(self, restore, tmp_path):
+        y, x = np.mgrid[:40, :40]
+        peak = 1000 * np.exp(-((x - 20) ** 2 + (y - 20) ** 2) / 50)
+        write(tmp_path / "a.tif", peak.astype(np.float32))
+        write(tmp_path / "a_mask.png", np.where(peak > 800, 255, 0).astype(np.uint8))
+        assert main(["restore", "a.tif", "--method", "biharmonic", "--quiet", "--report", "r.json"]) == 0
+        status = json.loads((tmp_path / "r.json").read_text())["status"]
+        assert "filled values are at the lowest or highest known value" in status
+        assert main(["restore", "a.tif", "--method", "biharmonic", "--overwrite", "--bounds", "0,2000"]) == 0
+        assert read(tmp_path / "a-restored.tif")[0].max() > 950
+
+
+class TestJobs:
+    def test_side_by_side_is_as_one_after_another(self, restore, tmp_path, pictures):
+        names = ("1.png", "2.png", "3.tif")
+        pictures(*names)
+        (tmp_path / "4.png").write_text("no picture")
+        one = restore(*names, "4.png", "-o", "one", "--report", "one.json", status=1)
+        command = [*names, "4.png", "-o", "two", "--report", "two.json", "--method", "laplace", "--jobs", "2"]
+        command = [sys.executable, "-m", "skinpaint", "restore", *command]
+        two = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert two.returncode == 1
+        assert two.stderr == one.err
+        assert two.stderr.count("\n") == 2, "no progress bar in a log"
+        for name in names:
+            assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+        assert len(json.loads((tmp_path / "two.json").read_text())) == 3
+
+    def test_the_processors_are_shared(self, monkeypatch):
+        for name in batch.THREADS_OF_LIBRARIES:
+            monkeypatch.delenv(name, raising=False)
+        with batch._pool(2) as pool:
+            assert pool.submit(threads.workers).result() == max(1, threads.workers() // 2)
+            assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
+        assert "OMP_NUM_THREADS" not in os.environ
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        with batch._pool(1):
+            assert os.environ["OMP_NUM_THREADS"] == "3", "what the user says"
+
+    def test_a_process_that_dies(self):
+        future = Future()
+        future.set_exception(BrokenExecutor("terminated abruptly"))
+        assert "its process ended without an answer, perhaps for lack of memory. Try fewer" in batch._result(future)
+
+    @pytest.mark.parametrize("number", ["0", "-1", "two"])
+    def test_numbers_of_jobs(self, restore, capsys, number):
+        with pytest.raises(SystemExit):
+            restore("a.png", f"--jobs={number}")
+        assert "argument --jobs: must be an int of at least 1. Got" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_a_stack_keeps_the_frames_that_are_done(restore, tmp_path, monkeypatch):
+    stack = np.stack([np.where(MASK > 0, np.nan, PICTURE)] * 4).astype(np.float32)
+    write(tmp_path / "a.tif", stack, Extras(axes="TYX"))
+    done = []
+
+    def fit_restore(self, image, mask, callback):
+        done.append(1)
+        if len(done) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, image, mask, callback=callback)
+
+    original = skinpaint.Inpainter.fit_restore
+    monkeypatch.setattr(skinpaint.Inpainter, "fit_restore", fit_restore)
+    said = restore("a.tif", status=130)
+    assert "Interrupted: the frames after the first 2 are as they came." in said.out
+    assert "interrupted; the answer so far is in a-restored.tif." in said.err
+    assert [int(np.isnan(frame).sum()) for frame in read(tmp_path / "a-restored.tif")[0]] == [0, 0, 40, 40]
+
+
+def test_ctrl_c_side_by_side_waits_for_what_has_begun(restore, tmp_path, pictures, monkeypatch):
+    pictures("1.png", "2.png", "3.png")
+    waited = []
+
+    def as_completed(futures):
+        waited.append(len(futures))
+        if len(waited) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return iter(sorted(futures, key=lambda future: not future.done()))
+
+    class Pool(ThreadPoolExecutor):
+        """One task is under way, and the others wait."""
+
+        def submit(self, function, *arguments):
+            future = Future()
+            if not waited and not self._threads:
+                future.set_running_or_notify_cancel()
+                future.set_result(function(*arguments))
+                self._threads.add(None)
+            return future
+
+    monkeypatch.setattr(batch, "as_completed", as_completed)
+    monkeypatch.setattr(batch, "_pool", lambda n_processes: nullcontext(Pool(1)))
+    said = restore("1.png", "2.png", "3.png", "-o", "out", "--jobs", "2", status=130).err
+    assert "interrupted; 1 of 3 files are restored." in said
+    assert waited == [3, 1]
+
+
+def test_ctrl_c_between_files_says_what_is_done(restore, tmp_path, pictures, monkeypatch):
+    pictures("1.png", "2.png", "3.png")
+
+    def interrupted(args, method, task):
+        if task.source.name == "2.png":
+            signal.raise_signal(signal.SIGINT)
+        return restoring.restore_file(args, method, task)
+
+    monkeypatch.setattr(batch, "restore_file", interrupted)
+    said = restore("1.png", "2.png", "3.png", "-o", "out", "--report", "r.json", status=130).err
+    assert "interrupted; 1 of 3 files are restored." in said
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["1.png"]
+    assert [entry["input"] for entry in json.loads((tmp_path / "r.json").read_text())] == ["1.png"]

@@ -1,0 +1,176 @@
+"""FITS: one image is restored, and every other byte of the file stays."""
+
+import gzip
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skinpaint.io import read, read_mask, write
+
+fits = pytest.importorskip("astropy.io.fits")
+nddata = pytest.importorskip("astropy.nddata")
+
+Y, X = np.mgrid[:20, :30]
+PLANE = 20 + X + 2 * Y
+MASK = np.random.default_rng(0).random(PLANE.shape) < 0.1
+
+
+@pytest.fixture
+def mask(tmp_path):
+    Image.fromarray(MASK).save(tmp_path / "m.png")
+    return "m.png"
+
+
+def changed(one, other):
+    """Where two files differ, byte for byte."""
+    one, other = (np.frombuffer(path.read_bytes(), np.uint8) for path in (one, other))
+    assert one.size == other.size
+    return np.flatnonzero(one != other)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"])
+def test_only_missing_pixels_change(restore, tmp_path, mask, dtype):
+    before = PLANE.astype(dtype)
+    fits.PrimaryHDU(before).writeto(tmp_path / "a.fits")
+    assert restore("a.fits", "--mask", mask).err == ""
+    after = fits.getdata(tmp_path / "a-restored.fits")
+    assert after.dtype.str[1:] == dtype
+    np.testing.assert_array_equal(after[~MASK], before[~MASK])
+    np.testing.assert_allclose(after[MASK].astype(float), before[MASK].astype(float), atol=5)
+    size = np.dtype(dtype).itemsize
+    places = (changed(tmp_path / "a.fits", tmp_path / "a-restored.fits") - 2880) // size
+    assert set(places) <= set(np.flatnonzero(MASK))
+    assert str(fits.getheader(tmp_path / "a-restored.fits")) == str(fits.getheader(tmp_path / "a.fits"))
+
+
+def test_all_hdus_and_headers_are_kept(restore, tmp_path):
+    science = fits.ImageHDU(np.where(MASK, np.nan, PLANE).astype("f4"), name="SCI")
+    science.header["EXPTIME"] = 30.0
+    flags = fits.ImageHDU((MASK * 16).astype("i2"), name="DQ")
+    table = fits.BinTableHDU.from_columns([fits.Column("flux", "E", array=np.arange(5.0))], name="STARS")
+    primary = fits.PrimaryHDU()
+    primary.header["TELESCOP"] = "a telescope"
+    fits.HDUList([primary, science, flags, table]).writeto(tmp_path / "a.fits", checksum=True)
+    said = restore("a.fits").out
+    assert "Restored HDU 1 (SCI), the first of 2 images." in said
+    with fits.open(tmp_path / "a.fits") as one, fits.open(tmp_path / "a-restored.fits", checksum=True) as other:
+        assert [hdu.name for hdu in other] == ["PRIMARY", "SCI", "DQ", "STARS"]
+        assert np.isfinite(other["SCI"].data).all()
+        for k in (0, 2, 3):
+            assert str(one[k].header) == str(other[k].header)
+        sums = {"CHECKSUM", "DATASUM"}
+        assert {k: v for k, v in one[1].header.items() if k not in sums} == {
+            k: v for k, v in other[1].header.items() if k not in sums
+        }
+        assert all(hdu.verify_checksum() == hdu.verify_datasum() == 1 for hdu in other)  # astropy warns otherwise
+        start, end = (one[1].fileinfo()[key] for key in ("hdrLoc", "datLoc"))
+        end += one[1].fileinfo()["datSpan"]
+    places = changed(tmp_path / "a.fits", tmp_path / "a-restored.fits")
+    assert ((places >= start) & (places < end)).all()
+
+
+def test_a_sum_of_the_data_alone_is_kept_right(restore, tmp_path, mask):
+    hdu = fits.PrimaryHDU(PLANE.astype("i2"))
+    hdu.add_datasum()
+    hdu.writeto(tmp_path / "a.fits")
+    restore("a.fits", "--mask", mask)
+    with fits.open(tmp_path / "a-restored.fits", checksum=True) as hdus:
+        assert "CHECKSUM" not in hdus[0].header
+        assert hdus[0].verify_datasum() == 1
+
+
+def test_flags_inside_the_file(restore, tmp_path):
+    science = fits.ImageHDU(PLANE.astype("f4"), name="SCI")
+    flags = fits.ImageHDU((MASK * 2**12).astype("u2"), name="DQ")
+    fits.HDUList([fits.PrimaryHDU(), science, flags]).writeto(tmp_path / "a.fits")
+    assert "HDU DQ may mark bad pixels; --mask '[DQ]' takes those that are not 0." in restore("a.fits", status=2).err
+    for k, given in enumerate(("[DQ]", "[2]", "a.fits[DQ]")):
+        restore("a.fits", "--mask", given, "-o", f"{k}.fits", "--mask-out", f"{k}.png")
+        np.testing.assert_array_equal(read(tmp_path / f"{k}.png")[0] > 0, MASK)
+    said = restore("a.fits", "--mask", "[BAD]", status=2).err
+    assert "The mask a.fits[BAD] cannot be read: it has no HDU BAD, but 0 (PRIMARY), 1 (SCI), 2 (DQ)." in said
+    assert "its HDU 0 is no image" in restore("a.fits", "--mask", "[0]", status=2).err
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.fits[DQ]"), MASK)
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.fits[DQ]", invert=True), ~MASK)
+
+
+def test_flags_in_a_file_of_their_own(tmp_path):
+    fits.PrimaryHDU((MASK * 4).astype("i4")).writeto(tmp_path / "dq.fits")
+    np.testing.assert_array_equal(read_mask(tmp_path / "dq.fits"), MASK)
+    write(tmp_path / "none.tif", np.zeros((3, 3), np.int16))
+    with pytest.raises(ValueError, match=r"none\.tif marks no pixel as missing: it is 0 everywhere"):
+        read_mask(tmp_path / "none.tif")
+
+
+def test_the_mask_of_ccddata_is_taken(restore, tmp_path):
+    nddata.CCDData(PLANE.astype("f4"), mask=MASK, unit="adu").write(tmp_path / "a.fits")
+    said = restore("a.fits", "--mask-out", "filled.png").out
+    assert "Took the file's own mask for missing." in said
+    assert "filled 0 of" in restore("a.fits", "--missing", "none", "-o", "b.fits").out
+    np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
+    np.testing.assert_array_equal(nddata.CCDData.read(tmp_path / "a-restored.fits").mask, MASK)
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_blank_is_missing(restore, tmp_path, unsigned):
+    values = np.where(MASK, 0, PLANE).astype("u2" if unsigned else "i2")
+    hdu = fits.PrimaryHDU(values)
+    hdu.header["BLANK"] = -(2**15) if unsigned else 0
+    hdu.writeto(tmp_path / "a.fits")
+    assert "Took the file's nodata value 0 for missing." in restore("a.fits", "--mask-out", "filled.png").out
+    np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
+
+
+def test_scaled_values_stay_as_stored_and_that_is_said(restore, tmp_path, mask):
+    hdu = fits.PrimaryHDU(PLANE.astype("f4"))
+    hdu.scale("int16", bzero=50, bscale=0.01)
+    hdu.writeto(tmp_path / "a.fits")
+    assert "Values are as stored: 50 + 0.01 times them is what they stand for." in restore("a.fits", "--mask", mask).out
+    before, after = (fits.getdata(tmp_path / f"{name}.fits") for name in ("a", "a-restored"))
+    np.testing.assert_array_equal(after[~MASK], before[~MASK])
+    np.testing.assert_allclose(after[MASK], PLANE[MASK], atol=5)
+
+
+def test_planes_of_a_cube_are_restored_one_by_one(restore, tmp_path, mask):
+    cube = np.stack([PLANE, PLANE + 500]).astype("f4")
+    fits.PrimaryHDU(cube).writeto(tmp_path / "a.fits")
+    said = restore("a.fits", "--mask", mask).out
+    assert "2 frames along pages (Q), each on its own; --axes ZYX restores a volume." in said
+    np.testing.assert_allclose(fits.getdata(tmp_path / "a-restored.fits"), cube, atol=5)
+    restore("a.fits", "--mask", mask, "--axes", "ZYX", "-o", "volume.fits")
+    assert np.abs(fits.getdata(tmp_path / "volume.fits") - cube).max() > 50
+
+
+def test_compressed_images_are_refused(tmp_path):
+    weights = fits.ImageHDU(PLANE.astype("f4"), name="WHT")
+    packed = fits.CompImageHDU(PLANE.astype("i2"), name="SCI")
+    fits.HDUList([fits.PrimaryHDU(), packed, weights]).writeto(tmp_path / "a.fits")
+    with pytest.raises(ValueError, match=r"a\.fits cannot be .*: its image is compressed. Unpack .* with funpack\."):
+        read(tmp_path / "a.fits")
+    (tmp_path / "b.fits.gz").write_bytes(gzip.compress(b"SIMPLE"))
+    with pytest.raises(
+        ValueError, match=r"b\.fits\.gz cannot be .*: it is compressed by gzip. Unpack it first: gzip -d"
+    ):
+        read(tmp_path / "b.fits.gz")
+
+
+def test_a_table_is_no_image(tmp_path):
+    table = fits.BinTableHDU.from_columns([fits.Column("flux", "E", array=np.arange(5.0))])
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "a.fits")
+    with pytest.raises(ValueError, match=r"a\.fits cannot be read as a picture: it holds no image\."):
+        read(tmp_path / "a.fits")
+
+
+def test_headers_are_named_where_they_are_lost(restore, tmp_path, mask):
+    fits.PrimaryHDU(PLANE.astype("u2")).writeto(tmp_path / "a.fits")
+    said = restore("a.fits", "--mask", mask, "-o", "a.png").err
+    assert "a.png does not hold what its source does: FITS headers and other HDUs." in said
+
+
+def test_without_astropy_it_is_named(tmp_path, monkeypatch):
+    fits.PrimaryHDU(PLANE.astype("u2")).writeto(tmp_path / "a.fits")
+    monkeypatch.setitem(sys.modules, "astropy.io", None)
+    with pytest.raises(ValueError, match=r"FITS needs astropy. Install it: pip install 'skinpaint\[astro\]'\."):
+        read(tmp_path / "a.fits")

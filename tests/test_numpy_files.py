@@ -1,0 +1,89 @@
+"""NumPy's own files: arrays of any axes, with a mask beside them or NaN in them."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from skinpaint.io import read
+
+Y, X = np.mgrid[:20, :30]
+PLANE = (20 + X + 2 * Y).astype(float)
+MASK = np.random.default_rng(0).random(PLANE.shape) < 0.1
+
+
+@pytest.mark.parametrize("dtype", [">i2", "<u2", "f2", "f4", ">f8", "u1", "i8"])
+@pytest.mark.parametrize("order", "CF")
+def test_known_values_and_the_dtype_are_kept(restore, tmp_path, dtype, order):
+    before = np.array(PLANE.astype(dtype), order=order)
+    np.save(tmp_path / "a.npy", before)
+    np.save(tmp_path / "m.npy", MASK)
+    assert restore("a.npy", "--mask", "m.npy").err == ""
+    after = np.load(tmp_path / "a-restored.npy")
+    assert after.dtype == before.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(after[~MASK], before[~MASK])
+    np.testing.assert_allclose(after[MASK].astype(float), PLANE[MASK], atol=5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "said"),
+    [
+        ((20, 30), "YX", ""),
+        ((20, 30, 3), "YXS", "YXS"),
+        ((3, 20, 30), "ZYX", "ZYX"),
+        ((20, 30, 9), "ZYX", "ZYX"),
+        ((7,), "X", ""),
+    ],
+)
+def test_axes_are_guessed_and_that_is_said(tmp_path, shape, axes, said):
+    np.save(tmp_path / "a.npy", np.ones(shape))
+    _, extras = read(tmp_path / "a.npy")
+    assert extras.axes == axes
+    assert extras.about == (f"its axes are taken for {said}; --axes says otherwise" if said else "")
+
+
+def test_more_axes_are_to_be_named(restore, tmp_path):
+    before = np.stack([np.where(MASK, np.nan, PLANE), PLANE + 500]).reshape(2, 1, 20, 30)
+    np.save(tmp_path / "a.npy", before)
+    said = restore("a.npy", status=2).err
+    assert "does not say what the axes of its shape (2, 1, 20, 30) are. Name them, as in --axes TCZYX." in said
+    assert "2 frames along time (T)" in restore("a.npy", "--axes", "TCYX").out
+    np.testing.assert_allclose(np.load(tmp_path / "a-restored.npy")[:, 0], [PLANE, PLANE + 500], atol=5)
+
+
+@pytest.mark.parametrize("name", ["image", "file", "depth"])
+@pytest.mark.parametrize("marked", ["mask", "missing"])
+def test_a_mask_beside_the_image(restore, tmp_path, name, marked):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:  # numpy.savez has no array named file
+        for each, array in {name: PLANE, marked: MASK}.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array)
+            archive.writestr(f"{each}.npy", buffer.getvalue())
+    said = restore("a.npz", "--mask-out", "filled.png").out
+    assert "Took the file's own mask for missing." in said
+    np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
+    with np.load(tmp_path / "a-restored.npz") as after:
+        assert sorted(after.files) == sorted((name, marked))
+        np.testing.assert_array_equal(after[marked], MASK)
+        np.testing.assert_array_equal(after[name][~MASK], PLANE[~MASK])
+    assert "does not hold what its source does: other arrays." in restore("a.npz", "-o", "b.npy").err
+
+
+@pytest.mark.parametrize(
+    ("save", "says"),
+    [
+        (lambda path: np.save(path, np.array([None])), "it holds Python objects. Save an array of numbers."),
+        (lambda path: np.save(path, np.float64(3)), "it holds a single number."),
+        (lambda path: np.save(path, np.zeros((0, 3))), r"it holds no pixels: its shape is \(0, 3\)."),
+        (lambda path: np.savez(path, a=PLANE, b=PLANE), "it holds the arrays a, b, where it must hold one"),
+        (lambda path: np.savez(path, a=PLANE, mask=MASK, missing=MASK), "no other array but its mask"),
+        (lambda path: np.savez(path, a=PLANE, mask=MASK.T), r"its mask has shape \(30, 20\), and its image"),
+        (lambda path: zipfile.ZipFile(path, "w").writestr("word.xml", "x"), "it is an archive, and not of arrays"),
+    ],
+)
+def test_what_is_refused(tmp_path, save, says):
+    with (tmp_path / "a.npy").open("wb") as file:
+        save(file)
+    with pytest.raises(ValueError, match=rf"a\.npy cannot be read as a picture: .*{says}"):
+        read(tmp_path / "a.npy")

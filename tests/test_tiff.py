@@ -1,0 +1,536 @@
+"""TIFF: what it holds comes back whole, read by the libraries of those who wrote it."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from skinpaint.io import Extras, MetadataWarning, read, write
+
+rasterio = pytest.importorskip("rasterio")
+pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # of rasterio's own code
+NODATA = {"int16": -9999, "uint16": 0, "float32": -9999.0, "float64": -1.7e308, "uint8": 255, "int32": -(2**31)}
+MASK = np.random.default_rng(1).random((30, 40)) < 0.1
+
+
+def slopes(shape, dtype):
+    """Smooth values away from the limits, with an axis of bands in front or without."""
+    y, x = np.mgrid[: shape[-2], : shape[-1]]
+    plane = 20 + x + 2 * y
+    return np.broadcast_to(plane + np.arange(np.prod(shape[:-2])).reshape(*shape[:-2], 1, 1), shape).astype(dtype)
+
+
+def scene(path, array, missing=None, **profile):
+    """A GeoTIFF as GDAL writes it."""
+    value = NODATA[str(array.dtype)]
+    if missing is not None:
+        array = np.where(missing, np.array(value, array.dtype), array)
+        profile = {"nodata": value, **profile}
+    stated = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(5e5, 5e6, 10, 10), **profile}
+    count, height, width = array.shape
+    size = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": array.dtype}
+    with rasterio.open(path, "w", **size, **stated) as file:
+        file.write(array)
+        file.update_tags(season="dry")
+        file.update_tags(1, wavelength="450")
+        file.descriptions = [f"band {k}" for k in range(count)]
+    return array
+
+
+def facts(path):
+    with rasterio.open(path) as file:
+        said = {name: getattr(file, name) for name in ("crs", "transform", "count", "dtypes", "nodata", "descriptions")}
+        tags = [{k: v for k, v in file.tags(b).items() if not k.startswith("TIFFTAG_")} for b in (0, 1)]
+        return {**said, "tags": tags, "colours": file.colorinterp, "interleave": file.profile["interleave"]}
+
+
+def bands_of(path):
+    with rasterio.open(path) as file:
+        return file.read()
+
+
+class TestScene:
+    @pytest.mark.parametrize("interleave", ["pixel", "band"])
+    @pytest.mark.parametrize("dtype", ["int16", "uint16", "float32", "float64", "int32"])
+    @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+    def test_every_band_is_restored_and_its_place_is_kept(self, restore, tmp_path, count, dtype, interleave):
+        missing = np.stack([np.roll(MASK, 3 * k) for k in range(count)])
+        before = scene(tmp_path / "a.tif", slopes((count, 30, 40), dtype), missing, interleave=interleave)
+        said = restore("a.tif")
+        value = f"{NODATA[dtype]:.17g}"
+        assert f"Took the file's nodata value {value} for missing." in said.out
+        assert said.err == ""
+        assert facts(tmp_path / "a-restored.tif") == facts(tmp_path / "a.tif")
+        after = bands_of(tmp_path / "a-restored.tif")
+        np.testing.assert_array_equal(after[~missing], before[~missing])
+        np.testing.assert_allclose(after[missing], slopes((count, 30, 40), dtype)[missing], atol=8)
+
+    @pytest.mark.parametrize(
+        "profile",
+        [
+            {"compress": "lzw", "predictor": 2},
+            {"compress": "deflate", "predictor": 2, "tiled": True, "blockxsize": 16, "blockysize": 32},
+            {"compress": "zstd"},
+            {"compress": "packbits"},
+            {"BIGTIFF": "YES"},
+            {"ENDIANNESS": "BIG"},
+            {"photometric": "RGB", "alpha": "unspecified"},
+            {"nbits": 12},
+            {"transform": rasterio.Affine(9, 1, 5e5, 1, -9, 5e6)},
+            {"crs": "EPSG:4326", "transform": rasterio.Affine(0.01, 0, 5, 0, -0.01, 50)},
+        ],
+        ids=str,
+    )
+    def test_in_every_layout(self, restore, tmp_path, profile):
+        before = scene(tmp_path / "a.tif", slopes((4, 30, 40), "uint16"), np.stack([MASK] * 4), **profile)
+        restore("a.tif")
+        assert facts(tmp_path / "a-restored.tif") == facts(tmp_path / "a.tif")
+        after = bands_of(tmp_path / "a-restored.tif")
+        np.testing.assert_array_equal(after[:, ~MASK], before[:, ~MASK])
+        assert (after > 0).all()
+        with tifffile.TiffFile(tmp_path / "a.tif") as one, tifffile.TiffFile(tmp_path / "a-restored.tif") as other:
+            for name in ("byteorder", "is_bigtiff"):
+                assert getattr(one, name) == getattr(other, name)
+            for name in ("tile", "planarconfig", "photometric", "extrasamples"):
+                assert getattr(one.pages[0], name) == getattr(other.pages[0], name)
+
+    def test_rioxarray_reads_what_it_wrote(self, restore, tmp_path):
+        rioxarray = pytest.importorskip("rioxarray")
+        scene(tmp_path / "a.tif", slopes((3, 30, 40), "int16"), np.stack([MASK] * 3))
+        restore("a.tif")
+        before, after = (rioxarray.open_rasterio(tmp_path / f"{name}.tif") for name in ("a", "a-restored"))
+        assert after.rio.crs == before.rio.crs
+        assert after.rio.nodata == before.rio.nodata
+        assert not (after == after.rio.nodata).any()
+        for name in ("band", "y", "x"):
+            np.testing.assert_array_equal(after[name], before[name])
+
+    def test_alpha_is_alpha_only_where_the_file_says_so(self, restore, tmp_path):
+        colours = slopes((3, 30, 40), "uint8")
+        alpha = np.where(MASK, 0, 255).astype(np.uint8)
+        scene(tmp_path / "a.tif", np.concatenate([colours, alpha[None]]), photometric="RGB", alpha="yes")
+        _, extras = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(extras.alpha, alpha)
+        restore("a.tif", "--missing", "transparent")
+        assert (bands_of(tmp_path / "a-restored.tif")[3] == 255).all()
+        assert facts(tmp_path / "a-restored.tif") == facts(tmp_path / "a.tif")
+
+    def test_an_alpha_behind_more_bands_is_carried(self, restore, tmp_path):
+        before = slopes((5, 30, 40), "uint16")
+        before[4] = 65535
+        before[4, 3:9, 4:9] = 0
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="rgb", planarconfig="separate", metadata=None,
+                         extrasamples=["unspecified", "unassalpha"])  # fmt: skip
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        restore("a.tif", "--mask", "m.png")
+        after = tifffile.imread(tmp_path / "a-restored.tif")
+        np.testing.assert_array_equal(after[4], before[4])
+        assert (after[:4, MASK] != before[:4, MASK]).any() or (after == before).all()
+        np.testing.assert_array_equal(after[:, ~MASK], before[:, ~MASK])
+
+    def test_a_mask_inside_the_file_is_taken_and_said(self, restore, tmp_path):
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"):
+            scene(tmp_path / "a.tif", np.where(MASK, 0, slopes((2, 30, 40), "int16")).astype("int16"))
+            with rasterio.open(tmp_path / "a.tif", "r+") as file:
+                file.write_mask(~MASK)
+        said = restore("a.tif", "--mask-out", "filled.png")
+        assert "Took the file's own mask for missing." in said.out
+        np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
+
+    def test_a_mask_beside_the_file_is_named_and_can_be_given(self, restore, tmp_path):
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="NO"):
+            scene(tmp_path / "a.tif", slopes((2, 30, 40), "int16"))
+            with rasterio.open(tmp_path / "a.tif", "r+") as file:
+                file.write_mask(~MASK)
+        assert "a.tif.msk marks valid pixels; --mask a.tif.msk --invert-mask" in restore("a.tif", status=2).err
+        restore("a.tif", "--mask", "a.tif.msk", "--invert-mask", "--mask-out", "filled.png")
+        np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
+
+    def test_what_is_lost_is_named(self, restore, tmp_path):
+        scene(tmp_path / "a.tif", slopes((1, 600, 600), "int16"), np.random.default_rng(0).random((1, 600, 600)) < 0.01)
+        with rasterio.open(tmp_path / "a.tif", "r+") as file:
+            file.build_overviews([2, 4])
+        (tmp_path / "a.tfw").write_text("10\n0\n0\n-10\n0\n0\n")
+        said = restore("a.tif").err
+        assert "a-restored.tif does not hold what its source does: reduced copies (overviews or a preview) and " in said
+        assert "what is in a.tfw beside it." in said
+        said = restore("a.tif", "-o", "a.npy").err
+        assert "the position on the ground" in said
+
+    def test_a_fill_that_equals_nodata_is_said(self, restore, tmp_path):
+        array = np.full((1, 30, 40), 10, np.int16)
+        array[0, :, 20:] = -10
+        scene(tmp_path / "a.tif", array, nodata=0)
+        hole = np.zeros((30, 40), bool)
+        hole[:, 19:22] = True  # 5, 0 and -5 belong there
+        Image.fromarray(hole).save(tmp_path / "m.png")
+        said = restore("a.tif", "--mask", "m.png").out
+        assert "30 filled values equal the file's nodata value, and read as missing." in said
+
+    def test_numbers_of_classes_are_refused(self, restore, tmp_path):
+        scene(tmp_path / "a.tif", slopes((1, 30, 40), "uint8") % 5, photometric="PALETTE")
+        with rasterio.open(tmp_path / "a.tif", "r+") as file:
+            file.write_colormap(1, {k: (50 * k, 0, 0, 255) for k in range(5)})
+        said = restore("a.tif", status=2).err
+        assert "a.tif cannot be read as a picture: it holds numbers of classes" in said
+        assert "gdal_translate -expand rgb IN OUT" in said
+
+    def test_jpeg_in_ycbcr_keeps_its_place(self, restore, tmp_path):
+        scene(tmp_path / "a.tif", slopes((3, 64, 64), "uint8"), photometric="YCBCR", compress="jpeg")
+        restore("a.tif", "--missing", "60")
+        one, other = (facts(tmp_path / f"{name}.tif") for name in ("a", "a-restored"))
+        assert {k: one[k] for k in one if k != "interleave"} == {k: other[k] for k in other if k != "interleave"}
+
+    def test_one_bit_stays_zero_and_one(self, restore, tmp_path):
+        before = scene(tmp_path / "a.tif", slopes((1, 30, 40), "uint8") % 2, nbits=1)
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        assert "1 bit a sample became 8, with the same values" in restore("a.tif", "--mask", "m.png").out
+        np.testing.assert_array_equal(bands_of(tmp_path / "a-restored.tif")[:, ~MASK], before[:, ~MASK])
+
+
+def stack(path, axes, shape, dtype="uint16", **options):
+    array = slopes(shape if axes[-1] != "S" else (*shape[:-3], *shape[-3:-1]), dtype)
+    if axes[-1] == "S":
+        array = np.stack([array, array[..., ::-1], array // 2], axis=-1)
+    photometric = "rgb" if axes[-1] == "S" else "minisblack"
+    metadata = {"axes": axes, **options.pop("metadata", {})}
+    tifffile.imwrite(path, array, photometric=photometric, metadata=metadata, **options)
+    return array
+
+
+class TestStack:
+    @pytest.mark.parametrize(
+        ("axes", "shape"),
+        [
+            ("TCZYX", (2, 2, 3, 30, 40)),
+            ("TZCYX", (2, 3, 2, 30, 40)),
+            ("ZYX", (4, 30, 40)),
+            ("CYX", (3, 30, 40)),
+            ("TYX", (3, 30, 40)),
+            ("ZYXS", (2, 30, 40, 3)),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["ome", "imagej"])
+    def test_planes_axes_and_metadata_come_back(self, restore, tmp_path, kind, axes, shape):
+        if kind == "ome":
+            metadata = {"PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1, "PhysicalSizeZ": 0.5, "PhysicalSizeZUnit": "µm"}
+            options = {"ome": True, "metadata": metadata}
+        elif axes == "TCZYX":
+            pytest.skip("ImageJ has its own order")
+        else:
+            options = {"imagej": True, "resolution": (10, 10), "metadata": {"unit": "um", "spacing": 0.5, "Info": "x"}}
+        dtype = "uint8" if axes[-1] == "S" else "uint16"
+        before = stack(tmp_path / "a.tif", axes, shape, dtype, **options)
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        said = restore("a.tif", "--mask", "m.png")
+        assert ("Spacing Z 5, Y 1, X 1, as the file says." in said.out) == ("Z" in axes)
+        assert ("frames along time (T), each on its own" in said.out) == ("T" in axes)
+        assert said.err == ""
+        with tifffile.TiffFile(tmp_path / "a.tif") as one, tifffile.TiffFile(tmp_path / "a-restored.tif") as other:
+            after = other.series[0].asarray()
+            assert other.series[0].axes == one.series[0].axes
+            assert other.ome_metadata == one.ome_metadata
+            assert str(other.imagej_metadata) == str(one.imagej_metadata)
+            assert len(other.pages) == len(one.pages)
+            assert other.pages[0].resolution == one.pages[0].resolution
+        known = np.broadcast_to(~MASK[..., None] if axes[-1] == "S" else ~MASK, before.shape)
+        np.testing.assert_array_equal(after[known], before[known])
+        np.testing.assert_allclose(after[~known], before[~known], atol=4)
+
+    def test_pages_keep_their_own_tags(self, restore, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for k, page in enumerate(slopes((3, 30, 40), "int16")):
+                writer.write(page, description=f"page {k}", metadata=None, extratags=[(274, 3, 1, 6, True)])
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        said = restore("a.tif", "--mask", "m.png").out
+        assert "3 frames along pages (I), each on its own; --axes ZYX restores a volume." in said
+        with tifffile.TiffFile(tmp_path / "a-restored.tif") as file:
+            assert [page.description for page in file.pages] == ["page 0", "page 1", "page 2"]
+            assert [page.tags["Orientation"].value for page in file.pages] == [6, 6, 6]
+
+    def test_axes_and_spacing_of_the_user(self, restore, tmp_path):
+        array = slopes((3, 30, 40), "float32")
+        array[1] += 50
+        tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack", metadata=None)
+        mask = np.zeros(array.shape, bool)
+        mask[1, 10:20, 10:20] = True
+        tifffile.imwrite(tmp_path / "m.tif", mask.astype(np.uint8) * 255, photometric="minisblack", metadata=None)
+        fills = {}
+        for name, options in {
+            "pages": (),
+            "near": ("--axes", "ZYX"),
+            "far": ("--axes", "ZYX", "--spacing", "9,1,1"),
+        }.items():
+            restore("a.tif", "--mask", "m.tif", *options, "-o", f"{name}.tif")
+            fills[name] = read(tmp_path / f"{name}.tif")[0][mask].mean() - array[mask].mean()
+        assert abs(fills["pages"]) < 1
+        assert fills["near"] < -20  # the planes above and below are 50 lower
+        assert fills["near"] < fills["far"] < fills["pages"]
+        said = restore("a.tif", "--mask", "m.tif", "--axes", "ZYX", "--spacing", "1,2", "-o", "b.tif", status=2).err
+        assert "--spacing must be one number or 3, one for each axis in space of ZYX. Got 2 instead." in said
+
+    def test_planes_in_another_order(self, tmp_path):
+        before = stack(tmp_path / "a.ome.tif", "TZYX", (2, 2, 30, 40), ome=True)
+        with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+            xml = file.ome_metadata
+        other = "".join(
+            f'<TiffData FirstT="{t}" FirstZ="{z}" FirstC="0" IFD="{ifd}" PlaneCount="1"/>'
+            for ifd, (t, z) in enumerate([(1, 1), (0, 1), (1, 0), (0, 0)])
+        )
+        at = xml.index("<TiffData")
+        xml = xml[:at] + other + xml[xml.index("/>", at) + 2 :]
+        planes = [before[1, 1], before[0, 1], before[1, 0], before[0, 0]]
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for k, plane in enumerate(planes):
+                writer.write(plane, description=xml.encode() if k == 0 else None, metadata=None)
+        image, extras = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(image, before)
+        write(tmp_path / "b.tif", image, extras)
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), before)
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif", key=0), planes[0])
+
+    def test_planes_that_are_not_there_are_no_zeros(self, tmp_path):
+        before = stack(tmp_path / "a.ome.tif", "TYX", (4, 30, 40), ome=True)
+        with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+            xml = file.ome_metadata.replace('PlaneCount="4"', 'PlaneCount="3"')
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for k, plane in enumerate(before[:3]):
+                writer.write(plane, description=xml.encode() if k == 0 else None, metadata=None)
+        with pytest.raises(
+            ValueError, match=r"a\.tif cannot be read as a picture: 1 of its 4 planes are not in the file"
+        ):
+            read(tmp_path / "a.tif")
+
+    def test_planes_in_several_files_are_refused(self, tmp_path):
+        before = stack(tmp_path / "a.ome.tif", "TYX", (2, 30, 40), ome=True)
+        with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+            xml = file.ome_metadata
+        at = xml.index("<TiffData")
+        files = "".join(
+            f'<TiffData FirstT="{t}" FirstC="0" FirstZ="0" IFD="0" PlaneCount="1">'
+            f'<UUID FileName="{name}.ome.tif">urn:uuid:{name}</UUID></TiffData>'
+            for t, name in enumerate("bc")
+        )
+        xml = xml[:at] + files + xml[xml.index("/>", at) + 2 :]
+        for name, plane in zip("bc", before, strict=True):
+            own = xml.replace("<OME ", f'<OME UUID="urn:uuid:{name}" ', 1)
+            own = (
+                own
+                if own.count("UUID=") == 1
+                else xml.replace(xml.split('UUID="')[1].split('"')[0], f"urn:uuid:{name}", 1)
+            )
+            tifffile.imwrite(tmp_path / f"{name}.ome.tif", plane, description=own.encode(), metadata=None)
+        with pytest.raises(ValueError, match=r"b\.ome\.tif cannot be .*: its planes are spread over several files"):
+            read(tmp_path / "b.ome.tif")
+
+    def test_a_film_of_a_stack_is_refused(self, restore, tmp_path):
+        stack(tmp_path / "a.tif", "TYX", (4, 30, 40), imagej=True)
+        said = restore("a.tif", "--film", "a.gif", status=2).err
+        assert "--film shows one picture, but a.tif holds a stack on the axes TYX." in said
+
+    @pytest.mark.parametrize("axes", ["YX", "ZZX", "AYX"])
+    def test_axes_that_do_not_fit(self, restore, tmp_path, axes):
+        stack(tmp_path / "a.tif", "TYX", (4, 30, 40), imagej=True)
+        said = restore("a.tif", "--axes", axes, status=2).err
+        assert "--axes must be 3 different letters of T, C, Z, Y, X, S and Q, one for each axis of an image of" in said
+        assert f"shape (4, 30, 40). Got '{axes}' instead." in said
+        assert "--axes must name an axis in space" in restore("a.tif", "--axes", "tcs", status=2).err
+
+    def test_a_mask_of_another_shape(self, restore, tmp_path):
+        stack(tmp_path / "a.tif", "ZYX", (4, 30, 40), imagej=True)
+        write(tmp_path / "m.png", np.full((5, 5), 255, np.uint8))
+        said = restore("a.tif", "--mask", "m.png", status=2).err
+        assert "the mask has shape (5, 5), but the image (4, 30, 40) on the axes ZYX." in said
+
+
+class TestPicture:
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("byteorder", "<>")
+    @pytest.mark.parametrize("bigtiff", [False, True])
+    def test_a_photograph_keeps_what_its_editor_wrote(self, restore, tmp_path, dtype, byteorder, bigtiff):
+        exif = Image.Exif()
+        exif[0x010F] = "a camera"
+        exif.get_ifd(0x8769).update({0x9003: "2024:01:01 00:00:00", 0x829A: (1, 125), 0x927C: b"maker's own"})
+        exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 1.0, 2.5)})
+        colours = np.moveaxis(slopes((3, 30, 40), dtype), 0, -1)
+        tags = [(33723, 7, 80, b"iptc" * 20, True), (34377, 7, 80, b"8BIM" * 20, True), (274, 3, 1, 6, True)]
+        tifffile.imwrite(tmp_path / "plain.tif", colours, photometric="rgb", metadata=None, byteorder=byteorder,
+                         bigtiff=bigtiff, resolution=(300, 150), resolutionunit="inch", software="Düsentrieb".encode(),
+                         description="a view", extratags=tags)  # fmt: skip
+        image, extras = read(tmp_path / "plain.tif")
+        assert image.shape == (40, 30, 3)
+        assert extras.dpi == (150, 300)
+        xmp = b'<x tiff:Orientation="1"/>'
+        beside = Extras(exif=exif.tobytes(), xmp=xmp, dpi=extras.dpi, axes="YXS", carried=extras.carried)
+        write(tmp_path / "a.tif", image, beside)
+        Image.fromarray(np.rot90(MASK, -1)).save(tmp_path / "m.png")
+        assert restore("a.tif", "--mask", "m.png").err == ""
+        with tifffile.TiffFile(tmp_path / "a-restored.tif") as file:
+            page = file.pages[0]
+            assert (file.byteorder, file.is_bigtiff) == (byteorder, bigtiff)
+            assert page.tags["ExifTag"].value["ExposureTime"] == (1, 125)
+            assert page.tags["ExifTag"].value["MakerNote"] == b"maker's own"
+            assert page.tags["GPSTag"].value["GPSLatitudeRef"] == "N"
+            assert page.tags[33723].value == b"iptc" * 20
+            assert page.tags[34377].valuebytecount == 80
+            assert page.tags["XMP"].value == xmp
+            assert page.tags.valueof("Orientation", default=1) == 1
+            assert page.description == "a view"
+            assert page.tags["Software"].value == "Düsentrieb"
+            restored = page.asarray()
+        np.testing.assert_array_equal(restored[~np.rot90(MASK, -1)], image[~np.rot90(MASK, -1)])
+
+    def test_exif_data_from_a_jpeg_and_to_a_png(self, tmp_path):
+        exif = Image.Exif()
+        exif[0x0112], exif[0x010F] = 6, "a camera"
+        exif.get_ifd(0x8769)[0x9003] = "2024:01:01 00:00:00"
+        exif.get_ifd(0x8825)[2] = (48.0, 1.0, 2.5)
+        Image.fromarray(slopes((30, 40), "uint8")).save(tmp_path / "a.jpg", exif=exif)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            write(tmp_path / "b.tif", *read(tmp_path / "a.jpg"))
+            write(tmp_path / "c.png", *read(tmp_path / "b.tif"))
+        for name in ("b.tif", "c.png"):
+            with Image.open(tmp_path / name) as file:
+                found = file.getexif()
+                assert found[0x010F] == "a camera"
+                assert found.get_ifd(0x8769)[0x9003] == "2024:01:01 00:00:00"
+                assert found.get_ifd(0x8825)[2] == (48.0, 1.0, 2.5)
+                assert found.get(0x0112, 1) == 1
+
+    def test_white_is_zero(self, restore, tmp_path):
+        before = slopes((30, 40), "uint16")
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", metadata=None)
+        image, _ = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(image, 65535 - before)
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        restore("a.tif", "--mask", "m.png")
+        with tifffile.TiffFile(tmp_path / "a-restored.tif") as file:
+            assert file.pages[0].photometric.name == "MINISWHITE"
+            np.testing.assert_array_equal(file.asarray()[~MASK], before[~MASK])
+
+    @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+    def test_one_bit_is_black_and_white(self, restore, tmp_path, photometric):
+        before = slopes((30, 40), "uint8") % 2 == 0
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric=photometric, metadata=None)
+        image, extras = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(image, np.where(before ^ (photometric == "miniswhite"), 255, 0))
+        assert extras.about == "1 bit a sample became 8"
+
+    def test_palettes_become_rgb_and_that_is_said(self, restore, tmp_path):
+        colours = Image.fromarray(np.moveaxis(slopes((3, 30, 40), "uint8"), 0, -1)).quantize(16)
+        colours.save(tmp_path / "a.tif")
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        assert "Its palette was converted to RGB." in restore("a.tif", "--mask", "m.png").out
+        after = np.asarray(Image.open(tmp_path / "a-restored.tif"))
+        np.testing.assert_array_equal(after[~MASK], np.asarray(colours.convert("RGB"))[~MASK])
+
+    @pytest.mark.parametrize("dtype", [np.uint64, np.int64, np.int8, np.uint32, np.float16, np.float64])
+    def test_every_dtype(self, restore, tmp_path, dtype):
+        before = slopes((30, 40), dtype)
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="minisblack", metadata=None, compression="zlib")
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        assert restore("a.tif", "--mask", "m.png").err == ""
+        after = tifffile.imread(tmp_path / "a-restored.tif")
+        assert after.dtype == dtype
+        np.testing.assert_array_equal(after[~MASK], before[~MASK])
+
+    def test_a_uint64_without_compression(self, tmp_path):
+        write(tmp_path / "a.tif", slopes((30, 40), np.uint64))
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), slopes((30, 40), np.uint64))
+
+    @pytest.mark.parametrize(
+        ("options", "shape", "says"),
+        [
+            ({"photometric": "separated"}, (30, 40, 4), "it holds CMYK data. Convert it .* magick IN -colorspace sRGB"),
+            ({"photometric": "cielab"}, (30, 40, 3), "it holds CIELAB data. Convert it"),
+            (
+                {"photometric": "rgb", "extrasamples": ["assocalpha"]},
+                (30, 40, 4),
+                "multiplied by its alpha.*disassociate",
+            ),
+            (
+                {"photometric": "cfa", "extratags": [(33421, 3, 2, (2, 2), True)]},
+                (30, 40),
+                "Develop it in a raw convert",
+            ),
+        ],
+    )
+    def test_what_is_refused_names_the_converter(self, tmp_path, options, shape, says):
+        tifffile.imwrite(tmp_path / "a.tif", np.ones(shape, np.uint8), metadata=None, **options)
+        with pytest.raises(ValueError, match=rf"a\.tif cannot be read as a picture: .*{says}"):
+            read(tmp_path / "a.tif")
+
+    def test_ycbcr_without_compression(self, tmp_path):
+        colours = Image.fromarray(np.moveaxis(slopes((3, 30, 40), "uint8"), 0, -1)).convert("YCbCr")
+        colours.save(tmp_path / "a.tif")
+        np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], np.asarray(colours.convert("RGB")))
+
+    def test_floats_of_which_white_is_zero_are_refused(self, tmp_path):
+        array = slopes((30, 40), "float32")
+        tifffile.imwrite(tmp_path / "a.tif", array, photometric="miniswhite", metadata=None)
+        with pytest.raises(ValueError, match=r"a\.tif cannot be .*: it holds MINISWHITE data of float32. Convert it"):
+            read(tmp_path / "a.tif")
+
+    def test_a_mask_alone_is_no_picture(self, tmp_path):
+        tifffile.imwrite(tmp_path / "a.tif", MASK, photometric="mask", subfiletype=4, metadata=None)
+        with pytest.raises(ValueError, match=r"a\.tif cannot be read as a picture: it holds 0 pictures"):
+            read(tmp_path / "a.tif")
+
+    def test_sub_images_are_named(self, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            writer.write(slopes((30, 40), "uint8"), subifds=1, metadata=None)
+            writer.write(slopes((9, 7), "uint16"), metadata=None)
+        with pytest.raises(ValueError, match="it holds 2 pictures of different kinds"):
+            read(tmp_path / "a.tif")
+
+    def test_a_damaged_tag_is_said(self, tmp_path):
+        tags = [(65000, 2, 0, "much longer than four bytes", True)]
+        tifffile.imwrite(tmp_path / "a.tif", slopes((30, 40), "uint8"), metadata=None, extratags=tags)
+        contents = bytearray((tmp_path / "a.tif").read_bytes())
+        at = contents.index((65000).to_bytes(2, "little"))
+        contents[at + 8 : at + 12] = (10**9).to_bytes(4, "little")
+        (tmp_path / "a.tif").write_bytes(contents)
+        with pytest.warns(MetadataWarning, match=r"a\.tif is damaged, or unusual: .*65000.*invalid value offset"):
+            image, _ = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(image, slopes((30, 40), "uint8"))
+
+
+WITHOUT_IMAGECODECS = """
+import sys
+sys.modules["imagecodecs"] = None
+from skinpaint.io import read
+for path in sys.argv[1:]:
+    try:
+        image, extras = read(path)
+        print(image.sum(), extras.carried.what)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_compressions_without_imagecodecs(tmp_path):
+    pytest.importorskip("imagecodecs")
+    grey, deep = slopes((30, 40), "uint8"), slopes((2, 30, 40), "int16")
+    tags = [(34377, 7, 8, b"8BIM" * 2, True)]
+    tifffile.imwrite(tmp_path / "grey.tif", grey, compression="lzw", metadata=None, extratags=tags)
+    tifffile.imwrite(tmp_path / "white.tif", 255 - grey, compression="lzw", metadata=None, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "deep.tif", deep, compression="lzw", planarconfig="separate", metadata=None)
+    white = 65535 - grey.astype(np.uint16)
+    tifffile.imwrite(tmp_path / "both.tif", white, compression="lzw", metadata=None, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "float.tif", grey.astype(np.float64), compression="lzw", metadata=None)
+    tifffile.imwrite(tmp_path / "fax.tif", grey > 60, compression="packbits", metadata=None, photometric="minisblack")
+    names = [f"{name}.tif" for name in ("grey", "white", "both", "deep", "fax", "float")]
+    arguments = [sys.executable, "-c", WITHOUT_IMAGECODECS, *names]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=True)
+    grey_said, white_said, both_said, deep_said, fax_said, float_said = done.stdout.splitlines()
+    assert grey_said == f"{grey.sum()} Photoshop data"
+    assert white_said.split()[0] == both_said.split()[0] == str(grey.sum())
+    assert "float.tif cannot be read as a picture" in float_said
+    assert deep_said.startswith("deep.tif cannot be read as a picture: <COMPRESSION.LZW: 5> requires the 'imagecodecs'")
+    assert deep_said.endswith("Install that: pip install 'skinpaint[tiff]'.")
+    assert fax_said.split()[0] == str(255 * np.count_nonzero(grey > 60))
