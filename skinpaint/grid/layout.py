@@ -102,7 +102,8 @@ class Layout:
         each pass. The wedges come when all bands are done.
         """
         least = (2 * passes.depth - 1) * self.reach  # layers between two cuts, so that the wedges do not meet
-        count = min(parts(self.size), self.layers // least)
+        work = passes.cost * self.size
+        count = min(parts(work), self.layers // least)
         if count < 2:
             passes.kernel(0, 0, self.layers, 0, *passes.args)
             return
@@ -117,8 +118,8 @@ class Layout:
             for cut in cuts[lo:hi]:
                 passes.kernel(cut, -self.reach, cut, -self.reach, *passes.args)
 
-        share(bands, 0, count, self.size)
-        share(wedges, 1, count, self.size)
+        share(bands, 0, count, work)
+        share(wedges, 1, count, work)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +144,7 @@ class Passes:
     kernel: Any
     depth: int
     args: tuple[Any, ...]
+    cost: int = 1  # of a pass for an entry, relative to a plain loop
 
 
 def dense_matrix(diagonal: np.ndarray, couplings: Iterable[tuple[int, Any]]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,16 +13,26 @@ from numba import njit, uintp
 from skinpaint.grid.jit import OUTSIDE, inlined, kernel
 
 __all__ = [
+    "FIRST",
+    "PROLONG",
+    "RESIDUAL",
+    "RESTRICT",
+    "SECOND",
+    "START",
     "advance",
-    "chebyshev",
     "dot",
     "galerkin",
-    "jacobi",
     "laplace",
-    "prolong",
-    "residual",
-    "restrict",
+    "smooth",
 ]
+
+# Passes of `smooth`.
+START = 0
+FIRST = 1
+SECOND = 2
+RESIDUAL = 3
+RESTRICT = 4
+PROLONG = 5
 
 
 @njit(cache=True, nogil=True)
@@ -66,8 +76,8 @@ def advance(lo, hi, starts, n, a, p, q, x, r, largest):
         largest[row] = top
 
 
-@kernel
-def jacobi(lo, hi, starts, n, inverse, b, gain, d, y):
+@inlined
+def start(lo, hi, starts, n, inverse, b, gain, d, y):
     """The first step, from zero: ``d = y = gain D^-1 b``, D the diagonal of A."""
     for row in range(lo, hi):
         for i in range(starts[row], starts[row] + n):
@@ -88,10 +98,9 @@ def residual_row(base, n, offsets, coefficients, b, x, t):
             t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
 
 
-@kernel
-def chebyshev(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gain, d, y):
-    """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal of A."""
-    t = np.empty(n, x.dtype)
+@inlined
+def step(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gain, d, y, t):
+    """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal of A; `t` is scratch."""
     k, g = x.dtype.type(keep), x.dtype.type(gain)
     for row in range(lo, hi):
         base = starts[row]
@@ -103,10 +112,9 @@ def chebyshev(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gai
             y[i] = x[i] + v
 
 
-@kernel
-def residual(lo, hi, starts, n, offsets, coefficients, b, x, r):
-    """``r = b - A x``."""
-    t = np.empty(n, x.dtype)
+@inlined
+def residual(lo, hi, starts, n, offsets, coefficients, b, x, r, t):
+    """``r = b - A x``; `t` is scratch."""
     for row in range(lo, hi):
         base = starts[row]
         residual_row(base, n, offsets, coefficients, b, x, t)
@@ -114,18 +122,18 @@ def residual(lo, hi, starts, n, offsets, coefficients, b, x, r):
             r[uintp(base + j)] = t[uintp(j)]
 
 
-@kernel
-def restrict(lo, hi, starts, n, halve, main, side, children, shares, coarse_starts, N, r, coarse):
+@inlined
+def restrict(lo, hi, starts, n, halve, main, side, children, shares, coarse_starts, N, r, coarse, t):
     """Transposed interpolation: each coarse entry sums the entries around it, with the interpolation weights."""
-    t = np.zeros(n + 3)
     for R in range(lo, hi):
-        t[:] = 0.0
+        for j in range(n + 3):
+            t[uintp(j)] = 0.0
         for c in range(children.shape[1]):
             share = shares[R, c]
             if share != 0:
                 base = starts[children[R, c]]
                 for j in range(n):
-                    t[j + 1] += share * r[uintp(base + j)]
+                    t[uintp(j + 1)] += share * r[uintp(base + j)]
         out = coarse_starts[R]
         for J in range(N):
             j = 2 * J if halve else J
@@ -140,18 +148,18 @@ def restrict(lo, hi, starts, n, halve, main, side, children, shares, coarse_star
             coarse[uintp(out + J)] = s
 
 
-@kernel
-def prolong(lo, hi, starts, n, halve, main, side, parents, shares, coarse_starts, N, inverse, coarse, x):
+@inlined
+def prolong(lo, hi, starts, n, halve, main, side, parents, shares, coarse_starts, N, inverse, coarse, x, t):
     """Add the interpolation of the coarse entries to every unknown."""
-    t = np.zeros(N + 2)
     for row in range(lo, hi):
-        t[:] = 0.0
+        for J in range(N + 2):
+            t[uintp(J)] = 0.0
         for c in range(parents.shape[1]):
             share = shares[row, c]
             if share != 0:
                 base = coarse_starts[parents[row, c]]
                 for J in range(N):
-                    t[J + 1] += share * coarse[uintp(base + J)]
+                    t[uintp(J + 1)] += share * coarse[uintp(base + J)]
         base = starts[row]
         for j in range(n):
             i = uintp(base + j)
@@ -161,6 +169,50 @@ def prolong(lo, hi, starts, n, halve, main, side, parents, shares, coarse_starts
             else:
                 v = t[uintp(j + 1)]
             x[i] += v if inverse[i] > 0 else 0.0
+
+
+@kernel
+def smooth(
+    top, fall, bottom, rise, reach, thick, passes, rows, coarse_rows, halve_layers, starts, n, inverse, offsets,
+    coefficients, first, keep, second, b, x, d, y, halve, main, side, children, child_shares, parents, parent_shares,
+    coarse_starts, N, coarse_b, coarse_x,
+):  # fmt: skip
+    """Run `passes` over the layers, for ``A x = b``, with `d` and `y` as scratch.
+
+    START and SECOND are two steps of Chebyshev's iteration from zero, FIRST and SECOND are two from `x`.
+
+    Pass `s` covers the layers from ``top + s * fall`` to ``bottom - s * rise`` (:class:`skinpaint.grid.layout.Passes`).
+    It runs in slabs of `thick` layers, `reach` layers behind the pass before it, whose results are still in the cache.
+    """
+    t, wide = np.empty(n, x.dtype), np.empty(max(n, N) + 3)
+    depth = passes.size
+    start_layer = top
+    while start_layer < bottom + (depth - 1) * (reach - rise):
+        for s in range(depth):
+            lo = max(start_layer - s * reach, top + s * fall)
+            hi = min(start_layer + thick - s * reach, bottom - s * rise)
+            what = passes[s]
+            if lo >= hi:
+                continue
+            if what == START:
+                start(lo * rows, hi * rows, starts, n, inverse, b, first, d, y)
+            elif what in (FIRST, SECOND):
+                old, new = (x, y) if what == FIRST else (y, x)
+                held, gain = (0.0, first) if what == FIRST else (keep, second)
+                step(lo * rows, hi * rows, starts, n, inverse, offsets, coefficients, b, old, held, gain, d, new, t)
+            elif what == RESIDUAL:
+                residual(lo * rows, hi * rows, starts, n, offsets, coefficients, b, x, d, t)
+            elif what == RESTRICT:
+                restrict(
+                    (lo >> halve_layers) * coarse_rows, ((hi + halve_layers) >> halve_layers) * coarse_rows,
+                    starts, n, halve, main, side, children, child_shares, coarse_starts, N, d, coarse_b, wide,
+                )  # fmt: skip
+            else:
+                prolong(
+                    lo * rows, hi * rows, starts, n, halve, main, side, parents, parent_shares, coarse_starts, N,
+                    inverse, coarse_x, x, wide,
+                )  # fmt: skip
+        start_layer += thick
 
 
 @kernel
