@@ -207,17 +207,17 @@ class Stencils:
 
 
 def smoothing(
-    passes: Sequence[int], level: Stencils, transfer: Transfer, steps: Steps, work: Work, coarse: Work
+    passes: Sequence[int], level: Stencils, transfer: Transfer, steps: Steps, work: Work, coarse_work: Work
 ) -> Passes:
     """Passes of :func:`kernels.smooth` on a level, with the vectors of this level and of the coarser one."""
-    (starts, _), (coarse_starts, _) = transfer.fine.rows, transfer.coarse.rows
-    layers, coarse_layers, reach = transfer.fine.layers, transfer.coarse.layers, transfer.fine.reach
-    thick = max(PASS_ENTRIES * layers // transfer.fine.size, reach) & ~1
-    grid = starts.size // layers, coarse_starts.size // coarse_layers, int(layers != coarse_layers), starts
-    matrix = transfer.fine.shape[-1], level.inverse, level.offsets, level.coefficients
+    fine, coarse = transfer.fine, transfer.coarse
+    (starts, _), (coarse_starts, _) = fine.rows, coarse.rows
+    thick = max(PASS_ENTRIES * fine.layers // fine.size, fine.reach) & ~1
+    grid = starts.size // fine.layers, int(fine.layers != coarse.layers), starts, fine.shape[-1]
+    matrix = level.inverse, level.offsets, level.coefficients
     between = transfer.halved[-1], *transfer.weights[-1], *transfer.children, *transfer.parents
-    onto = coarse_starts, transfer.coarse.shape[-1], *coarse[:2]
-    args = (reach, thick, np.array(passes), *grid, *matrix, *steps, *work, *between, *onto)
+    onto = coarse_starts, coarse_starts.size // coarse.layers, coarse.shape[-1], *coarse_work[:2]
+    args = (fine.reach, thick, np.array(passes), *grid, *matrix, *steps, *work, *between, *onto)
     return Passes(kernels.smooth, len(passes), args, cost=len(level.coefficients))
 
 

@@ -143,20 +143,17 @@ class Level:
         After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
         """
         forth, back = range(1, self.colours), range(self.colours - 1, -1, -1)
-        each = ([BEGIN, *forth, RESTRICT], [PROLONG, *back], [*forth, RESTRICT])
-        (starts, phase), (coarse_starts, _), layers = self.layout.rows, self.coarse_layout.rows, self.layout.layers
-        halve_layers = self.halved[0] if len(self.halved) > 1 else 0
+        each = [BEGIN, *forth, RESTRICT], [PROLONG, *back], [*forth, RESTRICT]
+        layers, (starts, phase) = self.layout.layers, self.layout.rows
         thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
-        coarse_rows = coarse_starts.size // self.coarse_layout.layers
-        grid = (starts, self.layout.shape[-1], phase, self.colours, self.halved[-1])
-        matrix = (self.inverse, self.offsets, self.weights)
-        transfer = (*self.children_and_parents, coarse_starts, self.overcorrection, coarse_b, coarse_x)
+        grid = starts.size // layers, starts, self.layout.shape[-1], phase, self.colours, self.halved[-1]
+        matrix = self.inverse, self.offsets, self.weights
+        transfer = *self.children_and_parents, self.coarse_layout.rows[0], self.overcorrection, coarse_b, coarse_x
+        args = *grid, *matrix, b, x, *transfer
         down, up, between = (
-            [Passes(kernels.smooth, len(passes), (
-                self.layout.reach, thick, np.array(passes), starts.size // layers, coarse_rows, halve_layers,
-                *grid, *matrix, b, x, *transfer,
-            ))] for passes in each
-        )  # fmt: skip
+            [Passes(kernels.smooth, len(passes), (self.layout.reach, thick, np.array(passes), *args))]
+            for passes in each
+        )
         return down, up, between
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
