@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from skinpaint.grid.threads import parts, share
 from skinpaint.lazy import lazy
 
-__all__ = ["Layout", "Passes", "Stage", "dense_matrix"]
+__all__ = ["Layout", "Passes", "Stage", "dense_matrix", "vectors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +53,14 @@ class Layout:
         """Number of entries of the grid, without the padding."""
         return int(np.prod(self.shape))
 
+    @lazy
+    def length(self) -> int:
+        """Number of entries of a flat padded array."""
+        return int(np.prod(self.padded))
+
     def zeros(self, dtype: type = np.float32) -> np.ndarray:
         """A flat padded array of zeros."""
-        return np.zeros(int(np.prod(self.padded)), dtype)
+        return np.zeros(self.length, dtype)
 
     def flatten(self, grid: Any, dtype: type = float) -> np.ndarray:
         """Copy a grid, or a number, into a flat padded array."""
@@ -145,6 +151,13 @@ class Passes:
     depth: int
     args: tuple[Any, ...]
     cost: int = 1  # of a pass for an entry, relative to a plain loop
+
+
+def vectors(layouts: Sequence[Any], dtype: type = np.float32) -> list[np.ndarray]:
+    """One flat array of zeros for each layout, in one piece of memory, which costs less than many pieces."""
+    ends = np.cumsum([0, *(layout.length for layout in layouts)])
+    flat = np.zeros(ends[-1], dtype)
+    return [flat[start:stop] for start, stop in pairwise(ends)]
 
 
 def dense_matrix(diagonal: np.ndarray, couplings: Iterable[tuple[int, Any]]) -> tuple[np.ndarray, np.ndarray]:

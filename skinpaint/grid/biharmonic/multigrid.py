@@ -34,7 +34,7 @@ from skinpaint.grid.biharmonic import STENCIL_RADIUS, kernels
 from skinpaint.grid.biharmonic.kernels import FIRST, PROLONG, RESIDUAL, RESTRICT, SECOND, START
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.kernels import next_direction
-from skinpaint.grid.layout import Layout, Passes, dense_matrix
+from skinpaint.grid.layout import Layout, Passes, dense_matrix, vectors
 from skinpaint.lazy import lazy
 
 __all__ = ["BiharmonicSystem", "Stencils", "Transfer"]
@@ -191,7 +191,7 @@ class Stencils:
         first = np.full(along.size, STENCIL_RADIUS * sum(self.layout.strides))
         for i in range(d - 1):
             first += 0 if i == axis else places[i] * self.layout.strides[i]
-        coefficients = np.zeros((len(every), layout.zeros(np.uint8).size))
+        coefficients = np.zeros((len(every), layout.length))
         layout.run(
             kernels.galerkin, shape[axis], along, first, self.layout.strides[axis],
             *Transfer(self.layout, layout).weights[axis], np.array([o[axis] for o in every]), sources,
@@ -257,10 +257,8 @@ class BiharmonicSystem:
         self.transfers = [Transfer(*pair) for pair in pairwise(layouts)]
         self.at, A = self.levels[-1].matrix()
         self.inverse = np.linalg.pinv(A, rcond=1e-13, hermitian=True)
-        self.work = [
-            (layout.zeros(float), layout.zeros(float), layout.zeros(float), layout.zeros(float))
-            for layout in layouts[1:]
-        ]
+        each = iter(vectors([layout for layout in layouts[1:] for _ in range(4)], float))
+        self.work = list(zip(each, each, each, each, strict=True))
         # On the finest level the row sums of |D^-1 A|, for rows inside the grid, bound the largest eigenvalue.
         total = sum(self.weights)
         largest = 16 * total**2 / (4 * total**2 + 2 * sum(w**2 for w in self.weights))
@@ -364,8 +362,8 @@ class BiharmonicSystem:
             The estimated error.
         """
         layout, rows = self.layout, self.layout.rows[0].size
-        r, p, q, u = (layout.zeros(float) for _ in range(4))
-        b, z, d, y = (layout.zeros(np.float32) for _ in range(4))
+        r, p, q, u = vectors([layout] * 4, float)
+        b, z, d, y = vectors([layout] * 4)
         sums = np.empty(rows)
         self._square(x, u, r, sums)
         np.negative(r, out=r)
