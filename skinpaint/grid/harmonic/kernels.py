@@ -173,7 +173,8 @@ def coarsen(
             for k in range(len(offsets)):
                 for j in range(n):
                     both = min(inverse[uintp(base + j)], inverse[uintp(base + j + offsets[k])])
-                    crossing[uintp(j)] = weights[k, uintp(step * base + j)] if both > 0 else np.float32(0)
+                    w = weights[k, uintp(step * base + j)]  # read in any case, so that there is no branch
+                    crossing[uintp(j)] = w if both > 0 else np.float32(0)
                 # Along a halved row every second edge is inside a block. Across rows it is all edges, or none.
                 if reach[k, 0] == 0 and halve == 1 and reach[k, 1] == 1:
                     for t in range((n + 1) >> 1):

@@ -291,7 +291,7 @@ class HarmonicSystem:
         layout, level, multigrid = self.layout, self.level, self.multigrid
         rows = layout.rows[0].size
         r, z, p, q = multigrid.b, multigrid.x, multigrid.p, multigrid.q
-        p.fill(0)
+        share(lambda lo, hi: p[lo:hi].fill(0), 0, p.size, p.size)
         sums, pairs = np.empty(rows), np.empty((rows, 2))
         terms = level.offsets, self.exact_weights
         source = layout.stage(kernels.source, self.flat_state, *terms, x, sums)
