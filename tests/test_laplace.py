@@ -95,18 +95,6 @@ def test_settings_check_themselves(setting):
         Laplace(**setting)
 
 
-@pytest.mark.parametrize("shape", [(301, 200), (64, 37, 30), (5, 9, 8, 11)])
-@pytest.mark.parametrize("lags", [(1,), (1, 2)])
-def test_slabs_change_no_bit(monkeypatch, shape, lags):
-    rng = np.random.default_rng(0)
-    problem = Problem.from_image(rng.random(shape), rng.random(shape) < 0.7)
-    method = Laplace(lags=lags, solver="multigrid")
-    monkeypatch.setattr("skinpaint.grid.layout.SLAB_ENTRIES", 2**40)
-    whole = method.solve(problem).values
-    monkeypatch.setattr("skinpaint.grid.layout.SLAB_ENTRIES", 1)
-    assert method.solve(problem).values.tobytes() == whole.tobytes()
-
-
 @pytest.mark.parametrize(
     ("shape", "lags"),
     [((300_000,), (1,)), ((1_000_000,), (1,)), ((100_000,), (1, 2)), ((3, 100_000), (1,)), ((3, 3, 20_000), (1,))],

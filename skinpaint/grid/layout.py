@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from skinpaint.grid.threads import parts, share
 from skinpaint.lazy import lazy
 
-__all__ = ["Layout", "Passes", "Stage", "dense_matrix"]
+__all__ = ["Layout", "Passes", "Stage", "dense_matrix", "vectors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +53,14 @@ class Layout:
         """Number of entries of the grid, without the padding."""
         return int(np.prod(self.shape))
 
+    @lazy
+    def length(self) -> int:
+        """Number of entries of a flat padded array."""
+        return int(np.prod(self.padded))
+
     def zeros(self, dtype: type = np.float32) -> np.ndarray:
         """A flat padded array of zeros."""
-        return np.zeros(int(np.prod(self.padded)), dtype)
+        return np.zeros(self.length, dtype)
 
     def flatten(self, grid: Any, dtype: type = float) -> np.ndarray:
         """Copy a grid, or a number, into a flat padded array."""
@@ -102,7 +108,8 @@ class Layout:
         each pass. The wedges come when all bands are done.
         """
         least = (2 * passes.depth - 1) * self.reach  # layers between two cuts, so that the wedges do not meet
-        count = min(parts(self.size), self.layers // least)
+        work = passes.cost * self.size
+        count = min(parts(work), self.layers // least)
         if count < 2:
             passes.kernel(0, 0, self.layers, 0, *passes.args)
             return
@@ -117,8 +124,8 @@ class Layout:
             for cut in cuts[lo:hi]:
                 passes.kernel(cut, -self.reach, cut, -self.reach, *passes.args)
 
-        share(bands, 0, count, self.size)
-        share(wedges, 1, count, self.size)
+        share(bands, 0, count, work)
+        share(wedges, 1, count, work)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +150,14 @@ class Passes:
     kernel: Any
     depth: int
     args: tuple[Any, ...]
+    cost: int = 1  # of a pass for an entry, relative to a plain loop
+
+
+def vectors(layouts: Sequence[Any], dtype: type = np.float32) -> list[np.ndarray]:
+    """One flat array of zeros for each layout, in one piece of memory, which costs less than many pieces."""
+    ends = np.cumsum([0, *(layout.length for layout in layouts)])
+    flat = np.zeros(ends[-1], dtype)
+    return [flat[start:stop] for start, stop in pairwise(ends)]
 
 
 def dense_matrix(diagonal: np.ndarray, couplings: Iterable[tuple[int, Any]]) -> tuple[np.ndarray, np.ndarray]:

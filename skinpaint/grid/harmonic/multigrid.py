@@ -31,7 +31,7 @@ from skinpaint.grid.harmonic import kernels
 from skinpaint.grid.harmonic.kernels import BEGIN, PROLONG, RESTRICT
 from skinpaint.grid.jit import UNKNOWN
 from skinpaint.grid.kernels import next_direction
-from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix
+from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix, vectors
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
@@ -115,7 +115,7 @@ class Level:
         """The next level."""
         layout, (children, parents) = self.coarse_layout, self.children_and_parents
         d, terms = len(layout.shape), self.coarse_terms
-        diagonal, edges = layout.zeros(), np.zeros((len(terms), layout.zeros().size), np.float32)
+        diagonal, edges = layout.zeros(), np.zeros((len(terms), layout.length), np.float32)
         reach = []  # of each term: rows, places along the row, and the coarse term that it is added to
         for axis, lag in self.terms:
             target = terms.index((axis, 1 if self.halved[axis] else lag))
@@ -143,20 +143,17 @@ class Level:
         After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
         """
         forth, back = range(1, self.colours), range(self.colours - 1, -1, -1)
-        each = ([BEGIN, *forth, RESTRICT], [PROLONG, *back], [*forth, RESTRICT])
-        (starts, phase), (coarse_starts, _), layers = self.layout.rows, self.coarse_layout.rows, self.layout.layers
-        halve_layers = self.halved[0] if len(self.halved) > 1 else 0
+        each = [BEGIN, *forth, RESTRICT], [PROLONG, *back], [*forth, RESTRICT]
+        layers, (starts, phase) = self.layout.layers, self.layout.rows
         thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
-        coarse_rows = coarse_starts.size // self.coarse_layout.layers
-        grid = (starts, self.layout.shape[-1], phase, self.colours, self.halved[-1])
-        matrix = (self.inverse, self.offsets, self.weights)
-        transfer = (*self.children_and_parents, coarse_starts, self.overcorrection, coarse_b, coarse_x)
+        grid = starts.size // layers, starts, self.layout.shape[-1], phase, self.colours, self.halved[-1]
+        matrix = self.inverse, self.offsets, self.weights
+        transfer = *self.children_and_parents, self.coarse_layout.rows[0], self.overcorrection, coarse_b, coarse_x
+        args = *grid, *matrix, b, x, *transfer
         down, up, between = (
-            [Passes(kernels.smooth, len(passes), (
-                self.layout.reach, thick, np.array(passes), starts.size // layers, coarse_rows, halve_layers,
-                *grid, *matrix, b, x, *transfer,
-            ))] for passes in each
-        )  # fmt: skip
+            [Passes(kernels.smooth, len(passes), (self.layout.reach, thick, np.array(passes), *args))]
+            for passes in each
+        )
         return down, up, between
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
@@ -172,6 +169,8 @@ class Multigrid:
     ----------
     b, x : ndarray
         Right-hand side and solution of a cycle, flat and padded.
+    p, q : ndarray
+        Two more vectors of the finest level, for whoever runs the cycle.
     """
 
     def __init__(self, finest: Level) -> None:
@@ -181,7 +180,9 @@ class Multigrid:
         self.at, A = self.levels[-1].matrix()
         kernels.invert_dense(A)
         self.inverse = A.astype(np.float32)
-        work = [(level.layout.zeros(), level.layout.zeros()) for level in self.levels]
+        layouts = [level.layout for level in self.levels]
+        each = iter(vectors([layout for layout in (layouts[0], *layouts) for _ in range(2)]))
+        (self.p, self.q), *work = zip(each, each, strict=True)
         self.b, self.x = work[0]
         self.bottom = work[-1]
         # The stages of each level: on the way down, on the way up, and between its two visits of the coarser level.
@@ -277,7 +278,8 @@ class System:
         """
         layout, multigrid = self.layout, self.multigrid
         rows = layout.rows[0].size
-        r, z, p, q = multigrid.b, multigrid.x, layout.zeros(), layout.zeros()
+        r, z, p, q = multigrid.b, multigrid.x, multigrid.p, multigrid.q
+        share(lambda lo, hi: p[lo:hi].fill(0), 0, p.size, p.size)
         sums, pairs = np.empty(rows), np.empty((rows, 2))
         residual, apply = self.residual(x, r, sums), self.apply(p, q, sums)
         products = layout.stage(kernels.products, z, r, q, pairs)
@@ -379,7 +381,7 @@ class HarmonicSystem(System):
     def _table(self, *each: Any) -> Table:
         """The weights, or the shift, in single precision, in the form in which kernels that run once take them."""
         if any(np.ndim(w) for w in each):
-            rows = np.zeros((len(each), self.layout.zeros().size), np.float32)
+            rows = np.zeros((len(each), self.layout.length), np.float32)
             for row, w in zip(rows, each, strict=True):
                 self.layout.inner(row)[...] = w
             return rows, 1
