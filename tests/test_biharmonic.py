@@ -189,7 +189,7 @@ SOONER = {
     "stripes": (np.add.outer(np.arange(400) % 40 < 3, np.zeros(400, bool)), True),
     "a grid of lines": (np.add.outer(np.arange(400) % 80 < 3, np.arange(400) % 80 < 3), True),
     "dust": (scattered(0.05, 300, 300), True),
-    "broad holes": (discs((400, 400), 30, 130), False),
+    "broad holes": (discs((400, 400), 60, 200), False),
     "most pixels": (scattered(0.9, 100, 100), False),
 }
 

@@ -21,11 +21,10 @@ __all__ = ["Biharmonic"]
 MAX_CYCLES = 200  # 10 to 20 are usual
 MAX_SOLVES = 20  # with the same factors; 2 are usual
 
-# The choice of the solver, as measured. A factorisation takes time for each multiplication, multigrid for each pixel in
-# the box of a part, and each channel.
-US_PER_WORK = 0.0007  # microseconds
-US_PER_BOX_PIXEL = 1.7
-MIN_MULTIGRID_US = 20_000  # what the smallest multigrid takes
+# What each solver takes for a part of the mask, as measured, in microseconds.
+US_PER_WORK = 0.00025  # of a factorisation
+US_PER_BOX_PIXEL = 1.2  # of the part's bounding box, for multigrid and each channel
+MULTIGRID_US = 11_000  # whatever the size
 MAX_FACTOR_ENTRIES = 2**27  # of one part: 1 GB
 
 
@@ -128,13 +127,13 @@ class Image:
 
 
 def _wide(parts: Parts, shape: tuple[int, ...], channels: int) -> np.ndarray:
-    """The mask of the parts for which multigrid is faster than a factorisation."""
+    """The mask of the parts for which multigrid is faster than a factorisation, or the factors would be too large."""
     wide = np.zeros(shape, bool)
     direct = US_PER_WORK * parts.work
     too_large = parts.work * parts.sizes > MAX_FACTOR_ENTRIES**2
-    for k in np.flatnonzero((direct > MIN_MULTIGRID_US) | too_large):
+    for k in np.flatnonzero((direct > MULTIGRID_US) | too_large):
         pixels = parts.pixels[parts.starts[k] :][: parts.sizes[k]]
         extents = [np.ptp(i) + 1 + 2 * STENCIL_RADIUS for i in np.unravel_index(pixels, shape)]
-        multigrid = US_PER_BOX_PIXEL * channels * np.prod(np.minimum(extents, shape))
-        wide.reshape(-1)[pixels] = too_large[k] or multigrid < direct[k]
+        box = np.prod(np.minimum(extents, shape))
+        wide.reshape(-1)[pixels] = too_large[k] or MULTIGRID_US + US_PER_BOX_PIXEL * channels * box < direct[k]
     return wide

@@ -29,7 +29,7 @@ from skinpaint.grid.threads import SOLVE_COST, share
 
 __all__ = ["Factors", "solve"]
 
-MAX_MEAN_SQUARE = 20_000  # of the lengths of a part's rows; SuperLU is faster if they are longer
+MAX_MEAN_SQUARE = 50_000  # of the lengths of a part's rows; SuperLU is faster if they are longer
 SLOW = 0.01  # refinement should divide the error of a Cholesky factorisation by at least 100
 RESIDUAL_COST = 20  # work per unknown, relative to a plain loop
 ROUNDING = 2 * np.finfo(float).eps  # error of values of 1 that is always there, if the spacing is even
@@ -140,34 +140,35 @@ def solve(parts: Parts, values: np.ndarray, channels: list[int], *, tol: float, 
     (array([0., 1., 2., 3., 4., 5.]), 2, True)
     """
     factors = Factors(parts)
-    x, count = values.reshape(-1), values.shape[-1]
-    places = parts.pixels * count + np.array(channels)[:, None]
-    steps = np.cumprod((count, *parts.shape[:0:-1]))[::-1]
+    x, these = values.reshape(-1, values.shape[-1]), np.array(channels)
+    unknown: Any = (parts.pixels[:, None], these)
+    if channels == list(range(x.shape[1])):
+        unknown = parts.pixels  # whole pixels, which NumPy indexes faster
+    steps = np.cumprod((1, *parts.shape[:0:-1]))[::-1]
 
     def residual() -> np.ndarray:
-        r = np.empty(places.shape)
+        r = np.empty((these.size, parts.pixels.size))
         share(
-            kernels.residual, 0, parts.at.size, RESIDUAL_COST * r.size, places, parts.at, parts.state, parts.steps,
-            steps, parts.weights, x, r,
+            kernels.residual, 0, parts.pixels.size, RESIDUAL_COST * r.size, parts.pixels, these, parts.at, parts.state,
+            parts.steps, steps, parts.weights, x, r,
         )  # fmt: skip
         return r
 
-    guess, before = x[places], np.full(parts.sizes.size, np.inf)
+    before, size = np.full(parts.sizes.size, np.inf), 1.0
     for n_iter in range(1, max_iter + 1):  # noqa: B007  -- it is returned
         z = factors.substitute(residual())
         change = np.maximum.reduceat(np.abs(z).max(axis=0), parts.starts)
         slow = factors.cholesky & ~(change <= np.maximum(SLOW * before, tol))
         if slow.any():
             factors.orthogonalise(slow)
-            again = np.repeat(slow, parts.sizes)
-            x[places[:, again]], before[slow] = guess[:, again], np.inf
+            x[parts.pixels[np.repeat(slow, parts.sizes), None], these] = 0.0
+            before[slow] = np.inf
             continue
         if not ((change < before) | (change <= tol)).all():
             break
-        x[places] += z
-        before = change
+        found = x[unknown] + z.T
+        x[unknown], before, size = found, change, max(1.0, float(np.abs(found).max()))
         if change.max() <= tol:
             break
-    worst, unevenness = float(change.max()), float(parts.weights.max() / parts.weights.min())
-    rounding = ROUNDING * unevenness * max(1.0, float(np.abs(x[places]).max()))
-    return n_iter, max(worst, rounding) if worst < np.inf else np.inf
+    worst, uneven = float(change.max()), float(parts.weights.max() / parts.weights.min())
+    return n_iter, max(worst, ROUNDING * uneven * size) if worst < np.inf else np.inf

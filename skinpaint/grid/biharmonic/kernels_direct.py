@@ -183,25 +183,25 @@ def assemble(begin, end, at, state, number, offsets, constant, slope, degree, di
 
 
 @njit(cache=True, nogil=True)  # differences of neighbours are to be rounded as they are written: they cancel
-def residual(lo, hi, places, at, state, padded_steps, steps, weights, x, out):
-    """``-L^2 x`` at the unknowns: ``places[c, i]`` is where unknown `i` of channel `c` lies in the flat array `x`."""
-    for c in range(len(places)):
-        for i in range(lo, hi):
-            centre, total = 0.0, 0.0
+def residual(lo, hi, pixels, channels, at, state, padded_steps, steps, weights, x, out):
+    """``-L^2 x`` at the unknowns of some channels: ``x[pixels[i], channels[c]]`` belongs to ``out[c, i]``."""
+    for i in range(lo, hi):
+        for k in range(len(channels)):
+            c, centre, total = channels[k], 0.0, 0.0
             for e in range(-1, 2 * len(steps)):  # the unknown, and its neighbours
-                k, sign = e >> 1, 2 * (e & 1) - 1
-                weight = 0.0 if e < 0 else weights[k]
-                there = at[i] if e < 0 else at[i] + sign * padded_steps[k]
-                place = places[c, i] if e < 0 else places[c, i] + sign * steps[k]
+                axis, sign = e >> 1, 2 * (e & 1) - 1
+                weight = 0.0 if e < 0 else weights[axis]
+                there = at[i] if e < 0 else at[i] + sign * padded_steps[axis]
+                pixel = pixels[i] if e < 0 else pixels[i] + sign * steps[axis]
                 if state[uintp(there)] == OUTSIDE:
                     continue
                 u = 0.0
                 for m in range(len(steps)):
                     for s in (-1, 1):
                         if state[uintp(there + s * padded_steps[m])] != OUTSIDE:
-                            u += weights[m] * (x[uintp(place)] - x[uintp(place + s * steps[m])])
+                            u += weights[m] * (x[uintp(pixel), uintp(c)] - x[uintp(pixel + s * steps[m]), uintp(c)])
                 if e < 0:
                     centre = u
                 else:
                     total += weight * (u - centre)
-            out[c, i] = total
+            out[k, i] = total
