@@ -230,9 +230,9 @@ def table(title: str, scores: Sequence[Score]) -> Table:
 
 def chart(panels: dict[str, list[Score]], path: Path) -> None:
     """Quality over time, and the front of those that nobody beats in both."""
-    columns = min(3, len(panels))
+    columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.6 * columns, 3.6 * rows), layout="constrained")
+    figure = Figure(figsize=(4.4 * columns, 3.8 * rows), layout="constrained")
     for axes in figure.subplots(rows, columns, squeeze=False).flat[len(panels) :]:
         axes.remove()
     for axes, (title, scores) in zip(figure.axes, panels.items(), strict=True):
@@ -242,7 +242,7 @@ def chart(panels: dict[str, list[Score]], path: Path) -> None:
         front = [point for k, point in enumerate(points) if all(point[1] > other[1] for other in points[:k])]
         axes.step([point[0] for point in front], [point[1] for point in front], where="post", color=OURS, alpha=0.4)
         axes.set(xscale="log", title=title, xlabel="seconds", ylabel="PSNR, dB")
-        axes.margins(x=0.25, y=0.15)
+        axes.margins(x=0.3, y=0.15)
         axes.spines[["top", "right"]].set_visible(False)
     figure.draw_without_rendering()  # where everything is, names look for a place
     for axes, scores in zip(figure.axes, panels.values(), strict=True):
@@ -251,11 +251,11 @@ def chart(panels: dict[str, list[Score]], path: Path) -> None:
 
 
 def name_points(axes: Axes, points: list[tuple[float, float, str]]) -> None:
-    """Write every point's name beside it, where there is neither a name nor a point."""
+    """Write every point's name beside it, where there is neither a name nor a point nor an axis."""
     places = axes.transData.transform([point[:2] for point in points])
     taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in places]
     for seconds, psnr, name in points:
-        for away, above in product((5, -5, 14, -14), (3, -3, 12, -12)):
+        for away, above in sorted(product((5, -5, 14, -14), (3, -3, 12, -12, 21, -21)), key=lambda at: np.hypot(*at)):
             text = axes.annotate(
                 name,
                 (seconds, psnr),
@@ -266,7 +266,7 @@ def name_points(axes: Axes, points: list[tuple[float, float, str]]) -> None:
                 fontsize="x-small",
             )
             box = text.get_window_extent()
-            if not any(box.overlaps(other) for other in taken):
+            if (box.min > axes.bbox.min).all() and not any(box.overlaps(other) for other in taken):
                 break
             text.remove()
         else:

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import sphinx_gallery.sorting
+import ziamath
 
 import skinpaint
 
@@ -40,6 +41,7 @@ default_role = "literal"
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc states the types
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"  # the sidebar is narrow
 numpydoc_show_class_members = False  # the template lists them
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 
@@ -48,9 +50,13 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "within_subsection_order": sphinx_gallery.sorting.ExplicitOrder(
         [
-            "plot_walkthrough.py",
+            "plot_walk_photograph.py",
+            "plot_walk_stack.py",
+            "plot_walk_fits.py",
+            "plot_walk_geotiff.py",
             "plot_which_method.py",
             "plot_texture.py",
+            "plot_walkthrough.py",
             "plot_how_far.py",
             "plot_gd_against_closed_form.py",
             "plot_sklearn_pipeline.py",
@@ -58,6 +64,7 @@ sphinx_gallery_conf = {
         ]
     ),
     "abort_on_example_error": True,
+    "capture_repr": (),
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_memory": False,
@@ -68,7 +75,8 @@ suppress_warnings = ["config.cache"]  # the gallery's sorting object cannot be p
 html_theme = "pydata_sphinx_theme"
 html_title = "skinpaint"
 html_math_renderer = "mathml"
-html_static_path = ["_static"]
+FONT = Path(ziamath.__file__).with_name("fonts") / "STIXTwoMath-Regular.ttf"  # for formulas, where a system has none
+html_static_path = ["_static", str(FONT)]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
 html_theme_options = {

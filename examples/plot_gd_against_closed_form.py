@@ -2,9 +2,9 @@
 Gradient descent against the closed form
 ========================================
 
-The sum of squared differences between neighbours has a minimum that can be written down: it solves a sparse
-linear system. So it is a fair examiner. Descent from the damaged picture, which knows nothing of linear systems, has to
-arrive at the same answer.
+The sum of squared differences between neighbours has a known minimum: the solution of a
+sparse linear system. So it can test the descent. A descent from the damaged picture uses only
+gradients, and must arrive at the same answer.
 """
 
 import autograd.numpy as np
@@ -28,11 +28,15 @@ print(closed.solution_.status)
 # %%
 # Three descents on the same energy
 # ---------------------------------
-# A plain step has to be told its length, and must be shorter than 1/8: a pixel has four neighbours, so the gradient
-# changes at most 16 times as fast as the picture, and a step longer than 2/16 can overshoot for good. Accelerated
-# steps find their own length, here on a function that could be anything, so that nothing but its gradient is known. Of
-# the built-in energy more is known, and steps are measured in its own metric, by multigrid: that one does know
-# something of linear systems. We watch the largest difference of any pixel from the closed form.
+# - Plain steps have a fixed length. It must be below 1/8: a pixel has four neighbours, so the
+#   gradient changes at most 16 times as fast as the picture, and steps longer than 2/16
+#   diverge.
+# - Accelerated steps find their own length. Here the energy is a function of our own, of which
+#   nothing but the gradient is known.
+# - The built-in energy is known better. Its descent is preconditioned by multigrid, which
+#   solves linear systems.
+#
+# The chart shows the largest difference of any pixel from the closed form.
 
 
 def squares(x):
@@ -44,7 +48,7 @@ descents = {
         energy="dirichlet", start="damaged", step_size=1 / 16, tol=1e-10, max_iter=3000
     ),
     "accelerated": GradientDescent(energy=squares, start="damaged", tol=1e-10, max_iter=3000),
-    "in the metric": GradientDescent(energy="dirichlet", start="damaged", tol=1e-10),
+    "preconditioned": GradientDescent(energy="dirichlet", start="damaged", tol=1e-10),
 }
 errors, restored = {}, {}
 for name, method in descents.items():
@@ -54,18 +58,24 @@ for name, method in descents.items():
         distance.append(np.abs(restore() - closed.restored_).max())
 
     restored[name] = inpaint(damaged, mask, method=method, channel_axis=-1, callback=watch)
-    print(f"{name}: {len(errors[name])} iterations, {errors[name][-1]:.1e} from the closed form")
+    print(
+        f"{name}: {len(errors[name])} iterations, {errors[name][-1]:.1e} from the closed form"
+    )
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, distance in errors.items():
     ax.loglog(range(1, len(distance) + 1), distance, label=name)
-ax.set(xlabel="iteration", ylabel="largest difference of any pixel", title="Distance from the closed form")
+ax.set(
+    xlabel="iteration",
+    ylabel="largest difference of any pixel",
+    title="Distance from the closed form",
+)
 ax.legend(frameon=False)
 
 # %%
 # The two answers
 # ---------------
-# Side by side there is nothing to see, as it should be.
+# Side by side, the two answers look the same, as they should.
 
 pictures = {
     "damaged": damaged,

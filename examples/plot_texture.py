@@ -2,8 +2,9 @@
 Texture, edges and holes
 ========================
 
-What a smooth fill cannot know, "dct" takes from the rest of the picture: which few cosines make its blocks, and what
-patches that are alike say about each other. Here are three kinds of damage, and what becomes of them.
+A smooth fill has no texture. "dct" learns texture from the rest of the picture: from the few
+cosines that describe its blocks, and from similar patches. This page shows three kinds of
+damage, each restored by four methods.
 """
 
 import matplotlib.pyplot as plt
@@ -14,7 +15,12 @@ from skinpaint import SparseDCT, inpaint
 from skinpaint.damage import random_pixels, text
 from skinpaint.scores import psnr
 
-METHODS = {"laplace": "laplace", "biharmonic": "biharmonic", "dct": "dct", "SparseDCT.high()": SparseDCT.high()}
+METHODS = {
+    "laplace": "laplace",
+    "biharmonic": "biharmonic",
+    "dct": "dct",
+    "SparseDCT.high()": SparseDCT.high(),
+}
 
 
 def restore_and_show(title, truth, mask):
@@ -51,8 +57,8 @@ restore_and_show("text", wall, text(wall)[1])
 # %%
 # Discs and squares
 # -----------------
-# A hole that is wider than the texture around it stays a guess. But blocks leave no seams in it, and edges that run
-# into it go on.
+# The inside of a hole that is wider than the texture around it remains a guess. But there are
+# no seams, and edges continue into the hole.
 
 y, x = np.ogrid[:160, :160]
 holes = np.zeros((160, 160), bool)

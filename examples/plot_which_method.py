@@ -1,9 +1,9 @@
 """
-Which method for my picture?
-============================
+Compare methods on one picture
+==============================
 
-Nobody knows what was under the scratches, but everybody knows what is beside them. ``compare`` hides some of the known
-pixels in the same way as the missing ones are missing, lets every method predict them, and ranks the methods.
+What was under the scratches is unknown, but the pixels beside them are known. ``compare``
+hides some of these in the same shapes, lets every method predict them, and ranks the methods.
 """
 
 import matplotlib.pyplot as plt
@@ -16,7 +16,7 @@ from skinpaint.scores import psnr
 # %%
 # A scratched picture
 # -------------------
-# A wall of bricks: straight edges, and one brick like the other.
+# A wall of bricks has straight edges, and all bricks look alike.
 
 wall = data.brick()[100:228, 100:228]
 damaged, mask = scratches(wall, count=12, width=2, rng=0)
@@ -24,8 +24,8 @@ damaged, mask = scratches(wall, count=12, width=2, rng=0)
 # %%
 # Ask the picture
 # ---------------
-# Methods are given by name, with settings, or in a dict by names of your own. Without any, all methods of the library
-# take part.
+# Methods are given by name, as objects with settings, or as a dict with names of your own. If
+# none is given, all methods of the library take part.
 
 comparison = compare(
     damaged,
@@ -41,7 +41,8 @@ comparison = compare(
 print(comparison)
 
 # %%
-# The sheet shows the pictures in this order, and enlarged the place where they differ most.
+# The sheet shows the pictures in this order. Below each is the place where they differ most,
+# enlarged.
 
 figure, ax = plt.subplots(figsize=(9, 12), layout="constrained")
 ax.imshow(comparison.sheet())
@@ -50,8 +51,8 @@ ax.set_axis_off()
 # %%
 # Was it right?
 # -------------
-# Here the truth is known. The predicted figure and the true one differ, as they are of different pixels; what counts is
-# the order.
+# Here the truth is known. Predicted and true figures differ, because they are about different
+# pixels. The order is what counts.
 
 for entry in comparison.entries:
     truly = psnr(wall, entry.restored, where=mask)

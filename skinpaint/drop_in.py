@@ -46,14 +46,15 @@ def inpaint_biharmonic(
 
     Notes
     -----
-    One thing differs on purpose: NaN is missing, wherever it is, and gets filled. In scikit-image one NaN turns the
-    whole answer into NaN.
+    One difference is intended: NaN is missing, wherever it is, and is filled. In scikit-image, one NaN makes the whole
+    answer NaN.
 
     Examples
     --------
     >>> import numpy as np
     >>> row = np.array([0, 51, 0, 0, 204, 255], np.uint8)
-    >>> inpaint_biharmonic(np.tile(row, (4, 1)), np.tile(row == 0, (4, 1)) & (np.arange(6) > 0))[0].round(6)
+    >>> image, mask = np.tile(row, (4, 1)), np.tile((row == 0) & (np.arange(6) > 0), (4, 1))
+    >>> inpaint_biharmonic(image, mask)[0].round(6)
     array([0. , 0.2, 0.4, 0.6, 0.8, 1. ])
     """
     from skimage.util import img_as_float

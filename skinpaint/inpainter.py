@@ -30,7 +30,7 @@ class Inpainter:
     """Restore images whose damaged pixels are known.
 
     Known pixels come back bit for bit, in the image's shape, dtype and range; the missing ones are filled
-    by `method`. Values under the mask never matter.
+    by `method`. Values under the mask do not matter.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Inpainter:
     channel_axis : int or None
         Axis of the colours or bands; None for an image without channels.
     missing_values : {"auto", "saturated"}, number, tuple of numbers, or None
-        What is missing beyond a given mask. NaN and masked entries of a `numpy.ma.MaskedArray` always are.
+        What is missing in addition to a given mask. NaN and masked entries of a `numpy.ma.MaskedArray` always are.
 
         - None: nothing else.
         - a number (a nodata value), or several such as ``(0, 4095)``: the entries equal to it, channel by channel.
@@ -55,13 +55,13 @@ class Inpainter:
     spacing : float or sequence of float, optional
         Distance between neighbours along each spatial axis, such as a voxel size.
     grow : int
-        Number of pixels by which whatever is missing is made wider before it is filled, diagonals included. Damage
-        is often a pixel or two wider than its mask.
+        Number of pixels by which the mask is made wider before it is filled, diagonals included. Damage is often a
+        pixel or two wider than its mask.
     max_distance : float, optional
-        Missing pixels that are further than this from every known pixel, in units of the spacing, are left as they
-        came (NaN in a float image); `solution_.status` counts them.
+        Missing pixels that are further than this from every known pixel, in units of the spacing, keep their values
+        (NaN in a float image); `solution_.status` counts them.
     progress : bool
-        Show a progress bar on stderr, with the energy and the proven bound of its distance from the minimum.
+        Show a progress bar on stderr, with the energy and the proven gap to its minimum.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Inpainter:
     mask_ : ndarray of bool
         What was filled; of the image's shape where channels differ, else of the spatial shape.
     solution_ : Solution
-        What is known about the answer: the reason to stop, status, energy, gap, residual, error.
+        What is known about the answer: why the method stopped, status, energy, gap, residual, error.
     n_iter_ : int
         Number of iterations.
     converged_ : bool

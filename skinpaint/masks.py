@@ -96,8 +96,8 @@ def as_bool(mask: object) -> np.ndarray:
 def grow(mask: Any, pixels: int, *, channel_axis: int | None = None) -> np.ndarray:
     """Make a mask wider: everything within `pixels` of a missing pixel is missing, diagonals included.
 
-    Damage is often a pixel or two wider than the mask that was drawn for it, and what the mask leaves of it shows as a
-    ghost around the fill.
+    Damage is often a pixel or two wider than the mask that was drawn for it. The part outside the mask remains visible
+    as a ghost.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ Bounds = tuple[float, float] | Literal["dtype"] | None
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What a method sees: floats with channels last, a mask, bounds, and nothing of dtypes or files.
+    """What a method gets: floats with channels last, a mask and bounds; no dtypes and no files.
 
     Build it with :meth:`from_image`. Values are mapped so that the bounds become [0, 1]: those that were given, or each
     channel's own range of known pixels. So no channel's unit, and no unit of length, makes a difference.

@@ -34,7 +34,7 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     Raises
     ------
     ValueError
-        If the shapes differ, nothing is left to compare, or `image` is not finite where it is compared.
+        If shapes do not fit, nothing is left to compare, or `image` is not finite where it is compared.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
         )
     values = np.asarray(np.ma.getdata(truth))
     usable = ~np.ma.getmaskarray(truth) & np.isfinite(values)
-    compared = usable if where is None else usable & np.broadcast_to(where, values.shape)
+    compared = usable if where is None else usable & _everywhere(where, values.shape)
     if not compared.any():
         raise ValueError("psnr needs at least one finite value of the truth to compare with. Got none.")
     error = np.asarray(image)[compared].astype(float) - values[compared].astype(float)
@@ -61,6 +61,18 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
     relative = float(np.sqrt(np.mean(np.square(error)))) / peak(values[usable])
     return CEILING if relative == 0 else min(CEILING, float(-20 * np.log10(relative)))
+
+
+def _everywhere(where: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.broadcast_to(where, shape)
+    except ValueError:
+        pixels = np.shape(where) == shape[:-1]
+        way_out = " Pass where[..., None] for the pixels of all channels." if pixels else ""
+        raise ValueError(
+            f"The 'where' parameter of psnr must be broadcastable to the shape of the truth, {shape}. "
+            f"Got the shape {np.shape(where)} instead.{way_out}"
+        ) from None
 
 
 def peak(values: np.ndarray) -> float:

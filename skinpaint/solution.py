@@ -102,7 +102,7 @@ class Solution:
     Attributes
     ----------
     values : ndarray of shape (M[, N[, ..., P]], C)
-        What the solver really produced, channels last, in the problem's units (the bounds map to [0, 1]).
+        What the solver computed, channels last, in the problem's units (the bounds map to [0, 1]).
     reason : Reason
         Why the method stopped, for programs.
     status : str
@@ -149,7 +149,8 @@ class Solution:
 
         Examples
         --------
-        >>> Solution(values=np.zeros(1), reason=Reason.MAX_ITER, status="", n_iter=3, gap=0.02).credentials()
+        >>> stopped = {"reason": Reason.MAX_ITER, "status": "", "n_iter": 3, "gap": 0.02}
+        >>> Solution(values=np.zeros(1), **stopped).credentials()
         ['max_iter', '3 iterations', 'proven within 2 %']
         """
         figures = (("energy", self.energy), ("residual", self.residual), ("error", self.error))

@@ -79,11 +79,11 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
     - "well_formed": values of the right shape, finite, with a status in words and a history that adds up;
     - "known_pixels": known pixels come back bit for bit, in shape and dtype, and no array is written to;
     - "hidden_values": what the image holds under the mask makes no difference, to the last bit;
-    - "memory": neither do problems that were solved before;
+    - "memory": problems that were solved before make no difference either;
     - "affine": a change of unit changes nothing else;
-    - "flips", "axes": neither do mirrored or exchanged axes;
+    - "flips", "axes": mirrored or exchanged axes give a mirrored or exchanged answer;
     - "channels": each channel is restored as if it were alone;
-    - "constant": a channel of one value stays so;
+    - "constant": a channel whose known pixels are all equal is filled with their value;
     - "undamaged": an image without damage comes back as a copy, without work;
     - "callback": it is called with one record an iteration, can show the picture, and stops the method.
 
@@ -93,7 +93,7 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
         The method with its settings.
     tol : float, default=1e-6
         How far two answers may differ where a law says that they are equal, as a fraction of the range of the
-        known pixels. An iterative method needs at least what its own tolerance leaves open.
+        known pixels. For an iterative method, choose at least its own tolerance.
     skip : collection of str
         Laws that the method does not claim, such as "channels" for one that looks at all channels at once.
 
@@ -288,7 +288,7 @@ def check_energy(
     tol: float = 1e-6,
     skip: Collection[str] = (),
 ) -> None:
-    """Try whether an energy of your own is one that descent can walk down.
+    """Test whether gradient descent can minimise an energy of your own.
 
     The laws, by name:
 
@@ -306,12 +306,12 @@ def check_energy(
         Of the images to try, with channels on the last axis if the energy is for all of them at once.
     convex : bool, optional
         Whether the energy claims to be convex; by default what its attribute `convex` says, if it has one. Convexity
-        is tried on samples: a fault that is found is one, but none found is no proof.
+        is tested on samples, so a test that passes is no proof.
     tol : float, default=1e-6
         How far the gradient may be from finite differences, as a fraction of its largest entry.
     skip : collection of str
-        Laws that the energy does not claim, such as "flat" for one with a norm: descent then takes the gradient a
-        billionth beside the point.
+        Laws that the energy does not claim, such as "flat" for one with a norm: the descent then takes the gradient
+        at a point 1e-9 away.
 
     Raises
     ------

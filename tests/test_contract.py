@@ -1,6 +1,7 @@
 """Every method on every trial, law by law; and a fault for every law, which the law must catch."""
 
 import dataclasses
+import inspect
 import warnings
 
 import numpy as np
@@ -143,6 +144,7 @@ def test_settings_are_frozen_keyword_only_and_replaceable(name):
     fields = dataclasses.fields(method)
     assert all(field.kw_only for field in fields)
     assert dataclasses.replace(method) == method
+    assert list(inspect.signature(type(method)).parameters) == [field.name for field in fields]
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(method, fields[0].name, None)
     with pytest.raises(TypeError):

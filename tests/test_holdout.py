@@ -327,6 +327,10 @@ class TestPsnr:
             psnr(np.full(3, np.nan), np.zeros(3))
         with pytest.raises(ValueError, match="Got 2 values that are not"):
             psnr(np.zeros(3), np.array([0, np.nan, np.inf]))
+        with pytest.raises(ValueError, match=r"truth, \(4, 5, 3\)\. Got the shape \(4, 5\).*where\[\.\.\., None\]"):
+            psnr(np.zeros((4, 5, 3)), np.zeros((4, 5, 3)), where=np.ones((4, 5), bool))
+        with pytest.raises(ValueError, match=r"Got the shape \(5,\) instead\.$"):
+            psnr(np.zeros((4, 6)), np.zeros((4, 6)), where=np.ones(5, bool))
 
 
 def test_inpainter_scores_by_holding_out(scene):

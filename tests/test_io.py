@@ -244,6 +244,16 @@ def test_mask_on_a_transparent_layer(tmp_path):
     assert read_mask(tmp_path / "mask.png").tolist() == [[False, True]]
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape"), [("ZCYX", (3, 2, 8, 9)), ("TCYX", (2, 3, 8, 9)), ("CYX", (3, 8, 9)), ("YXS", (8, 9, 4))]
+)
+def test_a_mask_with_channels_says_what_is_missing_in_each(tmp_path, axes, shape):
+    missing = np.random.default_rng(0).random(shape) < 0.3
+    how = {"planarconfig": "contig"} if axes == "YXS" else {"imagej": True, "metadata": {"axes": axes}}
+    tifffile.imwrite(tmp_path / "mask.tif", np.where(missing, 255, 0).astype(np.uint8), photometric="minisblack", **how)
+    assert (read_mask(tmp_path / "mask.tif") == missing).all()
+
+
 def test_mask_that_marks_nothing(tmp_path):
     write(tmp_path / "mask.png", np.ones((3, 3), np.uint8))
     with pytest.raises(ValueError, match="brightest grey is 1 of 255, below the threshold 128"):

@@ -15,6 +15,7 @@ COMMANDS = {
     "restore": "skinpaint.cli.restore",
     "compare": "skinpaint.cli.compare",
     "damage": "skinpaint.cli.damage",
+    "warmup": "skinpaint.cli.warmup",
 }
 """Where each command is. To add one: a file in this folder with HELP, `add_arguments` and `run`, and a row here."""
 

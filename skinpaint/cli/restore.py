@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_mask_arguments(parser, "; for a folder, this can be a folder with a mask of the same name for each picture")
     parser.add_argument(
-        "--grow", metavar="N", type=int, default=0, help="fill N pixels more around what is missing (default: 0)"
+        "--grow", metavar="N", type=int, default=0, help="make the mask N pixels wider on all sides (default: 0)"
     )
     parser.add_argument(
         "--max-distance",
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave missing pixels as they are if they are further than D pixels from every known one",
     )
     parser.add_argument(
-        "--axes", metavar="LETTERS", help="what the axes of a stack are, such as ZYX for a volume or TCYX for a series"
+        "--axes", metavar="LETTERS", help="names of the axes, such as ZYX for a volume or TCYX for a time series"
     )
     parser.add_argument(
         "--spacing",
@@ -85,11 +85,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--film", metavar="FILE", type=Path, help="write the restoration as an animation: .gif, .webp, .png or .apng"
     )
     parser.add_argument(
-        "--mask-out", metavar="FILE", type=Path, help="write what was filled, in white; for several files, a folder"
+        "--mask-out",
+        metavar="FILE",
+        type=Path,
+        help="write what was filled, as a white mask; for several files, a folder",
     )
-    parser.add_argument("--report", metavar="FILE.json", type=Path, help="write what was done, as JSON")
+    parser.add_argument("--report", metavar="FILE.json", type=Path, help="write a report of what was done, as JSON")
     parser.add_argument("--jobs", metavar="N", type=_jobs, default=1, help="restore N files side by side (default: 1)")
-    parser.add_argument("--skip-existing", action="store_true", help="pass over files whose output exists")
+    parser.add_argument("--skip-existing", action="store_true", help="skip files whose output exists")
     add_overwrite(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
 

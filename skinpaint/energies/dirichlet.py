@@ -17,7 +17,7 @@ __all__ = ["Dirichlet"]
 
 @dataclass(frozen=True, kw_only=True)
 class Dirichlet(Differences):
-    r"""Sum of the squared differences between neighbours: the quadratic twin of :class:`Lines`.
+    r"""Sum of the squared differences between neighbours: :class:`Lines` with squares in place of norms.
 
     .. math:: E = \sum_{edges} (x_i - x_j)^2 / h^2.
 

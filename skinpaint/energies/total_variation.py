@@ -54,7 +54,8 @@ class TotalVariation(Differences):
     Examples
     --------
     >>> import numpy as np
-    >>> float(TotalVariation(eps=0)(np.array([[0.0, 4.0], [3.0, 3.0]])))  # |(3, 4)| + |-1| + |0|
+    >>> grey = np.array([[0.0, 4.0], [3.0, 3.0]])
+    >>> float(TotalVariation(eps=0)(grey))  # |(3, 4)| + |-1| + |0|
     6.0
     >>> colours = np.array([[0.0, 0.0], [3.0, 4.0]])  # two pixels
     >>> float(TotalVariation(eps=0, joint=True)(colours))  # |(3, 4)|

@@ -3,13 +3,23 @@
 Every kernel works on a range ``lo <= k < hi`` of independent pieces, so that threads can share them, and releases the
 global interpreter lock. It leaves one partial sum for each piece, so that the total does not depend on the sharing.
 Indices into flat arrays are cast to unsigned: numba tests signed ones for negative values, which prevents vectorising.
+
+A kernel is compiled when it is first called, and kept on disk. Compiling is what the first call of all waits for, so
+kernels are few, and each has as few signatures as possible. They are written as plain loops: to assign slices, or to
+call functions of NumPy, makes numba compile general code that takes longer than the kernel.
 """
 
 from __future__ import annotations
 
-from numba import njit
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["FAST", "KNOWN", "OUTSIDE", "UNKNOWN", "inlined", "kernel"]
+from numba import njit
+from numba.core import event
+
+__all__ = ["FAST", "INLINED", "KNOWN", "OUTSIDE", "UNKNOWN", "inlined", "kernel", "kernel_folder"]
 
 OUTSIDE = 0
 KNOWN = 1
@@ -18,5 +28,50 @@ UNKNOWN = 2
 # Without nnan and ninf: kernels compute divisions by zero whose results they do not use.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
-kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", inline="always")  # a part of several kernels
+OPTIONS: Any = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
+INLINED: Any = {**OPTIONS, "forceinline": True}
+
+inlined = njit(**INLINED)  # a part of several kernels
+_compile = njit(**OPTIONS, cache=True)
+_kernels: list[Any] = []
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Decorate a kernel."""
+    compiled = _compile(function)
+    _kernels.append(compiled)
+    return compiled
+
+
+def kernel_folder() -> str:
+    """The folder that the compiled kernels are kept in, those that were loaded so far."""
+    return os.path.commonpath([kernel.stats.cache_path for kernel in _kernels])
+
+
+class _Announcement(event.Listener):
+    """Says once, to a person who waits, that kernels are being compiled, and where they are kept."""
+
+    def on_start(self, event: Any) -> None:
+        dispatcher = event.data["dispatcher"]
+        if self.said or not str(dispatcher.py_func.__module__).startswith("skinpaint."):
+            return
+        self.said = True
+        if _is_watched():
+            print(
+                "skinpaint: compiling for the first use, which takes some seconds. "
+                f"What is compiled is kept in {kernel_folder()}.",
+                file=sys.stderr,
+            )
+
+    def on_end(self, event: Any) -> None:
+        """Do nothing: the announcement is about what begins."""
+
+    said = False
+
+
+def _is_watched() -> bool:
+    """Whether somebody reads the error stream while it is written: in a terminal or in a notebook."""
+    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+
+
+event.register("numba:compile", _Announcement())

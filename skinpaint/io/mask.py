@@ -92,15 +92,17 @@ def read_mask(
 
 
 def _levels(image: np.ndarray, extras: Extras) -> np.ndarray:
-    """Red, green and blue of a picture, from 0 to 255; only 0 and 1 are black and white as well."""
+    """Red, green and blue of a picture, from 0 to 255; only 0 and 1 are black and white as well.
+
+    Channels of a microscope and bands are no colours: each of them is a mask of its own.
+    """
     channel = extras.channel_axis
-    if channel is not None and image.shape[channel] != 3:
-        image, channel = np.take(image, 0, axis=channel), None
+    in_colours = channel is not None and extras.axes[channel] == "S" and image.shape[channel] == 3
     top = opaque(image.dtype)
     if image.dtype.kind in "iu" and image.size and (image.min(), image.max()) == (0, 1):
         top = 1
     scaled = image * (255 / top)
-    return np.moveaxis(scaled, channel, -1) if channel is not None else np.stack([scaled] * 3, axis=-1)
+    return np.moveaxis(scaled, extras.axes.index("S"), -1) if in_colours else np.stack([scaled] * 3, axis=-1)
 
 
 def _opacity(extras: Extras) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import fields, is_dataclass
 from functools import partial
+from inspect import Signature, signature
 from time import perf_counter
 from typing import Any, ClassVar, Protocol
 
@@ -29,6 +30,15 @@ def is_int(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
+class _Settings:
+    """The signature of a class is that of its settings, which `__new__` would hide."""
+
+    def __get__(self, instance: object, owner: type) -> Signature:
+        found = signature(owner.__init__)  # type: ignore[misc]
+        parameters = list(found.parameters.values())[1:]
+        return found.replace(parameters=parameters, return_annotation=Signature.empty)
+
+
 class Method(ABC):
     """One way of minimising one energy over the missing pixels.
 
@@ -37,6 +47,8 @@ class Method(ABC):
 
     default_bounds: ClassVar[Bounds] = None
     """Stands in for ``bounds=None`` of the Inpainter, where the method needs another box."""
+
+    __signature__ = _Settings()
 
     def __new__(cls, *args: Any, **settings: Any) -> Method:
         """Refuse unknown settings by a sentence that names the known ones."""

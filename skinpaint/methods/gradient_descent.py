@@ -38,7 +38,7 @@ def article_step(k: int) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class GradientDescent(IterativeMethod):
-    r"""Minimise an energy over the missing pixels by projected gradient descent, and prove how far the minimum is.
+    r"""Minimise an energy over the missing pixels by projected gradient descent, and prove how near the minimum is.
 
     Each step follows the gradient that autograd computes, leaves the known pixels alone, and projects onto the bounds.
     By default the descent is accelerated: it has momentum, finds its step length by backtracking, and restarts when the
@@ -123,10 +123,10 @@ class GradientDescent(IterativeMethod):
 
     @classmethod
     def classic(cls) -> GradientDescent:
-        """The article's descent to the letter.
+        """The descent of the article, unchanged.
 
         500 steps of length ``max(1.5 / (k + 1), 0.015)`` from the damaged values, in the dtype's range.
-        It stops because the article does, a little above the minimum: ``converged`` is False.
+        As in the article, it stops a little above the minimum, so ``converged`` is False.
 
         Examples
         --------

@@ -30,7 +30,7 @@ class Laplace(ClosedForm):
     Parameters
     ----------
     lags : (1,) or (1, 2)
-        Distances between the pixels that are compared; (1, 2) is the quadratic twin of the energy "lines".
+        Distances between the pixels that are compared; (1, 2) is the energy "lines" with squared differences.
     solver : {"auto", "multigrid", "direct"}
         "multigrid" is the method of conjugate gradients, preconditioned by multigrid. Its cost is proportional to the
         number of missing pixels. "direct" factorises the matrix with SciPy's SuperLU; it is the independent reference.

@@ -41,7 +41,7 @@ class PlugAndPlay(IterativeMethod):
     max_iter : int
         Largest number of steps.
     tol : float in (0, 1) or None
-        Stop when a step at the last strength changes the missing pixels of no channel by more than this (root mean
+        Stop when a step at the last strength changes the missing pixels of each channel by at most this (root mean
         square, as a fraction of the bounds). None takes `max_iter` steps.
     joint_channels : bool
         Give the denoiser all channels at once, on the last axis, with ``channel_axis=-1``; the union of their bounds is
@@ -66,13 +66,14 @@ class PlugAndPlay(IterativeMethod):
     >>> inpaint(np.array([0.0, np.nan, np.nan, 3.0]), method=method).round(3)
     array([0., 1., 2., 3.])
 
-    scikit-image's `calibrate_denoiser` gives a denoiser that fits as it comes:
+    A denoiser from scikit-image's `calibrate_denoiser` can be passed as it is:
 
     >>> from skimage import data
     >>> from skimage.restoration import calibrate_denoiser, denoise_tv_chambolle
     >>> from skinpaint.damage import scratches
     >>> damaged, mask = scratches(data.camera()[:48, 128:176] / 255, count=3, rng=0)
-    >>> calibrated = calibrate_denoiser(damaged, denoise_tv_chambolle, {"weight": [0.01, 0.03, 0.1]})
+    >>> weights = {"weight": [0.01, 0.03, 0.1]}
+    >>> calibrated = calibrate_denoiser(damaged, denoise_tv_chambolle, weights)
     >>> restored = inpaint(damaged, mask, method=PlugAndPlay(denoise_function=calibrated))
     """
 

@@ -25,9 +25,9 @@ def energy_curve(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Draw the energy over the iterations, on logarithmic axes where the range asks for them.
+    """Draw the energy over the iterations, on logarithmic axes if the range is wide.
 
-    Where a lower bound is proven it is drawn as well; the minimum lies in the shade between the two.
+    A proven lower bound is drawn as well. The minimum lies in the shaded region between the two.
 
     Parameters
     ----------
@@ -134,7 +134,8 @@ def proven_bounds(history: Iterable[Record | None]) -> list[float | None]:
     >>> from skinpaint import Record
     >>> from skinpaint.film import proven_bounds
     >>> gaps = {5.0: float("inf"), 4.0: 1.0, 3.0: 1.0}
-    >>> proven_bounds([Record(n_iter=1, energy=energy, gap=gap) for energy, gap in gaps.items()])
+    >>> history = [Record(n_iter=1, energy=energy, gap=gap) for energy, gap in gaps.items()]
+    >>> proven_bounds(history)
     [None, 2.0, 2.0]
     """
     each = (

@@ -29,7 +29,7 @@ MIN_CHART_WIDTH = 240  # pixels; narrower frames are enlarged so that the chart 
 
 
 class Recorder:
-    """A callback that keeps frames of a running method: each of the first iterations, then ever fewer.
+    """A callback that keeps frames of a running method: of each of the first iterations, and later of fewer and fewer.
 
     The change from one iteration to the next shrinks as a method converges. With iteration numbers that
     grow geometrically each frame differs visibly from the one before, and memory grows with the logarithm
@@ -95,7 +95,7 @@ def film(
     max_side: int = 640,
     overwrite: bool = False,
 ) -> None:
-    """Write pictures as an animation that starts over for ever.
+    """Write pictures as an animation that repeats for ever.
 
     Parameters
     ----------
@@ -108,15 +108,14 @@ def film(
     captions : sequence of str, optional
         A line to write below each frame.
     records : sequence of Record or None, optional
-        What was known at each frame: ``[None, *recorder.records, inpainter.history_[-1]]``. Where a bound of the
-        energy was proven, a chart below the frames shows the two closing in on each other, and small frames are
-        enlarged; otherwise there is none.
+        What was known at each frame: ``[None, *recorder.records, inpainter.history_[-1]]``. If a bound of the energy
+        was proven, a chart below the frames shows the energy and the bound, and small frames are enlarged.
     seconds : float, optional
         How long a frame is shown: 0.08 by default, and up to half a second in a short film with a chart.
     hold : float, optional
         How many seconds the last frame is shown; the first stays half as long.
     max_side : int, optional
-        Frames are reduced until no side is longer.
+        Larger frames are reduced, until no side is longer than this.
     overwrite : bool, optional
         Whether an existing file may be replaced.
 

@@ -12,7 +12,7 @@ import numpy as np
 from numba import types, uintp
 from numba.extending import overload
 
-from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
+from skinpaint.grid.jit import INLINED, KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
 
 __all__ = [
     "advance",
@@ -38,7 +38,7 @@ def weight_at(w, i):
     raise NotImplementedError
 
 
-@overload(weight_at, inline="always")
+@overload(weight_at, jit_options=INLINED)
 def _weight_at(w, i):
     return (lambda w, i: w[i]) if isinstance(w, types.Array) else (lambda w, i: w)
 
@@ -54,21 +54,25 @@ def neighbours(x, i, offsets, weights):
 
 
 @kernel
-def invert_diagonal(lo, hi, starts, n, state, offsets, weights, shift, inverse):
-    """One over the diagonal of ``L_UU + shift``, which sums all edges to neighbours inside the image; 0 where known."""
+def invert_diagonal(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, inverse):
+    """One over the diagonal of ``L_UU + shift``, which sums all edges to neighbours inside the image; 0 where known.
+
+    `weights` is an array here, one row of it a term, so that this is compiled once. A row of the grid begins in it at
+    ``step`` times its place: a step of 0 means that all rows are equal. `shift` has a step of its own.
+    """
     for r in range(lo, hi):
-        for i in range(starts[r], starts[r] + n):
-            d = np.float32(0)
-            if state[uintp(i)] == UNKNOWN:
-                d += weight_at(shift, uintp(i))
-                for k in range(len(offsets)):
-                    ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
-                    if state[ahead] != OUTSIDE:
-                        d += weight_at(weights[k], uintp(i))
-                    if state[behind] != OUTSIDE:
-                        d += weight_at(weights[k], behind)
-                d = np.float32(1) / d
-            inverse[uintp(i)] = d
+        base = starts[r]
+        for j in range(n):
+            inverse[uintp(base + j)] = shift[uintp(shift_step * base + j)]
+        for k in range(len(offsets)):
+            ahead, behind = base + offsets[k], base - offsets[k]
+            for j in range(n):
+                w = weights[k, uintp(step * base + j)] if state[uintp(ahead + j)] != OUTSIDE else np.float32(0)
+                v = weights[k, uintp(step * behind + j)] if state[uintp(behind + j)] != OUTSIDE else np.float32(0)
+                inverse[uintp(base + j)] += w + v
+        for j in range(n):
+            d = np.float32(1) / inverse[uintp(base + j)]
+            inverse[uintp(base + j)] = d if state[uintp(base + j)] == UNKNOWN else np.float32(0)
 
 
 @kernel
@@ -149,11 +153,12 @@ def prolong(lo, hi, starts, n, halve, inverse, parents, coarse_starts, coarse, f
 
 @kernel
 def coarsen(
-    lo, hi, starts, n, halve, inverse, offsets, weights, reach, children, parents, coarse_starts, diagonal, edges
+    lo, hi, starts, n, halve, inverse, offsets, weights, step, reach, children, parents, coarse_starts, diagonal, edges
 ):
     """Galerkin sums over blocks. Edges between blocks are summed; the diagonal loses twice the edges inside a block.
 
-    ``reach[k]`` holds the distance to the neighbour of term `k`, in rows and along the row, and the axis.
+    ``reach[k]`` holds the distance to the neighbour of term `k`, in rows and along the row, and the axis. `weights` and
+    `step` are as for `invert_diagonal`.
     """
     own, crossing = np.zeros(n + 1, np.float32), np.zeros(n + 1, np.float32)  # of the entries of a row
     for R in range(lo, hi):
@@ -168,9 +173,8 @@ def coarsen(
                 own[uintp(j)] = d if inverse[uintp(base + j)] > 0 else np.float32(0)
             for k in range(len(offsets)):
                 for j in range(n):
-                    i, ahead = uintp(base + j), uintp(base + j + offsets[k])
-                    w = weight_at(weights[k], i)
-                    crossing[uintp(j)] = w if min(inverse[i], inverse[ahead]) > 0 else np.float32(0)
+                    both = min(inverse[uintp(base + j)], inverse[uintp(base + j + offsets[k])])
+                    crossing[uintp(j)] = weights[k, uintp(step * base + j)] if both > 0 else np.float32(0)
                 # Along a halved row every second edge is inside a block. Across rows it is all edges, or none.
                 if reach[k, 0] == 0 and halve == 1 and reach[k, 1] == 1:
                     for t in range((n + 1) >> 1):

@@ -42,6 +42,8 @@ COARSEST_ENTRIES = 200  # a level of at most so many entries is solved by a dens
 OVERCORRECTION = {1: 1.5, 2: 1.1}  # factor of the coarse correction, by the largest lag of the level
 
 Weights = tuple[Any, ...]  # of floats or of arrays
+Table = tuple[np.ndarray, int]
+"""A row for each term, with the weights of its edges, and 1; or with a number, repeated along a row of it, and 0."""
 
 
 @dataclass(eq=False)
@@ -50,8 +52,14 @@ class Level:
 
     layout: Layout
     terms: tuple[tuple[int, int], ...]  # axis and lag of each kind of edge
-    weights: Weights
+    table: Table
     inverse: np.ndarray  # of the diagonal; zero where nothing is unknown
+
+    @lazy
+    def weights(self) -> Weights:
+        """Of each term: a number, or an array with the weight of each edge at the edge's lower end."""
+        rows, step = self.table
+        return tuple(rows) if step else tuple(row[0] for row in rows)
 
     @lazy
     def offsets(self) -> tuple[int, ...]:
@@ -113,9 +121,10 @@ class Level:
             reach.append((0, lag, target) if axis == d - 1 else (rows, 0, target))
         coarse_starts, _ = layout.rows
         block = (np.array(reach), children, parents, coarse_starts, diagonal, edges)
-        self.layout.sweep(self._to_coarse(kernels.coarsen, self.inverse, self.offsets, self.weights, *block))
+        fine = (self.inverse, np.array(self.offsets), *self.table)
+        self.layout.sweep(self._to_coarse(kernels.coarsen, *fine, *block))
         inverse = np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
-        return Level(layout, terms, tuple(edges), inverse)
+        return Level(layout, terms, (edges, 1), inverse)
 
     def begin(self, b: np.ndarray, x: np.ndarray) -> list[Stage]:
         """Gauss-Seidel on all colours, starting from zero."""
@@ -244,9 +253,10 @@ class HarmonicSystem:
         self.layout = Layout(self.state.shape, max(lag for _, lag in self.terms))
         self.flat_state = self.layout.flatten(self.state, np.uint8)
         self.exact_weights, self.exact_shift = self._in(np.float64)
-        weights, shift = self._in(np.float32)
-        self.level = Level(self.layout, self.terms, weights, self.layout.zeros())
-        args = (self.flat_state, self.level.offsets, self.level.weights, shift, self.level.inverse)
+        self.level = Level(self.layout, self.terms, self._table(*self.weights), self.layout.zeros())
+        (shift,), shift_step = self._table(self.shift)
+        offsets = np.array(self.level.offsets)
+        args = (self.flat_state, offsets, *self.level.table, shift, shift_step, self.level.inverse)
         self.layout.run(kernels.invert_diagonal, *args)
         self.multigrid = Multigrid(self.level)
 
@@ -326,6 +336,15 @@ class HarmonicSystem:
             if not square < start:  # a restart would not help
                 break
         return n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
+
+    def _table(self, *each: Any) -> Table:
+        """The weights, or the shift, in single precision, in the form in which kernels that run once take them."""
+        if any(np.ndim(w) for w in each):
+            rows = np.zeros((len(each), self.layout.zeros().size), np.float32)
+            for row, w in zip(rows, each, strict=True):
+                self.layout.inner(row)[...] = w
+            return rows, 1
+        return np.repeat(np.array(each, np.float32)[:, None], self.layout.shape[-1], axis=1), 0
 
     def _in(self, dtype: type) -> tuple[Weights, Any]:
         """The weights and the shift in a precision: numbers, or flat padded arrays."""

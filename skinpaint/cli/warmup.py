@@ -1,0 +1,97 @@
+"""Compile all kernels now.
+
+The first call of a method compiles it, which takes some seconds. This does it for all methods at once, with all
+processors, for example while a container is built. What is compiled is kept on disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skinpaint.cli.common import Status
+
+if TYPE_CHECKING:
+    from skinpaint.methods.base import Method
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "compile everything now, so that no first call has to"
+
+FIRST = ("biharmonic", "laplace")  # these have no kernel in common, and others need those of the second
+SHAPES = {"grey": (64, 64), "colour": (48, 48, 3), "one mask per channel": (48, 48, 3), "volume": (16, 16, 16)}
+SIGNAL = 3000  # samples
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("--quiet", action="store_true", help="print nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile all kernels, several methods at a time."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from skinpaint.grid import threads
+    from skinpaint.methods import METHODS
+
+    names = [*FIRST, *(name for name in METHODS if name not in FIRST)]
+    with ProcessPoolExecutor(min(threads.workers(), len(names)), get_context("spawn")) as pool:
+        folder = ""
+        for name, (seconds, folder) in zip(names, pool.map(compile_method, names), strict=True):  # noqa: B007
+            if not args.quiet:
+                print(f"{name}: {seconds:.1f} s", flush=True)
+    if not args.quiet:
+        print(f"Everything is compiled, and kept in {folder}.")
+    return Status.OK
+
+
+def compile_method(name: str) -> tuple[float, str]:
+    """Compile all kernels of a method by restoring small images of every kind: the seconds, and where they are kept."""
+    import warnings
+    from time import perf_counter
+
+    from skinpaint.grid.jit import kernel_folder
+    from skinpaint.inpainter import Inpainter
+    from skinpaint.solution import ConvergenceWarning
+
+    began = perf_counter()
+    for image, mask, channel_axis in images():
+        for method in settings(name):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # the answer does not matter here
+                Inpainter(method, channel_axis=channel_axis).fit(image, mask=mask)
+    return perf_counter() - began, kernel_folder()
+
+
+def images() -> Iterator[tuple[np.ndarray, np.ndarray, int | None]]:
+    """Small images of every kind that has kernels of its own, with a mask and a channel axis."""
+    rng = np.random.default_rng(0)
+    for kind, shape in SHAPES.items():
+        colour = len(shape) == 3 and kind != "volume"
+        mask = rng.random(shape if kind == "one mask per channel" or not colour else shape[:2]) < 0.8
+        yield rng.random(shape), mask, -1 if colour else None
+    yield rng.random(SIGNAL), rng.random(SIGNAL) < 0.8, None
+
+
+def settings(name: str) -> Iterator[Method]:
+    """The method with its default settings, and with every other energy or lag that has kernels of its own."""
+    import dataclasses
+    from contextlib import suppress
+
+    from skinpaint.energies import ENERGIES
+    from skinpaint.methods import resolve
+
+    method = resolve(name)
+    yield method
+    fields = {field.name for field in dataclasses.fields(method)}  # type: ignore[arg-type]
+    if "energy" in fields:
+        for energy in (name for name in ENERGIES if name != method.energy):  # type: ignore[attr-defined]
+            with suppress(ValueError):  # a method refuses an energy that it cannot minimise
+                yield dataclasses.replace(method, energy=energy)  # type: ignore[type-var]
+    elif "lags" in fields:
+        yield dataclasses.replace(method, lags=(1, 2))  # type: ignore[type-var]

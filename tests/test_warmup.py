@@ -1,0 +1,85 @@
+"""Kernels are compiled once, and a person who waits for it is told so."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from skinpaint.cli import main
+from skinpaint.cli.warmup import settings
+from skinpaint.methods import METHODS, resolve
+
+ONE_KERNEL = """
+import numpy as np
+from skinpaint.grid.kernels import next_direction
+starts, x = np.zeros(1, np.int64), np.ones(4, np.float32)
+for _ in range(2):
+    next_direction(0, 1, starts, 4, np.float32(0.5), x, x.copy())
+"""
+
+ALL_METHODS = """
+from numba.core import event
+
+class Compiled(event.Listener):
+    def on_start(self, event):
+        print(event.data["dispatcher"].py_func.__qualname__, event.data.get("args"))
+    def on_end(self, event):
+        pass
+
+event.register("numba:compile", Compiled())
+
+import numpy as np
+from skinpaint import inpaint
+from skinpaint.cli.warmup import images
+from skinpaint.methods import METHODS
+
+for image, mask, channel_axis in images():
+    for dtype in (np.uint8, np.uint16, np.float32, np.float64):
+        for method in METHODS:
+            scaled = image * 200 if np.dtype(dtype).kind == "u" else image
+            inpaint(scaled.astype(dtype), mask, method=method, channel_axis=channel_axis)
+"""
+
+
+def run(code, cache=None, **streams):
+    environment = {**os.environ, **({} if cache is None else {"NUMBA_CACHE_DIR": str(cache)})}
+    return subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=300, **streams)
+
+
+def test_a_person_in_a_terminal_is_told_once(tmp_path):
+    master, slave = pty.openpty()
+    run(ONE_KERNEL, tmp_path, stderr=slave)
+    os.close(slave)
+    said = os.read(master, 10_000).decode()
+    os.close(master)
+    assert said.count("skinpaint: compiling for the first use") == 1
+    assert str(tmp_path) in said
+
+
+def test_a_log_is_left_alone(tmp_path):
+    assert run(ONE_KERNEL, tmp_path, stderr=subprocess.PIPE).stderr == b""
+
+
+def test_after_a_warmup_nothing_is_left_to_compile(capsys):
+    assert main(["warmup"]) == 0
+    *methods, summary = capsys.readouterr().out.splitlines()
+    assert {line.partition(":")[0] for line in methods} == set(METHODS)
+    assert summary.startswith("Everything is compiled, and kept in ")
+    assert run(ALL_METHODS, stdout=subprocess.PIPE, text=True).stdout == ""
+
+
+def test_what_is_not_warm_is_seen(tmp_path):
+    """The test above can fail: with an empty cache, the first call compiles."""
+    code = ALL_METHODS.replace("for method in METHODS", "for method in ['laplace']")
+    code = code.replace("in images()", "in list(images())[:1]")
+    assert "coarsen" in run(code, tmp_path, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_energy_of_a_method_is_compiled_once(name):
+    methods = list(settings(name))
+    assert methods[0] == resolve(name)
+    assert len(set(map(repr, methods))) == len(methods)
+    assert len(methods) >= (3 if hasattr(methods[0], "energy") else 1)
