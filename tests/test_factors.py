@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
+from scipy.linalg import block_diag
 
 from skinpaint.grid import threads
-from skinpaint.grid.biharmonic import direct, kernels_direct
+from skinpaint.grid.biharmonic import direct
 from skinpaint.grid.biharmonic.direct import Factors, solve
 from skinpaint.grid.biharmonic.parts import Parts
 
@@ -40,16 +41,7 @@ def columns(mask, spacing, dtype=float):
 
 def assembled(parts):
     """The whole matrix, the unknowns in C order."""
-    n, room = parts.at.size, parts.at.size * (1 + parts.offsets.size)
-    indptr, indices, entries = np.zeros(n + 1, np.int32), np.empty(room, np.int32), np.empty(room)
-    p = parts
-    kernels_direct.assemble(
-        0, n, p.at, p.state, p.number, p.offsets, p.constant, p.slope, p.degree, p.diagonal, indptr, indices, entries
-    )
-    A = np.zeros((n, n))
-    for column in range(n):
-        rows = slice(indptr[column], indptr[column + 1])
-        A[indices[rows], column] = entries[rows]
+    A = block_diag(*(parts.matrix(k).toarray() for k in range(parts.sizes.size)))
     order = np.argsort(parts.pixels)
     return A[np.ix_(order, order)]
 

@@ -53,8 +53,9 @@ class Factors:
         self.others: list[Any] = [None] * self.long.size  # SuperLU's
         self.cholesky = short  # which parts have a Cholesky factorisation
         share(
-            kernels.factorise, 0, self.short.size, int(parts.work[short].sum()), self.short, *self._rows,
-            *self._matrix, self.entries,
+            kernels.factorise, 0, self.short.size, int(parts.work[short].sum()), self.short, *self._rows, parts.at,
+            parts.state, parts.number, parts.offsets, parts.constant, parts.slope, parts.degree, parts.diagonal,
+            self.entries,
         )  # fmt: skip
         share(self._hand_over, 0, self.long.size, int(parts.work[~short].sum()))
 
@@ -63,23 +64,12 @@ class Factors:
         """Where the rows of the factors lie."""
         return self.parts.starts, self.parts.sizes, self.parts.first, self.ends
 
-    @property
-    def _matrix(self) -> tuple[np.ndarray, ...]:
-        """What the entries of the matrix are computed from."""
-        p = self.parts
-        return p.at, p.state, p.number, p.offsets, p.constant, p.slope, p.degree, p.diagonal
-
     def _hand_over(self, lo: int, hi: int) -> None:
         """Have SuperLU factorise some of the parts with long rows."""
-        from scipy import sparse
         from scipy.sparse.linalg import splu  # slow to load, and most often not needed
 
         for k in range(lo, hi):
-            begin, n = int(self.parts.starts[self.long[k]]), int(self.parts.sizes[self.long[k]])
-            room = n * (1 + self.parts.offsets.size)
-            indptr, indices, entries = np.zeros(n + 1, np.int32), np.empty(room, np.int32), np.empty(room)
-            share(kernels.assemble, begin, begin + n, 0, *self._matrix, indptr, indices, entries)
-            A = sparse.csc_array((entries[: indptr[-1]], indices[: indptr[-1]], indptr), shape=(n, n))
+            A = self.parts.matrix(self.long[k])
             self.others[k] = splu(A, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
     def orthogonalise(self, chosen: np.ndarray) -> None:
@@ -144,7 +134,7 @@ def solve(parts: Parts, values: np.ndarray, channels: list[int], *, tol: float, 
     unknown: Any = (parts.pixels[:, None], these)
     if channels == list(range(x.shape[1])):
         unknown = parts.pixels  # whole pixels, which NumPy indexes faster
-    steps = np.cumprod((1, *parts.shape[:0:-1]))[::-1]
+    steps = np.cumprod((1, *parts.shape[:0:-1]))[::-1].copy()
 
     def residual() -> np.ndarray:
         r = np.empty((these.size, parts.pixels.size))

@@ -1,4 +1,4 @@
-"""Loops of the Cholesky factorisation of ``(L^2)_UU``, and of the energy.
+"""Loops over the unknowns of a grid: their order, the factorisations of ``(L^2)_UU``, and the residual.
 
 Unknown pixels that the matrix couples, directly or through others, form a *part*: a block of the matrix. Unknowns are
 numbered part by part. ``state`` is flat and padded by two, as in :mod:`skinpaint.grid.biharmonic.kernels`; ``at[i]`` is
@@ -16,7 +16,7 @@ from numba import njit, uintp
 
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, kernel
 
-__all__ = ["assemble", "factorise", "order", "orthogonalise", "residual", "substitute"]
+__all__ = ["factorise", "order", "orthogonalise", "residual", "substitute"]
 
 LEAST_PIVOT = 1e-15  # relative to the diagonal; rounding errors may make smaller ones negative
 
@@ -164,22 +164,6 @@ def substitute(lo, hi, parts, starts, sizes, first, ends, factor, b, x):
                 x[c, i] = s
                 for j in range(first[i], i):
                     x[c, uintp(j)] -= factor[uintp(row + j)] * s
-
-
-@kernel
-def assemble(begin, end, at, state, number, offsets, constant, slope, degree, diagonal, indptr, indices, entries):
-    """One part in the format of compressed columns."""
-    count = 0
-    for i in range(begin, end):
-        indices[count], entries[count] = i - begin, diagonal[i]
-        count += 1
-        for k in range(len(offsets)):
-            there = uintp(at[i] + offsets[k])
-            if state[there] == UNKNOWN:
-                j = number[there]
-                indices[count], entries[count] = j - begin, constant[k] + slope[k] * (degree[i] + degree[j])
-                count += 1
-        indptr[i - begin + 1] = count
 
 
 @njit(cache=True, nogil=True)  # differences of neighbours are to be rounded as they are written: they cancel

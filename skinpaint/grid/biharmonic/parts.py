@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from skinpaint.grid.biharmonic import STENCIL_RADIUS
 from skinpaint.grid.biharmonic import kernels_direct as kernels
 from skinpaint.grid.jit import KNOWN, UNKNOWN
 from skinpaint.grid.layout import Layout
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 __all__ = ["Parts"]
 
@@ -47,6 +51,10 @@ class Parts:
     >>> parts = Parts(np.array([0, 1, 1, 1, 0, 0, 0, 1, 0], bool), (1.0,))
     >>> parts.sizes, parts.lengths
     (array([3, 1]), array([1, 2, 3, 1]))
+    >>> parts.matrix(0).toarray()
+    array([[ 6., -4.,  1.],
+           [-4.,  6., -4.],
+           [ 1., -4.,  6.]])
     """
 
     def __init__(self, mask: np.ndarray, spacing: tuple[float, ...]) -> None:
@@ -73,6 +81,23 @@ class Parts:
         self.lengths = np.arange(1, n + 1) - first
         self.work = np.add.reduceat(np.square(self.lengths, dtype=float), self.starts)
 
+    def matrix(self, part: int) -> sparse.csc_array:
+        """The matrix of one part."""
+        from scipy import sparse  # slow to load, and most often not needed
+
+        begin, n = int(self.starts[part]), int(self.sizes[part])
+        i = np.arange(begin, begin + n)
+        rows, columns, entries = [i], [i], [self.diagonal[i]]
+        for offset, constant, slope in zip(self.offsets, self.constant, self.slope, strict=True):
+            there = self.at[begin : begin + n] + offset
+            coupled = self.state[there] == UNKNOWN
+            k, j = i[coupled], self.number[there[coupled]]
+            rows.append(j)
+            columns.append(k)
+            entries.append(constant + slope * (self.degree[j] + self.degree[k]))
+        at = np.concatenate(rows) - begin, np.concatenate(columns) - begin
+        return sparse.csc_array((np.concatenate(entries), at), shape=(n, n))
+
 
 @lru_cache
 def _stencil(weights: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,8 +105,9 @@ def _stencil(weights: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.nda
 
     The degrees are those of the two pixels: their diagonal entries in L.
     """
-    distances = range(-STENCIL_RADIUS, STENCIL_RADIUS + 1)
-    offsets = np.array([o for o in product(distances, repeat=len(weights)) if 1 <= sum(map(abs, o)) <= STENCIL_RADIUS])
+    near = product(range(-STENCIL_RADIUS, STENCIL_RADIUS + 1), repeat=len(weights))
+    offsets = np.array([o for o in near if 1 <= sum(map(abs, o)) <= STENCIL_RADIUS])
+    offsets = offsets[np.argsort(np.square(offsets).sum(axis=1), kind="stable")]  # the nearest first: rows are shorter
     weight = np.prod(np.power(weights, np.abs(offsets)), axis=1)
     beside = np.abs(offsets).sum(axis=1) == 1
     paths = np.where(np.abs(offsets).max(axis=1) == STENCIL_RADIUS, 1, 2)  # of two steps
