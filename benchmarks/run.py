@@ -16,6 +16,7 @@ from pathlib import Path
 BENCHMARKS = {
     "laplace": ("peers.py --task laplace", "the harmonic fill next to its peers, 1 megapixel"),
     "biharmonic": ("peers.py --task biharmonic", "the biharmonic fill next to its peers"),
+    "drop-in": ("drop_in.py", "inpaint_biharmonic next to scikit-image's, on little damage"),
     "gd": ("peers.py --task gd", "descents of the energy 'lines', and its gradient"),
     "energy": ("peers.py --task energy", "the gradient of 'lines' alone"),
     "volume": ("peers.py --volume", "the harmonic fill of a volume, 256 x 256 x 256"),

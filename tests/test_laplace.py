@@ -108,6 +108,15 @@ def test_gaps_too_long_for_single_precision(shape, lags):
     assert inpainter.solution_.residual <= 1e-6
 
 
+@pytest.mark.parametrize("shape", [(10_000,), (1_000_000,), (3, 100_000)])
+def test_a_long_gap_is_bridged_by_a_straight_line(shape):
+    image, mask = np.ones(shape) * np.random.default_rng(0).random(shape[-1]), np.zeros(shape, bool)
+    mask[..., 20:-20] = True
+    filled = inpaint(image, mask, method="laplace")
+    line = np.linspace(image[..., 19], image[..., -20], shape[-1] - 38, axis=-1)
+    np.testing.assert_allclose(filled[..., 19:-19], line, rtol=0, atol=1e-12)
+
+
 def test_what_broke_down_is_not_called_solved():
     image = np.random.default_rng(0).random(1_000_000)
     mask = np.zeros(image.shape, bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,19 +70,18 @@ class Laplace(ClosedForm):
         problem.write(canvas.values)
         return canvas
 
-    def auto(self, mask: np.ndarray, channels: int) -> list[str]:
+    def auto(
+        self, image: Canvas | Sheets, mask: np.ndarray, channels: int
+    ) -> Iterable[tuple[Sequence[str], np.ndarray]]:
         """The factorisation for few unknowns, else multigrid, and the factorisation if that fails."""
-        return ["direct"] if np.count_nonzero(mask) <= MAX_DIRECT_UNKNOWNS else ["multigrid", "direct"]
+        few = np.count_nonzero(mask) <= MAX_DIRECT_UNKNOWNS
+        return [(["direct"] if few else ["multigrid", "direct"], mask)]
 
-    def multigrid(
-        self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]
-    ) -> Sequence[tuple[int, float | None]]:
+    def multigrid(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
         """Fill `channels` by multigrid; the number of cycles and the relative residual of each solve."""
         return image.solve(mask, channels, self.tol)
 
-    def direct(
-        self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]
-    ) -> Sequence[tuple[int, float | None]]:
+    def direct(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
         """Fill `channels` by SuperLU; 1 and the relative residual of each."""
         from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
 
