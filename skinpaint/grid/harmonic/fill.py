@@ -101,7 +101,7 @@ class Canvas:
     >>> canvas = Canvas(Harmonic((4,), (1,), (1.0,)), 1)
     >>> canvas.values[:, 0] = 0, 5, 5, 3
     >>> [cycles for cycles, residual in canvas.solve(np.array([False, True, True, False]), [0], tol=1e-6)]
-    [0]
+    [1]
     >>> canvas.values[:, 0].round(6)
     array([0., 1., 2., 3.])
     >>> canvas.energy()
@@ -182,7 +182,7 @@ class Sheets:
     >>> image = Problem.from_image(np.array([0.0, np.nan, np.nan, 3.0, 3.0, 3.0, 4.0]))
     >>> sheets = Sheets(image, Harmonic((7,), (1,), (1.0,)))
     >>> [cycles for cycles, residual in sheets.solve(image.mask[:, 0], [0], tol=1e-6)]
-    [0]
+    [1]
     >>> sheets.values.at, sheets.found.round(6)
     (array([1, 2]), array([[0.25],
            [0.5 ]]))
