@@ -24,6 +24,7 @@ HELP = "compile everything now, so that no first call has to"
 FIRST = ("biharmonic", "laplace")  # these have no kernel in common, and others need those of the second
 SHAPES = {"grey": (64, 64), "colour": (48, 48, 3), "one mask per channel": (48, 48, 3), "volume": (16, 16, 16)}
 SIGNAL, GAP = 3000, 40_000  # samples
+LITTLE = 0.1  # missing, so that the missing pixels are listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +82,7 @@ def images() -> Iterator[tuple[np.ndarray, np.ndarray, int | None]]:
         mask = rng.random(shape if kind == "one mask per channel" or not colour else shape[:2]) < 0.8
         yield rng.random(shape), mask, -1 if colour else None
     yield rng.random(SIGNAL), rng.random(SIGNAL) < 0.8, None
+    yield rng.random(SHAPES["grey"]), rng.random(SHAPES["grey"]) < LITTLE, None
 
 
 def settings(name: str) -> Iterator[Method]:
