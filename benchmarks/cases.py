@@ -28,6 +28,8 @@ KINDS = {
     "pixel": "one missing pixel",
     "text": "lines of text",
     "scratches": "20 scratches",
+    "scratches-14": "14 scratches, 2.6 %",
+    "scratches-11": "11 scratches, 2 %",
     "dust": "specks of up to 7 pixels, 2.5 %",
     "few": "5 % missing at random",
 }
@@ -47,7 +49,7 @@ def make(kind: str, side: int, seed: int, *, colour: bool = False) -> Case:
     if kind.startswith("volume"):
         image = volume(side, rng)
     else:
-        image = photograph(rng.choice(COLOURED), side, colour=True) if colour else photographs(side, rng)
+        image = photographs(side, rng, COLOURED if colour else PHOTOGRAPHS, colour=colour)
     shape, extent = image.shape[:2] if colour else image.shape, {"hole": 0.4, "volume-hole": 100 / 256}
     if kind in ("random", "volume"):
         return Case(image, rng.random(shape, np.float32) < (0.9 if kind == "random" else 0.5))
@@ -60,8 +62,8 @@ def make(kind: str, side: int, seed: int, *, colour: bool = False) -> Case:
     if kind == "text":
         _, mask = damage.text(np.zeros(shape))
         return Case(image, np.roll(mask, rng.integers(shape), (0, 1)))
-    if kind == "scratches":
-        return Case(image, damage.scratches(np.zeros(shape), rng=rng)[1])
+    if kind.startswith("scratches"):
+        return Case(image, damage.scratches(np.zeros(shape), int(kind.partition("-")[2] or 20), rng=rng)[1])
     mask = np.zeros(shape, bool)
     if kind == "margin":
         mask[20:-20, 20:-20] = True
@@ -73,11 +75,11 @@ def make(kind: str, side: int, seed: int, *, colour: bool = False) -> Case:
     return Case(image, mask)
 
 
-def photographs(side: int, rng: np.random.Generator) -> np.ndarray:
-    """Grey photographs from scikit-image, each resized to a tile, side by side in random order."""
+def photographs(side: int, rng: np.random.Generator, names: tuple[str, ...], *, colour: bool) -> np.ndarray:
+    """Photographs from scikit-image, each resized to a tile, side by side in random order."""
     tile = min(side, TILE)
     count = -(-side // tile)
-    tiles = [photograph(name, tile) for name in rng.permutation(PHOTOGRAPHS)[: count**2]]
+    tiles = [photograph(name, tile, colour=colour) for name in rng.permutation(names)[: count**2]]
     rows = [np.hstack([tiles[(i * count + j) % len(tiles)] for j in range(count)]) for i in range(count)]
     return np.vstack(rows)[:side, :side].copy()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -25,6 +26,16 @@ import skinpaint
 
 LITTLE = ("pixel", "text", "scratches", "dust", "few")
 HEAD = ("", "missing pixels", "ours", "scikit-image", "ours / scikit-image", "largest difference")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Race:
+    """Median times in seconds and number of missing pixels, and the largest difference of any case."""
+
+    ours: float
+    theirs: float
+    missing: float
+    difference: float
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -51,6 +62,19 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def row(kind: str, side: int, colour: bool, repeats: int) -> list[str]:
     """The cells of one kind of case."""
+    found = compare(kind, side, colour, repeats)
+    return [
+        f"{KINDS[kind]}, {side} x {side}, {'RGB' if colour else 'grey'}",
+        f"{found.missing:.0f}",
+        f"{1e3 * found.ours:.1f} ms",
+        f"{1e3 * found.theirs:.1f} ms",
+        f"{found.ours / found.theirs:.2f}",
+        f"{found.difference:.0e}",
+    ]
+
+
+def compare(kind: str, side: int, colour: bool, repeats: int) -> Race:
+    """Measure both on one kind of case."""
     functions = {"ours": skinpaint.inpaint_biharmonic, "theirs": restoration.inpaint_biharmonic}
     times: dict[str, list[float]] = {name: [] for name in functions}
     missing, differences = [], []
@@ -67,14 +91,7 @@ def row(kind: str, side: int, colour: bool, repeats: int) -> list[str]:
         missing.append(np.count_nonzero(case.mask))
         differences.append(np.abs(filled["ours"] - filled["theirs"]).max())
     ours, theirs = (median(each) for each in times.values())
-    return [
-        f"{KINDS[kind]}, {side} x {side}, {'RGB' if colour else 'grey'}",
-        f"{median(missing):.0f}",
-        f"{1e3 * ours:.1f} ms",
-        f"{1e3 * theirs:.1f} ms",
-        f"{ours / theirs:.2f}",
-        f"{max(differences):.0e}",
-    ]
+    return Race(ours=ours, theirs=theirs, missing=median(missing), difference=float(max(differences)))
 
 
 if __name__ == "__main__":
