@@ -206,7 +206,7 @@ def test_islands_that_threads_share_are_those_of_one_system(monkeypatch):
     mask = np.stack([discs((200, 260), 3, 12), discs((200, 260), 2, 9), np.zeros((200, 260), bool)], axis=-1)
     image = np.random.default_rng(1).random((200, 260, 3))
     monkeypatch.setattr(threads, "workers", lambda: 3)
-    monkeypatch.setattr(threads, "_pool", None)
+    monkeypatch.setattr(threads, "_threads", [])
     shared = inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1)
     monkeypatch.setattr(threads, "workers", lambda: 1)
     assert shared.tobytes() == inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1).tobytes()

@@ -41,21 +41,18 @@ def pool_of(monkeypatch):
 
     def make(count):
         monkeypatch.setattr(threads, "workers", lambda: count)
-        monkeypatch.setattr(threads, "_pool", None)
+        monkeypatch.setattr(threads, "_threads", [])
         monkeypatch.setattr(threads, "MIN_SHARED_ENTRIES", 1000)
 
-    yield make
-    if threads._pool is not None:
-        threads._pool.shutdown()
+    return make
 
 
 def test_a_large_image_is_shared(monkeypatch, rng):
     monkeypatch.setattr(threads, "workers", lambda: 2)
-    monkeypatch.setattr(threads, "_pool", None)
+    monkeypatch.setattr(threads, "_threads", [])
     mask = rng.random((1000, 1000)) < 0.9
     inpaint(rng.random(mask.shape), mask, method="laplace")
-    assert threads._pool is not None
-    threads._pool.shutdown()
+    assert len(threads._threads) == 1
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
@@ -191,7 +188,7 @@ def test_beside_a_program_that_runs_numba_in_parallel(layer, tmp_path):
 
 FORKED = """
 expected = restored(0)
-assert threads._pool is not None
+assert threads._threads
 with ThreadPoolExecutor(1) as other:
     running = other.submit(restored, 1)  # the pool is at work while the child is born
     child = os.fork()
@@ -250,6 +247,49 @@ for delay in (0.005, 0.01, 0.02, 0.03, 0.05):
     assert restored(0) == expected
 assert caught == 5
 """
+
+
+INTERRUPTED_ANYWHERE = """
+import faulthandler, sys
+import numpy as np
+faulthandler.dump_traceback_later(60, exit=True)  # what hangs is killed, and said
+out = np.zeros(2)
+def kernel(lo, hi, out):
+    out[lo:hi] += 1
+
+class Interrupt:
+    def __init__(self, after):
+        self.left = after
+    def __call__(self, frame, event, arg):
+        frame.f_trace_opcodes = True
+        if frame.f_code is not kernel.__code__ and event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+after = 0
+while True:
+    after += 1
+    threads._forget()  # so that starting a thread is interrupted, too
+    try:
+        sys.settrace(Interrupt(after))
+        threads.share(kernel, 0, 2, 10**9, out)
+        sys.settrace(None)
+        break
+    except KeyboardInterrupt:
+        sys.settrace(None)
+    for _ in range(3):
+        out = np.zeros(2)
+        threads.share(kernel, 0, 2, 10**9, out)
+        assert out.tolist() == [1, 1], (after, out)
+assert after > 100, after
+"""
+
+
+def test_an_interruption_at_any_instruction_blocks_nobody(tmp_path):
+    done = run(INTERRUPTED_ANYWHERE, tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no interval timers here")
