@@ -11,6 +11,14 @@ hypothesis.settings.register_profile("skinpaint", deadline=None, derandomize=Tru
 hypothesis.settings.load_profile("skinpaint")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let each process begin with a part of its own, so that not all compile the same kernels at the same time."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)

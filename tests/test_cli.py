@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,23 +12,25 @@ from PIL import Image
 from skimage import data
 
 import skinpaint
+from skinpaint.cli import main
 from skinpaint.damage import random_pixels
 from skinpaint.io import Extras, read, write
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch, capsys):
+    """Return a function that runs a command in `tmp_path`, in this process; see `test_as_a_process` for a real one."""
+    monkeypatch.chdir(tmp_path)
+
     def run(*arguments, status=0):
-        done = subprocess.run(
-            [sys.executable, "-m", "skinpaint", *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == status, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
+        capsys.readouterr()
+        try:
+            returned = main([*map(str, arguments)])
+        except SystemExit as stop:  # by argparse
+            returned = stop.code
+        out, err = capsys.readouterr()
+        assert returned == status, err
+        return SimpleNamespace(stdout=out, stderr=err)
 
     return run
 
@@ -46,6 +49,21 @@ def pictures(tmp_path):
     write(tmp_path / "damaged.png", damaged)
     write(tmp_path / "mask.png", np.where(mask, 255, 0).astype(np.uint8))
     return damaged, mask
+
+
+def test_as_a_process(tmp_path, pictures):
+    def process(*arguments):
+        command = [sys.executable, "-m", "skinpaint", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+
+    done = process("restore", "damaged.png", "--mask", "mask.png", "--method", "laplace", "--set", "tol=1e-9")
+    assert done.returncode == 0, done.stderr
+    assert "damaged-restored.png" in done.stdout
+    assert (read(tmp_path / "damaged-restored.png")[0] != read(tmp_path / "damaged.png")[0]).any()
+    refused = process("restore", "nothing.png", "--mask", "mask.png")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("skinpaint: error: ")
+    assert "Traceback" not in refused.stderr
 
 
 def test_version_and_help(run):

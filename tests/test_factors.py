@@ -190,10 +190,8 @@ def test_the_same_bytes_for_any_number_of_threads(limit, monkeypatch, rng):
     answers = set()
     for count in (1, 2, 8):
         monkeypatch.setattr(threads, "workers", lambda count=count: count)
-        monkeypatch.setattr(threads, "_pool", None)
+        monkeypatch.setattr(threads, "_threads", [])
         out = values.copy()
         solve(Parts(mask, (1.0, 1.0)), out, [0, 1, 2], tol=1e-8, max_iter=20)
         answers.add(out.tobytes())
-        if threads._pool is not None:
-            threads._pool.shutdown()
     assert len(answers) == 1

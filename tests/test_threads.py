@@ -23,14 +23,14 @@ from skinpaint.lazy import lazy
 SIDE = 400
 
 
-def image_and_mask(seed):
+def image_and_mask(seed, missing=0.9):
     rng = np.random.default_rng(seed)
     smooth = np.add.outer(np.arange(SIDE), np.arange(SIDE)) / (2 * SIDE)
-    return np.rint(200 * smooth + 55 * rng.random((SIDE, SIDE))).astype(np.uint8), rng.random((SIDE, SIDE)) < 0.9
+    return np.rint(200 * smooth + 55 * rng.random((SIDE, SIDE))).astype(np.uint8), rng.random((SIDE, SIDE)) < missing
 
 
-def restored(seed, method="laplace"):
-    return inpaint(*image_and_mask(seed), method=method).tobytes()
+def restored(seed, method="laplace", missing=0.9):
+    return inpaint(*image_and_mask(seed, missing), method=method).tobytes()
 
 
 @pytest.fixture
@@ -39,21 +39,18 @@ def pool_of(monkeypatch):
 
     def make(count):
         monkeypatch.setattr(threads, "workers", lambda: count)
-        monkeypatch.setattr(threads, "_pool", None)
+        monkeypatch.setattr(threads, "_threads", [])
         monkeypatch.setattr(threads, "MIN_SHARED_ENTRIES", 1000)
 
-    yield make
-    if threads._pool is not None:
-        threads._pool.shutdown()
+    return make
 
 
 def test_a_large_image_is_shared(monkeypatch, rng):
     monkeypatch.setattr(threads, "workers", lambda: 2)
-    monkeypatch.setattr(threads, "_pool", None)
+    monkeypatch.setattr(threads, "_threads", [])
     mask = rng.random((1000, 1000)) < 0.9
     inpaint(rng.random(mask.shape), mask, method="laplace")
-    assert threads._pool is not None
-    threads._pool.shutdown()
+    assert len(threads._threads) == 1
 
 
 TRIALS = {
@@ -123,11 +120,12 @@ METHODS = {
 }
 
 
+@pytest.mark.parametrize("missing", [0.9, 0.03])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("count", [1, 3])
-def test_eight_threads_restore_as_one_does(count, method, pool_of):
+def test_eight_threads_restore_as_one_does(count, method, missing, pool_of):
     pool_of(count)
-    restore = partial(restored, method=METHODS[method])
+    restore = partial(restored, method=METHODS[method], missing=missing)
     one_after_another = [restore(seed) for seed in range(8)]
     with ThreadPoolExecutor(8) as eight:
         at_once = list(eight.map(restore, range(8)))
@@ -219,8 +217,9 @@ def test_beside_a_program_that_runs_numba_in_parallel(layer, tmp_path):
 
 
 FORKED = """
+restored = partial(restored, missing=MISSING)
 expected = restored(0)
-assert threads._pool is not None
+assert threads._threads
 with ThreadPoolExecutor(1) as other:
     running = other.submit(restored, 1)  # the pool is at work while the child is born
     child = os.fork()
@@ -234,8 +233,9 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_restores_after_its_parent_did(tmp_path):
-    done = run(FORKED, tmp_path)
+@pytest.mark.parametrize("missing", ["0.9", "0.03"])
+def test_a_forked_child_restores_after_its_parent_did(missing, tmp_path):
+    done = run(FORKED.replace("MISSING", missing), tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -279,6 +279,49 @@ for delay in (0.005, 0.01, 0.02, 0.03, 0.05):
     assert restored(0) == expected
 assert caught == 5
 """
+
+
+INTERRUPTED_ANYWHERE = """
+import faulthandler, sys
+import numpy as np
+faulthandler.dump_traceback_later(60, exit=True)  # what hangs is killed, and said
+out = np.zeros(2)
+def kernel(lo, hi, out):
+    out[lo:hi] += 1
+
+class Interrupt:
+    def __init__(self, after):
+        self.left = after
+    def __call__(self, frame, event, arg):
+        frame.f_trace_opcodes = True
+        if frame.f_code is not kernel.__code__ and event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+after = 0
+while True:
+    after += 1
+    threads._forget()  # so that starting a thread is interrupted, too
+    try:
+        sys.settrace(Interrupt(after))
+        threads.share(kernel, 0, 2, 10**9, out)
+        sys.settrace(None)
+        break
+    except KeyboardInterrupt:
+        sys.settrace(None)
+    for _ in range(3):
+        out = np.zeros(2)
+        threads.share(kernel, 0, 2, 10**9, out)
+        assert out.tolist() == [1, 1], (after, out)
+assert after > 100, after
+"""
+
+
+def test_an_interruption_at_any_instruction_blocks_nobody(tmp_path):
+    done = run(INTERRUPTED_ANYWHERE, tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no interval timers here")

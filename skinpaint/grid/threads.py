@@ -1,25 +1,28 @@
 """Share the rows of a kernel among threads. The answer is the same to the byte as with one thread.
 
 Kernels release the global interpreter lock, so plain Python threads are enough. Unlike a compiled threading layer, they
-work when several threads call at once, and in a forked child.
+work when several threads call at once, and in a forked child. Every step of `start_new_thread` and `SimpleQueue` is
+atomic, while the locks of an executor or of a `Thread` can stay closed for ever when Ctrl-C hits them.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from threading import Lock
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeAlias
 
 __all__ = ["SOLVE_COST", "limit", "share", "workers"]
 
 MIN_SHARED_ENTRIES = 300_000  # with fewer, waking a thread (some 70 microseconds) costs more than it saves
 SOLVE_COST = 100  # work per entry of a transform or of a linear system, relative to a plain loop
 
-_lock = Lock()
-_pool: ThreadPoolExecutor | None = None
+_Done: TypeAlias = SimpleQueue[BaseException | None]
+
+_inbox: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...], _Done]] = SimpleQueue()
+_threads: list[int] = []
 _limit: int | None = None
 
 
@@ -50,26 +53,46 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     >>> done
     [(0, 10)]
     """
-    count = max(1, min(parts(work), hi - lo))
-    cuts = [lo + (hi - lo) * k // count for k in range(count + 1)]
-    others = [_executor().submit(kernel, start, stop, *args) for start, stop in pairwise(cuts[1:])]
-    kernel(cuts[0], cuts[1], *args)
-    for other in others:
-        other.result()
+    count = min(parts(work), hi - lo)
+    cuts = [lo + (hi - lo) * k // count for k in range(count + 1)] if count > 1 else [lo, hi]
+    others: list[_Done] = []
+    try:
+        for start, stop in pairwise(cuts[1:]):
+            others.append(_hand_over(kernel, start, stop, *args))
+        kernel(cuts[0], cuts[1], *args)
+    finally:  # after Ctrl-C, too, nobody writes into the arrays any more
+        failures = [other.get() for other in others]
+    for failure in filter(None, failures):
+        raise failure
 
 
-def _executor() -> ThreadPoolExecutor:
-    global _pool
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(max(1, workers() - 1), thread_name_prefix="skinpaint")
-        return _pool
+def _hand_over(kernel: Callable[..., Any], *args: Any) -> _Done:
+    """Let a thread call ``kernel(*args)``. When it is done, the returned queue holds None or what was raised."""
+    while len(_threads) < workers() - 1:
+        _threads.append(_thread.start_new_thread(_serve, (_inbox,)))
+    done: _Done = SimpleQueue()
+    _inbox.put((kernel, args, done))
+    return done
+
+
+def _serve(inbox: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...], _Done]]) -> None:
+    while True:
+        kernel, args, done = inbox.get()
+        failure = None
+        try:
+            kernel(*args)
+        except BaseException as error:  # raised again by the thread that waits for it
+            failure = error
+        del kernel, args  # which hold large arrays
+        done.put(failure)
+        del done, failure
 
 
 def _forget() -> None:
     """Forget the threads: a forked child does not have those of its parent."""
-    global _lock, _pool
-    _lock, _pool = Lock(), None
+    global _inbox
+    _inbox = SimpleQueue()
+    _threads.clear()
 
 
 if hasattr(os, "register_at_fork"):
