@@ -136,6 +136,8 @@ class Differences(Fused, Energy):
     """Order of the differences. The methods below, `grouped_by` and `lags` are for order 1."""
     grouped_by: ClassVar[str] = "line"
     """What the differences of one norm have in common: "line" or "pixel"; see `skinpaint.grid.differences.groups`."""
+    points: ClassVar[Any] = None
+    """The pixels that an energy of a list is on; None for an energy of images."""
     lags: tuple[int, ...]
 
     def rounded(self, radius: float) -> Differences:

@@ -65,7 +65,7 @@ class Majorizer:
         self.fields = [Field(energy, x[at], full[at], at) for at in parts]
         self.systems: list[tuple[list[tuple[Any, System]], list[int]]] = []  # with the channels of each
         margin = max(lag for _, term in terms_of(energy) for lag in term.lags)
-        points = getattr(terms_of(energy)[0][1], "points", None)
+        points = terms_of(energy)[0][1].points
         for spatial, channels in channels_by_mask(mask, x.shape[-1]):
             cuts = cut_out(drop_short_axes(spatial), margin) if points is None else [Vector(points, spatial)]
             if joint:
