@@ -18,6 +18,7 @@ from scipy.sparse.linalg import LinearOperator, cg, splu
 from skimage.restoration import inpaint_biharmonic
 
 from skinpaint import Inpainter, inpaint
+from skinpaint.methods import METHODS
 
 __all__ = ["TASKS", "Filled", "Rival", "difference", "proof", "residual"]
 
@@ -219,6 +220,5 @@ TASKS = {
         Rival("PyAMG", algebraic(2, smoothed_aggregation), pixels=3e5, voxels=2e5),
         Rival("SciPy SuperLU", algebraic(2, superlu), pixels=3e5, voxels=2e4),
     ),
-    "gd": (Rival("ours", ours("gd")),),
-    "reweighted": (Rival("ours", ours("reweighted")),),
 }
+TASKS |= {method: (Rival("ours", ours(method)),) for method in METHODS if method not in TASKS}
