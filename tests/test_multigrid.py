@@ -462,3 +462,16 @@ def test_thin_holes_have_few_levels():
     mask[:, 20:23] = True
     _, system = listed_system(mask, ((0, 1), (1, 1)), (1.0, 1.0))
     assert len(system.multigrid.levels) <= 4
+
+
+@pytest.mark.usefixtures("_many_levels")
+def test_pairs_that_hang_together_too_strongly_for_single_precision_are_survived():
+    """What is left of the diagonal of such a pair is zero, in a list as on a grid."""
+    mask = np.arange(40) % 39 > 0
+    strong = np.where(np.arange(40) % 2 == 0, 1e8, 1.0)
+    at, system = listed_system(mask, ((0, 1),), (strong,))
+    assert (system.multigrid.levels[1].inverse == 0).all()
+    flat = system.layout.flatten(np.linspace(0, 1, 40)[at])
+    _, residual = system.improve(flat, tol=1e-6, max_iter=100)
+    assert residual >= 0
+    assert np.isfinite(flat).all()

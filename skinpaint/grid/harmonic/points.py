@@ -140,7 +140,8 @@ class PointLevel:
         edges = np.zeros(coarse.neighbours.shape, np.float32)
         kernels.coarsen(self.inverse, self.neighbours, self.weights, parents, directions, diagonal, edges)
         level = PointLevel(coarse, edges, np.empty(0, np.float32))
-        level.inverse = level.layout.flatten(1 / diagonal, np.float32)
+        inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+        level.inverse = level.layout.flatten(inverse, np.float32)
         return level
 
     def stages(
