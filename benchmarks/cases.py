@@ -10,9 +10,12 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2gray
 
+from skinpaint import damage
+
 __all__ = ["KINDS", "Case", "discs", "make", "photograph", "specks"]
 
 PHOTOGRAPHS = "camera", "astronaut", "brick", "coffee", "grass", "rocket", "gravel", "chelsea", "moon", "retina"
+COLOURED = "astronaut", "coffee", "rocket", "chelsea"
 TILE = 1000  # side to which a photograph is resized; larger images are mosaics of different ones
 
 KINDS = {
@@ -22,6 +25,13 @@ KINDS = {
     "volume": "volume, 50 % missing at random",
     "volume-hole": "volume, one cubic hole, 0.39 of the side",
     "margin": "one square hole in a margin of 20 pixels",
+    "pixel": "one missing pixel",
+    "text": "lines of text",
+    "scratches": "20 scratches",
+    "scratches-14": "14 scratches, 2.6 %",
+    "scratches-11": "11 scratches, 2 %",
+    "dust": "specks of up to 7 pixels, 2.5 %",
+    "few": "5 % missing at random",
 }
 
 
@@ -33,40 +43,55 @@ class Case:
     mask: np.ndarray
 
 
-def make(kind: str, side: int, seed: int) -> Case:
-    """Make a case of one of :data:`KINDS`; `side` is the length of every axis."""
+def make(kind: str, side: int, seed: int, *, colour: bool = False) -> Case:
+    """Make a case of one of :data:`KINDS`; `side` is the length of every axis, and a mask is for all colours."""
     rng = np.random.default_rng(seed)
-    image = volume(side, rng) if kind.startswith("volume") else photographs(side, rng)
-    shape, extent = image.shape, {"hole": 0.4, "volume-hole": 100 / 256}
+    if kind.startswith("volume"):
+        image = volume(side, rng)
+    else:
+        image = photographs(side, rng, COLOURED if colour else PHOTOGRAPHS, colour=colour)
+    shape, extent = image.shape[:2] if colour else image.shape, {"hole": 0.4, "volume-hole": 100 / 256}
     if kind in ("random", "volume"):
         return Case(image, rng.random(shape, np.float32) < (0.9 if kind == "random" else 0.5))
+    if kind == "few":
+        return Case(image, rng.random(shape) < 0.05)
     if kind == "discs":
         return Case(image, discs(shape, 0.025, 8, rng))
+    if kind == "dust":
+        return Case(image, discs(shape, 0.02, 3, rng) | (rng.random(shape) < 0.005))
+    if kind == "text":
+        _, mask = damage.text(np.zeros(shape))
+        return Case(image, np.roll(mask, rng.integers(shape), (0, 1)))
+    if kind.startswith("scratches"):
+        return Case(image, damage.scratches(np.zeros(shape), int(kind.partition("-")[2] or 20), rng=rng)[1])
     mask = np.zeros(shape, bool)
     if kind == "margin":
         mask[20:-20, 20:-20] = True
+    elif kind == "pixel":
+        mask[tuple(rng.integers(shape))] = True
     else:
         width = round(extent[kind] * side)
         mask[tuple(slice(c, c + width) for c in rng.integers(1, side - width, len(shape)))] = True
     return Case(image, mask)
 
 
-def photographs(side: int, rng: np.random.Generator) -> np.ndarray:
-    """Grey photographs from scikit-image, each resized to a tile, side by side in random order."""
+def photographs(side: int, rng: np.random.Generator, names: tuple[str, ...], *, colour: bool) -> np.ndarray:
+    """Photographs from scikit-image, each resized to a tile, side by side in random order."""
     tile = min(side, TILE)
     count = -(-side // tile)
-    tiles = [photograph(name, tile) for name in rng.permutation(PHOTOGRAPHS)[: count**2]]
+    tiles = [photograph(name, tile, colour=colour) for name in rng.permutation(names)[: count**2]]
     rows = [np.hstack([tiles[(i * count + j) % len(tiles)] for j in range(count)]) for i in range(count)]
     return np.vstack(rows)[:side, :side].copy()
 
 
-def photograph(name: str, side: int) -> np.ndarray:
+def photograph(name: str, side: int, *, colour: bool = False) -> np.ndarray:
     """One of the photographs, its central square, as uint8."""
     image = getattr(data, name)()
-    grey = np.rint(255 * rgb2gray(image)).astype(np.uint8) if image.ndim == 3 else image
-    width = min(grey.shape)
-    corner = [(n - width) // 2 for n in grey.shape]
-    square = grey[tuple(slice(c, c + width) for c in corner)]
+    if image.ndim == 3 and not colour:
+        image = np.rint(255 * rgb2gray(image)).astype(np.uint8)
+    width = min(image.shape[:2])
+    corner = [(n - width) // 2 for n in image.shape[:2]]
+    square = image[tuple(slice(c, c + width) for c in corner)]
     return np.asarray(Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC))
 
 

@@ -90,7 +90,8 @@ def rest(filled: Filled, mask: np.ndarray, order: int) -> float | None:
 
 def seconds(rival: Rival, case: Case, tol: float = TOL) -> tuple[float, Filled]:
     """The time of one call."""
-    damaged = np.where(case.mask, case.image.dtype.type(0), case.image)
+    damaged = case.image.copy()
+    damaged[case.mask] = 0
     began = perf_counter()
     filled = rival.fill(damaged, case.mask, tol)
     return perf_counter() - began, filled

@@ -66,7 +66,11 @@ class Rival:
 
 def ours(method: str) -> Fill:
     """Time the public call and nothing else; :func:`proof` says what it did."""
-    return lambda image, mask, tol: Filled(inpaint(image, mask, method=method))
+
+    def fill(image: np.ndarray, mask: np.ndarray, tol: float) -> Filled:
+        return Filled(inpaint(image, mask, method=method, channel_axis=-1 if image.ndim > mask.ndim else None))
+
+    return fill
 
 
 def proof(method: str, image: np.ndarray, mask: np.ndarray) -> Filled:
@@ -215,4 +219,6 @@ TASKS = {
         Rival("PyAMG", algebraic(2, smoothed_aggregation), pixels=3e5, voxels=2e5),
         Rival("SciPy SuperLU", algebraic(2, superlu), pixels=3e5, voxels=2e4),
     ),
+    "gd": (Rival("ours", ours("gd")),),
+    "reweighted": (Rival("ours", ours("reweighted")),),
 }

@@ -16,10 +16,12 @@ from pathlib import Path
 BENCHMARKS = {
     "laplace": ("peers.py --task laplace", "the harmonic fill next to its peers, 1 megapixel"),
     "biharmonic": ("peers.py --task biharmonic", "the biharmonic fill next to its peers"),
+    "drop-in": ("drop_in.py", "inpaint_biharmonic next to scikit-image's, on little damage"),
     "gd": ("peers.py --task gd", "descents of the energy 'lines', and its gradient"),
     "energy": ("peers.py --task energy", "the gradient of 'lines' alone"),
     "volume": ("peers.py --volume", "the harmonic fill of a volume, 256 x 256 x 256"),
     "growth": ("peers.py --growth", "time and memory for each missing pixel as images grow"),
+    "targets": ("targets.py", "what is aimed at on large images and on little damage, and whether it is met"),
     "cold": ("peers.py --cold", "the first call, the command line and the import, in new processes"),
     "quality": ("quality.py", "PSNR, SSIM and time of every method and its peers"),
     "paint": ("paint.py", "the page of skinpaint paint in a browser: from the brush to new pixels"),

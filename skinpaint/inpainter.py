@@ -200,9 +200,9 @@ class Inpainter:
             for each in image:
                 self._problem(each, None)
             return self
-        problem = self._problem(image, mask)
+        problem = self._problem(image, mask).detached()
         self.solution_ = self._solve(problem, callback)
-        self.restored_ = problem.write_back(self.solution_.values)
+        self.restored_ = problem.write_back(self.solution_.found)
         self.mask_ = problem.as_user(problem.filled)
         self.n_iter_ = self.solution_.n_iter
         self.converged_ = self.solution_.converged
@@ -229,12 +229,7 @@ class Inpainter:
         restored : ndarray, or what the image came in
             A new array of the image's shape and dtype.
         """
-        if isinstance(image, list | tuple):
-            raise TypeError(
-                "The 'image' parameter of Inpainter.fit_restore must be one array. Got a "
-                f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
-                "numpy.asarray for one image given as nested lists."
-            )
+        _refuse_several(image)
         return copy.deepcopy(self.fit(image, mask=mask, callback=callback).restored_)
 
     def transform(self, X: Any) -> Any:
@@ -247,8 +242,7 @@ class Inpainter:
         """
         if isinstance(X, list | tuple):
             return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
-        problem = self._problem(X, None)
-        return problem.write_back(self._solve(problem).values)
+        return self._restored(X)
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit, and return the restored image; solves once."""
@@ -368,6 +362,11 @@ class Inpainter:
             return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
         return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_)
 
+    def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
+        """Restore one image; keeps no state."""
+        problem = self._problem(image, mask)
+        return problem.write_back(self._solve(problem, callback).found)
+
     def _problem(self, image: Any, mask: Any) -> Problem:
         """What is to be solved; the user is asked about what looks wrong."""
         problem = self._checked(image, mask)
@@ -389,7 +388,7 @@ class Inpainter:
         def restore(noisy: np.ndarray, mask: np.ndarray) -> np.ndarray:
             # The mask has grown already, and all of it is scored.
             problem = self._checked(noisy, mask, grow=0, max_distance=None, channel_axis=damaged.channel_axis)
-            return problem.write_back(self._solve(problem).values)
+            return problem.write_back(self._solve(problem).found)
 
         damaged = self._problem(image, None)
         mask = damaged.as_user(damaged.mask)
@@ -400,17 +399,17 @@ class Inpainter:
         method = resolve(self.method)
         if problem.trivial is not None:
             reason, status = problem.trivial
-            solution = Solution(values=problem.values, reason=reason, status=status)
+            solution = Solution(values=problem.unsolved, reason=reason, status=status)
         elif self.progress:
             with _Bar(method, callback) as bar:
                 solution = method.solve(problem, bar)
         else:
             solution = method.solve(problem, callback)
-        return dataclasses.replace(solution, status=" ".join([solution.status, *self._remarks(problem, solution)]))
+        return solution.remarked(self._remarks(problem, solution))
 
     def _remarks(self, problem: Problem, solution: Solution) -> Iterator[str]:
         """What the door adds to the method's own status."""
-        at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.values)
+        at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.found)
         if at_bound > MAX_AT_BOUND * np.count_nonzero(np.broadcast_to(problem.mask, problem.shape)):
             yield (
                 f"{at_bound} filled {'value is' if at_bound == 1 else 'values are'} at the lowest or highest known "
@@ -483,7 +482,8 @@ def inpaint(
         max_distance=max_distance,
         progress=progress,
     )
-    return inpainter.fit_restore(image, mask, callback=callback)
+    _refuse_several(image)
+    return inpainter._restored(image, mask, callback)
 
 
 class _Bar:
@@ -513,6 +513,15 @@ def _values(image: Any) -> np.ndarray:
     """What an image holds, masked where it says so itself."""
     contents = unpack(image)
     return contents.array if contents.hidden is None else np.ma.array(contents.array, mask=contents.hidden)
+
+
+def _refuse_several(image: Any) -> None:
+    if isinstance(image, list | tuple):
+        raise TypeError(
+            "The 'image' parameter of Inpainter.fit_restore must be one array. Got a "
+            f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
+            "numpy.asarray for one image given as nested lists."
+        )
 
 
 def _refuse_mask_as_y(image: Any, y: Any) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.grid.slabs import Slab, over_slabs
+
 __all__ = [
     "GUESSED",
     "LEFT",
@@ -20,6 +22,7 @@ __all__ = [
     "dtype_range",
     "find_missing",
     "grow",
+    "known_ranges",
     "saturated",
 ]
 
@@ -59,10 +62,8 @@ def find_missing(
         missing = _given(mask, array, channel_axis)
     if hidden is not None and hidden.any():
         missing = missing | hidden
-    if array.dtype.kind == "f":
-        with_nan = np.isnan(array)
-        if with_nan.any():
-            missing = missing | with_nan
+    if array.dtype.kind == "f" and any(over_slabs(array.shape[:-1], 0, lambda slab: np.isnan(array[slab.box]).any())):
+        missing = missing | np.isnan(array)
     if missing_values is None:
         return missing, ""
     if isinstance(missing_values, str):
@@ -88,7 +89,7 @@ def as_bool(mask: object) -> np.ndarray:
     """
     array = np.asarray(mask)
     if array.dtype == bool:
-        return array != 0  # Pillow stores True as 255, which other libraries do not take for True
+        return array.view(np.uint8) != 0  # Pillow stores True as 255, which other libraries do not take for True
     if array.dtype.kind not in "uif":
         raise ValueError(f"The 'mask' parameter must hold bool, 0/1 or 0/255. Got dtype {array.dtype} instead.")
     found = np.unique(array)
@@ -225,8 +226,8 @@ def looks_like_grains(image: np.ndarray, found: np.ndarray) -> bool:
     return bool(np.count_nonzero(grains & found) >= MIN_GRAIN_SHARE * np.count_nonzero(found))
 
 
-def check_known(array: np.ndarray, missing: np.ndarray, note: str) -> None:
-    """Refuse an image in which everything is missing, or a whole channel, or that is infinite where it is known."""
+def check_known(missing: np.ndarray, note: str) -> None:
+    """Refuse an image in which everything is missing, or a whole channel."""
     gone = missing.all(axis=tuple(range(missing.ndim - 1)))
     if gone.any():
         which = (
@@ -238,13 +239,42 @@ def check_known(array: np.ndarray, missing: np.ndarray, note: str) -> None:
             f"The 'image' parameter must have at least one known pixel in every channel. Got an image of "
             f"which {which}{f' ({note})' if note else ''}."
         )
-    if array.dtype.kind == "f":
+
+
+def known_ranges(array: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest known value of each channel, in one pass over the image.
+
+    Raises
+    ------
+    ValueError
+        If a known value is infinite.
+
+    Examples
+    --------
+    >>> known_ranges(np.array([[3, 9], [5, 7], [4, 8]]), np.array([[False], [True], [False]]))
+    (array([3, 8]), array([4, 9]))
+    """
+    channels = array.shape[-1]
+    owner = [missing[..., c % missing.shape[-1]] for c in range(channels)]
+    some = [array[(*np.unravel_index(int(np.argmin(hidden)), hidden.shape), c)] for c, hidden in enumerate(owner)]
+
+    def extremes(slab: Slab) -> list[tuple[Any, Any]]:
+        found = []
+        for c in range(channels):
+            part = array[..., c][slab.box].copy()
+            np.copyto(part, some[c], where=owner[c][slab.box])
+            found.append((part.min(), part.max()))
+        return found
+
+    ranges = np.array(over_slabs(array.shape[:-1], 0, extremes))
+    lowest, highest = ranges[..., 0].min(axis=0), ranges[..., 1].max(axis=0)
+    if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
         count = int((np.isinf(array) & ~missing).sum())
-        if count:
-            raise ValueError(
-                f"The 'image' parameter must be finite where it is known. Got {count} infinite values "
-                f"instead. Mark them as missing with mask= or set them to NaN."
-            )
+        raise ValueError(
+            f"The 'image' parameter must be finite where it is known. Got {count} infinite values "
+            f"instead. Mark them as missing with mask= or set them to NaN."
+        )
+    return lowest, highest
 
 
 def _given(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from skinpaint import containers, masks
-from skinpaint.grid.axes import channels_by_mask
+from skinpaint.grid.axes import channels_by_mask, long_axes
+from skinpaint.grid.choice import worth_listing
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
-from skinpaint.solution import Reason
+from skinpaint.solution import Filling, Reason
 
 __all__ = ["Bounds", "Problem"]
 
-CHUNK = 2**16  # entries that are scaled or written back at a time: they stay in the cache
-SPARSE = 8  # if less than one pixel in so many is missing, missing pixels are indexed one by one
+CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
+FEW_CHANNELS = 16  # so many at most are scaled one by one
+FILL_TOL = 1e-6  # relative residual of a harmonic fill
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
 SAMPLE, MIN_SAMPLE = 2**12, 64  # values that a mask is judged by: all, and of each kind at least
@@ -106,7 +108,7 @@ class Problem:
         missing, note = masks.find_missing(array, hidden, mask, missing_values, axis)
         if _check_grow(grow):
             missing = masks.grow(missing, grow, channel_axis=-1)
-        masks.check_known(array, missing, note)
+        masks.check_known(missing, note)
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         bounds = default_bounds if bounds is None else bounds
@@ -158,6 +160,66 @@ class Problem:
         """
         unusable = ~np.isfinite(self._image) if damaged else self.mask
         return _scale(self._image, unusable, self._offset, self._scale, (self.low + self.high) / 2, out)
+
+    def fill(self) -> np.ndarray:
+        """`values` with the harmonic fill where something is missing, in a new array of float64."""
+        from skinpaint.grid.harmonic.fill import fill  # it loads compiled kernels
+
+        return fill(self.write(np.empty(self.shape)), self.mask, self.spacing)
+
+    def harmonic(self) -> Filling:
+        """The harmonic fill of the missing pixels, in order, where little is missing."""
+        from skinpaint.grid.harmonic.fill import Harmonic, Sheets
+
+        sheets = Sheets(self, Harmonic(self.shape[:-1], (1,), self.spacing))
+        for mask, channels in self.groups():
+            sheets.solve(mask, channels, FILL_TOL)
+        return sheets.values
+
+    @lazy
+    def missing(self) -> np.ndarray:
+        """Flat spatial indices of the pixels that miss something, in order."""
+        return np.flatnonzero(self.mask if self.mask.shape[-1] == 1 else self.mask.any(axis=-1))
+
+    @property
+    def sparse(self) -> bool:
+        """Whether so little is missing that it pays to look at the missing pixels alone."""
+        missing = self.mask if self.mask.shape[-1] == 1 else self.mask.any(axis=-1)
+        return worth_listing(int(np.count_nonzero(missing)), missing.size)
+
+    def read(self, index: tuple[Any, ...], c: int) -> np.ndarray:
+        """What `values` holds at an index of the spatial axes in channel `c`, as float64, without making `values`."""
+        part = self._image[(*index, c)]
+        middle = np.float64((self.low[c] + self.high[c]) / 2)
+        missing = self.mask[(*index, c % self.mask.shape[-1])]
+        return _scaled(part, missing, self._offset[c], self._scale[c], middle).astype(float, copy=False)
+
+    def pane(self, c: int) -> Pane:
+        """Channel `c` of `values` without axes of length 1, to be read piece by piece."""
+        return Pane(self, c)
+
+    def filling(self, at: np.ndarray, values: np.ndarray) -> Filling:
+        """An answer that consists of the missing pixels alone: their flat indices and their values, of shape (n, C)."""
+        return Filling(at, values, self._whole)
+
+    def _whole(self, filling: Filling) -> np.ndarray:
+        values = self.write(np.empty(self.shape))
+        _rows(values)[filling.at] = filling.values
+        return values
+
+    @property
+    def unsolved(self) -> Filling:
+        """What `values` holds where something is missing, as an answer."""
+        index = np.unravel_index(self.missing, self.shape[:-1])
+        return self.filling(self.missing, np.stack([self.read(index, c) for c in range(self.shape[-1])], axis=-1))
+
+    def answer(self, values: np.ndarray) -> np.ndarray | Filling:
+        """What a `Solution` holds for `values` of this problem: the values themselves."""
+        return values
+
+    def detached(self) -> Problem:
+        """The same problem with a copy of the image, which stays as it is when the user's array changes."""
+        return replace(self, _image=self._image.copy())
 
     @lazy
     def filled(self) -> np.ndarray:
@@ -225,8 +287,11 @@ class Problem:
         """Project `values` onto the bounds and the known values."""
         return np.where(self.mask, np.clip(values, self.low, self.high), self.values)
 
-    def at_bound(self, values: np.ndarray) -> int:
+    def at_bound(self, values: np.ndarray | Filling) -> int:
         """Number of missing entries whose values are at a bound or beyond it, where they will be clipped."""
+        if isinstance(values, Filling):
+            beyond = (values.values <= self.low) | (values.values >= self.high)
+            return int(np.count_nonzero(beyond & _rows(self.mask)[values.at]))
         mask = np.broadcast_to(self.mask, self.shape)
         values = np.broadcast_to(values, self.shape)
         counts: list[int] = []
@@ -239,12 +304,12 @@ class Problem:
         share(part, 0, self.shape[0], values.size)
         return sum(counts)
 
-    def write_back(self, values: np.ndarray) -> Any:
+    def write_back(self, values: np.ndarray | Filling) -> Any:
         """The picture: `values` clipped and brought to the image's dtype, known pixels bit for bit.
 
         Parameters
         ----------
-        values : ndarray of shape (M[, N[, ..., P]], C)
+        values : ndarray of shape (M[, N[, ..., P]], C), or Filling
             Values in the problem's units.
 
         Returns
@@ -252,39 +317,73 @@ class Problem:
         image : ndarray, or what the image came in
             A new array with the shape, the dtype and the range of the image.
         """
-        image, filled = self._image, self.filled
-        out = image.copy()
-        values = np.broadcast_to(values, image.shape)
-        if SPARSE * np.count_nonzero(filled) < filled.size:
-            at = np.unravel_index(np.flatnonzero(np.broadcast_to(filled, image.shape)), image.shape)
-            out[at] = self._in_dtype(values[at], at[-1])
-        else:
-
-            def part(lo: int, hi: int) -> None:
-                for piece in _pieces(image, lo, hi):
-                    np.copyto(out[piece], self._in_dtype(values[piece], slice(None)), where=filled[piece])
-
-            share(part, 0, image.shape[0], image.size)
-        if self.left and image.dtype.kind == "f":
-            np.copyto(out, np.nan, where=self.mask & ~filled)
-        if self._channel_axis is None:
-            out = out[..., 0]
-        else:
-            out = np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
+        restored = np.array(self._contents.array, order="C")
+        out = restored[..., np.newaxis] if self._channel_axis is None else np.moveaxis(restored, self._channel_axis, -1)
+        self._write_filled(values, out)
+        if self.left and out.dtype.kind == "f":
+            np.copyto(out, np.nan, where=self.mask & ~self.filled)
         if self._contents.wrap is containers.plain:
-            return out
-        shown = self.as_user(filled)
-        if shown.ndim < out.ndim:
+            return restored
+        shown = self.as_user(self.filled)
+        if shown.ndim < restored.ndim:
             shown = np.expand_dims(shown, self._channel_axis)  # type: ignore[arg-type]
-        return self._contents.wrap(out, np.broadcast_to(shown, out.shape))
+        return self._contents.wrap(restored, np.broadcast_to(shown, restored.shape))
+
+    def _write_filled(self, values: np.ndarray | Filling, out: np.ndarray) -> None:
+        """Write the filled entries of `values` into a copy of the image with its channels last."""
+        filled = self.filled
+        if isinstance(values, Filling):
+            found, alone = self._in_dtype(values.values, slice(None)), _rows(filled)[values.at]
+            index = (values.at,) if out.flags.c_contiguous else np.unravel_index(values.at, self.shape[:-1])
+            out = _rows(out) if out.flags.c_contiguous else out
+            out[index] = found if alone.all() else np.where(alone, found, out[index])
+            return
+        values, where = np.broadcast_to(values, out.shape), np.broadcast_to(filled, out.shape)
+
+        def part(lo: int, hi: int) -> None:
+            for piece in _pieces(out, lo, hi):
+                for some in _channels(out):
+                    new = self._in_dtype(values[piece][..., some], some)
+                    np.copyto(out[piece][..., some], new, where=where[piece][..., some])
+
+        share(part, 0, out.shape[0], out.size)
 
     def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """`values` of these channels in the image's units, within the bounds, and in its dtype."""
-        low, high = self._bounds
+        low, high = self._limits
         values = values * self._scale[channels]
         values += self._offset[channels]
         np.clip(values, low[channels], high[channels], out=values)
-        return _cast(values, self._image.dtype)
+        if self._image.dtype.kind != "f":
+            values += HALF_TIE
+            np.rint(values, out=values)
+        return values.astype(self._image.dtype)
+
+    @lazy
+    def _limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bounds in the image's units, within the range of its dtype."""
+        if self._image.dtype.kind == "f":
+            return self._bounds
+        info = np.iinfo(self._image.dtype)
+        top = float(info.max)
+        if top > info.max:  # 64-bit limits are not floats
+            top = float(np.nextafter(top, 0))
+        low, high = (np.clip(bound, float(info.min), top) for bound in self._bounds)
+        return low, high
+
+
+@dataclass(frozen=True, eq=False)
+class Pane:
+    """One channel of a problem's values without axes of length 1. What it is indexed by is read, and nothing else."""
+
+    problem: Problem
+    c: int
+    dtype = np.dtype(float)
+
+    def __getitem__(self, index: tuple[Any, ...]) -> np.ndarray:
+        given = iter(index)
+        long = long_axes(self.problem.shape[:-1])
+        return self.problem.read(tuple(next(given) if axis in long else 0 for axis in range(self.problem.ndim)), self.c)
 
 
 def _check_array(array: np.ndarray) -> None:
@@ -355,9 +454,7 @@ def _axis_like_colours(shape: tuple[int, ...]) -> int | None:
 
 def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value that each channel may take, in the image's units."""
-    channels = range(array.shape[-1])
-    ranges = [_known_range(array[..., c], missing[..., c % missing.shape[-1]]) for c in channels]
-    lowest, highest = np.array(ranges, dtype=float).T
+    lowest, highest = (each.astype(float) for each in masks.known_ranges(array, missing))
     if bounds is None:
         return lowest, highest
     low, high = _check_bounds(bounds, array.dtype)
@@ -369,16 +466,6 @@ def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tupl
     # A channel whose known pixels are all equal is continued as that constant, whatever the bounds.
     constant = lowest == highest
     return np.where(constant, lowest, low), np.where(constant, highest, high)
-
-
-def _known_range(channel: np.ndarray, missing: np.ndarray) -> tuple[Any, Any]:
-    """Lowest and highest known value of a channel."""
-    low, high = channel.min(), channel.max()
-    for extreme in (low, high):  # most often a known pixel reaches both ends, which is quick to check
-        if not ((channel == extreme) > missing).any():
-            known = channel[~missing]
-            return known.min(), known.max()
-    return low, high
 
 
 def _affine(lowest: np.ndarray, highest: np.ndarray, *, shared: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -451,24 +538,37 @@ def _scale(
     array: np.ndarray, missing: np.ndarray, offset: np.ndarray, scale: np.ndarray, middle: np.ndarray, out: np.ndarray
 ) -> np.ndarray:
     """Write ``(array - offset) / scale`` where known and `middle` where missing into `out`."""
-    kind = _working(array.dtype)
-    offset, scale, middle = offset.astype(kind), scale.astype(kind), middle.astype(kind)
-    alike = all(bool((each == each[0]).all()) for each in (offset, scale, middle))
-    groups = [slice(None)] if alike else [slice(c, c + 1) for c in range(array.shape[-1])]
     missing = np.broadcast_to(missing, array.shape)
 
     def part(lo: int, hi: int) -> None:
         for piece in _pieces(array, lo, hi):
-            for some in groups:  # plain numbers are quicker than one a channel
-                scaled: np.ndarray = array[piece][..., some].astype(kind)
-                with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
-                    scaled -= offset[some][0]
-                    scaled /= scale[some][0]
-                np.copyto(scaled, middle[some][0], where=missing[piece][..., some])
-                out[piece][..., some] = scaled
+            for some in _channels(array):
+                affine = offset[some], scale[some], middle[some]
+                out[piece][..., some] = _scaled(array[piece][..., some], missing[piece][..., some], *affine)
 
     share(part, 0, array.shape[0], array.size)
     return out
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """View a contiguous array with channels last as one row a pixel."""
+    return array.reshape(-1, array.shape[-1])
+
+
+def _scaled(array: np.ndarray, missing: np.ndarray, offset: Any, scale: Any, middle: Any) -> np.ndarray:
+    """``(array - offset) / scale`` where known and `middle` where missing, in the floats that suit the dtype."""
+    kind = _working(array.dtype)
+    scaled: np.ndarray = array.astype(kind)
+    with np.errstate(invalid="ignore", over="ignore"):  # of what is missing
+        scaled -= offset.astype(kind)
+        scaled /= scale.astype(kind)
+    np.putmask(scaled, missing, middle.astype(kind))
+    return scaled
+
+
+def _channels(array: np.ndarray) -> Sequence[Any]:
+    """Which channels are scaled together: each alone, as plain numbers are quicker, or all if they are many."""
+    return range(array.shape[-1]) if array.shape[-1] <= FEW_CHANNELS else [slice(None)]
 
 
 def _working(dtype: np.dtype) -> type:
@@ -477,20 +577,7 @@ def _working(dtype: np.dtype) -> type:
 
 
 def _pieces(array: np.ndarray, lo: int, hi: int) -> Iterator[slice]:
-    """Runs of the first axis from `lo` to `hi` that are short enough to stay in the cache."""
+    """Runs of the first axis from `lo` to `hi`, of some `CHUNK` entries each."""
     step = max(1, CHUNK * array.shape[0] // array.size)
     for start in range(lo, hi, step):
         yield slice(start, min(start + step, hi))
-
-
-def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Round in place for integers, and never leave the dtype's range."""
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    info = np.iinfo(dtype)
-    top = float(info.max)
-    if top > info.max:  # 64-bit limits are not floats
-        top = np.nextafter(top, 0)
-    values += HALF_TIE
-    np.rint(values, out=values)
-    return np.clip(values, float(info.min), top, out=values).astype(dtype)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
 from enum import StrEnum
 from math import inf
+from typing import Any
 
 import numpy as np
 
 __all__ = [
     "Callback",
     "ConvergenceWarning",
+    "Deferred",
+    "Filling",
     "GuessedMaskWarning",
     "Reason",
     "Record",
@@ -95,6 +98,53 @@ class Record:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class Filling:
+    """The answer of a method that looks at the missing pixels alone.
+
+    Attributes
+    ----------
+    at : ndarray of int, shape (n,)
+        Flat spatial indices of the pixels.
+    values : ndarray of shape (n, C)
+        Their values.
+    whole : callable
+        Gives the values of the whole image, in a new array.
+
+    Examples
+    --------
+    >>> filling = Filling(np.array([1]), np.array([[0.5]]), lambda filling: np.array([[0.0], [0.5]]))
+    >>> np.asarray(filling)
+    array([[0. ],
+           [0.5]])
+    """
+
+    at: np.ndarray
+    values: np.ndarray
+    whole: Callable[[Filling], np.ndarray]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.whole(self), dtype)
+
+
+class Deferred:
+    """A field for an array, which may be given as a `Filling` and is then made when it is first asked for."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> np.ndarray:
+        if instance is None:  # the field has no default
+            raise AttributeError(self.name)
+        value = instance.__dict__[self.name]
+        if isinstance(value, Filling):
+            value = instance.__dict__[self.name] = np.asarray(value)
+        return value
+
+    def __set__(self, instance: Any, value: np.ndarray | Filling) -> None:
+        instance.__dict__[self.name] = value
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Solution:
     """The answer of a method, before known pixels are written back and values are clipped.
@@ -102,7 +152,8 @@ class Solution:
     Attributes
     ----------
     values : ndarray of shape (M[, N[, ..., P]], C)
-        What the solver computed, channels last, in the problem's units (the bounds map to [0, 1]).
+        What the solver computed, channels last, in the problem's units (the bounds map to [0, 1]). A method that looks
+        at the missing pixels alone gives a `Filling`. Then this array is made when it is first asked for.
     reason : Reason
         Why the method stopped, for programs.
     status : str
@@ -129,7 +180,7 @@ class Solution:
      Solved by a factorisation. The relative residual is 0.>
     """
 
-    values: np.ndarray
+    values: Deferred = Deferred()
     reason: Reason
     status: str
     n_iter: int = 0
@@ -143,6 +194,21 @@ class Solution:
     def converged(self) -> bool:
         """Whether the answer is what the method promises: its own stopping rule was met, or nothing was to be done."""
         return self.reason.success
+
+    @property
+    def found(self) -> np.ndarray | Filling:
+        """The values as the method gave them."""
+        return self.__dict__["values"]
+
+    def remarked(self, remarks: Iterable[str]) -> Solution:
+        """The same solution with sentences added to its status."""
+        remarked = object.__new__(type(self))  # dataclasses.replace would ask for the values
+        remarked.__dict__.update(self.__dict__, status=" ".join([self.status, *remarks]))
+        return remarked
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: the values, and not the problem that a `Filling` would take them from."""
+        return {**self.__dict__, "values": self.values}
 
     def credentials(self) -> list[str]:
         """What is known of the answer, in a few words each.

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skinpaint.grid.biharmonic.multigrid import BiharmonicSystem, Stencils, Transfer
+from skinpaint.grid.biharmonic.kernels import PROLONG, RESTRICT
+from skinpaint.grid.biharmonic.multigrid import BiharmonicSystem, Stencils, Transfer, ahead, smoothing
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.layout import Layout
 from skinpaint.grid.matrix import laplacian
@@ -64,16 +65,20 @@ def test_coarse_levels_are_galerkin_products(shape, spacing):
 def test_transfers_are_linear_interpolation_and_its_transpose(coarse):
     transfer = Transfer(Layout((21, 16), 2), Layout(coarse, 2))
     P, rng = interpolation(transfer), np.random.default_rng(0)
-    x, fine = transfer.coarse.zeros(float), transfer.fine.zeros(float)
-    transfer.coarse.inner(x)[...] = rng.random(coarse)
-    transfer.prolong(x, np.ones_like(fine), fine)
-    np.testing.assert_allclose(
-        transfer.fine.inner(fine).ravel(), P @ transfer.coarse.inner(x).ravel(), rtol=0, atol=1e-14
+    vectors = ahead(2, 2)
+    level = Stencils(transfer.fine, (1.0, 1.0), vectors, np.ones((len(vectors) + 1, transfer.fine.zeros().size)))
+    (b, x, d, y), (coarse_b, coarse_x) = (
+        [layout.zeros(float) for _ in range(n)] for layout, n in ((transfer.fine, 4), (transfer.coarse, 2))
     )
-    out = transfer.coarse.zeros(float)
-    transfer.restrict(fine, out)
+    transfer.coarse.inner(coarse_x)[...] = rng.random(coarse)
+    transfer.fine.inner(d)[...] = rng.random(transfer.fine.shape)
+    work = (level, transfer, (0.0, 0.0, 0.0), (b, x, d, y), (coarse_b, coarse_x))
+    transfer.fine.sweep(smoothing([PROLONG], *work), smoothing([RESTRICT], *work))
     np.testing.assert_allclose(
-        transfer.coarse.inner(out).ravel(), P.T @ transfer.fine.inner(fine).ravel(), rtol=0, atol=1e-13
+        transfer.fine.inner(x).ravel(), P @ transfer.coarse.inner(coarse_x).ravel(), rtol=0, atol=1e-14
+    )
+    np.testing.assert_allclose(
+        transfer.coarse.inner(coarse_b).ravel(), P.T @ transfer.fine.inner(d).ravel(), rtol=0, atol=1e-13
     )
 
 

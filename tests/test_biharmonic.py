@@ -9,7 +9,7 @@ from scipy import ndimage
 from skimage.restoration import inpaint_biharmonic as peer
 
 from skinpaint import Biharmonic, Inpainter, inpaint
-from skinpaint.grid import threads
+from skinpaint.grid.biharmonic.direct import Factors
 from skinpaint.problem import Problem
 
 
@@ -189,7 +189,7 @@ SOONER = {
     "stripes": (np.add.outer(np.arange(400) % 40 < 3, np.zeros(400, bool)), True),
     "a grid of lines": (np.add.outer(np.arange(400) % 80 < 3, np.arange(400) % 80 < 3), True),
     "dust": (scattered(0.05, 300, 300), True),
-    "broad holes": (discs((400, 400), 30, 130), False),
+    "broad holes": (discs((400, 400), 60, 200), False),
     "most pixels": (scattered(0.9, 100, 100), False),
 }
 
@@ -202,19 +202,25 @@ def test_thin_and_small_parts_are_factorised(name):
     assert solution.converged
 
 
-def test_islands_that_threads_share_are_those_of_one_system(monkeypatch):
+def test_each_part_has_the_solver_that_suits_it():
+    """Dust is factorised, the wide hole beside it goes to multigrid, and the answer is that of one system."""
+    image, mask = smooth(260, 320), scattered(0.02, 260, 320)
+    mask[40:220, 40:220] = True
+    problem = Problem.from_image(image, mask)
+    mixed, direct = (Biharmonic(solver=solver).solve(problem) for solver in ("auto", "direct"))
+    assert mixed.status.startswith("Solved by a factorisation and by multigrid. The error is about ")
+    np.testing.assert_allclose(mixed.values, direct.values, rtol=0, atol=1e-7)
+
+
+def test_channels_with_masks_of_their_own():
     mask = np.stack([discs((200, 260), 3, 12), discs((200, 260), 2, 9), np.zeros((200, 260), bool)], axis=-1)
     image = np.random.default_rng(1).random((200, 260, 3))
-    monkeypatch.setattr(threads, "workers", lambda: 3)
-    monkeypatch.setattr(threads, "_threads", [])
-    shared = inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1)
-    monkeypatch.setattr(threads, "workers", lambda: 1)
-    assert shared.tobytes() == inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1).tobytes()
-    monkeypatch.setattr("skinpaint.methods.biharmonic.MATRIX_PARTS", 1)
-    alone = inpaint(image, mask, method=Biharmonic(solver="direct"), channel_axis=-1)
-    np.testing.assert_allclose(shared, alone, rtol=0, atol=1e-12)
-    iterated = inpaint(image, mask, method=Biharmonic(solver="multigrid"), channel_axis=-1)
-    np.testing.assert_allclose(shared, iterated, rtol=0, atol=1e-7)
+    direct, iterated = (
+        inpaint(image, mask, method=Biharmonic(solver=solver), channel_axis=-1) for solver in ("direct", "multigrid")
+    )
+    np.testing.assert_allclose(direct, iterated, rtol=0, atol=1e-7)
+    alone = [inpaint(image[..., c], mask[..., c], method="biharmonic") for c in (0, 1)]
+    np.testing.assert_allclose(direct[..., :2], np.stack(alone, axis=-1), rtol=0, atol=1e-12)
 
 
 def test_too_few_iterations_warn_with_the_way_out(monkeypatch):
@@ -224,12 +230,29 @@ def test_too_few_iterations_warn_with_the_way_out(monkeypatch):
     assert not inpainter.converged_
 
 
-def test_only_multigrid_estimates_its_error():
-    problem = Problem.from_image(smooth(60, 50), MASKS["half"])
-    direct, iterated = (Biharmonic(solver=solver).solve(problem) for solver in ("direct", "multigrid"))
-    assert (direct.error, direct.status) == (None, "Solved by a factorisation.")
-    assert 0 < iterated.error <= 1e-8
-    assert iterated.status == f"Solved by multigrid. The error is about {iterated.error:.1g} of the range."
+@pytest.mark.parametrize(("solver", "name"), [("direct", "a factorisation"), ("multigrid", "multigrid")])
+def test_the_status_names_the_solver_and_the_error(solver, name):
+    solution = Biharmonic(solver=solver).solve(Problem.from_image(smooth(60, 50), MASKS["half"]))
+    assert 0 < solution.error <= 1e-8
+    assert solution.status == f"Solved by {name}. The error is about {solution.error:.1g} of the range."
+
+
+def test_a_factorisation_that_fails_is_not_called_solved(monkeypatch):
+    """A planted fault: solves that go astray."""
+    monkeypatch.setattr(Factors, "substitute", lambda self, b, right=Factors.substitute: np.nan * right(self, b))
+    with pytest.warns(match=r"Not solved: the error is about inf of the range, above tol 1e-08\. Raise tol\."):
+        inpainter = Inpainter(Biharmonic(solver="direct")).fit(smooth(60, 50), mask=MASKS["half"])
+    assert not inpainter.converged_
+    assert np.isfinite(inpainter.restored_).all()
+
+
+@pytest.mark.parametrize("shape", [(100_000,), (3, 30_000)])
+def test_gaps_too_long_for_multigrid(shape):
+    image, mask = np.random.default_rng(0).random(shape), np.zeros(shape, bool)
+    mask[..., 20:-20] = True
+    solution = Inpainter("biharmonic").fit(image, mask=mask).solution_
+    assert solution.converged
+    assert solution.error <= 1e-8
 
 
 @pytest.mark.parametrize("setting", [{"solver": "magic"}, {"tol": 0.0}, {"tol": 1}])

@@ -30,6 +30,7 @@ FLOORS = (
     ("skinpaint.show", "skinpaint.show.*"),
     ("skinpaint.problem", "skinpaint.energies.*"),
     ("skinpaint.energies",),
+    ("skinpaint.point_problem",),
     ("skinpaint.methods.base",),
     ("skinpaint.methods.closed_form",),
     ("skinpaint.methods.*",),

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from skinpaint import Inpainter, Laplace
-from skinpaint.grid.harmonic import kernels, multigrid
-from skinpaint.grid.harmonic.multigrid import HarmonicSystem, Level
+from skinpaint import Inpainter, Laplace, damage
+from skinpaint.grid.harmonic import kernels, kernels_points, multigrid
+from skinpaint.grid.harmonic.multigrid import HarmonicSystem
+from skinpaint.grid.harmonic.points import PointSystem
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.matrix import laplacian
+from skinpaint.grid.points import Points
 from skinpaint.problem import Problem
 
 SHAPES = [(40,), (7, 9), (5, 4, 6), (3, 4, 3, 5)]
@@ -163,18 +165,24 @@ def stretched_the_wrong_way(monkeypatch):
 
 
 def restricted_in_part(monkeypatch):
-    whole = kernels.restrict
+    whole = kernels.smooth
 
-    def restrict(lo, hi, *args):
-        whole(lo, hi, *args)
-        args[-1][::2] = 0
+    def smooth(*args):
+        whole(*args)
+        if kernels.RESTRICT in args[6]:
+            args[-2][::2] = 0
 
-    monkeypatch.setattr(kernels, "restrict", restrict)
+    monkeypatch.setattr(kernels, "smooth", smooth)
 
 
 def relaxed_forth_only(monkeypatch):
-    relax = Level.relax
-    monkeypatch.setattr(Level, "relax", lambda self, b, x, colours: relax(self, b, x, sorted(colours)))
+    whole = kernels.smooth
+
+    def smooth(*args):
+        passes = np.sort(args[6]) if kernels.PROLONG in args[6] else args[6]
+        whole(*args[:6], passes, *args[7:])
+
+    monkeypatch.setattr(kernels, "smooth", smooth)
 
 
 @pytest.mark.parametrize("plant", [stretched_the_wrong_way, restricted_in_part, relaxed_forth_only])
@@ -262,7 +270,8 @@ def test_fifteen_cycles_are_enough(trial, lags, rng):
 
 
 @pytest.mark.parametrize("lags", LAGS)
-def test_a_larger_hole_takes_no_more_cycles(lags, rng):
+def test_a_larger_hole_takes_no_more_cycles(lags, rng, monkeypatch):
+    monkeypatch.setattr("skinpaint.grid.holes.FEW_UNKNOWNS", 0)  # small holes are solved as large ones are
     taken = []
     for side in (32, 64, 128, 256, 512):
         shape = (side + 40,) * 2
@@ -336,3 +345,120 @@ def test_a_wrong_coarse_matrix_is_seen(rng):
     coarse.weights[0][...] *= 0.9
     product, C = galerkin_product(fine, coarse)
     assert np.abs(C - product).max() > 1e-2
+
+
+def listed_system(mask, terms, weights, unknown=None):
+    """The system of weights at lower ends, on a list."""
+    lags = tuple(sorted({lag for _, lag in terms}))
+    points = Points.listed(np.flatnonzero(mask), mask.shape, lags)
+    at = np.concatenate([points.at, points.halo])
+    edges = np.zeros(points.neighbours.shape)
+    for k, direction in enumerate(points.directions):
+        weight = np.broadcast_to(weights[terms.index(direction)], mask.shape).ravel()
+        j = points.neighbours[:, k]
+        edges[:, k] = np.where(j >= 0, weight[points.at if k % 2 == 0 else at[j]], 0)
+
+    def gradient(x):
+        return (edges * (x[: points.unknowns, None] - x[points.neighbours])).sum(axis=1)
+
+    unknown = None if unknown is None else unknown.ravel()[points.at]
+    return at, PointSystem(points, edges.astype(np.float32), gradient, unknown)
+
+
+@pytest.mark.parametrize("kind", ["scalar", "edges"])
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize(("shape", "missing"), [((60,), 0.6), ((11, 12), 0.3), ((9, 10), 0.95), ((5, 6, 4), 0.5)])
+@pytest.mark.usefixtures("_many_levels")
+def test_a_list_equals_the_grid_and_the_dense_definition(shape, missing, lags, kind, rng):
+    terms = tuple((axis, lag) for axis in range(len(shape)) for lag in lags)
+    mask, weights = rng.random(shape) < missing, some_weights(kind, shape, terms, rng)
+    mask.flat[0] = False
+    state = np.where(mask, UNKNOWN, KNOWN).astype(np.uint8)
+    A, U, x = dense(state, terms, weights, 0.0), mask.ravel(), rng.random(shape)
+    exact = np.linalg.solve(A[np.ix_(U, U)], -A[np.ix_(U, ~U)] @ x.ravel()[~U])
+
+    at, system = listed_system(mask, terms, weights)
+    assert len(system.multigrid.levels) > 1
+    flat = system.layout.flatten(x.ravel()[at])
+    n_iter, residual = system.improve(flat, tol=1e-12, max_iter=60)
+    assert n_iter < 60
+    assert residual <= 1e-12
+    found = x.copy()
+    found.ravel()[at[: U.sum()]] = system.layout.inner(flat)
+    np.testing.assert_allclose(found.ravel()[U], exact, rtol=0, atol=1e-10)
+
+    grid = HarmonicSystem(state, terms, weights)
+    flat = grid.layout.flatten(x)
+    grid.improve(flat, tol=1e-12, max_iter=60)
+    np.testing.assert_allclose(found, grid.layout.inner(flat), rtol=0, atol=1e-10)
+
+
+def small_list(rng, shape=(11, 12), lags=(1,), missing=0.8):
+    terms = tuple((axis, lag) for axis in range(len(shape)) for lag in lags)
+    mask, weights = rng.random(shape) < missing, some_weights("edges", shape, terms, rng)
+    mask.flat[0] = False
+    at, system = listed_system(mask, terms, weights)
+    A = dense(np.where(mask, UNKNOWN, KNOWN), terms, weights, 0.0)
+    some = at[: system.layout.size]
+    return system, A[np.ix_(some, some)]
+
+
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("shape", [(60,), (11, 12), (5, 6, 4)])
+@pytest.mark.usefixtures("_many_levels")
+def test_a_cycle_on_a_list_is_symmetric_and_positive_definite(shape, lags, rng):
+    check_preconditioner(*small_list(rng, shape, lags))
+
+
+@pytest.mark.usefixtures("_many_levels")
+def test_a_cycle_that_restricts_in_part_is_noticed(monkeypatch, rng):
+    whole = kernels_points.restrict
+
+    def restrict(*args):
+        whole(*args)
+        args[-1][: args[-2] // 2] = 0
+
+    monkeypatch.setattr(kernels_points, "restrict", restrict)
+    with pytest.raises(AssertionError, match=r"not symmetric|condition number"):
+        check_preconditioner(*small_list(rng))
+
+
+@pytest.mark.usefixtures("_many_levels")
+def test_what_is_known_in_one_system_stays_and_is_no_neighbour_of_the_unknown(rng):
+    terms = ((0, 1), (1, 1))
+    mask = rng.random((12, 13)) < 0.6
+    mask[0, 0], unknown = False, mask & (rng.random(mask.shape) < 0.5)
+    x = rng.random(mask.shape)
+    at, system = listed_system(mask, terms, (1.0, 2.0), unknown)
+    flat = system.layout.flatten(x.ravel()[at])
+    system.improve(flat, tol=1e-12, max_iter=60)
+    found = x.copy()
+    found.ravel()[at[: mask.sum()]] = system.layout.inner(flat)
+    assert np.array_equal(found[~unknown], x[~unknown])
+    A, U = dense(np.where(unknown, UNKNOWN, KNOWN), terms, (1.0, 2.0), 0.0), unknown.ravel()
+    exact = np.linalg.solve(A[np.ix_(U, U)], -A[np.ix_(U, ~U)] @ x.ravel()[~U])
+    np.testing.assert_allclose(found[unknown], exact, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("side", [40, 160, 400])
+@pytest.mark.parametrize("kind", ["hole", "scratches", "both"])
+def test_iterations_on_lists_do_not_grow(kind, side, lags, rng):
+    mask = np.zeros((side, side), bool)
+    if kind != "scratches":
+        mask[side // 4 : -side // 4, side // 4 : -side // 4] = True
+    if kind != "hole":
+        mask |= damage.scratches(np.zeros(mask.shape), count=8, width=3, rng=1)[1]
+    terms = tuple((axis, lag) for axis in range(2) for lag in lags)
+    at, system = listed_system(mask, terms, (1.0,) * len(terms))
+    flat = system.layout.flatten(rng.random(mask.shape).ravel()[at])
+    n_iter, residual = system.improve(flat, tol=1e-6, max_iter=40)
+    assert residual <= 1e-6
+    assert n_iter <= 11
+
+
+def test_thin_holes_have_few_levels():
+    mask = np.zeros((2000, 60), bool)
+    mask[:, 20:23] = True
+    _, system = listed_system(mask, ((0, 1), (1, 1)), (1.0, 1.0))
+    assert len(system.multigrid.levels) <= 4

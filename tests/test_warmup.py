@@ -31,7 +31,7 @@ class Compiled(event.Listener):
 event.register("numba:compile", Compiled())
 
 import numpy as np
-from skinpaint import inpaint
+from skinpaint import Biharmonic, inpaint
 from skinpaint.cli.warmup import images
 from skinpaint.methods import METHODS
 
@@ -40,6 +40,12 @@ for image, mask, channel_axis in images():
         for method in METHODS:
             scaled = image * 200 if np.dtype(dtype).kind == "u" else image
             inpaint(scaled.astype(dtype), mask, method=method, channel_axis=channel_axis)
+    few = mask & (np.random.default_rng(1).random(mask.shape) < 0.1)
+    for method in METHODS:
+        inpaint(image, few, method=method, channel_axis=channel_axis)
+    inpaint(image, mask, method=Biharmonic(solver="multigrid"), channel_axis=channel_axis)
+gap = np.arange(50_000)
+inpaint(np.sqrt(gap), (gap > 9) & (gap < 49_990), method="biharmonic")
 """
 
 

@@ -133,7 +133,9 @@ class Differences(Fused, Energy):
 
     convex: ClassVar[bool] = True
     order: ClassVar[int] = 1
-    """Order of the differences. The methods below and `lags` are for order 1."""
+    """Order of the differences. The methods below, `grouped_by` and `lags` are for order 1."""
+    grouped_by: ClassVar[str] = "line"
+    """What the differences of one norm have in common: "line" or "pixel"; see `skinpaint.grid.differences.groups`."""
     lags: tuple[int, ...]
 
     def rounded(self, radius: float) -> Differences:
@@ -150,7 +152,20 @@ class Differences(Fused, Energy):
 
     def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
         """The weights for `backward`: `kept`, clipped to dual feasibility at `x`; and the conjugate there."""
+        energy, now = self.forward(x, spacing, keep=True)
+        return self.clip(kept, now, energy)
+
+    def measure(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
+        """The energy of groups of differences, given their sums of squares, and the weight of each group."""
         raise NotImplementedError
+
+    def clip(self, kept: Any, now: Any, energy: float) -> tuple[Any, float]:
+        """What `dual` gives, from the weights that were kept, those of the groups as they are now, and the energy."""
+        raise NotImplementedError
+
+    def bounded(self, weights: np.ndarray) -> np.ndarray:
+        """The weights of groups in the quadratic, where they may not grow without limit."""
+        return weights
 
 
 def on_grid(energy: Energy, spacing: tuple[float, ...]) -> Energy:

@@ -60,6 +60,10 @@ class Dirichlet(Differences):
         spacing = self.spacing_for(len(shape))
         return (((axis, lag), 2 * c**2) for axis, lag, c in first_differences(shape, self.lags, spacing))
 
-    def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
+    def measure(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
+        """The sum of the squares, and twice that as a derivative."""
+        return float(sums.sum()), np.full(sums.shape, 2.0)
+
+    def clip(self, kept: Any, now: Any, energy: float) -> tuple[Any, float]:
         """The conjugate of a square, at its derivative, equals the square."""
-        return kept, self.forward(x, spacing, keep=False)[0]
+        return kept, energy

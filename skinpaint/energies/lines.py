@@ -10,7 +10,7 @@ import numpy as np
 
 from skinpaint.energies.base import Differences, check_not_negative
 from skinpaint.grid import check_lags
-from skinpaint.grid.differences.lines import line_lengths, line_weights, spread_lengths
+from skinpaint.grid.differences.lines import line_lengths, line_weights, spread_lengths, weigh
 
 __all__ = ["Lines"]
 
@@ -70,7 +70,12 @@ class Lines(Differences):
         """All edges of a line and lag have the same weight."""
         return line_weights(kept, shape, self.lags)
 
-    def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
-        """Clip the differences of each line to length 1; the conjugate of a norm is zero."""
-        _, inverse = self.forward(x, spacing, keep=True)
-        return [np.minimum(one, other) for one, other in zip(kept, inverse, strict=True)], 0.0
+    def measure(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
+        """The sum of the lengths, and one over each."""
+        return weigh(sums, self.rounding)
+
+    def clip(self, kept: Any, now: Any, energy: float) -> tuple[Any, float]:
+        """Differences of length 1 at most; the conjugate of a norm is zero."""
+        if isinstance(kept, list):  # one array for each axis
+            return [np.minimum(one, other) for one, other in zip(kept, now, strict=True)], 0.0
+        return np.minimum(kept, now), 0.0

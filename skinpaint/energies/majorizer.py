@@ -23,8 +23,10 @@ import numpy as np
 
 from skinpaint.energies.base import Differences, Energy, terms_of
 from skinpaint.grid.axes import channels_by_mask, drop_short_axes, long_axes
-from skinpaint.grid.harmonic.multigrid import HarmonicSystem
-from skinpaint.grid.holes import CutOut, cut_out, solve_holes
+from skinpaint.grid.harmonic.multigrid import HarmonicSystem, System
+from skinpaint.grid.harmonic.points import PointSystem
+from skinpaint.grid.holes import cut_out, solve_holes
+from skinpaint.grid.points import Points
 
 __all__ = ["Majorizer", "relative_gap"]
 
@@ -61,10 +63,11 @@ class Majorizer:
         full = np.broadcast_to(mask, x.shape)
         parts: list[tuple[Any, ...]] = [(...,)] if joint else [(..., c) for c in range(x.shape[-1])]
         self.fields = [Field(energy, x[at], full[at], at) for at in parts]
-        self.systems: list[tuple[list[tuple[CutOut, HarmonicSystem]], list[int]]] = []  # with the channels of each
+        self.systems: list[tuple[list[tuple[Any, System]], list[int]]] = []  # with the channels of each
         margin = max(lag for _, term in terms_of(energy) for lag in term.lags)
+        points = getattr(terms_of(energy)[0][1], "points", None)
         for spatial, channels in channels_by_mask(mask, x.shape[-1]):
-            cuts = cut_out(drop_short_axes(spatial), margin)
+            cuts = cut_out(drop_short_axes(spatial), margin) if points is None else [Vector(points, spatial)]
             if joint:
                 self.systems.append((self.fields[0].systems(cuts), channels))
             else:
@@ -80,7 +83,7 @@ class Majorizer:
     def precondition(self, gradient: np.ndarray) -> np.ndarray:
         """Approximate ``L_w^-1`` times a gradient that is zero at known pixels, by one multigrid cycle."""
         out = gradient.astype(float)
-        self._solve(HarmonicSystem.cycle, out, np.float32)
+        self._solve(System.cycle, out, np.float32)
         return out
 
     def minimise(self, x: np.ndarray, tol: float, reduction: float = 0.0) -> np.ndarray:
@@ -115,7 +118,11 @@ class Majorizer:
         box = (low * channels, high * channels)
         return np.array([field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields])
 
-    def _solve(self, solve: Callable[[HarmonicSystem, np.ndarray], Any], out: np.ndarray, dtype: type = float) -> None:
+    def release(self) -> None:
+        """Free the memory of the systems, of a majorizer that is not needed any more."""
+        self.systems.clear()
+
+    def _solve(self, solve: Callable[[System, np.ndarray], Any], out: np.ndarray, dtype: type = float) -> None:
         """Solve all systems in place."""
         for systems, channels in self.systems:
             solve_holes(systems, [drop_short_axes(out[..., c]) for c in channels], solve, dtype=dtype)
@@ -142,6 +149,23 @@ def relative_gap(energies: np.ndarray | float, bounds: np.ndarray | float) -> fl
     return float(gaps.max())
 
 
+class Vector:
+    """A vector that begins with the values of points, as a cut-out of itself."""
+
+    whole = True
+
+    def __init__(self, points: Points, mask: np.ndarray) -> None:
+        self.points, self.unknown = points, mask[: points.unknowns]
+
+    def gather(self, values: np.ndarray) -> np.ndarray:
+        """The values of the points."""
+        return values[: self.points.size]
+
+    def scatter(self, found: np.ndarray, values: np.ndarray) -> None:
+        """Write the values of what is unknown."""
+        np.copyto(values[: self.points.unknowns], found, where=self.unknown)
+
+
 class Field:
     """The energy's terms on one channel, or on all channels if the energy is joint, and the weights of its edges.
 
@@ -156,23 +180,40 @@ class Field:
         self.shape = x.shape[:-1] if self.terms[0][1].joint else x.shape
         self.kept = [term.forward(x, term.spacing_for(x.ndim), keep=True)[1] for _, term in self.terms]
 
-    def systems(self, cuts: list[CutOut]) -> list[tuple[CutOut, HarmonicSystem]]:
+    def systems(self, cuts: list[Any]) -> list[tuple[Any, System]]:
         """The system of the quadratic on each cut-out."""
+        if isinstance(cuts[0], Vector):
+            return [(cut, self._on_points(cut)) for cut in cuts]
         long = long_axes(self.shape)
         weights: dict[tuple[int, int], Any] = {}
         for (c, term), kept in zip(self.terms, self.kept, strict=True):
             for (axis, lag), weight in term.edges(kept, self.shape):
                 if axis in long:
                     key = long.index(axis), lag
-                    weights[key] = weights.get(key, 0.0) + c * weight
+                    weight = weight if c == 1 else c * weight  # most often nothing is multiplied, and nothing copied
+                    weights[key] = weights[key] + weight if key in weights else weight
         terms = tuple(sorted(weights))
 
-        def on(cut: CutOut, weight: Any) -> Any:
+        def on(cut: Any, weight: Any) -> Any:
             if not np.ndim(weight):
                 return float(weight)
             return cut.gather(drop_short_axes(np.broadcast_to(weight, self.shape)))
 
         return [(cut, HarmonicSystem(cut.state, terms, tuple(on(cut, weights[key]) for key in terms))) for cut in cuts]
+
+    def _on_points(self, cut: Vector) -> System:
+        """The system of the quadratic on a vector."""
+        edges = np.zeros(cut.points.neighbours.shape, np.float32)
+        for (c, term), kept in zip(self.terms, self.kept, strict=True):
+            term.weigh(kept, c, edges)
+
+        def gradient(x: np.ndarray) -> np.ndarray:
+            out = np.zeros(cut.points.unknowns)
+            for (c, term), kept in zip(self.terms, self.kept, strict=True):
+                term.pull(x, kept, c, out)
+            return out
+
+        return PointSystem(cut.points, edges, gradient, cut.unknown)
 
     def bound(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
         """A lower bound of the energy of this field."""

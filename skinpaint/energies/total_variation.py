@@ -15,6 +15,7 @@ from skinpaint.grid.differences.norms import pixel_norms, spread_norms
 __all__ = ["TotalVariation"]
 
 MAX_WEIGHT = 1e6  # of an edge: norms below one over this count as this long in the quadratic
+MIN_SQUARE = 1e-290  # where a norm is zero all differences are, so any finite number serves as one over it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,8 @@ class TotalVariation(Differences):
     spacing: tuple[float, ...] | None = None
     joint: bool = False  # type: ignore[misc]
 
+    grouped_by = "pixel"
+
     def __post_init__(self) -> None:
         check_lags(self.lags, "TotalVariation")
         check_not_negative("eps", self.eps, self)
@@ -86,15 +89,28 @@ class TotalVariation(Differences):
     def edges(self, kept: Any, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], Any]]:
         """All edges ahead of a pixel have the same weight, one over its norm."""
         spacing = self.spacing_for(len(shape) + self.joint)
-        inverse = np.minimum(kept, MAX_WEIGHT).reshape(len(self.lags), *shape, -1)[..., 0]
+        inverse = self.bounded(kept).reshape(len(self.lags), *shape, -1)[..., 0]
         each = dict(zip(self.lags, inverse, strict=True))
         return (((axis, lag), c**2 * each[lag]) for axis, lag, c in first_differences(shape, self.lags, spacing))
 
     def dual(self, x: np.ndarray, spacing: tuple[float, ...], kept: Any) -> tuple[Any, float]:
-        """Clip each group of differences to length 1; the conjugate of the smoothed norm follows from that length."""
-        _, inverse = self.forward(x, spacing, keep=True)
-        weights = np.minimum(kept, inverse)
+        """All channels of a joint energy hold the same weights."""
+        weights, conjugate = super().dual(x, spacing, kept)
+        return weights, conjugate / (x.shape[-1] if self.joint else 1)
+
+    def measure(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
+        """The sum of the norms, and one over each."""
+        norms = np.sqrt(np.maximum(sums + self.eps**2, MIN_SQUARE))
+        return float((sums / (norms + self.eps)).sum()), 1 / norms
+
+    def clip(self, kept: Any, now: Any, energy: float) -> tuple[Any, float]:
+        """Differences of length 1 at most; the conjugate of the smoothed norm follows from their length."""
+        weights = np.minimum(kept, now)
         if not self.eps:
             return weights, 0.0
-        left = np.sqrt(np.maximum(1 - (weights / inverse) ** 2 + (weights * self.eps) ** 2, 0))
-        return weights, float(self.eps * (1 - left).sum()) / (x.shape[-1] if self.joint else 1)
+        left = np.sqrt(np.maximum(1 - (weights / now) ** 2 + (weights * self.eps) ** 2, 0))
+        return weights, float(self.eps * (1 - left).sum())
+
+    def bounded(self, weights: np.ndarray) -> np.ndarray:
+        """No weight is above MAX_WEIGHT."""
+        return np.minimum(weights, MAX_WEIGHT)

@@ -2,8 +2,9 @@
 
 Unknown pixels that are not neighbours do not influence each other. So the image is divided into tiles, and neighbouring
 tiles with unknown pixels form an island. A large island becomes a cut-out of its own: its bounding box, with a margin
-of known pixels. The boxes of small islands are laid out side by side on one cut-out. Where this would save little, the
-only cut-out is the whole image. A solver treats a cut-out as an image.
+of known pixels. The boxes of small islands are laid out side by side on one cut-out. A solver treats a cut-out as an
+image. The box of a thin island (a scratch, a line of text) holds little but known pixels. Such islands become one list
+of pixels, for solvers that take lists. Where all this would save little, the only cut-out is the whole image.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.axes import Box
+from skinpaint.grid.choice import FEW_UNKNOWNS, LIST_COST, worth_listing
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
+from skinpaint.grid.points import Points
+from skinpaint.lazy import lazy
 
-__all__ = ["CutOut", "cut_out", "solve_holes"]
+__all__ = ["CutOut", "Listed", "cut_out", "solve_holes"]
 
 TILE_SIDE = 8  # pixels
 LARGE_BOX = 20_000  # pixels; a larger box becomes a cut-out of its own
@@ -35,18 +39,21 @@ class CutOut:
         OUTSIDE, KNOWN or UNKNOWN, for every pixel of the cut-out.
     pieces : list of (Box, Box)
         Where each piece lies in the image, and where in the cut-out.
+    members : list of ndarray of int, or slice
+        Which of the image's unknown pixels, in C order, are unknown in each piece.
     """
 
     state: np.ndarray
     pieces: list[tuple[Box, Box]]
+    members: list[Any]
 
     @property
     def whole(self) -> bool:
         """Whether the cut-out is the whole image."""
         return self.pieces[0][0] == (slice(None),) * self.state.ndim
 
-    def gather(self, image: np.ndarray) -> np.ndarray:
-        """The pieces of `image`: a view if there is one piece, else a copy."""
+    def gather(self, image: Any) -> np.ndarray:
+        """The pieces of `image`: what indexing gives if there is one piece, else a copy."""
         if len(self.pieces) == 1:
             return image[self.pieces[0][0]]
         out = np.zeros(self.state.shape, image.dtype)
@@ -59,20 +66,61 @@ class CutOut:
         for source, target in self.pieces:
             np.copyto(image[source], values[target], where=self.state[target] == UNKNOWN)
 
+    def collect(self, values: np.ndarray, found: np.ndarray) -> None:
+        """Write the unknown pixels of the cut-out into `found`, which holds those of the image in C order."""
+        for (_, target), members in zip(self.pieces, self.members, strict=True):
+            found[members] = values[target][self.state[target] == UNKNOWN]
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """Unknown pixels of an image as a list, with the known ones beside them.
+
+    Attributes
+    ----------
+    points : Points
+        The pixels.
+    members : ndarray of int
+        Which of the image's unknown pixels, in C order, they are.
+    """
+
+    points: Points
+    members: np.ndarray
+    whole = False
+
+    @lazy
+    def index(self) -> tuple[np.ndarray, ...]:
+        """Where the points are in the image."""
+        points = self.points
+        return np.unravel_index(np.concatenate([points.at, points.halo]), points.shape)
+
+    def gather(self, image: Any) -> np.ndarray:
+        """The values of the points."""
+        return image[self.index]
+
+    def scatter(self, values: np.ndarray, image: np.ndarray) -> None:
+        """Write the values of the unknown pixels back into `image`."""
+        image[tuple(self.points.places)] = values
+
+    def collect(self, values: np.ndarray, found: np.ndarray) -> None:
+        """Write the values of the unknown pixels into `found`, which holds those of the image in C order."""
+        found[self.members] = values
+
 
 def solve_holes(
-    systems: Iterable[tuple[CutOut, Any]],
-    images: Sequence[np.ndarray],
+    systems: Iterable[tuple[CutOut | Listed, Any]],
+    images: Sequence[Any],
     solve: Callable[[Any, np.ndarray], Any],
     *,
     dtype: type = float,
     padded: Sequence[np.ndarray] | None = None,
+    found: Sequence[np.ndarray] | None = None,
 ) -> list[Any]:
     """Gather each cut-out of each image, solve its system, and scatter the solution back into the image.
 
     Parameters
     ----------
-    systems : iterable of (CutOut, system)
+    systems : iterable of (CutOut or Listed, system)
         The cut-outs of the images' mask, and what is to be solved on each. A system has a `layout`.
     images : sequence of ndarray
         Written in place, at the unknown pixels.
@@ -80,6 +128,9 @@ def solve_holes(
         ``solve(system, x)`` replaces the unknown entries of the flat padded array `x`; it may return a result.
     dtype : type
         Of `x`.
+    found : sequence of ndarray, optional
+        For each image an array for its unknown pixels, in C order. It is written to in place of the image, which need
+        not be an array then: anything will do that gives an array when it is indexed by slices or by arrays.
     padded : sequence of ndarray, optional
         The flat padded arrays, of `dtype`, that the images are views into. A cut-out that is the whole image is then
         solved in place, without a copy.
@@ -109,11 +160,15 @@ def solve_holes(
             else:
                 x = system.layout.flatten(cut.gather(image), dtype)
                 results.append(solve(system, x))
-                cut.scatter(system.layout.inner(x), image)
+                values = system.layout.inner(x)
+                if found is None:
+                    cut.scatter(values, image)
+                else:
+                    cut.collect(values, found[k])
     return results
 
 
-def cut_out(mask: np.ndarray, margin: int) -> list[CutOut]:
+def cut_out(mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None) -> list[Any]:
     """Divide a mask into cut-outs: all unknown pixels, with a margin of `margin` pixels around them.
 
     Parameters
@@ -122,59 +177,100 @@ def cut_out(mask: np.ndarray, margin: int) -> list[CutOut]:
         True where unknown.
     margin : int
         Distance of the farthest neighbours of a pixel.
+    lags : (1,) or (1, 2), optional
+        Distances of neighbours along the axes, for a solver that takes lists of points. Thin islands become one list,
+        as do all islands together if they are small.
 
     Returns
     -------
-    cuts : list of CutOut
+    cuts : list of CutOut, the last one perhaps Listed
         Every unknown pixel is unknown in exactly one of them.
 
     Examples
     --------
     >>> mask = np.zeros((1000, 1000), bool)
-    >>> mask[100:110, 200:220] = mask[900, 900] = True
+    >>> mask[100:110, 200:220] = True
     >>> [cut.state.shape for cut in cut_out(mask, margin=1)]
-    [(16, 22)]
+    [(12, 22)]
+    >>> mask[500:620, 100:220] = mask[np.arange(1000), np.arange(1000)] = True
+    >>> [cut.whole for cut in cut_out(mask, margin=1)]
+    [True]
+    >>> [cut.state.shape if isinstance(cut, CutOut) else cut.points.unknowns for cut in cut_out(mask, 1, lags=(1,))]
+    [(135, 122), 1000]
     """
-    if np.count_nonzero(mask) > MAX_BOXED_FRACTION * mask.size:
+    unknowns = np.count_nonzero(mask)
+    if unknowns > MAX_BOXED_FRACTION * mask.size:
         return [_whole(mask)]
-    islands, boxes, sizes = _islands(mask, margin)
-    groups = [[number] for number, box in boxes.items() if _size(box) > LARGE_BOX]
-    groups.append([number for number, box in boxes.items() if _size(box) <= LARGE_BOX])
-    layouts = [_lay_out({number: boxes[number] for number in group}, margin) for group in groups if group]
-    if sum(prod(shape) for shape, _ in layouts) > MAX_BOXED_FRACTION * mask.size:
+    at = np.flatnonzero(mask)
+    if lags is not None and unknowns <= FEW_UNKNOWNS:
+        points = Points.listed(at, mask.shape, lags)
+        return [Listed(points, points.order)]
+    islands = _islands(at, mask.shape, margin)
+    sizes = {number: _size(box) for number, box in islands.boxes.items()}
+    thin = [n for n, size in sizes.items() if lags is not None and worth_listing(islands.members[n].size, size)]
+    listed = sum(islands.members[number].size for number in thin)
+    boxed = sizes.keys() - thin
+    groups = [[number] for number in sorted(boxed) if sizes[number] > LARGE_BOX]
+    groups.append([number for number in sorted(boxed) if sizes[number] <= LARGE_BOX])
+    layouts = [_lay_out({number: islands.boxes[number] for number in group}, margin) for group in groups if group]
+    if sum(prod(shape) for shape, _ in layouts) + LIST_COST * listed > MAX_BOXED_FRACTION * mask.size:
         return [_whole(mask)]
-    return [_cut(mask, islands, boxes, sizes, *layout) for layout in layouts]
+    cuts: list[Any] = [_cut(mask, islands, *layout) for layout in layouts]
+    if listed and lags is not None:
+        members = np.sort(np.concatenate([islands.members[number] for number in thin]))
+        points = Points.listed(at[members], mask.shape, lags)
+        cuts.append(Listed(points, members[points.order]))
+    return cuts
 
 
 def _whole(mask: np.ndarray) -> CutOut:
     everything = (slice(None),) * mask.ndim
-    return CutOut(_state(mask), [(everything, everything)])
+    return CutOut(_state(mask), [(everything, everything)], [slice(None)])
 
 
 def _state(mask: np.ndarray) -> np.ndarray:
-    return np.where(mask, np.uint8(UNKNOWN), np.uint8(KNOWN))
+    return mask.view(np.uint8) + np.uint8(KNOWN)  # UNKNOWN is one more; np.where takes ten times as long
 
 
-def _islands(mask: np.ndarray, margin: int) -> tuple[np.ndarray, dict[int, Box], dict[int, int]]:
-    """The number of each tile's island, counted from 1, and each island's box with its margin, and number of pixels."""
+@dataclass(frozen=True, eq=False)
+class Islands:
+    """The islands of an image, numbered from 1.
+
+    Attributes
+    ----------
+    tiles : ndarray of int
+        The number of each tile's island; 0 for none.
+    boxes : dict
+        The box of each island, with its margin.
+    members : dict
+        Which of the image's unknown pixels, in C order, belong to each island.
+    """
+
+    tiles: np.ndarray
+    boxes: dict[int, Box]
+    members: dict[int, np.ndarray]
+
+
+def _islands(at: np.ndarray, shape: tuple[int, ...], margin: int) -> Islands:
+    """Find the islands of the unknown pixels with the flat indices `at`."""
     from scipy import ndimage  # slow to load, and not needed where nothing is cut out
 
-    at = np.unravel_index(np.flatnonzero(mask), mask.shape)
-    tile = tuple(i // TILE_SIDE for i in at)
-    tiles = np.zeros([ceil(n / TILE_SIDE) for n in mask.shape], bool)
+    places = np.unravel_index(at, shape)
+    tile = tuple(i // TILE_SIDE for i in places)
+    tiles = np.zeros([ceil(n / TILE_SIDE) for n in shape], bool)
     tiles[tile] = True
-    islands, count = ndimage.label(tiles, np.ones((3,) * mask.ndim))
-    owner = islands[tile].astype(np.min_scalar_type(count))
+    tiles, count = ndimage.label(tiles, np.ones((3,) * len(shape)))
+    owner = tiles[tile].astype(np.min_scalar_type(count))
     order = np.argsort(owner, kind="stable")
     first = np.searchsorted(owner[order], np.arange(1, count + 1))
     edges = []
-    for i, n in zip(at, mask.shape, strict=True):
+    for i, n in zip(places, shape, strict=True):
         ordered = i[order]
         low = np.minimum.reduceat(ordered, first) - margin
         high = np.maximum.reduceat(ordered, first) + margin + 1
         edges.append((np.maximum(low, 0).tolist(), np.minimum(high, n).tolist()))
     boxes = {k + 1: tuple(slice(low[k], high[k]) for low, high in edges) for k in range(count)}
-    return islands, boxes, dict(enumerate(np.diff(first, append=order.size).tolist(), start=1))
+    return Islands(tiles, boxes, dict(enumerate(np.split(order, first[1:]), start=1)))
 
 
 def _lay_out(boxes: dict[int, Box], gap: int) -> tuple[tuple[int, ...], dict[int, Box]]:
@@ -201,23 +297,17 @@ def _shelve(extents: dict[int, tuple[int, ...]], gap: int, limit: float) -> tupl
     return (top + shelf, width, *others), places
 
 
-def _cut(
-    mask: np.ndarray,
-    islands: np.ndarray,
-    boxes: dict[int, Box],
-    sizes: dict[int, int],
-    shape: tuple[int, ...],
-    places: dict[int, Box],
-) -> CutOut:
+def _cut(mask: np.ndarray, islands: Islands, shape: tuple[int, ...], places: dict[int, Box]) -> CutOut:
     """Make a cut-out. Where another island reaches into a box, its pixels count as outside: they are no neighbours."""
     state = np.full(shape, OUTSIDE, np.uint8)
     for number, place in places.items():
-        box = boxes[number]
+        box = islands.boxes[number]
         state[place] = _state(mask[box])
-        if sizes[number] < np.count_nonzero(mask[box]):
-            own = islands[np.ix_(*(np.arange(s.start, s.stop) // TILE_SIDE for s in box))] == number
+        if islands.members[number].size < np.count_nonzero(mask[box]):
+            own = islands.tiles[np.ix_(*(np.arange(s.start, s.stop) // TILE_SIDE for s in box))] == number
             state[place][mask[box] & ~own] = OUTSIDE
-    return CutOut(state, [(boxes[number], place) for number, place in places.items()])
+    members = [islands.members[number] for number in places]
+    return CutOut(state, [(islands.boxes[number], place) for number, place in places.items()], members)
 
 
 def _size(box: Box) -> int:

@@ -1,19 +1,18 @@
-"""How a grid lies in memory, and how kernels run over its rows: slab by slab, or shared by threads."""
+"""How a grid lies in memory, and how threads share it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from skinpaint.grid.threads import share
+from skinpaint.grid.threads import parts, share
 from skinpaint.lazy import lazy
 
-__all__ = ["Layout", "Stage", "dense_matrix"]
-
-SLAB_ENTRIES = 2**16  # a few arrays of this length fit into the cache
+__all__ = ["Layout", "Passes", "Stage", "dense_matrix", "vectors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +53,14 @@ class Layout:
         """Number of entries of the grid, without the padding."""
         return int(np.prod(self.shape))
 
+    @lazy
+    def length(self) -> int:
+        """Number of entries of a flat padded array."""
+        return int(np.prod(self.padded))
+
     def zeros(self, dtype: type = np.float32) -> np.ndarray:
         """A flat padded array of zeros."""
-        return np.zeros(int(np.prod(self.padded)), dtype)
+        return np.zeros(self.length, dtype)
 
     def flatten(self, grid: Any, dtype: type = float) -> np.ndarray:
         """Copy a grid, or a number, into a flat padded array."""
@@ -75,49 +79,85 @@ class Layout:
 
     def run(self, kernel: Any, *args: Any) -> None:
         """Run a kernel over all rows; threads share the rows of a large grid."""
-        starts, _ = self.rows
-        share(kernel, 0, starts.size, self.size, starts, self.shape[-1], *args)
+        self.sweep(self.stage(kernel, *args))
 
     def stage(self, kernel: Any, *args: Any) -> Stage:
         """A kernel over the rows of this grid, to be run by `sweep`."""
         starts, _ = self.rows
-        return Stage(kernel, starts.size // self.layers, self.layers, 0, (starts, self.shape[-1], *args))
+        return Stage(kernel, starts.size, (starts, self.shape[-1], *args))
 
-    def sweep(self, *stages: Stage) -> None:
-        """Run the stages one after another over the whole grid.
+    @lazy
+    def reach(self) -> int:
+        """How many layers away a pass reads from where it writes, at most; even, as two layers make a coarse one."""
+        return self.pad + self.pad % 2
 
-        A large grid is cut into slabs, and each stage follows one slab behind the stage before it, whose results are
-        then still in the cache. The answer is the same, as no stage needs entries further than a slab away. The slabs
-        are too short for a second thread; a single stage is shared by threads instead.
+    def sweep(self, *stages: Stage | Passes) -> None:
+        """Run the stages one after another over the whole grid; threads share those of a large one."""
+        for stage in stages:
+            if isinstance(stage, Stage):
+                share(stage.kernel, 0, stage.rows, self.size, *stage.args)
+            else:
+                self._in_bands(stage)
+
+    def _in_bands(self, passes: Passes) -> None:
+        """Run `passes` in bands of layers, one for each thread.
+
+        The first pass stops at the cut between two bands. Each pass after it stops `reach` layers further from the cut
+        than the pass before it, so it reads nothing that another band writes, and overwrites nothing that another band
+        still has to read. What they leave open around each cut is a wedge, of `reach` layers more on either side with
+        each pass. The wedges come when all bands are done.
         """
-        if len(stages) == 1:
-            (stage,) = stages
-            share(stage.kernel, 0, stage.rows * stage.layers, self.size, *stage.args)
+        least = (2 * passes.depth - 1) * self.reach  # layers between two cuts, so that the wedges do not meet
+        work = passes.cost * self.size
+        count = min(parts(work), self.layers // least)
+        if count < 2:
+            passes.kernel(0, 0, self.layers, 0, *passes.args)
             return
-        if self.size <= SLAB_ENTRIES:
-            for stage in stages:
-                stage.kernel(0, stage.rows * stage.layers, *stage.args)
-            return
-        thick = max(SLAB_ENTRIES * self.layers // self.size, 2) & ~1  # even, as two layers make a coarse one
-        slabs = -(-self.layers // thick)
-        for step in range(slabs + len(stages) - 1):
-            for lag, stage in enumerate(stages):
-                if 0 <= step - lag < slabs:
-                    stage((step - lag) * thick, min((step - lag + 1) * thick, self.layers))
+        cuts = [*(self.layers * k // count & ~1 for k in range(count)), self.layers]
+
+        def bands(lo: int, hi: int) -> None:
+            for k in range(lo, hi):
+                fall, rise = (self.reach if k > 0 else 0), (self.reach if k + 1 < count else 0)
+                passes.kernel(cuts[k], fall, cuts[k + 1], rise, *passes.args)
+
+        def wedges(lo: int, hi: int) -> None:
+            for cut in cuts[lo:hi]:
+                passes.kernel(cut, -self.reach, cut, -self.reach, *passes.args)
+
+        share(bands, 0, count, work)
+        share(wedges, 1, count, work)
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A kernel and its arguments, to be run on a range of layers; of a grid half as high if `halve` is 1."""
+    """A kernel over rows that do not depend on each other, and its arguments."""
 
     kernel: Any
-    rows: int  # in a layer
-    layers: int
-    halve: int
+    rows: int
     args: tuple[Any, ...]
 
-    def __call__(self, lo: int, hi: int) -> None:
-        self.kernel((lo >> self.halve) * self.rows, ((hi + self.halve) >> self.halve) * self.rows, *self.args)
+
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """A kernel that makes several passes over layers, and its arguments.
+
+    The kernel takes ``(top, fall, bottom, rise, *args)``. Its pass `s` covers the layers from ``top + s * fall`` to
+    ``bottom - s * rise``. In a layer it comes after pass ``s - 1`` and before pass ``s + 1`` have come to the layers
+    within the `reach` of the layout. No pass reads what the same pass writes in another layer: relaxing one colour
+    reads the other colours. So the answer is the same to the byte wherever the layers are cut.
+    """
+
+    kernel: Any
+    depth: int
+    args: tuple[Any, ...]
+    cost: int = 1  # of a pass for an entry, relative to a plain loop
+
+
+def vectors(layouts: Sequence[Any], dtype: type = np.float32) -> list[np.ndarray]:
+    """One flat array of zeros for each layout, in one piece of memory, which costs less than many pieces."""
+    ends = np.cumsum([0, *(layout.length for layout in layouts)])
+    flat = np.zeros(ends[-1], dtype)
+    return [flat[start:stop] for start, stop in pairwise(ends)]
 
 
 def dense_matrix(diagonal: np.ndarray, couplings: Iterable[tuple[int, Any]]) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-__all__ = ["edges", "laplacian"]
+__all__ = ["edges", "laplacian", "places_of_known"]
 
 
 def laplacian(
@@ -51,9 +51,6 @@ def laplacian(
            [ 0.]])
     """
     flat, here = mask.reshape(-1), np.flatnonzero(mask)
-    number = np.empty(flat.size, np.intp)
-    number[here] = np.arange(here.size)
-    number[~flat] = np.arange(flat.size - here.size)
     diagonal = np.zeros(here.size)
     none = np.empty(0, np.intp)
     inner = [(none, none, np.empty(0))]
@@ -65,14 +62,27 @@ def laplacian(
             rows = np.flatnonzero((place + step >= 0) & (place + step < n))
             there = here[rows] + step * stride
             diagonal[rows] += 1 / h**2
-            for links, missing in ((inner, flat[there]), (outer, ~flat[there])):
-                links.append((rows[missing], number[there[missing]], np.full(np.count_nonzero(missing), -1 / h**2)))
+            missing, before = flat[there], np.searchsorted(here, there)
+            for links, some, number in ((inner, missing, before), (outer, ~missing, there - before)):
+                links.append((rows[some], number[some], np.full(np.count_nonzero(some), -1 / h**2)))
     each = np.arange(here.size)
     inner.append((each, each, diagonal))
     return (
         _assemble(inner, (here.size, here.size)).tocsc(),
         _assemble(outer, (here.size, flat.size - here.size)).tocsr(),
     )
+
+
+def places_of_known(mask: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Flat indices of the known pixels with these numbers in C order.
+
+    Examples
+    --------
+    >>> places_of_known(np.array([False, True, True, False]), np.array([1]))
+    array([3])
+    """
+    here = np.flatnonzero(mask)
+    return numbers + np.searchsorted(here - np.arange(here.size), numbers, side="right")
 
 
 def edges(

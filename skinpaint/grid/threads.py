@@ -38,6 +38,11 @@ def limit(number: int) -> None:
     _limit = number
 
 
+def parts(work: int) -> int:
+    """Into how many parts it pays to divide `work`, in entries."""
+    return workers() if work >= MIN_SHARED_ENTRIES else 1
+
+
 def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:
     """Call ``kernel(lo, hi, *args)`` on parts of a range, by several threads if `work`, in entries, is large.
 
@@ -48,8 +53,8 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     >>> done
     [(0, 10)]
     """
-    parts = min(workers(), hi - lo) if work >= MIN_SHARED_ENTRIES else 1
-    cuts = [lo + (hi - lo) * k // parts for k in range(parts + 1)] if parts > 1 else [lo, hi]
+    count = max(1, min(parts(work), hi - lo))
+    cuts = [lo + (hi - lo) * k // count for k in range(count + 1)]
     others: list[_Done] = []
     try:
         for start, stop in pairwise(cuts[1:]):
@@ -62,7 +67,7 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
 
 
 def _hand_over(kernel: Callable[..., Any], *args: Any) -> _Done:
-    """Let a thread call ``kernel(*args)``; when it is done, the queue that is returned holds None or what was raised."""
+    """Let a thread call ``kernel(*args)``; the queue that is returned will hold None, or what was raised."""
     while len(_threads) < workers() - 1:
         _threads.append(_thread.start_new_thread(_serve, (_inbox,)))
     done: _Done = SimpleQueue()

@@ -88,6 +88,10 @@ class IterativeMethod(Method):
     tol: float | None = None  # None: take max_iter steps, as asked, and do not judge convergence
     measure: ClassVar[str] = "distance"  # what `State.distance` is, in words, for the status
 
+    def prepare(self, problem: Problem) -> Any:
+        """What the steps see in place of the problem, where that saves work. It has what they and the loop ask for."""
+        return problem
+
     @abstractmethod
     def init(self, problem: Problem) -> Any:
         """State before the first step."""
@@ -133,6 +137,7 @@ class IterativeMethod(Method):
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Step until the stopping rule is met, `max_iter` is reached, the callback returns True, or Ctrl-C."""
         began = perf_counter()
+        problem = self.prepare(problem)
         state: State = self.init(problem)
         history: list[Record] = []
         reason = None
@@ -152,7 +157,7 @@ class IterativeMethod(Method):
         except KeyboardInterrupt:
             reason = Reason.INTERRUPTED
         return Solution(
-            values=state.values,
+            values=problem.answer(state.values),
             reason=reason,
             status=f"{self._status(reason, state, len(history))} {state.note}".strip(),
             n_iter=len(history),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar, Literal
@@ -37,16 +37,16 @@ class ClosedForm(Method):
         """An object with the values to be filled, in place (`values`), and their energy (`energy()`)."""
 
     @abstractmethod
-    def auto(self, mask: np.ndarray, channels: int) -> list[str]:
-        """The solvers to try for a mask, in this order: the next one if one misses `tol`."""
+    def auto(self, image: Any, mask: np.ndarray, channels: int) -> Iterable[tuple[Sequence[str], np.ndarray]]:
+        """Pairs of solvers and masks, which make up `mask`. The solvers are tried in order, until one reaches `tol`."""
 
     @abstractmethod
-    def multigrid(self, image: Any, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
+    def multigrid(self, image: Any, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
         """Fill `channels` by multigrid; the number of cycles and the accuracy of each solve."""
 
     @abstractmethod
-    def direct(self, image: Any, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
-        """Fill `channels` by a factorisation; 1 and the accuracy of each solve, or None if it is not measured."""
+    def direct(self, image: Any, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
+        """Fill `channels` by a factorisation; the number of steps and the accuracy of each solve."""
 
     def check_solver(self) -> None:
         """Check the settings that `solve` reads; called from a subclass's ``__post_init__``."""
@@ -59,23 +59,19 @@ class ClosedForm(Method):
         began = perf_counter()
         image = self.begin(problem)
         used: set[str] = set()
-        counts: list[int] = []
-        found: list[float] = []
+        results: list[tuple[int, float]] = []
         for mask, channels in problem.groups():
-            for solver in self.auto(mask, len(channels)) if self.solver == "auto" else [self.solver]:
-                solve = {"multigrid": self.multigrid, "direct": self.direct}[solver]
-                results = solve(image, mask, channels)
-                measured = [accuracy for _, accuracy in results if accuracy is not None]
-                if max(measured, default=0.0) <= self.tol:
-                    break
-            used.add(solver)
-            counts += [n_iter for n_iter, _ in results]
-            found += measured
-        n_iter, energy, worst = max(counts), image.energy(), max(found, default=None)
+            asked = [([self.solver], mask)]
+            for solvers, part in self.auto(image, mask, len(channels)) if self.solver == "auto" else asked:
+                solver, found = self._first(solvers, image, part, channels)
+                used.add(solver)
+                results += found
+        n_iter, worst = np.max(results, axis=0).tolist()
+        n_iter, energy = int(n_iter), image.energy()
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.write_back, image.values))
-        converged = worst is None or worst <= self.tol
+        converged = worst <= self.tol
         status = self._status(converged, used, n_iter, worst)
         if not converged:
             warn(status, ConvergenceWarning)
@@ -89,13 +85,23 @@ class ClosedForm(Method):
             **{self.accuracy: worst},
         )
 
-    def _status(self, converged: bool, used: set[str], n_iter: int, worst: float | None) -> str:
+    def _first(
+        self, solvers: Sequence[str], image: Any, mask: np.ndarray, channels: list[int]
+    ) -> tuple[str, list[tuple[int, float]]]:
+        """Fill `channels` by the first of the solvers that reaches `tol`, or by the last; its name and its results."""
+        for solver in solvers:
+            solve = {"multigrid": self.multigrid, "direct": self.direct}[solver]
+            results = solve(image, mask, channels)
+            if np.max(results, axis=0)[1] <= self.tol:
+                break
+        return solver, results
+
+    def _status(self, converged: bool, used: set[str], n_iter: int, worst: float) -> str:
         """What happened and, if it failed, what to do."""
-        accuracy = "" if worst is None else self.accuracy_is.format(worst)
+        accuracy = self.accuracy_is.format(worst)
         if converged:
             names = {"direct": "a factorisation", "multigrid": "multigrid"}
-            status = f"Solved by {' and by '.join(names[solver] for solver in sorted(used))}."
-            return f"{status} The {accuracy}." if accuracy else status
+            return f"Solved by {' and by '.join(names[solver] for solver in sorted(used))}. The {accuracy}."
         way_out = f" or use {type(self).__name__}(solver='direct')" if "multigrid" in used else ""
         spent = f" after {n_iter} cycles" if "multigrid" in used else ""
         return f"Not solved{spent}: the {accuracy}, above tol {self.tol:g}. Raise tol{way_out}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from scipy.ndimage import binary_dilation, generate_binary_structure
@@ -15,12 +15,13 @@ from skinpaint.energies import ENERGIES
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import Objective
 from skinpaint.grid import check_lags
-from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.point_problem import PointProblem
 from skinpaint.problem import Bounds, Problem
 
 __all__ = ["GradientDescent"]
 
+Posed = Problem | PointProblem
 
 MAX_STEPS = 10  # with one majorizer: where norms vanish it soon says little about the energy
 NORM_ROUNDING = 1e-4  # norms below this become parabolas, for values in [0, 1]
@@ -151,31 +152,43 @@ class GradientDescent(IterativeMethod):
         """What is compared with `tol`."""
         return "proven gap" if self.proves else "relative projected gradient"
 
-    def init(self, problem: Problem) -> Descent:
+    def prepare(self, problem: Problem) -> Posed:
+        """The missing pixels alone where they are few, if the energy allows it."""
+        energy = self._energy(problem)
+        if not (self.proves and self.start == "fill" and Majorizer.exists_for(energy) and problem.sparse):
+            return problem
+        return PointProblem(problem, cast(energies.Energy, energy))
+
+    def init(self, problem: Posed) -> Descent:
         """Start from the fill or from the damage."""
-        damaged = self.start == "damaged"
-        x = problem.write(np.empty(problem.shape), damaged=damaged)
-        x = problem.clip(x if damaged else fill(x, problem.mask, problem.spacing))
+        if self.start == "fill" or isinstance(problem, PointProblem):
+            x = problem.clip(problem.fill())
+        else:
+            x = problem.clip(problem.write(np.empty(problem.shape), damaged=True))
         exact = self._energy(problem)
-        objective = Objective(exact, joint=self.joint_channels)
-        each = objective.values(x)  # refuses a bad energy in its own words, before autograd meets it
         touched = self.proves and Majorizer.exists_for(exact)
+        joint = any(term.joint for _, term in energies.terms_of(exact)) if touched else self.joint_channels
+        objective = Objective(exact, joint=joint)
+        each = objective.values(x)  # refuses a bad energy in its own words, before autograd meets it
         smooth = energies.rounded(exact, NORM_ROUNDING) if touched else exact
-        descended = objective if smooth == exact else Objective(smooth, joint=self.joint_channels)
-        level, gradient = descended.value_and_gradient(x)
+        descended = objective if smooth == exact else Objective(smooth, joint=joint)
+        if self.step_size == "accelerated":
+            level, gradient = descended.value(x), np.empty(0)
+        else:
+            level, gradient = descended.value_and_gradient(x)
         state = Descent(
             values=x,
             ahead=x,
             objective=descended,
             exact=objective,
-            around=None if self.proves else _around(problem),
+            around=None if self.proves or isinstance(problem, PointProblem) else _around(problem),
             each=each,
             level=level,
             gradient=gradient,
         )
         return self._touch(problem, state) if touched else state
 
-    def step(self, problem: Problem, state: Descent) -> Descent:
+    def step(self, problem: Posed, state: Descent) -> Descent:
         """One accelerated or one plain projected step."""
         advance = self._accelerated if self.step_size == "accelerated" else self._plain
         return advance(problem, state)
@@ -184,7 +197,9 @@ class GradientDescent(IterativeMethod):
         """Whether the decrement is below the rounding errors of the energy."""
         return state.majorizer is not None and state.decrement < NOISE
 
-    def _energy(self, problem: Problem) -> Callable[[Any], Any]:
+    def _energy(self, problem: Posed) -> Callable[[Any], Any]:
+        if isinstance(problem, PointProblem):
+            return problem.energy
         if isinstance(self.energy, str):
             energy: Any = ENERGIES[self.energy]
             if self.lags is not None:
@@ -202,7 +217,7 @@ class GradientDescent(IterativeMethod):
             )
         return self.energy
 
-    def _plain(self, problem: Problem, state: Descent) -> Descent:
+    def _plain(self, problem: Posed, state: Descent) -> Descent:
         """``x <- P(x - s_k g)`` with the step length as given."""
         x, objective = state.values, state.objective
         s = self.step_size(state.k) if callable(self.step_size) else self.step_size
@@ -220,7 +235,7 @@ class GradientDescent(IterativeMethod):
             note=objective.note,
         )
 
-    def _accelerated(self, problem: Problem, state: Descent) -> Descent:
+    def _accelerated(self, problem: Posed, state: Descent) -> Descent:
         """FISTA within the bounds: a step from the extrapolated point, backtracked; a restart where it leads uphill."""
         x, y, t, s, objective = state.values, state.ahead, state.momentum, state.length, state.objective
         energies_ahead, gradient = objective.values_and_gradient(y)
@@ -265,8 +280,10 @@ class GradientDescent(IterativeMethod):
             return replace(state, bounds=bounds, gap=gap, distance=gap)
         return replace(state, distance=_ratio(_norm(d) / s, _norm(gradient[state.around])))
 
-    def _touch(self, problem: Problem, state: Descent) -> Descent:
+    def _touch(self, problem: Posed, state: Descent) -> Descent:
         """Build the majorizer at the values. Its minimum proves a bound, and the descent continues from there."""
+        if state.majorizer:
+            state.majorizer.release()
         majorizer = Majorizer(state.objective.energy, state.values, problem.mask)
         reduction = RESIDUAL_REDUCTION if state.decrement > NOISE else 0.0  # the last one is solved to the end
         least = problem.clip(majorizer.minimise(state.values, tol=RESIDUAL_TOL, reduction=reduction))
@@ -303,7 +320,7 @@ class Descent:
     around: np.ndarray | None  # pixels that normalise the gradient when there is no gap: missing ones and neighbours
     each: np.ndarray  # the energies of the channels, of `exact`
     level: float  # of `objective`, which is what descends
-    gradient: np.ndarray  # of `objective` at the values; plain steps start from it
+    gradient: np.ndarray  # of `objective` at the values, for plain steps
     majorizer: Majorizer | None = None  # its matrix is the metric; without one the metric is the identity
     bounds: np.ndarray | float = -np.inf  # the best lower bounds proven so far, one a channel
     gap: float | None = None
@@ -329,7 +346,7 @@ def _around(problem: Problem) -> np.ndarray:
     return np.broadcast_to(binary_dilation(problem.mask, cross, iterations=2), problem.values.shape)
 
 
-def _stationarity(problem: Problem, x: np.ndarray, gradient: np.ndarray, around: Any) -> float:
+def _stationarity(problem: Posed, x: np.ndarray, gradient: np.ndarray, around: Any) -> float:
     """Norm of the projected gradient at `x`, relative to that of the gradient around the missing pixels."""
     blocked = ((x <= problem.low) & (gradient > 0)) | ((x >= problem.high) & (gradient < 0))
     free = np.where(problem.mask & ~blocked, gradient, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from skinpaint.methods.closed_form import ClosedForm, Solver
 from skinpaint.problem import Problem
 
 if TYPE_CHECKING:
-    from skinpaint.grid.harmonic.fill import Canvas
+    from skinpaint.grid.harmonic.fill import Canvas, Sheets
 
 __all__ = ["Laplace"]
 
@@ -59,36 +59,44 @@ class Laplace(ClosedForm):
         check_lags(self.lags, "Laplace")
         self.check_solver()
 
-    def begin(self, problem: Problem) -> Canvas:
-        """The image in the memory that multigrid works in."""
-        from skinpaint.grid.harmonic.fill import Canvas  # its compiled kernels take a while to load
+    def begin(self, problem: Problem) -> Canvas | Sheets:
+        """The missing pixels where they are few, else the image in the memory that multigrid works in."""
+        from skinpaint.grid.harmonic.fill import Canvas, Harmonic, Sheets  # compiled kernels take a while to load
 
-        canvas = Canvas(problem.shape[:-1], problem.shape[-1], self.lags, problem.spacing)
+        harmonic = Harmonic(problem.shape[:-1], self.lags, problem.spacing)
+        if problem.sparse:
+            return Sheets(problem, harmonic)
+        canvas = Canvas(harmonic, problem.shape[-1])
         problem.write(canvas.values)
         return canvas
 
-    def auto(self, mask: np.ndarray, channels: int) -> list[str]:
+    def auto(
+        self, image: Canvas | Sheets, mask: np.ndarray, channels: int
+    ) -> Iterable[tuple[Sequence[str], np.ndarray]]:
         """The factorisation for few unknowns, else multigrid, and the factorisation if that fails."""
-        return ["direct"] if np.count_nonzero(mask) <= MAX_DIRECT_UNKNOWNS else ["multigrid", "direct"]
+        few = np.count_nonzero(mask) <= MAX_DIRECT_UNKNOWNS
+        return [(["direct"] if few else ["multigrid", "direct"], mask)]
 
-    def multigrid(self, image: Canvas, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
+    def multigrid(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
         """Fill `channels` by multigrid; the number of cycles and the relative residual of each solve."""
         return image.solve(mask, channels, self.tol)
 
-    def direct(self, image: Canvas, mask: np.ndarray, channels: list[int]) -> Sequence[tuple[int, float | None]]:
+    def direct(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
         """Fill `channels` by SuperLU; 1 and the relative residual of each."""
         from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
 
-        from skinpaint.grid.matrix import laplacian
+        from skinpaint.grid.matrix import laplacian, places_of_known
 
-        L_UU, L_UK = laplacian(mask, image.lags, image.spacing)
+        L_UU, L_UK = laplacian(mask, image.harmonic.lags, image.harmonic.spacing)
+        beside = np.unique(L_UK.indices)
+        index = np.unravel_index(places_of_known(mask, beside), mask.shape)
+        L_UK = L_UK[:, beside]
         factor = splu(L_UU, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        results = []
-        for c in channels:
-            channel = image.values[..., c]
-            b = -(L_UK @ channel[~mask])
-            x = factor.solve(b)
-            channel[mask] = x
+        results, found = [], np.empty((len(channels), L_UU.shape[0]))
+        for c, x in zip(channels, found, strict=True):
+            b = -(L_UK @ image.read(index, c))
+            x[:] = factor.solve(b)
             size = np.linalg.norm(b)
             results.append((1, float(np.linalg.norm(b - L_UU @ x) / size) if size else 0.0))
+        image.put(np.flatnonzero(mask), channels, found)
         return results

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.axes import long_axes
-from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import IterativeMethod, require
 from skinpaint.problem import Problem
 
@@ -114,7 +113,7 @@ class PlugAndPlay(IterativeMethod):
                 f"The 'spacing' parameter of Inpainter must be the same along all axes for PlugAndPlay, whose denoiser "
                 f"does not see it. Got {problem.spacing} instead."
             )
-        start = problem.clip(fill(problem.values, problem.mask, problem.spacing))
+        start = problem.clip(problem.fill())
         return Denoised(
             values=start, note=f"Convergence is judged by the change alone: there is no energy. {self._note}".strip()
         )

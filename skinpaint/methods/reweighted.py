@@ -10,8 +10,8 @@ from skinpaint import energies
 from skinpaint.energies import ENERGIES
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import Objective
-from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.point_problem import PointProblem
 from skinpaint.problem import Problem
 
 __all__ = ["Reweighted"]
@@ -71,13 +71,20 @@ class Reweighted(IterativeMethod):
         allowed = f"one of {names} or an Energy made of first differences"
         require(energy is not None and Majorizer.exists_for(energy), self, "energy", allowed, self.energy)
 
-    def init(self, problem: Problem) -> Reweighting:
+    def prepare(self, problem: Problem) -> Problem | PointProblem:
+        """The missing pixels alone where they are few."""
+        return PointProblem(problem, self._energy(problem)) if problem.sparse else problem
+
+    def init(self, problem: Problem | PointProblem) -> Reweighting:
         """Start from the harmonic fill."""
-        energy = ENERGIES[self.energy] if isinstance(self.energy, str) else self.energy
-        energy = energies.on_grid(energy, problem.spacing)
-        values = problem.clip(fill(problem.values, problem.mask, problem.spacing))
+        energy = problem.energy if isinstance(problem, PointProblem) else self._energy(problem)
         joint = any(term.joint for _, term in energies.terms_of(energy))
+        values = problem.clip(problem.fill())
         return Reweighting(values=values, objective=Objective(energy, joint=joint), rounding=FIRST_ROUNDING)
+
+    def _energy(self, problem: Problem) -> energies.Energy:
+        energy = ENERGIES[self.energy] if isinstance(self.energy, str) else self.energy
+        return energies.on_grid(energy, problem.spacing)
 
     def exhausted(self, state: Reweighting) -> bool:
         """Whether several steps in a row neither lowered the energy nor raised the bound."""

@@ -507,7 +507,7 @@ def fill_crop(
     )
     if problem.trivial is not None:
         reason, status = problem.trivial
-        solution = Solution(values=problem.values, reason=reason, status=status)
+        solution = Solution(values=problem.unsolved, reason=reason, status=status)
     else:
         solution = method.solve(problem, lambda record, restore: callback())
-    return problem.write_back(solution.values), solution
+    return problem.write_back(solution.found), solution

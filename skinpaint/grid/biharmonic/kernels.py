@@ -10,19 +10,29 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uintp
 
-from skinpaint.grid.jit import OUTSIDE, inlined, kernel
+from skinpaint.grid.jit import OUTSIDE, kernel
 
 __all__ = [
+    "FIRST",
+    "PROLONG",
+    "RESIDUAL",
+    "RESTRICT",
+    "SECOND",
+    "START",
     "advance",
-    "chebyshev",
     "dot",
     "galerkin",
-    "jacobi",
     "laplace",
-    "prolong",
-    "residual",
-    "restrict",
+    "smooth",
 ]
+
+# Passes of `smooth`.
+START = 0
+FIRST = 1
+SECOND = 2
+RESIDUAL = 3
+RESTRICT = 4
+PROLONG = 5
 
 
 @njit(cache=True, nogil=True)
@@ -67,100 +77,97 @@ def advance(lo, hi, starts, n, a, p, q, x, r, largest):
 
 
 @kernel
-def jacobi(lo, hi, starts, n, inverse, b, gain, d, y):
-    """The first step, from zero: ``d = y = gain D^-1 b``, D the diagonal of A."""
-    for row in range(lo, hi):
-        for i in range(starts[row], starts[row] + n):
-            v = gain * inverse[uintp(i)] * b[uintp(i)]
-            d[uintp(i)] = v
-            y[uintp(i)] = v
+def smooth(
+    top, fall, bottom, rise, reach, thick, passes, rows, halve_layers, starts, n, inverse, offsets, coefficients,
+    first, keep, second, b, x, d, y, halve, main, side, children, child_shares, parents, parent_shares,
+    coarse_starts, coarse_rows, N, coarse_b, coarse_x,
+):  # fmt: skip
+    """Run `passes` over the layers, which have so many `rows`, for ``A x = b`` with D the diagonal of A.
 
+    A step of Chebyshev's iteration is ``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``. START is the first step
+    from zero, with the gain `first`. FIRST is the same step from `x`. SECOND, with the gain `second`, leads from `y` to
+    `x`. RESIDUAL is ``d = b - A x``. RESTRICT is the transposed interpolation: each coarse entry sums the entries of
+    `d` around it, with the interpolation weights. PROLONG adds the interpolation of the coarse entries to every unknown
+    of `x`.
 
-@inlined
-def residual_row(base, n, offsets, coefficients, b, x, t):
-    """``t = b - A x`` for one row."""
-    diagonal = coefficients[len(offsets)]
-    for j in range(n):
-        t[uintp(j)] = b[uintp(base + j)] - diagonal[uintp(base + j)] * x[uintp(base + j)]
-    for m in range(len(offsets)):
-        ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
-        for j in range(n):
-            t[uintp(j)] -= c[uintp(base + j)] * x[uintp(ahead + j)] + c[uintp(behind + j)] * x[uintp(behind + j)]
-
-
-@kernel
-def chebyshev(lo, hi, starts, n, inverse, offsets, coefficients, b, x, keep, gain, d, y):
-    """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal of A."""
-    t = np.empty(n, x.dtype)
-    k, g = x.dtype.type(keep), x.dtype.type(gain)
-    for row in range(lo, hi):
-        base = starts[row]
-        residual_row(base, n, offsets, coefficients, b, x, t)
-        for j in range(n):
-            i = uintp(base + j)
-            v = k * d[i] + g * inverse[i] * t[uintp(j)]
-            d[i] = v
-            y[i] = x[i] + v
-
-
-@kernel
-def residual(lo, hi, starts, n, offsets, coefficients, b, x, r):
-    """``r = b - A x``."""
-    t = np.empty(n, x.dtype)
-    for row in range(lo, hi):
-        base = starts[row]
-        residual_row(base, n, offsets, coefficients, b, x, t)
-        for j in range(n):
-            r[uintp(base + j)] = t[uintp(j)]
-
-
-@kernel
-def restrict(lo, hi, starts, n, halve, main, side, children, shares, coarse_starts, N, r, coarse):
-    """Transposed interpolation: each coarse entry sums the entries around it, with the interpolation weights."""
-    t = np.zeros(n + 3)
-    for R in range(lo, hi):
-        t[:] = 0.0
-        for c in range(children.shape[1]):
-            share = shares[R, c]
-            if share != 0:
-                base = starts[children[R, c]]
-                for j in range(n):
-                    t[j + 1] += share * r[uintp(base + j)]
-        out = coarse_starts[R]
-        for J in range(N):
-            j = 2 * J if halve else J
-            s = main[uintp(j)] * t[uintp(j + 1)]
-            if halve:
-                if j > 0:
-                    s += side[uintp(j - 1)] * t[uintp(j)]
-                if j + 1 < n:
-                    s += main[uintp(j + 1)] * t[uintp(j + 2)]
-                if j + 2 < n:
-                    s += side[uintp(j + 2)] * t[uintp(j + 3)]
-            coarse[uintp(out + J)] = s
-
-
-@kernel
-def prolong(lo, hi, starts, n, halve, main, side, parents, shares, coarse_starts, N, inverse, coarse, x):
-    """Add the interpolation of the coarse entries to every unknown."""
-    t = np.zeros(N + 2)
-    for row in range(lo, hi):
-        t[:] = 0.0
-        for c in range(parents.shape[1]):
-            share = shares[row, c]
-            if share != 0:
-                base = coarse_starts[parents[row, c]]
-                for J in range(N):
-                    t[J + 1] += share * coarse[uintp(base + J)]
-        base = starts[row]
-        for j in range(n):
-            i = uintp(base + j)
-            if halve:
-                J = (j >> 1) + 1
-                v = main[uintp(j)] * t[uintp(J)] + side[uintp(j)] * t[uintp(J + 2 * (j & 1) - 1)]
+    Pass `s` covers the layers from ``top + s * fall`` to ``bottom - s * rise`` (:class:`skinpaint.grid.layout.Passes`).
+    It runs in slabs of `thick` layers, `reach` layers behind the pass before it, whose results are still in the cache.
+    """
+    diagonal, number = coefficients[len(offsets)], x.dtype.type
+    t, wide = np.empty(n, x.dtype), np.empty(max(n, N) + 3)
+    start = top
+    while start < bottom + (passes.size - 1) * (reach - rise):
+        for s in range(passes.size):
+            lo = max(start - s * reach, top + s * fall)
+            hi = min(start + thick - s * reach, bottom - s * rise)
+            what = passes[s]
+            old, new = (y, x) if what == SECOND else (x, y)
+            k = number(keep) if what == SECOND else number(0)
+            g = number(second) if what == SECOND else number(first)
+            if what == RESTRICT:
+                lo, hi = (lo >> halve_layers) * coarse_rows, ((hi + halve_layers) >> halve_layers) * coarse_rows
             else:
-                v = t[uintp(j + 1)]
-            x[i] += v if inverse[i] > 0 else 0.0
+                lo, hi = lo * rows, hi * rows
+            for r in range(lo, hi):
+                if what == START:
+                    for i in range(starts[r], starts[r] + n):
+                        v = first * inverse[uintp(i)] * b[uintp(i)]
+                        d[uintp(i)] = v
+                        y[uintp(i)] = v
+                elif what == RESTRICT:
+                    for j in range(n + 3):
+                        wide[uintp(j)] = 0.0
+                    for c in range(children.shape[1]):
+                        share, base = child_shares[r, c], starts[children[r, c]]
+                        if share != 0:
+                            for j in range(n):
+                                wide[uintp(j + 1)] += share * d[uintp(base + j)]
+                    for J in range(N):
+                        j = 2 * J if halve else J
+                        v = main[uintp(j)] * wide[uintp(j + 1)]
+                        if halve:
+                            if j > 0:
+                                v += side[uintp(j - 1)] * wide[uintp(j)]
+                            if j + 1 < n:
+                                v += main[uintp(j + 1)] * wide[uintp(j + 2)]
+                            if j + 2 < n:
+                                v += side[uintp(j + 2)] * wide[uintp(j + 3)]
+                        coarse_b[uintp(coarse_starts[r] + J)] = v
+                elif what == PROLONG:
+                    for J in range(N + 2):
+                        wide[uintp(J)] = 0.0
+                    for c in range(parents.shape[1]):
+                        share, base = parent_shares[r, c], coarse_starts[parents[r, c]]
+                        if share != 0:
+                            for J in range(N):
+                                wide[uintp(J + 1)] += share * coarse_x[uintp(base + J)]
+                    for j in range(n):
+                        i = uintp(starts[r] + j)
+                        v = wide[uintp(j + 1)]
+                        if halve:
+                            J = (j >> 1) + 1
+                            v = main[uintp(j)] * wide[uintp(J)] + side[uintp(j)] * wide[uintp(J + 2 * (j & 1) - 1)]
+                        x[i] += v if inverse[i] > 0 else 0.0
+                else:
+                    base = starts[r]
+                    for j in range(n):
+                        i = uintp(base + j)
+                        t[uintp(j)] = b[i] - diagonal[i] * old[i]
+                    for m in range(len(offsets)):
+                        ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
+                        for j in range(n):
+                            v = c[uintp(base + j)] * old[uintp(ahead + j)]
+                            t[uintp(j)] -= v + c[uintp(behind + j)] * old[uintp(behind + j)]
+                    if what == RESIDUAL:
+                        for j in range(n):
+                            d[uintp(base + j)] = t[uintp(j)]
+                    else:
+                        for j in range(n):
+                            i = uintp(base + j)
+                            v = k * d[i] + g * inverse[i] * t[uintp(j)]
+                            d[i] = v
+                            new[i] = old[i] + v
+        start += thick
 
 
 @kernel

@@ -8,8 +8,8 @@ every level is a stencil of at most :math:`5^d` coefficients. It is symmetric, s
 kept. The product is computed one axis at a time.
 
 The smoother is two steps of the Chebyshev iteration before and after each coarse correction. They do not depend on the
-order of the entries, so threads can share them. The two finest levels, which cost most, get one coarse correction, the
-others get two (a W-cycle). An iteration then reduces the error by a factor of more than three, on holes of any size.
+order of the entries. The two finest levels, which cost most, get one coarse correction, the others get two (a W-cycle).
+An iteration then reduces the error by a factor of more than three, on holes of any size.
 
 The smallest eigenvalues are below the rounding of single precision, relative to the largest. So the smoother of the
 finest level, which acts on the large ones, runs in single precision, and the rest in double precision. Coefficients are
@@ -24,16 +24,17 @@ J. Comput. Phys. 188 (2003). :doi:`10.1016/S0021-9991(03)00194-3`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 import numpy as np
 
 from skinpaint.grid.biharmonic import STENCIL_RADIUS, kernels
+from skinpaint.grid.biharmonic.kernels import FIRST, PROLONG, RESIDUAL, RESTRICT, SECOND, START
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.kernels import next_direction
-from skinpaint.grid.layout import Layout, dense_matrix
-from skinpaint.grid.threads import share
+from skinpaint.grid.layout import Layout, Passes, dense_matrix, vectors
 from skinpaint.lazy import lazy
 
 __all__ = ["BiharmonicSystem", "Stencils", "Transfer"]
@@ -43,8 +44,13 @@ POWER_STEPS = 10  # of the power method, which estimates the largest eigenvalue
 EIGENVALUE_SAFETY = 1.1  # factor on that estimate, which is too low
 MAX_SPACING_RATIO = 1.5  # an axis is halved if its spacing is less than this times the shortest
 COARSE_SPECTRUM = 0.1  # eigenvalues below this, relative to the largest, are left to the coarse levels
+PASS_ENTRIES = 2**11  # entries of the slabs in which a level is smoothed: they stay in the cache of one processor
 
 Vector = tuple[int, ...]
+Work = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Right-hand side, solution and two scratch vectors of a level, flat and padded."""
+Steps = tuple[float, float, float]
+"""The gain of the first Chebyshev step, how much of it the second step keeps, and the gain of the second."""
 
 
 def ahead(d: int, distance: int) -> list[Vector]:
@@ -107,21 +113,6 @@ class Transfer:
         shares = np.where((j == 2 * J[:, None]) | (j == 2 * J[:, None] + 1), main[j + 1], side[j + 1])
         return np.clip(j, 0, self.fine.shape[axis] - 1), shares  # beyond the border they are 0
 
-    def restrict(self, r: np.ndarray, coarse: np.ndarray) -> None:
-        """Write the transposed interpolation of `r` to `coarse`."""
-        (starts, _), (coarse_starts, _) = self.fine.rows, self.coarse.rows
-        share(
-            kernels.restrict, 0, coarse_starts.size, self.fine.size, starts, self.fine.shape[-1], self.halved[-1],
-            *self.weights[-1], *self.children, coarse_starts, self.coarse.shape[-1], r, coarse,
-        )  # fmt: skip
-
-    def prolong(self, coarse: np.ndarray, inverse: np.ndarray, x: np.ndarray) -> None:
-        """Add the interpolation of `coarse` to the unknown entries of `x`."""
-        self.fine.run(
-            kernels.prolong, self.halved[-1], *self.weights[-1], *self.parents, self.coarse.rows[0],
-            self.coarse.shape[-1], inverse, coarse, x,
-        )  # fmt: skip
-
 
 def _combine(axes: list[tuple[np.ndarray, np.ndarray]], shape: Vector) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the rows at given places along each leading axis, and the products of the weights."""
@@ -164,31 +155,9 @@ class Stencils:
         diagonal = self.coefficients[-1]
         return np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
 
-    def largest(self) -> float:
-        """Estimate the largest eigenvalue of ``D^-1 A``, D the diagonal of A, from below, by the power method."""
-        x, y, d, zero = (self.layout.zeros(float) for _ in range(4))
-        sums = np.empty(self.layout.rows[0].size)
-        self.layout.inner(x)[...] = np.random.default_rng(0).random(self.layout.shape) - 0.5
-        x *= self.inverse > 0
-        norm = 1.0
-        for _ in range(POWER_STEPS):
-            self.chebyshev(zero, x, 0.0, 1 / norm, d, y)
-            x, d = d, x
-            self.layout.run(kernels.dot, x, x, sums)
-            norm = float(np.sqrt(sums.sum()))
-        return norm
-
     def flat(self, o: Vector) -> int:
         """An offset as a distance in the flat array."""
         return sum(i * s for i, s in zip(o, self.layout.strides, strict=True))
-
-    def chebyshev(self, b: np.ndarray, x: np.ndarray, keep: float, gain: float, d: np.ndarray, y: np.ndarray) -> None:
-        """``d = keep d + gain D^-1 (b - A x)`` and ``y = x + d``, D the diagonal."""
-        self.layout.run(kernels.chebyshev, self.inverse, self.offsets, self.coefficients, b, x, keep, gain, d, y)
-
-    def residual(self, b: np.ndarray, x: np.ndarray, r: np.ndarray) -> None:
-        """``r = b - A x``."""
-        self.layout.run(kernels.residual, self.offsets, self.coefficients, b, x, r)
 
     def coarsen(self) -> Stencils:
         """The Galerkin product. An axis with a much larger spacing than another is not halved yet."""
@@ -222,7 +191,7 @@ class Stencils:
         first = np.full(along.size, STENCIL_RADIUS * sum(self.layout.strides))
         for i in range(d - 1):
             first += 0 if i == axis else places[i] * self.layout.strides[i]
-        coefficients = np.zeros((len(every), layout.zeros(np.uint8).size))
+        coefficients = np.zeros((len(every), layout.length))
         layout.run(
             kernels.galerkin, shape[axis], along, first, self.layout.strides[axis],
             *Transfer(self.layout, layout).weights[axis], np.array([o[axis] for o in every]), sources,
@@ -237,8 +206,23 @@ class Stencils:
         return dense_matrix(diagonal, zip(self.offsets, couplings, strict=True))
 
 
-def _two_steps(largest: float) -> tuple[float, float, float]:
-    """The gain of the first Chebyshev step, how much of it the second step keeps, and the gain of the second."""
+def smoothing(
+    passes: Sequence[int], level: Stencils, transfer: Transfer, steps: Steps, work: Work, coarse_work: Work
+) -> Passes:
+    """Passes of :func:`kernels.smooth` on a level, with the vectors of this level and of the coarser one."""
+    fine, coarse = transfer.fine, transfer.coarse
+    (starts, _), (coarse_starts, _) = fine.rows, coarse.rows
+    thick = max(PASS_ENTRIES * fine.layers // fine.size, fine.reach) & ~1
+    grid = starts.size // fine.layers, int(fine.layers != coarse.layers), starts, fine.shape[-1]
+    matrix = level.inverse, level.offsets, level.coefficients
+    between = transfer.halved[-1], *transfer.weights[-1], *transfer.children, *transfer.parents
+    onto = coarse_starts, coarse_starts.size // coarse.layers, coarse.shape[-1], *coarse_work[:2]
+    args = (fine.reach, thick, np.array(passes), *grid, *matrix, *steps, *work, *between, *onto)
+    return Passes(kernels.smooth, len(passes), args, cost=len(level.coefficients))
+
+
+def _two_steps(largest: float) -> Steps:
+    """The steps for a spectrum up to `largest`."""
     middle, half = largest * (1 + COARSE_SPECTRUM) / 2, largest * (1 - COARSE_SPECTRUM) / 2
     s = middle / half
     return 1 / middle, 1 / (2 * s**2 - 1), 2 * s / (2 * s**2 - 1) / half
@@ -273,14 +257,15 @@ class BiharmonicSystem:
         self.transfers = [Transfer(*pair) for pair in pairwise(layouts)]
         self.at, A = self.levels[-1].matrix()
         self.inverse = np.linalg.pinv(A, rcond=1e-13, hermitian=True)
-        self.work = [tuple(layout.zeros(float) for _ in range(4)) for layout in layouts[1:]]
+        each = iter(vectors([layout for layout in layouts[1:] for _ in range(4)], float))
+        self.work = list(zip(each, each, each, each, strict=True))
         # On the finest level the row sums of |D^-1 A|, for rows inside the grid, bound the largest eigenvalue.
         total = sum(self.weights)
         largest = 16 * total**2 / (4 * total**2 + 2 * sum(w**2 for w in self.weights))
-        self.chebyshev_steps = [
-            _two_steps(EIGENVALUE_SAFETY * (level.largest() if k else largest))
-            for k, level in enumerate(self.levels[:-1])
+        self.steps = [
+            _two_steps(EIGENVALUE_SAFETY * (self._largest(k) if k else largest)) for k in range(len(self.levels) - 1)
         ]
+        self.stages = [self._stages(k, work) for k, work in enumerate(self.work[:-1], start=1)]
 
     def _finest(self) -> Stencils:
         d, strides, layout = self.state.ndim, self.layout.strides, self.layout
@@ -307,23 +292,53 @@ class BiharmonicSystem:
                 np.multiply(both, factor * (1 if STENCIL_RADIUS in map(abs, o) else 2), out=coefficients[k, :-offset])
         return out
 
-    def cycle(self, b: np.ndarray, x: np.ndarray, d: np.ndarray, y: np.ndarray, k: int = 0) -> None:
+    def _stages(self, k: int, work: Work) -> tuple[Passes, Passes, Passes]:
+        """What a cycle does on level `k` before it visits the coarser level, between two visits, and after them."""
+        before, after = (START, SECOND, RESIDUAL, RESTRICT), (PROLONG, FIRST, SECOND)
+        each = before, (*after, RESIDUAL, RESTRICT), after
+        args = self.levels[k], self.transfers[k], self.steps[k], work, self.work[k]
+        down, between, up = (smoothing(passes, *args) for passes in each)
+        return down, between, up
+
+    def _largest(self, k: int) -> float:
+        """Estimate the largest eigenvalue of ``D^-1 A``, D the diagonal of A, from below, by the power method."""
+        level, (zero, x, d, y) = self.levels[k], self.work[k - 1]
+        layout = level.layout
+        sums = np.empty(layout.rows[0].size)
+        layout.inner(x)[...] = np.random.default_rng(0).random(layout.shape) - 0.5
+        x *= level.inverse > 0
+        norm = 1.0
+        for _ in range(POWER_STEPS):
+            steps = 1 / norm, 0.0, 0.0
+            layout.sweep(smoothing([FIRST], level, self.transfers[k], steps, (zero, x, d, y), self.work[k]))
+            x, d = d, x
+            layout.run(kernels.dot, x, x, sums)
+            norm = float(np.sqrt(sums.sum()))
+        return norm
+
+    def cycle(self, b: np.ndarray, x: np.ndarray, d: np.ndarray, y: np.ndarray) -> None:
         """Write an approximate solution of ``A x = b`` into `x`, symmetric and linear in `b`; `d`, `y` are scratch."""
-        if k == len(self.levels) - 1:
-            x[:] = 0
-            x[self.at] = self.inverse @ b[self.at]
-            return
-        level, transfer, (first, keep, second) = self.levels[k], self.transfers[k], self.chebyshev_steps[k]
-        coarse_b, coarse_x, coarse_d, coarse_y = self.work[k]
-        level.layout.run(kernels.jacobi, level.inverse, b, first, d, y)
-        level.chebyshev(b, y, keep, second, d, x)
-        for _ in range(1 if k < 2 else 2):
-            level.residual(b, x, d)
-            transfer.restrict(d, coarse_b)
-            self.cycle(coarse_b, coarse_x, coarse_d, coarse_y, k + 1)
-            transfer.prolong(coarse_x, level.inverse, x)
-            level.chebyshev(b, x, 0.0, first, d, y)
-            level.chebyshev(b, y, keep, second, d, x)
+        if self.transfers:
+            self._visit(0, self._stages(0, (b, x, d, y)))
+        else:
+            self._solve(b, x)
+
+    def _visit(self, k: int, stages: tuple[Passes, Passes, Passes]) -> None:
+        """Go to the coarser levels and come back; the two finest levels are left once, the others twice."""
+        down, between, up = stages
+        sweep = self.levels[k].layout.sweep
+        sweep(down)
+        for after in (up,) if k < 2 else (between, up):
+            if k + 1 < len(self.transfers):
+                self._visit(k + 1, self.stages[k])
+            else:
+                self._solve(*self.work[k][:2])
+            sweep(after)
+
+    def _solve(self, b: np.ndarray, x: np.ndarray) -> None:
+        """Solve on the coarsest level."""
+        x[:] = 0
+        x[self.at] = self.inverse @ b[self.at]
 
     def improve(self, x: np.ndarray, *, tol: float, max_iter: int) -> tuple[int, float]:
         """Solve for the unknowns in place, by preconditioned conjugate gradients.
@@ -347,8 +362,8 @@ class BiharmonicSystem:
             The estimated error.
         """
         layout, rows = self.layout, self.layout.rows[0].size
-        r, p, q, u = (layout.zeros(float) for _ in range(4))
-        b, z, d, y = (layout.zeros(np.float32) for _ in range(4))
+        r, p, q, u = vectors([layout] * 4, float)
+        b, z, d, y = vectors([layout] * 4)
         sums = np.empty(rows)
         self._square(x, u, r, sums)
         np.negative(r, out=r)

@@ -11,7 +11,7 @@ import numpy as np
 from skinpaint.grid.differences import kernels_lines as kernels
 from skinpaint.grid.threads import share
 
-__all__ = ["line_lengths", "line_weights", "spread_lengths"]
+__all__ = ["line_lengths", "line_weights", "spread_lengths", "weigh"]
 
 ROWS_PER_PIECE = 128  # rows whose contributions to the sums along columns are added in one piece
 
@@ -92,6 +92,18 @@ def spread_lengths(x: np.ndarray, weights: list[Any], gain: float) -> np.ndarray
         folded = (sums.shape[1], x.shape[axis], sums.shape[2])
         share(kernels.spread_columns, 0, folded[2], x.size, x.reshape(folded), sums, gain, out.reshape(folded))
     return out.reshape(x.shape)
+
+
+def weigh(sums: np.ndarray, rounding: float) -> tuple[float, np.ndarray]:
+    """The sum of lengths, given their squares, and one over each; lengths below `rounding` count as in `line_lengths`.
+
+    Examples
+    --------
+    >>> weigh(np.array([0.0, 25.0]), 0.0)
+    (5.0, array([0. , 0.2]))
+    """
+    weights = sums.copy()
+    return float(kernels.weigh(weights, 1.0, 1, rounding)), weights
 
 
 def line_weights(

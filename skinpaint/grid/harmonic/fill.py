@@ -2,21 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from skinpaint.grid.axes import channels_by_mask, drop_short_axes, long_axes
 from skinpaint.grid.harmonic import kernels
-from skinpaint.grid.harmonic.multigrid import HarmonicSystem
-from skinpaint.grid.holes import cut_out, solve_holes
+from skinpaint.grid.harmonic.multigrid import HarmonicSystem, System
+from skinpaint.grid.harmonic.points import PointSystem
+from skinpaint.grid.holes import CutOut, Listed, cut_out, solve_holes
 from skinpaint.grid.layout import Layout
+from skinpaint.grid.slabs import Slab, over_slabs
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
-__all__ = ["Canvas", "fill"]
+__all__ = ["Canvas", "Harmonic", "Sheets", "fill"]
 
 MAX_CYCLES = 100  # 10 to 20 are usual
+
+
+@dataclass(frozen=True, eq=False)
+class Harmonic:
+    """The harmonic fill of images of one shape.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Spatial shape of the images.
+    lags : (1,) or (1, 2)
+        Distances between entries that are neighbours.
+    spacing : tuple of float
+        Distance between entries along each axis.
+    """
+
+    shape: tuple[int, ...]
+    lags: tuple[int, ...]
+    spacing: tuple[float, ...]
+
+    @lazy
+    def long(self) -> list[int]:
+        return long_axes(self.shape)
+
+    @lazy
+    def terms(self) -> tuple[tuple[int, int], ...]:
+        return tuple((k, lag) for k in range(len(self.long)) for lag in self.lags)
+
+    @lazy
+    def weights(self) -> tuple[float, ...]:
+        """One over the squared spacing of each term, relative to the shortest spacing."""
+        return tuple((self.shortest / self.spacing[self.long[k]]) ** 2 for k, _ in self.terms)
+
+    @property
+    def shortest(self) -> float:
+        return min(self.spacing[axis] for axis in self.long)
+
+    def cuts(self, mask: np.ndarray) -> list[CutOut | Listed]:
+        """What is solved one after another."""
+        return cut_out(drop_short_axes(mask), margin=max(self.lags), lags=self.lags)
+
+    def solve(
+        self, cuts: Sequence[CutOut | Listed], images: Sequence[Any], tol: float, **where: Any
+    ) -> list[tuple[int, float]]:
+        """Fill `images`; the number of cycles and the relative residual of each solve.
+
+        `where` is that of :func:`skinpaint.grid.holes.solve_holes`.
+        """
+
+        def solve(system: HarmonicSystem | PointSystem, x: np.ndarray) -> tuple[int, float]:
+            system.guess(x)
+            return system.improve(x, tol=tol, max_iter=MAX_CYCLES)
+
+        return solve_holes(((cut, self._system(cut)) for cut in cuts), images, solve, **where)
+
+    def _system(self, cut: CutOut | Listed) -> System:
+        if isinstance(cut, Listed):
+            return PointSystem.uniform(cut.points, self.terms, self.weights)
+        return HarmonicSystem(cut.state, self.terms, self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,39 +91,30 @@ class Canvas:
 
     Attributes
     ----------
-    shape : tuple of int
-        Spatial shape of the image.
+    harmonic : Harmonic
+        What is solved.
     channels : int
         Number of channels.
-    lags : (1,) or (1, 2)
-        Distances between entries that are neighbours.
-    spacing : tuple of float
-        Distance between entries along each axis.
 
     Examples
     --------
-    >>> canvas = Canvas((4,), 1, (1,), (1.0,))
+    >>> canvas = Canvas(Harmonic((4,), (1,), (1.0,)), 1)
     >>> canvas.values[:, 0] = 0, 5, 5, 3
     >>> [cycles for cycles, residual in canvas.solve(np.array([False, True, True, False]), [0], tol=1e-6)]
-    [0]
+    [1]
     >>> canvas.values[:, 0].round(6)
     array([0., 1., 2., 3.])
     >>> canvas.energy()
     3.0
     """
 
-    shape: tuple[int, ...]
+    harmonic: Harmonic
     channels: int
-    lags: tuple[int, ...]
-    spacing: tuple[float, ...]
-
-    @lazy
-    def long(self) -> list[int]:
-        return long_axes(self.shape)
 
     @lazy
     def layout(self) -> Layout:
-        return Layout(tuple(self.shape[axis] for axis in self.long), max(self.lags))
+        harmonic = self.harmonic
+        return Layout(tuple(harmonic.shape[axis] for axis in harmonic.long), max(harmonic.lags))
 
     @lazy
     def flat(self) -> np.ndarray:
@@ -71,52 +125,129 @@ class Canvas:
     def values(self) -> np.ndarray:
         """The image, of shape ``(*shape, channels)``: a view into `flat`."""
         pad = self.layout.pad
-        inner = self.flat.reshape(-1, *self.layout.padded)[:, *(slice(pad, -pad),) * len(self.long)]
-        short = [1 + axis for axis in range(len(self.shape)) if axis not in self.long]
+        inner = self.flat.reshape(-1, *self.layout.padded)[:, *(slice(pad, -pad),) * len(self.layout.shape)]
+        short = [1 + axis for axis in range(len(self.harmonic.shape)) if axis not in self.harmonic.long]
         return np.moveaxis(np.expand_dims(inner, short), 0, -1)
-
-    @lazy
-    def terms(self) -> tuple[tuple[int, int], ...]:
-        return tuple((k, lag) for k in range(len(self.long)) for lag in self.lags)
-
-    @lazy
-    def weights(self) -> tuple[float, ...]:
-        """One over the squared spacing of each term, relative to the shortest spacing."""
-        return tuple((self._shortest / self.spacing[self.long[k]]) ** 2 for k, _ in self.terms)
-
-    @property
-    def _shortest(self) -> float:
-        return min(self.spacing[axis] for axis in self.long)
 
     def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
         """Fill the missing pixels of `channels`; the number of cycles and the relative residual of each solve."""
-
-        def solve(system: HarmonicSystem, x: np.ndarray) -> tuple[int, float]:
-            system.guess(x)
-            return system.improve(x, tol=tol, max_iter=MAX_CYCLES)
-
-        cuts = cut_out(drop_short_axes(mask), margin=max(self.lags))
-        systems = ((cut, HarmonicSystem(cut.state, self.terms, self.weights)) for cut in cuts)
         flats = [self.flat[c] for c in channels]
-        return solve_holes(systems, [self.layout.inner(flat) for flat in flats], solve, padded=flats)
+        images = [self.layout.inner(flat) for flat in flats]
+        return self.harmonic.solve(self.harmonic.cuts(mask), images, tol, padded=flats)
+
+    def read(self, index: tuple[np.ndarray, ...], c: int) -> np.ndarray:
+        """The values at an index of the spatial axes in channel `c`."""
+        return self.values[..., c][index]
+
+    def put(self, at: np.ndarray, channels: list[int], found: np.ndarray) -> None:
+        """Write the values of the pixels `at`, one row a channel."""
+        index = np.unravel_index(at, self.harmonic.shape)
+        for c, values in zip(channels, found, strict=True):
+            self.values[..., c][index] = values
 
     def energy(self) -> float:
         """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
         layout = self.layout
         starts, _ = layout.rows
         ahead = np.indices(layout.shape[:-1]).reshape(len(layout.shape) - 1, starts.size)
-        counts = np.empty((len(self.terms), starts.size), np.int64)  # entries of each row that have a neighbour ahead
-        for count, (axis, lag) in zip(counts, self.terms, strict=True):
+        terms, weights = self.harmonic.terms, self.harmonic.weights
+        counts = np.empty((len(terms), starts.size), np.int64)  # entries of each row that have a neighbour ahead
+        for count, (axis, lag) in zip(counts, terms, strict=True):
             if axis == len(layout.shape) - 1:
                 count[:] = max(layout.shape[axis] - lag, 0)
             else:
                 count[:] = np.where(ahead[axis] + lag < layout.shape[axis], layout.shape[-1], 0)
-        offsets = tuple(layout.strides[axis] * lag for axis, lag in self.terms)
+        offsets = tuple(layout.strides[axis] * lag for axis, lag in terms)
         total, sums = 0.0, np.empty(starts.size)
         for x in self.flat:
-            share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, self.weights, x, sums)
+            share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, weights, x, sums)
             total += sums.sum()
-        return float(total) / self._shortest**2
+        return float(total) / self.harmonic.shortest**2
+
+
+@dataclass(frozen=True, eq=False)
+class Sheets:
+    """The missing pixels of an image, where little is missing: the rest of it is read where it is needed.
+
+    Attributes
+    ----------
+    image : Problem
+        What is read.
+    harmonic : Harmonic
+        What is solved.
+
+    Examples
+    --------
+    >>> from skinpaint.problem import Problem
+    >>> image = Problem.from_image(np.array([0.0, np.nan, np.nan, 3.0, 3.0, 3.0, 4.0]))
+    >>> sheets = Sheets(image, Harmonic((7,), (1,), (1.0,)))
+    >>> [cycles for cycles, residual in sheets.solve(image.mask[:, 0], [0], tol=1e-6)]
+    [1]
+    >>> sheets.values.at, sheets.found.round(6)
+    (array([1, 2]), array([[0.25],
+           [0.5 ]]))
+    >>> sheets.energy()
+    0.25
+    """
+
+    image: Any
+    harmonic: Harmonic
+
+    @lazy
+    def found(self) -> np.ndarray:
+        """The values of the missing pixels, of shape (n, C). A pixel may be missing in some channels only."""
+        if self.image.mask.shape[-1] > 1:
+            return self.image.unsolved.values
+        return np.empty((self.image.missing.size, self.image.shape[-1]))
+
+    @property
+    def values(self) -> Any:
+        """The answer, for a `Solution`."""
+        return self.image.filling(self.image.missing, self.found)
+
+    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
+        """Fill the missing pixels of `channels`; the number of cycles and the relative residual of each solve."""
+        images = [self.image.pane(c) for c in channels]
+        found = np.empty((len(channels), np.count_nonzero(mask)))
+        results = self.harmonic.solve(self.harmonic.cuts(mask), images, tol, found=list(found))
+        self.put(self.image.missing if found.shape[1] == len(self.found) else np.flatnonzero(mask), channels, found)
+        return results
+
+    def read(self, index: tuple[np.ndarray, ...], c: int) -> np.ndarray:
+        """The values at an index of the spatial axes in channel `c`."""
+        return self.image.read(index, c)
+
+    def put(self, at: np.ndarray, channels: list[int], found: np.ndarray) -> None:
+        """Write the values of the pixels `at`, one row a channel."""
+        missing = self.image.missing
+        rows = slice(None) if at.size == missing.size else np.searchsorted(missing, at)
+        for c, values in zip(channels, found, strict=True):
+            self.found[rows, c] = values
+
+    def energy(self) -> float:
+        """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
+        harmonic = self.harmonic
+        shape = tuple(harmonic.shape[axis] for axis in harmonic.long)
+        places = np.unravel_index(self.image.missing, shape)
+        along = places[int(np.argmax(shape))]
+        order = np.argsort(along, kind="stable")
+        along = along[order]
+
+        def squares(slab: Slab) -> float:
+            layers = slab.box[slab.axis]
+            some = order[slice(*np.searchsorted(along, (layers.start, layers.stop)))]
+            index = tuple(i[some] - s.start for i, s in zip(places, slab.box, strict=True))
+            total = 0.0
+            for c in range(self.found.shape[1]):
+                x = self.image.pane(c)[slab.box]
+                x[index] = self.found[some, c]
+                for (axis, lag), weight in zip(harmonic.terms, harmonic.weights, strict=True):
+                    lower, upper = slab.ends(x, axis, lag)
+                    difference = (upper - lower).reshape(-1)
+                    total += weight * float(np.einsum("i,i->", difference, difference))
+            return total
+
+        return sum(over_slabs(shape, max(harmonic.lags), squares)) / harmonic.shortest**2
 
 
 def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: float = 1e-6) -> np.ndarray:
@@ -143,7 +274,7 @@ def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: 
     >>> fill(values, np.array([[False], [True], [True], [False]]), (1.0,))[:, 0].round(6)
     array([0., 1., 2., 3.])
     """
-    canvas = Canvas(values.shape[:-1], values.shape[-1], (1,), spacing)
+    canvas = Canvas(Harmonic(values.shape[:-1], (1,), spacing), values.shape[-1])
     canvas.values[...] = values
     for spatial, channels in channels_by_mask(mask, values.shape[-1]):
         canvas.solve(spatial, channels, tol)

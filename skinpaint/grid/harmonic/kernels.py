@@ -15,22 +15,28 @@ from numba.extending import overload
 from skinpaint.grid.jit import INLINED, KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
 
 __all__ = [
+    "BEGIN",
+    "PROLONG",
+    "RESTRICT",
     "advance",
     "apply",
-    "begin",
     "coarsen",
     "guess_along_rows",
     "invert_dense",
     "invert_diagonal",
     "products",
-    "prolong",
-    "relax",
     "residual",
-    "restrict",
+    "smooth",
     "solve_dense",
     "source",
     "squares",
 ]
+
+
+# Passes of `smooth`; the others relax a colour.
+BEGIN = -1
+RESTRICT = -2
+PROLONG = -3
 
 
 def weight_at(w, i):
@@ -75,31 +81,6 @@ def invert_diagonal(lo, hi, starts, n, state, offsets, weights, step, shift, shi
             inverse[uintp(base + j)] = d if state[uintp(base + j)] == UNKNOWN else np.float32(0)
 
 
-@kernel
-def begin(lo, hi, starts, n, phase, colours, inverse, b, x):
-    """Gauss-Seidel on the first colour, starting from zero: ``b / diagonal`` there, zero elsewhere."""
-    for r in range(lo, hi):
-        base = starts[r]
-        for i in range(base, base + n):
-            x[uintp(i)] = np.float32(0)
-        for i in range(base + (-phase[r]) % colours, base + n, colours):
-            x[uintp(i)] = inverse[uintp(i)] * b[uintp(i)]
-
-
-@kernel
-def relax(lo, hi, starts, n, phase, colours, colour, inverse, offsets, weights, b, x):
-    """Gauss-Seidel on the entries of one colour."""
-    relaxed = np.empty(n, np.float32)
-    for r in range(lo, hi):
-        base = starts[r]
-        # Compute all colours, as the compiler can vectorise that, and keep one.
-        for j in range(n):
-            i = base + j
-            relaxed[uintp(j)] = inverse[uintp(i)] * (b[uintp(i)] + neighbours(x, i, offsets, weights))
-        for j in range((colour - phase[r]) % colours, n, colours):
-            x[uintp(base + j)] = relaxed[uintp(j)]
-
-
 @inlined
 def add_row(halve, n, row, coarse, out):
     """Add a row, which ends with a zero, to the coarse row that begins at `out`."""
@@ -112,43 +93,61 @@ def add_row(halve, n, row, coarse, out):
 
 
 @kernel
-def restrict(lo, hi, starts, n, halve, inverse, offsets, weights, b, x, children, coarse_starts, coarse):
-    """Sum the residual ``b - A x`` over the entries of each block."""
-    residual = np.zeros(n + 1, np.float32)
-    for R in range(lo, hi):
-        out = coarse_starts[R]
-        for c in range(children.shape[1]):
-            r = children[R, c]
-            if r < 0:
-                continue
-            base = starts[r]
-            for j in range(n):
-                i = base + j
-                v = b[uintp(i)] + neighbours(x, i, offsets, weights) - x[uintp(i)] / inverse[uintp(i)]
-                residual[uintp(j)] = v if inverse[uintp(i)] > 0 else np.float32(0)
-            if c == 0:
-                for J in range((n + halve) >> halve):
-                    coarse[uintp(out + J)] = np.float32(0)
-            add_row(halve, n, residual, coarse, out)
+def smooth(
+    top, fall, bottom, rise, reach, thick, passes, rows, starts, n, phase, colours, halve, inverse, offsets, weights,
+    b, x, children, parents, coarse_starts, factor, coarse_b, coarse_x,
+):  # fmt: skip
+    """Run `passes` over the layers, which have so many `rows`.
 
+    BEGIN is Gauss-Seidel on the first colour, starting from zero. A number is Gauss-Seidel on the entries of a colour.
+    RESTRICT sums the residual ``b - A x`` over the entries of each block. PROLONG adds `factor` times each coarse entry
+    to all unknowns of its block.
 
-@kernel
-def prolong(lo, hi, starts, n, halve, inverse, parents, coarse_starts, coarse, factor, x):
-    """Add `factor` times each coarse entry to all unknowns of its block."""
-    for r in range(lo, hi):
-        base, source = starts[r], coarse_starts[parents[r]]
-        if halve == 1:
-            for t in range(n >> 1):
-                i, v = base + 2 * t, factor * coarse[uintp(source + t)]
-                x[uintp(i)] += v if inverse[uintp(i)] > 0 else np.float32(0)
-                x[uintp(i + 1)] += v if inverse[uintp(i + 1)] > 0 else np.float32(0)
-            if n & 1:
-                i, v = base + n - 1, factor * coarse[uintp(source + (n >> 1))]
-                x[uintp(i)] += v if inverse[uintp(i)] > 0 else np.float32(0)
-        else:
-            for j in range(n):
-                i = base + j
-                x[uintp(i)] += factor * coarse[uintp(source + j)] if inverse[uintp(i)] > 0 else np.float32(0)
+    Pass `s` covers the layers from ``top + s * fall`` to ``bottom - s * rise`` (:class:`skinpaint.grid.layout.Passes`).
+    It runs in slabs of `thick` layers, `reach` layers behind the pass before it, whose results are still in the cache.
+    """
+    row = np.empty(n + 1, np.float32)
+    start = top
+    while start < bottom + (passes.size - 1) * (reach - rise):
+        for s in range(passes.size):
+            lo = max(start - s * reach, top + s * fall)
+            hi = min(start + thick - s * reach, bottom - s * rise)
+            what = passes[s]
+            for r in range(lo * rows, hi * rows):
+                base, out = starts[r], coarse_starts[parents[r]]
+                if what == BEGIN:
+                    for i in range(base, base + n):
+                        x[uintp(i)] = np.float32(0)
+                    for i in range(base + (-phase[r]) % colours, base + n, colours):
+                        x[uintp(i)] = inverse[uintp(i)] * b[uintp(i)]
+                elif what == RESTRICT:
+                    for j in range(n):
+                        i = base + j
+                        v = b[uintp(i)] + neighbours(x, i, offsets, weights) - x[uintp(i)] / inverse[uintp(i)]
+                        row[uintp(j)] = v if inverse[uintp(i)] > 0 else np.float32(0)
+                    row[uintp(n)] = np.float32(0)
+                    if r == children[parents[r], 0]:
+                        for J in range((n + halve) >> halve):
+                            coarse_b[uintp(out + J)] = np.float32(0)
+                    add_row(halve, n, row, coarse_b, out)
+                elif what == PROLONG:
+                    if halve == 1:
+                        for J in range((n + 1) >> 1):
+                            row[uintp(2 * J)] = factor * coarse_x[uintp(out + J)]
+                            row[uintp(2 * J + 1)] = factor * coarse_x[uintp(out + J)]
+                    else:
+                        for j in range(n):
+                            row[uintp(j)] = factor * coarse_x[uintp(out + j)]
+                    for j in range(n):
+                        x[uintp(base + j)] += row[uintp(j)] if inverse[uintp(base + j)] > 0 else np.float32(0)
+                else:
+                    # Compute all colours, as the compiler can vectorise that, and keep one.
+                    for j in range(n):
+                        i = base + j
+                        row[uintp(j)] = inverse[uintp(i)] * (b[uintp(i)] + neighbours(x, i, offsets, weights))
+                    for j in range((what - phase[r]) % colours, n, colours):
+                        x[uintp(base + j)] = row[uintp(j)]
+        start += thick
 
 
 @kernel
@@ -174,7 +173,8 @@ def coarsen(
             for k in range(len(offsets)):
                 for j in range(n):
                     both = min(inverse[uintp(base + j)], inverse[uintp(base + j + offsets[k])])
-                    crossing[uintp(j)] = weights[k, uintp(step * base + j)] if both > 0 else np.float32(0)
+                    w = weights[k, uintp(step * base + j)]  # read in any case, so that there is no branch
+                    crossing[uintp(j)] = w if both > 0 else np.float32(0)
                 # Along a halved row every second edge is inside a block. Across rows it is all edges, or none.
                 if reach[k, 0] == 0 and halve == 1 and reach[k, 1] == 1:
                     for t in range((n + 1) >> 1):

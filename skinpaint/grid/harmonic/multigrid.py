@@ -22,23 +22,25 @@ D. Braess, "Towards algebraic multigrid for elliptic problems of second order", 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from skinpaint.grid.harmonic import kernels
+from skinpaint.grid.harmonic.kernels import BEGIN, PROLONG, RESTRICT
 from skinpaint.grid.jit import UNKNOWN
 from skinpaint.grid.kernels import next_direction
-from skinpaint.grid.layout import Layout, Stage, dense_matrix
+from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix, vectors
+from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
-__all__ = ["HarmonicSystem", "Level", "Multigrid"]
+__all__ = ["HarmonicSystem", "Level", "Multigrid", "System"]
 
 MAX_SINGLE_REDUCTION = 1e-6  # the updated single-precision residual is trusted down to this reduction
 MIN_COUPLING = 0.3  # an axis is halved if its mean edge weight, relative to the strongest axis, is at least this
 COARSEST_ENTRIES = 200  # a level of at most so many entries is solved by a dense inverse
+PASS_ENTRIES = 2**13  # entries of the slabs in which a level is smoothed: they stay in the cache of one processor
 OVERCORRECTION = {1: 1.5, 2: 1.1}  # factor of the coarse correction, by the largest lag of the level
 
 Weights = tuple[Any, ...]  # of floats or of arrays
@@ -79,7 +81,7 @@ class Level:
         """For each axis 1 if it is halved on the next level, 0 if its edges are too weak for now."""
         strength = np.zeros(len(self.layout.shape))
         for (axis, lag), weight in zip(self.terms, self.weights, strict=True):
-            mean = weight.sum() / max(1, np.count_nonzero(weight)) if np.ndim(weight) else weight
+            mean = weight.sum() / max(1, np.count_nonzero(weight != 0)) if np.ndim(weight) else weight
             strength[axis] += lag**2 * float(mean)
         strength[np.array(self.layout.shape) == 1] = -1
         return tuple(int(s >= max(MIN_COUPLING * strength.max(), 0)) for s in strength)  # no edges at all: halve all
@@ -113,7 +115,7 @@ class Level:
         """The next level."""
         layout, (children, parents) = self.coarse_layout, self.children_and_parents
         d, terms = len(layout.shape), self.coarse_terms
-        diagonal, edges = layout.zeros(), np.zeros((len(terms), layout.zeros().size), np.float32)
+        diagonal, edges = layout.zeros(), np.zeros((len(terms), layout.length), np.float32)
         reach = []  # of each term: rows, places along the row, and the coarse term that it is added to
         for axis, lag in self.terms:
             target = terms.index((axis, 1 if self.halved[axis] else lag))
@@ -121,46 +123,38 @@ class Level:
             reach.append((0, lag, target) if axis == d - 1 else (rows, 0, target))
         coarse_starts, _ = layout.rows
         block = (np.array(reach), children, parents, coarse_starts, diagonal, edges)
-        fine = (self.inverse, np.array(self.offsets), *self.table)
-        self.layout.sweep(self._to_coarse(kernels.coarsen, *fine, *block))
-        inverse = np.divide(1, diagonal, out=diagonal, where=diagonal > 0)
-        return Level(layout, terms, (edges, 1), inverse)
+        grid = (self.layout.rows[0], self.layout.shape[-1], self.halved[-1])
+        fine = (*grid, self.inverse, np.array(self.offsets), *self.table)
+        self.layout.sweep(Stage(kernels.coarsen, coarse_starts.size, (*fine, *block)))
 
-    def begin(self, b: np.ndarray, x: np.ndarray) -> list[Stage]:
-        """Gauss-Seidel on all colours, starting from zero."""
-        _, phase = self.layout.rows
-        first = self.layout.stage(kernels.begin, phase, self.colours, self.inverse, b, x)
-        return [first, *self.relax(b, x, range(1, self.colours))]
+        def invert(lo: int, hi: int) -> None:
+            some = diagonal[lo:hi]
+            np.divide(1, some, out=some, where=some > 0)
 
-    def relax(self, b: np.ndarray, x: np.ndarray, colours: Sequence[int]) -> list[Stage]:
-        """Gauss-Seidel on these colours, in this order."""
-        _, phase = self.layout.rows
-        return [
-            self.layout.stage(
-                kernels.relax, phase, self.colours, colour, self.inverse, self.offsets, self.weights, b, x
-            )
-            for colour in colours
-        ]
+        share(invert, 0, diagonal.size, diagonal.size)
+        return Level(layout, terms, (edges, 1), diagonal)
 
-    def restrict(self, b: np.ndarray, x: np.ndarray, coarse: np.ndarray) -> Stage:
-        """Sum the residual of `x` over the blocks."""
-        coarse_starts, _ = self.coarse_layout.rows
-        args = (self.inverse, self.offsets, self.weights, b, x, self.children_and_parents[0], coarse_starts, coarse)
-        return self._to_coarse(kernels.restrict, *args)
+    def stages(
+        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray
+    ) -> tuple[list[Passes], list[Passes], list[Passes]]:
+        """What a cycle does here before it visits the coarser level, after that, and between two visits.
 
-    def prolong(self, coarse: np.ndarray, x: np.ndarray) -> Stage:
-        """Add the coarse correction, times the over-correction factor."""
-        coarse_starts, _ = self.coarse_layout.rows
-        args = (self.inverse, self.children_and_parents[1], coarse_starts, coarse, self.overcorrection, x)
-        return self.layout.stage(kernels.prolong, self.halved[-1], *args)
-
-    def _to_coarse(self, kernel: Any, *args: Any) -> Stage:
-        """A kernel over the coarse rows that reads the rows of this level."""
-        starts, _ = self.layout.rows
-        layers = self.coarse_layout.layers
-        rows = self.coarse_layout.rows[0].size // layers
-        halve = self.halved[0] if len(self.halved) > 1 else 0
-        return Stage(kernel, rows, layers, halve, (starts, self.layout.shape[-1], self.halved[-1], *args))
+        Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
+        After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
+        """
+        forth, back = range(1, self.colours), range(self.colours - 1, -1, -1)
+        each = [BEGIN, *forth, RESTRICT], [PROLONG, *back], [*forth, RESTRICT]
+        layers, (starts, phase) = self.layout.layers, self.layout.rows
+        thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
+        grid = starts.size // layers, starts, self.layout.shape[-1], phase, self.colours, self.halved[-1]
+        matrix = self.inverse, self.offsets, self.weights
+        transfer = *self.children_and_parents, self.coarse_layout.rows[0], self.overcorrection, coarse_b, coarse_x
+        args = *grid, *matrix, b, x, *transfer
+        down, up, between = (
+            [Passes(kernels.smooth, len(passes), (self.layout.reach, thick, np.array(passes), *args))]
+            for passes in each
+        )
+        return down, up, between
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
@@ -175,6 +169,8 @@ class Multigrid:
     ----------
     b, x : ndarray
         Right-hand side and solution of a cycle, flat and padded.
+    p, q : ndarray
+        Two more vectors of the finest level, for whoever runs the cycle.
     """
 
     def __init__(self, finest: Level) -> None:
@@ -184,17 +180,18 @@ class Multigrid:
         self.at, A = self.levels[-1].matrix()
         kernels.invert_dense(A)
         self.inverse = A.astype(np.float32)
-        work = [(level.layout.zeros(), level.layout.zeros()) for level in self.levels]
+        layouts = [level.layout for level in self.levels]
+        each = iter(vectors([layout for layout in (layouts[0], *layouts) for _ in range(2)]))
+        (self.p, self.q), *work = zip(each, each, strict=True)
         self.b, self.x = work[0]
         self.bottom = work[-1]
         # The stages of each level: on the way down, on the way up, and between its two visits of the coarser level.
         self.down, self.up, self.between = [], [], []
         for level, (b, x), (coarse_b, coarse_x) in zip(self.levels, work, work[1:], strict=False):
-            back = range(level.colours - 1, -1, -1)
-            restrict, up = level.restrict(b, x, coarse_b), [level.prolong(coarse_x, x), *level.relax(b, x, back)]
-            self.down.append([*level.begin(b, x), restrict])
-            self.between.append([*level.relax(b, x, range(1, level.colours)), restrict])
+            down, up, between = level.stages(b, x, coarse_b, coarse_x)
+            self.down.append(down)
             self.up.append(up)
+            self.between.append(between)
 
     def descend(self, *before: Stage) -> None:
         """Begin a cycle: run the stages `before` on the finest level, then go down to the next level."""
@@ -226,46 +223,34 @@ class Multigrid:
         sweep(*self.up[k])
 
 
-@dataclass(eq=False)
-class HarmonicSystem:
-    """The system ``(L_UU + shift) x_U = -L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.
+class System:
+    """A system ``A x_U = b`` for the unknowns U, where ``b`` follows from known entries K of the same array `x`.
 
-    Parameters
-    ----------
-    state : ndarray of uint8, shape (M[, N[, ..., P]])
-        OUTSIDE, KNOWN or UNKNOWN of :mod:`skinpaint.grid.jit`.
-    terms : tuple of (axis, lag)
-        The kinds of edges.
-    weights : tuple of float, or tuple of ndarray
-        One for each term. A number is the weight of all its edges; an array of the shape of `state` holds the weight of
-        each edge at the edge's lower end.
-    shift : float or ndarray
-        Added to the diagonal.
+    A subclass says how `x` lies in memory, and how the products of the matrix with it are computed.
     """
 
-    state: np.ndarray
-    terms: tuple[tuple[int, int], ...]
-    weights: Weights
-    shift: float | np.ndarray = 0.0
-    layout: Layout = field(init=False)
+    layout: Any
+    level: Any
+    multigrid: Multigrid
 
-    def __post_init__(self) -> None:
-        self.layout = Layout(self.state.shape, max(lag for _, lag in self.terms))
-        self.flat_state = self.layout.flatten(self.state, np.uint8)
-        self.exact_weights, self.exact_shift = self._in(np.float64)
-        self.level = Level(self.layout, self.terms, self._table(*self.weights), self.layout.zeros())
-        (shift,), shift_step = self._table(self.shift)
-        offsets = np.array(self.level.offsets)
-        args = (self.flat_state, offsets, *self.level.table, shift, shift_step, self.level.inverse)
-        self.layout.run(kernels.invert_diagonal, *args)
-        self.multigrid = Multigrid(self.level)
+    def source(self, x: np.ndarray, sums: np.ndarray) -> Stage:
+        """The partial sums of ``|b|^2``, in double precision."""
+        raise NotImplementedError
 
-    def guess(self, x: np.ndarray) -> None:
-        """Interpolate the unknowns linearly along the last axis, in place. This saves a cycle."""
-        self.layout.run(kernels.guess_along_rows, self.flat_state, x)
+    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> Stage:
+        """``r = b - A x`` in double precision, and the partial sums of ``|r|^2``."""
+        raise NotImplementedError
+
+    def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
+        """``q = A p`` in single precision, and the partial sums of ``<p, q>``."""
+        raise NotImplementedError
+
+    def clear(self, x: np.ndarray) -> None:
+        """Set the unknowns to zero."""
+        raise NotImplementedError
 
     def cycle(self, b: np.ndarray) -> None:
-        """Replace `b` by an approximate solution of ``(L_UU + shift) x = b``: a symmetric linear map."""
+        """Replace `b` by an approximate solution of ``A x = b``: a symmetric linear map."""
         self.multigrid.b[...] = b
         self.multigrid.cycle()
         b[...] = self.multigrid.x
@@ -291,20 +276,18 @@ class HarmonicSystem:
         residual : float
             ``|b - A x| / |b|``, from the definition; infinite if the steps broke down.
         """
-        layout, level, multigrid = self.layout, self.level, self.multigrid
+        layout, multigrid = self.layout, self.multigrid
         rows = layout.rows[0].size
-        r, z, p, q = multigrid.b, multigrid.x, layout.zeros(), layout.zeros()
+        r, z, p, q = multigrid.b, multigrid.x, multigrid.p, multigrid.q
+        share(lambda lo, hi: p[lo:hi].fill(0), 0, p.size, p.size)
         sums, pairs = np.empty(rows), np.empty((rows, 2))
-        terms = level.offsets, self.exact_weights
-        source = layout.stage(kernels.source, self.flat_state, *terms, x, sums)
-        residual = layout.stage(kernels.residual, self.flat_state, *terms, self.exact_shift, x, r, sums)
+        residual, apply = self.residual(x, r, sums), self.apply(p, q, sums)
         products = layout.stage(kernels.products, z, r, q, pairs)
-        apply = layout.stage(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
 
-        layout.sweep(source)
+        layout.sweep(self.source(x, sums))
         scale = sums.sum()
         if scale == 0:  # all known neighbours are zero, so the solution is zero
-            x[self.flat_state == UNKNOWN] = 0
+            self.clear(x)
             return 0, 0.0
         n_iter = 0
         layout.sweep(residual)
@@ -337,10 +320,68 @@ class HarmonicSystem:
                 break
         return n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
 
+
+@dataclass(eq=False)
+class HarmonicSystem(System):
+    """The system ``(L_UU + shift) x_U = -L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.
+
+    Parameters
+    ----------
+    state : ndarray of uint8, shape (M[, N[, ..., P]])
+        OUTSIDE, KNOWN or UNKNOWN of :mod:`skinpaint.grid.jit`.
+    terms : tuple of (axis, lag)
+        The kinds of edges.
+    weights : tuple of float, or tuple of ndarray
+        One for each term. A number is the weight of all its edges; an array of the shape of `state` holds the weight of
+        each edge at the edge's lower end.
+    shift : float or ndarray
+        Added to the diagonal.
+    """
+
+    state: np.ndarray
+    terms: tuple[tuple[int, int], ...]
+    weights: Weights
+    shift: float | np.ndarray = 0.0
+    layout: Layout = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layout = Layout(self.state.shape, max(lag for _, lag in self.terms))
+        self.flat_state = self.layout.flatten(self.state, np.uint8)
+        self.exact_weights, self.exact_shift = self._in(np.float64)
+        self.level = Level(self.layout, self.terms, self._table(*self.weights), self.layout.zeros())
+        self.weights = ()  # they are not needed in a third form
+        (shift,), shift_step = self._table(self.shift)
+        offsets = np.array(self.level.offsets)
+        args = (self.flat_state, offsets, *self.level.table, shift, shift_step, self.level.inverse)
+        self.layout.run(kernels.invert_diagonal, *args)
+        self.multigrid = Multigrid(self.level)
+
+    def guess(self, x: np.ndarray) -> None:
+        """Interpolate the unknowns linearly along the last axis, in place. This saves a cycle."""
+        self.layout.run(kernels.guess_along_rows, self.flat_state, x)
+
+    def source(self, x: np.ndarray, sums: np.ndarray) -> Stage:
+        """The row sums of ``|b|^2``."""
+        return self.layout.stage(kernels.source, self.flat_state, self.level.offsets, self.exact_weights, x, sums)
+
+    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> Stage:
+        """``r = b - A x`` from the definition, and the row sums of ``|r|^2``."""
+        matrix = self.level.offsets, self.exact_weights, self.exact_shift
+        return self.layout.stage(kernels.residual, self.flat_state, *matrix, x, r, sums)
+
+    def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
+        """``q = A p``, and the row sums of ``<p, q>``."""
+        level = self.level
+        return self.layout.stage(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
+
+    def clear(self, x: np.ndarray) -> None:
+        """Set the unknowns to zero."""
+        x[self.flat_state == UNKNOWN] = 0
+
     def _table(self, *each: Any) -> Table:
         """The weights, or the shift, in single precision, in the form in which kernels that run once take them."""
         if any(np.ndim(w) for w in each):
-            rows = np.zeros((len(each), self.layout.zeros().size), np.float32)
+            rows = np.zeros((len(each), self.layout.length), np.float32)
             for row, w in zip(rows, each, strict=True):
                 self.layout.inner(row)[...] = w
             return rows, 1
