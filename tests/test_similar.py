@@ -128,7 +128,7 @@ def test_the_number_of_threads_makes_no_difference(monkeypatch):
 
     def answer(count):
         monkeypatch.setattr(threads, "workers", lambda: count)
-        monkeypatch.setattr(threads, "_pool", None)
+        monkeypatch.setattr(threads, "_threads", [])
         found = groups(x[0], missing.any(axis=0), 3)
         return conditional_mean(x, missing, found, 0.1, 3, True).tobytes()
 

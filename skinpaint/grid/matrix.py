@@ -11,14 +11,13 @@ as the grid is connected and at least one pixel is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["edges", "laplacian", "places_of_known"]
+__all__ = ["laplacian", "places_of_known"]
 
 
 def laplacian(
@@ -83,17 +82,6 @@ def places_of_known(mask: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """
     here = np.flatnonzero(mask)
     return numbers + np.searchsorted(here - np.arange(here.size), numbers, side="right")
-
-
-def edges(
-    shape: tuple[int, ...], lags: tuple[int, ...], spacing: tuple[float, ...]
-) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], float]]:
-    """The two ends of all edges along each axis and lag, as slices, and their weight."""
-    for axis, h in enumerate(spacing):
-        for lag in lags:
-            if shape[axis] > lag:
-                ahead = (slice(None),) * axis
-                yield (*ahead, slice(None, -lag)), (*ahead, slice(lag, None)), 1 / h**2
 
 
 def _assemble(parts: list[Any], shape: tuple[int, int]) -> sparse.coo_array:

@@ -53,8 +53,8 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     >>> done
     [(0, 10)]
     """
-    count = min(parts(work), hi - lo)
-    cuts = [lo + (hi - lo) * k // count for k in range(count + 1)] if count > 1 else [lo, hi]
+    count = max(1, min(parts(work), hi - lo))
+    cuts = [lo + (hi - lo) * k // count for k in range(count + 1)]
     others: list[_Done] = []
     try:
         for start, stop in pairwise(cuts[1:]):
@@ -67,7 +67,7 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
 
 
 def _hand_over(kernel: Callable[..., Any], *args: Any) -> _Done:
-    """Let a thread call ``kernel(*args)``. When it is done, the returned queue holds None or what was raised."""
+    """Let a thread call ``kernel(*args)``; the queue that is returned will hold None, or what was raised."""
     while len(_threads) < workers() - 1:
         _threads.append(_thread.start_new_thread(_serve, (_inbox,)))
     done: _Done = SimpleQueue()
