@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil, log, pi, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skinpaint.grid.axes import long_axes
+from skinpaint.grid.axes import Box, long_axes
 from skinpaint.methods.base import IterativeMethod, is_int, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Reason
+
+if TYPE_CHECKING:
+    from skinpaint.grid.patches.blocks import Blocks
 
 __all__ = ["SparseDCT"]
 
@@ -21,11 +25,7 @@ FIRST_SWEEP_THRESHOLD = 4  # times the final threshold
 SIGMAS_PER_THRESHOLD = 3  # a threshold stands for so many standard deviations of noise
 FIRST_FEEDBACK = 1.0  # weight of the error at known pixels in the first round; it falls to 0
 INITIAL_FILL_TOL = 1e-4  # relative residual of the harmonic fill that the rounds start from
-INITIAL_FILL_HALO = 64  # pixels around a tile that its harmonic fill looks at
-LEAN_BYTES = 2**28  # images from this size on are filled in place, without a second copy
 PERCENTILE_SAMPLE = 2**20  # largest number of values of a channel that percentiles are computed from
-
-Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,41 +133,86 @@ class SparseDCT(IterativeMethod):
         """Start from the harmonic fill."""
         if _axes(problem) > 2:
             require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
-        fed = _first_fill(problem)
-        values = fed if fed.nbytes > LEAN_BYTES else np.where(problem.mask, fed, problem.values)
+        image = _first_fill(problem)
         decay = self.decay or (SLOW_DECAY if _has_wide_hole(problem.mask) else QUICK_DECAY)
         first, last = self.threshold
         rounds = 1 + ceil(log(last / first) / log(decay) - 1e-9)
         return Rounds(
-            values=values,
-            fed=fed,
-            scale=_scale(problem, fed, self.joint_channels),
+            values=image,
+            scale=_scale(problem, image, self.joint_channels),
+            bounds=(problem.low.astype(np.float32), problem.high.astype(np.float32)),
+            blocks=self._blocks(problem, image),
             decay=decay,
             rounds=rounds,
             steps=rounds + (self.sweeps if _axes(problem) == 2 else 0),
         )
 
     def step(self, problem: Problem, state: Rounds) -> Rounds:
-        """Take one round over the blocks, or one sweep over similar patches, tile by tile."""
-        from skinpaint.grid.patches.blocks import as_planes, tiles
+        """Take one round over the blocks, or one sweep over similar patches; the image is changed in place."""
+        take = self._round if state.k < state.rounds else self._sweep
+        return replace(state, change=take(problem, state), k=state.k + 1)
 
-        plan = self._plan(problem, state)
-        values, fed = state.values, state.fed
-        if not state.lean:
-            values, fed = values.copy(), fed.copy()
-        before = values[_wide(problem.mask, values)] if state.lean else state.values
-        low, high = problem.low.astype(np.float32), problem.high.astype(np.float32)
-        for x, z, missing in zip(as_planes(values), as_planes(fed), as_planes(problem.mask), strict=True):
-            for tile in tiles(missing.any(axis=-1), plan.halo):
-                part, holes = z[tile.box], _wide(missing[tile.box], z[tile.box])
-                inner, wanted, known = part[tile.core], holes[tile.core], x[tile.box][tile.core]
-                estimate = plan.estimate(part, holes, tile.core, state)
-                share = np.float32(0 if state.lean else plan.feedback)
-                inner[...] = np.where(wanted, np.clip(estimate, low, high), known + share * (known - estimate))
-                np.copyto(known, np.clip(inner, problem.low, problem.high), where=wanted, casting="same_kind")
-        after = values[_wide(problem.mask, values)] if state.lean else values
-        change = float(np.abs(after - before).max())
-        return replace(state, values=values, fed=fed, change=change, k=state.k + 1)
+    def _blocks(self, problem: Problem, image: np.ndarray) -> list[Blocks]:
+        """The blocks of each plane that misses something."""
+        from skinpaint.grid.patches.blocks import Blocks, as_planes
+
+        side = self.block or (8 if _axes(problem) > 2 else 32)
+        channels = problem.shape[-1]
+        matrix = _cosines(channels) if self.joint_channels else np.eye(channels, dtype=np.float32)
+        planes = zip(as_planes(image), as_planes(problem.mask), strict=True)
+        return [Blocks(x, missing, side, matrix, self.joint_channels) for x, missing in planes if missing.any()]
+
+    def _round(self, problem: Problem, state: Rounds) -> float:
+        """Shrink the blocks; the largest change."""
+        from skinpaint.grid.patches.blocks import stride
+
+        k, (first, last) = state.k, self.threshold
+        t = max(last, first * state.decay**k)
+        feedback = FIRST_FEEDBACK * max(0.0, 1 - k / max(1, state.rounds - 1))
+        shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3)
+        return max(
+            blocks.round((shifts % stride(blocks.side)).tolist(), t * state.scale, feedback, *state.bounds)
+            for blocks in state.blocks
+        )
+
+    def _sweep(self, problem: Problem, state: Rounds) -> float:
+        """Take the conditional means of patches, tile by tile; the largest change."""
+        from skinpaint.grid.patches.blocks import as_planes, tiles
+        from skinpaint.grid.patches.groups import TILE_MARGIN
+
+        state.blocks.clear()  # their memory is free from here on
+        falling = np.geomspace(
+            FIRST_SWEEP_THRESHOLD * self.threshold[1], self.threshold[1], state.steps - state.rounds + 1
+        )
+        noise = falling[state.k - state.rounds] / SIGMAS_PER_THRESHOLD
+        change = 0.0
+        for x, missing in zip(as_planes(state.values), as_planes(problem.mask), strict=True):
+            for tile in tiles(missing.any(axis=-1), TILE_MARGIN):
+                part, holes = x[tile.box], _wide(missing[tile.box], x[tile.box])
+                inner, wanted = part[tile.core], holes[tile.core]
+                new = np.clip(self._means(part, holes, tile.core, noise * state.scale), *state.bounds)
+                change = max(change, float(np.abs(new - inner).max(where=wanted, initial=0)))
+                np.copyto(inner, new, where=wanted)
+        return change
+
+    def _means(self, x: np.ndarray, holes: np.ndarray, core: Box, noise: np.ndarray) -> np.ndarray:
+        """The conditional means of patches that miss something in the core."""
+        from skinpaint.grid.patches.groups import PATCH_SIDE, conditional_mean, groups
+
+        if min(x.shape[0], x.shape[2]) < PATCH_SIDE:
+            return x[core]
+        wanted = np.zeros_like(holes)
+        wanted[core] = holes[core]
+        planes, missing, wanted = (np.ascontiguousarray(np.moveaxis(each[:, 0], -1, 0)) for each in (x, holes, wanted))
+        out = planes.copy()
+        for part in [slice(None)] if self.joint_channels else [slice(c, c + 1) for c in range(len(planes))]:
+            together, holes = planes[part], missing[part]
+            found = groups(together.mean(axis=0), np.logical_or.reduce(wanted[part]), self.patch_stride)
+            stacked = bool((holes != holes[:1]).any())
+            out[part] = conditional_mean(
+                together, holes, found, float(noise[part][0]) / sqrt(len(together)), self.patch_stride, stacked
+            )
+        return np.moveaxis(out, 0, -1)[:, None][core]
 
     @property
     def judged(self) -> bool:
@@ -186,35 +231,15 @@ class SparseDCT(IterativeMethod):
             return f"Finished after {state.rounds} rounds{then}."
         return f"Not finished: {n_iter} of {state.steps} rounds and sweeps (max_iter). Raise max_iter."
 
-    def _plan(self, problem: Problem, state: Rounds) -> Blocks | Patches:
-        """What the next step does: rounds over blocks come first, then sweeps over patches."""
-        k, (first, last) = state.k, self.threshold
-        rounds, sweeps = state.rounds, state.steps - state.rounds
-        if k >= rounds:
-            falling = np.geomspace(FIRST_SWEEP_THRESHOLD * last, last, sweeps + 1)[k - rounds]
-            return Patches(noise=falling / SIGMAS_PER_THRESHOLD, step=self.patch_stride, joint=self.joint_channels)
-        t = max(last, first * state.decay**k)
-        shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3).tolist()
-        return Blocks(
-            threshold=t,
-            side=self.block or (8 if _axes(problem) > 2 else 32),
-            shifts=shifts,
-            feedback=FIRST_FEEDBACK * max(0.0, 1 - k / max(1, rounds - 1)),
-            joint=self.joint_channels,
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Rounds:
-    """The state of the rounds.
+    """The state of the rounds. The image is changed in place."""
 
-    The error at known pixels is fed back, with decreasing weight: it is added to the image `fed`, which the next blocks
-    are taken from. A lean state does without this second image and is filled in place.
-    """
-
-    values: np.ndarray
-    fed: np.ndarray  # float32
+    values: np.ndarray  # float32
+    blocks: list[Blocks]
     scale: np.ndarray  # of the thresholds, one a channel
+    bounds: tuple[np.ndarray, np.ndarray]
     decay: float
     rounds: int  # over the blocks
     steps: int  # rounds and sweeps
@@ -224,70 +249,6 @@ class Rounds:
     change: float = 0.0
     distance: float = 1.0
     note: str = ""
-
-    @property
-    def lean(self) -> bool:
-        return self.fed is self.values
-
-
-@dataclass(frozen=True, kw_only=True)
-class Blocks:
-    """One round over all blocks."""
-
-    threshold: float
-    side: int
-    shifts: list[int]
-    feedback: float
-    joint: bool
-
-    @property
-    def halo(self) -> int:
-        """How far blocks reach."""
-        return self.side
-
-    def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
-        """The average of the shrunk blocks in the core."""
-        from skinpaint.grid.patches.blocks import average, stride
-
-        planes = zip(_planes(x, self.joint), _wanted(holes, self.joint), state.scale, strict=True)
-        shifts = tuple(shift % stride(self.side) for shift in self.shifts)
-        out = [average(x, missing, core, self.side, shifts, self.threshold * scale) for x, missing, scale in planes]
-        return _channels(np.stack(out), self.joint)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patches:
-    """One sweep over groups of similar patches."""
-
-    noise: float
-    step: int
-    joint: bool
-    feedback: float = 0.0
-
-    @property
-    def halo(self) -> int:
-        """How far groups reach."""
-        from skinpaint.grid.patches.groups import TILE_MARGIN
-
-        return TILE_MARGIN
-
-    def estimate(self, x: np.ndarray, holes: np.ndarray, core: Box, state: Rounds) -> np.ndarray:
-        """The conditional means of patches that miss something in the core."""
-        from skinpaint.grid.patches.groups import PATCH_SIDE, conditional_mean, groups
-
-        if min(x.shape[0], x.shape[2]) < PATCH_SIDE:
-            return x[core]
-        wanted = np.zeros_like(holes)
-        wanted[core] = holes[core]
-        planes, missing, wanted = (np.ascontiguousarray(np.moveaxis(each[:, 0], -1, 0)) for each in (x, holes, wanted))
-        out = planes.copy()
-        for part in [slice(None)] if self.joint else [slice(c, c + 1) for c in range(len(planes))]:
-            together, holes = planes[part], missing[part]
-            found = groups(together.mean(axis=0), np.logical_or.reduce(wanted[part]), self.step)
-            noise = self.noise * float(state.scale[part][0]) / sqrt(len(together))
-            stacked = bool((holes != holes[:1]).any())
-            out[part] = conditional_mean(together, holes, found, noise, self.step, stacked)
-        return np.moveaxis(out, 0, -1)[:, None][core]
 
 
 def _axes(problem: Problem) -> int:
@@ -304,29 +265,15 @@ def _has_wide_hole(mask: np.ndarray) -> bool:
 
 
 def _first_fill(problem: Problem) -> np.ndarray:
-    """The harmonic fill as float32; tile by tile for a large image in which every tile has known pixels."""
+    """The harmonic fill as float32."""
     from skinpaint.grid.harmonic.fill import fill
-    from skinpaint.grid.patches.blocks import as_planes, tiles
 
     filled = problem.write(np.empty(problem.shape, np.float32))
-    parts = []
-    if filled.nbytes > LEAN_BYTES:
-        for x, missing in zip(as_planes(filled), as_planes(problem.mask), strict=True):
-            parts += [
-                (x[tile.box], missing[tile.box], tile.core) for tile in tiles(missing.any(axis=-1), INITIAL_FILL_HALO)
-            ]
-    if not parts or any(missing.all(axis=(0, 1, 2)).any() for _, missing, _ in parts):
-        return fill(filled, problem.mask, problem.spacing, tol=INITIAL_FILL_TOL).astype(np.float32)
-    for x, missing, core in parts:
-        x[core] = fill(x, missing, _spacing(problem), tol=INITIAL_FILL_TOL)[core]
+    if not problem.sparse:
+        return fill(filled, problem.mask, problem.spacing, tol=INITIAL_FILL_TOL).astype(np.float32, copy=False)
+    found = problem.harmonic()
+    filled.reshape(-1, problem.shape[-1])[found.at] = found.values
     return filled
-
-
-def _spacing(problem: Problem) -> tuple[float, ...]:
-    """The spacing along the axes of a plane."""
-    from skinpaint.grid.patches.blocks import plane_axes
-
-    return plane_axes(problem.shape[:-1], problem.spacing, 1.0)
 
 
 def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
@@ -348,29 +295,6 @@ def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
 
 def _wide(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
     return np.broadcast_to(mask, like.shape)
-
-
-def _wanted(holes: np.ndarray, joint: bool) -> list[np.ndarray]:
-    """What is missing in each plane; a joint plane misses what any channel misses."""
-    if joint:
-        return [np.asarray(holes.any(axis=-1))] * holes.shape[-1]
-    return [np.ascontiguousarray(mask) for mask in np.moveaxis(holes, -1, 0)]
-
-
-def _planes(x: np.ndarray, joint: bool) -> np.ndarray:
-    """The channels first, transformed along one another."""
-    planes = np.ascontiguousarray(np.moveaxis(x, -1, 0))
-    return _mix(_cosines(len(planes)), planes) if joint else planes
-
-
-def _channels(planes: np.ndarray, joint: bool) -> np.ndarray:
-    """The channels last, transformed back."""
-    return np.moveaxis(_mix(_cosines(len(planes)).T, planes) if joint else planes, 0, -1)
-
-
-def _mix(matrix: np.ndarray, planes: np.ndarray) -> np.ndarray:
-    """Multiply by a small matrix; einsum wakes no threads of a BLAS."""
-    return planes if len(planes) == 1 else np.einsum("kc,c...->k...", matrix, planes)
 
 
 def _cosines(n: int) -> np.ndarray:

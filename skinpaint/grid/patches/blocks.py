@@ -1,26 +1,27 @@
 """Overlapping blocks of an image, which are sparse after a cosine transform: transform, shrink, and average.
 
-The image is divided into tiles. Each is processed with a margin as wide as the blocks reach, so only one tile needs
-extra memory. Borders are mirrored.
+Only blocks that hold missing pixels are looked at. Borders are mirrored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from skinpaint.grid.axes import Box, long_axes
-from skinpaint.grid.patches.kernels_blocks import estimate
+from skinpaint.grid.patches.kernels_blocks import estimate8, estimate16, estimate32, settle
 from skinpaint.grid.threads import SOLVE_COST, share
 
-__all__ = ["BLOCK_SIDES", "Tile", "as_planes", "average", "plane_axes", "stride", "tiles"]
+__all__ = ["BLOCK_SIDES", "Blocks", "Tile", "as_planes", "plane_axes", "stride", "tiles"]
 
 T = TypeVar("T")
 
-BLOCK_SIDES = (8, 16, 32)  # pixels
+ESTIMATES = {8: estimate8, 16: estimate16, 32: estimate32}
+BLOCK_SIDES = tuple(ESTIMATES)  # pixels
+BAND_ENTRIES = 2**20  # of a channel, whose blocks are summed at a time
 TILE_SIDES = {1: 2**16, 2: 512, 3: 96}  # pixels, by the number of axes
 UNIFORM_WINDOW = np.ones(max(BLOCK_SIDES), np.float32)  # all pixels of a block count alike
 
@@ -82,62 +83,107 @@ def tiles(missing: np.ndarray, halo: int) -> Iterator[Tile]:
         yield Tile(core, tuple(slice(*each) for each in outer))
 
 
-def average(x: np.ndarray, missing: np.ndarray, core: Box, side: int, shifts: tuple[int, ...], t: float) -> np.ndarray:
-    """Shrink the coefficients of all blocks with missing pixels, at threshold `t`, and average where blocks overlap.
+class Blocks:
+    """The blocks of one plane, and the image that they are taken from.
 
-    The weight of a block is one over the number of coefficients that it keeps. The mean of a block is always kept.
+    That image has one plane for each channel, or for each cosine over the channels, with mirrored margins. The error at
+    known pixels is fed back into it.
 
     Parameters
     ----------
-    x : ndarray of float32, shape (A, J, X)
-        The image.
-    missing : ndarray of bool, of the same shape
-        The pixels to be estimated.
-    core : tuple of slice
-        The part of the image to be estimated.
+    image : ndarray of float32, shape (A, J, X, C)
+        The image, with a guess where it is missing.
+    missing : ndarray of bool, shape (A, J, X, C) or (A, J, X, 1)
+        The missing pixels.
     side : 8, 16 or 32
         Side of a block, along all axes longer than 1.
-    shifts : tuple of int
-        Where the first block starts, from 0 to less than :func:`stride`.
-    t : float
-        The threshold.
-
-    Returns
-    -------
-    estimate : ndarray of float32, of the shape of the core
+    matrix : ndarray of float32, shape (C, C)
+        An orthonormal transform of the channels.
+    joint : bool
+        Whether a block of any channel counts as missing what one channel misses.
 
     Examples
     --------
-    >>> x = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 1, 10)
-    >>> core = (slice(0, 6), slice(0, 1), slice(0, 10))
-    >>> bool(np.allclose(average(x, x > 0.5, core, 8, (0, 0, 0), t=0)[x > 0.5], x[x > 0.5], atol=1e-6))
+    >>> image = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 1, 10, 1)
+    >>> blocks = Blocks(image, image > 0.5, side=8, matrix=np.eye(1, dtype=np.float32), joint=True)
+    >>> change = blocks.round((0, 0, 0), np.zeros(1), 0.0, np.zeros(1, np.float32), np.ones(1, np.float32))
+    >>> bool(change < 1e-6)
     True
     """
-    pad = side // 2
-    shape = x.shape
-    long = [n > 1 for n in shape[:2]] + [True]
-    wanted = np.zeros_like(missing)
-    wanted[core] = missing[core]
-    pads = [pad if wide else 0 for wide in long]
-    x, wanted = _mirrored(x, pads), _mirrored(wanted, pads)
-    total, weight = np.zeros_like(x), np.zeros_like(x)
-    inner = tuple(slice(s.start + pad, s.stop + pad) if wide else s for s, wide in zip(core, long, strict=True))
-    sides = tuple(side if wide else 1 for wide in long[:2])
-    starts = tuple(min(s, n) if wide else 0 for s, n, wide in zip(shifts, shape, long, strict=True))
-    options = (side, sides, starts, stride(side), UNIFORM_WINDOW[:side], np.float32(t))
-    share(estimate, inner[0].start, inner[0].stop, x.size * SOLVE_COST, x, wanted, *options, total, weight)
-    over = weight[inner]
-    return np.divide(total[inner], over, out=x[inner].copy(), where=over > 0)
+
+    def __init__(self, image: np.ndarray, missing: np.ndarray, side: int, matrix: np.ndarray, joint: bool) -> None:
+        self.image, self.missing, self.side, self.matrix = image, np.ascontiguousarray(missing), side, matrix
+        long = [n > 1 for n in image.shape[:2]] + [True]
+        self.pads = tuple(side // 2 if wide else 0 for wide in long)
+        self.sides = tuple(side if wide else 1 for wide in long[:2])
+        self._mirror = [
+            np.pad(np.arange(n), pad, mode="symmetric") for n, pad in zip(image.shape, self.pads, strict=False)
+        ]
+        planes = np.ascontiguousarray(np.moveaxis(image, -1, 0))
+        self.x = self._with_margins(planes if len(planes) == 1 else np.einsum("kc,c...->k...", matrix, planes))
+        wanted = np.asarray(missing.any(axis=-1, keepdims=True)) if joint else missing
+        self.wanted = self._with_margins(np.moveaxis(wanted, -1, 0))
+        self.rows = max(4 * side, BAND_ENTRIES // self.x[0, 0].size) if long[0] else 1
+        within = (len(self.x), min(self.x.shape[1], self.rows + 2 * side), *self.x.shape[2:])
+        self.total, self.weight = np.zeros(within, np.float32), np.zeros(within, np.float32)
+
+    def round(
+        self, shifts: Sequence[int], thresholds: np.ndarray, feedback: float, low: np.ndarray, high: np.ndarray
+    ) -> float:
+        """Shrink the coefficients of all blocks that miss something, and write the average to the missing pixels.
+
+        The weight of a block is one over the number of coefficients that it keeps. The mean of a block is always kept.
+
+        Parameters
+        ----------
+        shifts : three int
+            Where the first block starts, from 0 to less than :func:`stride`.
+        thresholds : ndarray of shape (C,)
+            The threshold of each plane.
+        feedback : float
+            Weight of the error at known pixels.
+        low, high : ndarray of float32, shape (C,)
+            The bounds of each channel.
+
+        Returns
+        -------
+        change : float
+            The largest change of a missing pixel.
+        """
+        self._renew_margins()
+        A, pad, step = self.image.shape[0], self.pads[0], stride(self.side)
+        starts = [min(s, n) if p else 0 for s, n, p in zip(shifts, self.image.shape, self.pads, strict=False)]
+        window, changes = UNIFORM_WINDOW[: self.side], np.zeros(A, np.float32)
+        reach = self.sides[0] - 1
+        for first in range(0, A, self.rows):
+            last = min(A, first + self.rows)
+            top, bottom = max(0, first + pad - reach), min(self.x.shape[1], last + pad + reach)
+            corner = ((starts[0] - top) % step if pad and top else starts[0], *starts[1:])
+            inner = first + pad - top, last + pad - top
+            for k, (x, t) in enumerate(zip(self.x, thresholds, strict=True)):
+                wanted = self.wanted[k % len(self.wanted), top:bottom]
+                options = (self.sides, corner, step, window, np.float32(t), self.total[k], self.weight[k])
+                work = (last - first) * x[0].size * SOLVE_COST
+                share(ESTIMATES[self.side], *inner, work, x[top:bottom], wanted, *options)
+            sums = self.total, self.weight, self.x
+            image = self.image, self.missing, self.matrix, low, high, np.float32(feedback)
+            share(settle, first, last, self.x[:, first:last].size, top, self.pads, *sums, *image, changes)
+        return float(changes.max())
+
+    def _with_margins(self, planes: np.ndarray) -> np.ndarray:
+        """Extend each axis at both ends by mirrored entries, ``b a | a b c | c b``."""
+        for axis, index in enumerate(self._mirror, 1):
+            planes = planes.take(index, axis)
+        return planes
+
+    def _renew_margins(self) -> None:
+        for axis, (index, pad) in enumerate(zip(self._mirror, self.pads, strict=True), 1):
+            for margin in (slice(0, pad), slice(len(index) - pad, None)) if pad else ():
+                at: list[Any] = [slice(None)] * 4
+                at[axis] = margin
+                self.x[tuple(at)] = self.x.take(pad + index[margin], axis)
 
 
 def stride(side: int) -> int:
     """Distance between neighbouring blocks."""
     return max(4, side // 2)
-
-
-def _mirrored(x: np.ndarray, pads: list[int]) -> np.ndarray:
-    """Extend each axis at both ends by mirrored entries, ``b a | a b c | c b``."""
-    for axis, pad in enumerate(pads):
-        if pad:
-            x = x.take(np.pad(np.arange(x.shape[axis]), pad, mode="symmetric"), axis)
-    return np.ascontiguousarray(x)

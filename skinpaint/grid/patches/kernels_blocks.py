@@ -15,11 +15,11 @@ from itertools import pairwise
 from math import cos, pi
 
 import numpy as np
-from numba import njit
+from numba import njit, uintp
 
-from skinpaint.grid.jit import FAST, kernel
+from skinpaint.grid.jit import FAST, inlined, kernel
 
-__all__ = ["LANES", "estimate"]
+__all__ = ["LANES", "estimate8", "estimate16", "estimate32", "settle"]
 
 LANES = 64  # lines that are transformed side by side
 MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
@@ -109,37 +109,25 @@ shrink8, shrink16, shrink32 = (_shrinkage(n) for n in (8, 16, 32))
 
 
 @kernel
-def _columns(B, x, y):
-    if B == 8:
-        down8(x, y)
-    elif B == 16:
-        down16(x, y)
-    else:
-        down32(x, y)
+def estimate8(lo, hi, x, missing, sides, starts, stride, window, t, total, weight):
+    """`_estimate` for blocks of side 8."""
+    _estimate(down8, up8, shrink8, 8, lo, hi, x, missing, sides, starts, stride, window, t, total, weight)
 
 
 @kernel
-def _rows(B, x, y):
-    if B == 8:
-        up8(x, y)
-    elif B == 16:
-        up16(x, y)
-    else:
-        up32(x, y)
+def estimate16(lo, hi, x, missing, sides, starts, stride, window, t, total, weight):
+    """`_estimate` for blocks of side 16."""
+    _estimate(down16, up16, shrink16, 16, lo, hi, x, missing, sides, starts, stride, window, t, total, weight)
 
 
 @kernel
-def _blocks(B, x, y, norm, spare, t2, kept):
-    if B == 8:
-        shrink8(x, y, norm, spare, t2, kept)
-    elif B == 16:
-        shrink16(x, y, norm, spare, t2, kept)
-    else:
-        shrink32(x, y, norm, spare, t2, kept)
+def estimate32(lo, hi, x, missing, sides, starts, stride, window, t, total, weight):
+    """`_estimate` for blocks of side 32."""
+    _estimate(down32, up32, shrink32, 32, lo, hi, x, missing, sides, starts, stride, window, t, total, weight)
 
 
-@kernel
-def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, weight):
+@inlined
+def _estimate(down, up, shrink, B, lo, hi, x, missing, sides, starts, stride, window, t, total, weight):
     """Shrink the coefficients of all blocks with missing entries, and sum the blocks where they overlap.
 
     Only the planes ``lo <= a < hi`` of `total` and `weight` are written. Their values do not depend on how the planes
@@ -147,6 +135,8 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
 
     Parameters
     ----------
+    down, up, shrink : callable
+        The transforms of B samples.
     x, missing : ndarray of float32 and of bool, shape (A, J, X)
     B : 8, 16 or 32
         Side of a block along the last axis.
@@ -178,6 +168,7 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
     norm = np.zeros(LANES, np.float32)
     spare = np.zeros(LANES, np.float32)
     kept = np.zeros(LANES, np.float32)
+    flat, sums = S.reshape(-1), N.reshape(-1)
     w = np.zeros(LANES, np.float32)
     holds = np.zeros(X, np.bool_)
     active = np.zeros((G, X), np.bool_)
@@ -205,18 +196,18 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
                 for g in range(strips):
                     for q in range(bJ):
                         for k in range(bA):
-                            row = x[a + g * stride + k, j + q, c * LANES : c * LANES + n]
+                            row = x[a + g * stride + k, j + q]
                             for m in range(n):
-                                U[(q * bA + k) * LANES + m] = row[m]
+                                U[uintp((q * bA + k) * LANES + m)] = row[uintp(c * LANES + m)]
                         if bA > 1:
-                            _columns(B, U[q * B * LANES : (q + 1) * B * LANES], V[q * B * LANES : (q + 1) * B * LANES])
-                    if bA == 1:
-                        V[:] = U
+                            down(U[q * B * LANES :], V[q * B * LANES :])
+                        else:
+                            _copy(U, q * LANES, V, q * LANES, LANES)
                     for k in range(bA):
                         if bJ > 1:
                             for q in range(bJ):
-                                P[q * LANES : (q + 1) * LANES] = V[(q * bA + k) * LANES : (q * bA + k + 1) * LANES]
-                            _columns(B, P, Q)
+                                _copy(V, (q * bA + k) * LANES, P, q * LANES, LANES)
+                            down(P, Q)
                         for q in range(bJ):
                             lane = g * M + k * bJ + q
                             if bJ > 1:
@@ -225,13 +216,17 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
                             else:
                                 for m in range(n):
                                     S[c * LANES + m, lane] = V[k * LANES + m]
-                N[c * LANES : c * LANES + LANES] = 0
-            D[:] = 0
-            flat, sums = S.reshape(-1), N.reshape(-1)
+                _clear(sums, c * LANES * LANES, LANES * LANES)
+                for g in range(strips):
+                    for m in range(LANES):
+                        D[g, c * LANES + m] = 0
             for b in range(starts[2], X - B + 1, stride):
-                if not active[:strips, b].any():
+                busy = False
+                for g in range(strips):
+                    busy |= active[g, b]
+                if not busy:
                     continue
-                _blocks(B, flat[b * LANES : (b + B) * LANES], P, norm, spare, t2, kept)
+                shrink(flat[b * LANES :], P, norm, spare, t2, kept)
                 for g in range(strips):
                     s = np.float32(0)
                     for m in range(g * M, g * M + M):
@@ -241,11 +236,10 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
                         w[m] = s
                     for i in range(B):
                         D[g, b + i] += s * window[i]
-                into = sums[b * LANES : (b + B) * LANES]
                 for i in range(B):
                     v = window[i]
                     for m in range(LANES):
-                        into[i * LANES + m] += v * w[m] * P[i * LANES + m]
+                        sums[uintp((b + i) * LANES + m)] += v * w[m] * P[uintp(i * LANES + m)]
             for c in range(chunks):
                 if not used[c]:
                     continue
@@ -257,41 +251,136 @@ def estimate(lo, hi, x, missing, B, sides, starts, stride, window, t, total, wei
                             for m in range(n):
                                 P[q * LANES + m] = N[c * LANES + m, lane]
                         if bJ > 1:
-                            _rows(B, P, Q)
+                            up(P, Q)
                             for q in range(bJ):
-                                V[(q * bA + k) * LANES : (q * bA + k + 1) * LANES] = Q[q * LANES : (q + 1) * LANES]
+                                _copy(Q, q * LANES, V, (q * bA + k) * LANES, LANES)
                         else:
-                            V[k * LANES : (k + 1) * LANES] = P[:LANES]
+                            _copy(P, 0, V, k * LANES, LANES)
                     for q in range(bJ):
-                        part = V[q * bA * LANES : (q + 1) * bA * LANES]
                         if bA > 1:
-                            _rows(B, part, U[: bA * LANES])
-                            part = U
+                            up(V[q * bA * LANES :], U)
+                        else:
+                            _copy(V, q * LANES, U, 0, LANES)
                         for k in range(max(0, lo - a - g * stride), min(bA, hi - a - g * stride)):
                             v = (window[k] if bA > 1 else np.float32(1)) * (window[q] if bJ > 1 else np.float32(1))
-                            into = total[a + g * stride + k, j + q, c * LANES : c * LANES + n]
-                            over = weight[a + g * stride + k, j + q, c * LANES : c * LANES + n]
+                            into, over = total[a + g * stride + k, j + q], weight[a + g * stride + k, j + q]
                             for m in range(n):
-                                into[m] += v * part[k * LANES + m]
-                                over[m] += v * D[g, c * LANES + m]
+                                into[uintp(c * LANES + m)] += v * U[uintp(k * LANES + m)]
+                                over[uintp(c * LANES + m)] += v * D[g, uintp(c * LANES + m)]
 
 
-@kernel
+@inlined
+def _copy(source, at, into, to, n):
+    for m in range(n):
+        into[uintp(to + m)] = source[uintp(at + m)]
+
+
+@inlined
+def _clear(x, at, n):
+    for m in range(n):
+        x[uintp(at + m)] = 0
+
+
+@inlined
 def _find(missing, a, j, sides, strips, stride, start, B, holds, active, used):
     """Mark the blocks of these strips that have missing entries, and the chunks of columns that contain them."""
     X = missing.shape[2]
-    used[:] = False
+    for c in range(used.size):
+        used[c] = False
     found = False
     for g in range(strips):
-        holds[:] = False
+        for x in range(X):
+            holds[x] = False
         for k in range(sides[0]):
             for q in range(sides[1]):
                 row = missing[a + g * stride + k, j + q]
                 for x in range(X):
-                    holds[x] |= row[x]
+                    holds[uintp(x)] |= row[uintp(x)]
         for b in range(start, X - B + 1, stride):
-            active[g, b] = holds[b : b + B].any()
-            if active[g, b]:
+            some = False
+            for x in range(b, b + B):
+                some |= holds[uintp(x)]
+            active[g, b] = some
+            if some:
                 found = True
                 used[b // LANES] = used[(b + B - 1) // LANES] = True
     return found
+
+
+@kernel
+def settle(lo, hi, top, pads, total, weight, x, image, missing, matrix, low, high, feedback, changes):
+    """Write the averages of the blocks to the missing entries of rows ``lo <= a < hi``, and feed back the rest's error.
+
+    `total` and `weight` are left as zeros.
+
+    Parameters
+    ----------
+    top : int
+        Row of `x` that row 0 of `total` belongs to.
+    pads : (int, int, int)
+        Margins of `x`, and of `total` and `weight` along the last two axes.
+    total, weight : ndarray of float32, shape (C, rows, J + margins, X + margins)
+        Sums of blocks, and of their weights.
+    x : ndarray of float32, shape (C, A + margins, J + margins, X + margins)
+        The transformed channels that the next blocks are taken from.
+    image, missing : ndarray of float32 and of bool, shapes (A, J, X, C) and (A, J, X, C or 1)
+        The image, whose missing entries are written, and which entries are missing.
+    matrix : ndarray of float32, shape (C, C)
+        The transform of the channels, orthonormal.
+    low, high : ndarray of float32, shape (C,)
+        The bounds.
+    feedback : float
+        Weight of the error at known entries.
+    changes : ndarray of float32, shape (A,)
+        The largest change in each row.
+    """
+    C, X = matrix.shape[0], image.shape[2]
+    old, y = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    average, new = np.empty((C, LANES), np.float32), np.empty((C, LANES), np.float32)
+    for a in range(lo, hi):
+        largest = np.float32(0)
+        for j in range(image.shape[1]):
+            for first in range(0, X, LANES):
+                n = min(LANES, X - first)
+                at, r, q, b = a + pads[0], a + pads[0] - top, j + pads[1], first + pads[2]
+                some = False
+                for k in range(C):
+                    for m in range(n):
+                        some |= weight[k, r, q, uintp(b + m)] > 0
+                if not some:
+                    continue
+                for k in range(C):
+                    for m in range(n):
+                        i = uintp(b + m)
+                        over = weight[k, r, q, i]
+                        shrunk = total[k, r, q, i] / max(over, MIN_DENOMINATOR)
+                        average[k, m] = shrunk if over > 0 else x[k, at, q, i]
+                        total[k, r, q, i] = weight[k, r, q, i] = 0
+                for c in range(C):
+                    _combine(matrix[:, c], average, y, n)
+                    hidden = missing[a, j, :, min(c, missing.shape[3] - 1)]
+                    for m in range(n):
+                        old[m] = image[a, j, uintp(first + m), c]
+                        inside = min(max(y[m], low[c]), high[c])
+                        change = abs(inside - old[m])
+                        fed = old[m] + feedback * (old[m] - y[m])
+                        is_hidden = hidden[uintp(first + m)]
+                        new[c, m] = inside if is_hidden else fed
+                        image[a, j, uintp(first + m), c] = inside if is_hidden else old[m]
+                        largest = max(largest, change if is_hidden else np.float32(0))
+                for k in range(C):
+                    _combine(matrix[k], new, y, n)
+                    for m in range(n):
+                        x[k, at, q, uintp(b + m)] = y[m]
+        changes[a] = largest
+
+
+@inlined
+def _combine(factors, rows, out, n):
+    """Write the sum of the rows, each with its factor."""
+    for m in range(n):
+        out[m] = 0
+    for c in range(len(factors)):
+        f = factors[c]
+        for m in range(n):
+            out[m] += f * rows[c, m]
