@@ -91,11 +91,6 @@ class PointLevel:
         return np.minimum(self.points.neighbours.view(np.uint32), np.uint32(n)).view(np.int32)
 
     @property
-    def colours(self) -> int:
-        """Number of colours. Entries of one colour are not neighbours."""
-        return len(self.points.starts) - 1
-
-    @property
     def overcorrection(self) -> np.float32:
         return np.float32(OVERCORRECTION[max(self.points.lags)])
 
