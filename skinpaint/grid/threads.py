@@ -7,13 +7,14 @@ work when several threads call at once, and in a forked child.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
-__all__ = ["SOLVE_COST", "limit", "share", "workers"]
+__all__ = ["SOLVE_COST", "alone", "limit", "share", "workers"]
 
 MIN_SHARED_ENTRIES = 300_000  # with fewer, waking a thread (some 70 microseconds) costs more than it saves
 SOLVE_COST = 100  # work per entry of a transform or of a linear system, relative to a plain loop
@@ -21,6 +22,7 @@ SOLVE_COST = 100  # work per entry of a transform or of a linear system, relativ
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None
 _limit: int | None = None
+_here = local()
 
 
 def workers() -> int:
@@ -35,6 +37,24 @@ def limit(number: int) -> None:
     _limit = number
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Use no other thread for what this thread does: where many threads each do a task of their own.
+
+    Examples
+    --------
+    >>> with alone():
+    ...     share(lambda lo, hi: print(lo, hi), 0, 10, 10**9)
+    0 10
+    """
+    before = getattr(_here, "alone", False)
+    _here.alone = True
+    try:
+        yield
+    finally:
+        _here.alone = before
+
+
 def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:
     """Call ``kernel(lo, hi, *args)`` on parts of a range, by several threads if `work`, in entries, is large.
 
@@ -45,7 +65,8 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     >>> done
     [(0, 10)]
     """
-    parts = min(workers(), hi - lo) if work >= MIN_SHARED_ENTRIES else 1
+    shared = work >= MIN_SHARED_ENTRIES and not getattr(_here, "alone", False)
+    parts = min(workers(), hi - lo) if shared else 1
     cuts = [lo + (hi - lo) * k // parts for k in range(parts + 1)] if parts > 1 else [lo, hi]
     others = [_executor().submit(kernel, start, stop, *args) for start, stop in pairwise(cuts[1:])]
     kernel(cuts[0], cuts[1], *args)

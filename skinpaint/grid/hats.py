@@ -1,0 +1,162 @@
+r"""A coarse grid of hats: functions that are 1 at their node, 0 at all other nodes, and linear along each axis between.
+
+The nodes are `step` pixels apart, and lie on pixels. With P the interpolation from the nodes to the unknown pixels of a
+grid, this file applies P and its transpose to a part of the grid, and sums the parts of the Galerkin matrix
+:math:`P^T A P` of a Laplacian A. No part needs more than its own pixels and their neighbours, so each can be computed
+where the pixels are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from skinpaint.grid.axes import Box
+
+__all__ = ["Hats", "Stencil", "add_up"]
+
+Stencil = dict[tuple[int, ...], np.ndarray]
+"""A symmetric matrix between nodes: for each offset ahead, its entries between each node and the one at the offset."""
+
+
+@dataclass(frozen=True)
+class Hats:
+    """The hats of a grid.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the grid.
+    step : int
+        Pixels from node to node.
+
+    Examples
+    --------
+    >>> hats = Hats((8,), 4)
+    >>> hats.prolong(np.array([0.0, 4.0, 0.0]), (slice(0, 8),))
+    array([0., 1., 2., 3., 4., 3., 2., 1.])
+    """
+
+    shape: tuple[int, ...]
+    step: int
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Shape of the grid of the nodes."""
+        return tuple((n - 1) // self.step + 2 for n in self.shape)
+
+    def around(self, box: Box) -> Box:
+        """The nodes whose hats reach into a part of the grid."""
+        return tuple(slice(s.start // self.step, (s.stop - 1) // self.step + 2) for s in box)
+
+    def prolong(self, values: np.ndarray, box: Box) -> np.ndarray:
+        """Interpolate the values at the nodes ``around(box)`` to the pixels of `box`."""
+        for axis, part in enumerate(box):
+            cell, t = self._cells(part)
+            low, high = values.take(cell, axis), values.take(cell + 1, axis)
+            values = low + (high - low) * _along(t, axis, len(box))
+        return values
+
+    def restrict(self, values: np.ndarray, box: Box) -> np.ndarray:
+        """Sum the values at the pixels of `box` against each hat of ``around(box)``: the transpose of `prolong`."""
+        for axis, part in enumerate(box):
+            cell, t = self._cells(part)
+            t = _along(t, axis, len(box))
+            first = np.flatnonzero(np.diff(cell, prepend=-1))
+            out = np.zeros((*values.shape[:axis], cell[-1] + 2, *values.shape[axis + 1 :]))
+            at = (slice(None),) * axis
+            high = np.add.reduceat(values * t, first, axis)
+            out[*at, :-1] += np.add.reduceat(values, first, axis) - high
+            out[*at, 1:] += high
+            values = out
+        return values
+
+    def galerkin(
+        self, unknown: np.ndarray, box: Box, window: Box, lags: tuple[int, ...], spacing: tuple[float, ...]
+    ) -> Stencil:
+        """The part of the pixels of `box` in the matrix ``P^T L_UU P``, between the nodes ``around(box)``.
+
+        An edge belongs to its lower end. `unknown` says which pixels of `window` are unknown. The window reaches beyond
+        `box`, as far as the largest lag and the grid allow.
+        """
+        inside = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, window, strict=True))
+        here = unknown[inside]
+        parts = [self._sums(here * (degree(self.shape, box, lags, spacing) / 2), box)]
+        for axis, h in enumerate(spacing):
+            for lag in lags:
+                ahead = tuple(slice(s.start + lag * (k == axis), s.stop + lag * (k == axis)) for k, s in enumerate(inside))
+                there = unknown[ahead]
+                both = np.zeros(here.shape)
+                low = tuple(slice(0, n) for n in there.shape)
+                both[low] = (here[low] & there) / -(h**2)
+                parts.append(self._sums(both, box, axis, lag))
+        sums = {offset: sum(part[offset] for part in parts) for offset in parts[0]}
+        return {offset: _folded(sums, offset) for offset in sums if offset >= (0,) * len(box)}
+
+    def _cells(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
+        """For each pixel along an axis: the node before it, counted from the first, and the way to the next, in [0, 1)."""
+        cell, rest = np.divmod(np.arange(part.start, part.stop), self.step)
+        return cell - cell[0], rest / self.step
+
+    def _sums(self, weights: np.ndarray, box: Box, shifted: int | None = None, lag: int = 0) -> Stencil:
+        """Sum ``weights[i] h(i) h'(i + lag)`` over the pixels i, for all pairs of hats h and h'.
+
+        Hats of cells beyond the next node count for that node. So the sum over h' stays what it is.
+        """
+        sums: Stencil = {(): weights}
+        for axis, part in enumerate(box):
+            cell, t = self._cells(part)
+            first = np.flatnonzero(np.diff(cell, prepend=-1))
+            ahead = np.minimum(t + lag / self.step, 1) if axis == shifted else t
+            size = cell[-1] + 2
+            found: Stencil = {}
+            for offset, values in sums.items():
+                for i, j in product((0, 1), repeat=2):
+                    weight = (t if i else 1 - t) * (ahead if j else 1 - ahead)
+                    shape = (*values.shape[:axis], size, *values.shape[axis + 1 :])
+                    out = found.setdefault((*offset, j - i), np.zeros(shape))
+                    at = (*(slice(None),) * axis, slice(i, size - 1 + i))
+                    out[at] += np.add.reduceat(values * _along(weight, axis, len(box)), first, axis)
+            sums = found
+        return sums
+
+
+def add_up(hats: Hats, parts: Iterator[tuple[Box, Stencil]]) -> Stencil:
+    """Sum the parts of a matrix, each between the nodes ``around(box)``."""
+    ahead = [offset for offset in product((-1, 0, 1), repeat=len(hats.shape)) if offset >= (0,) * len(hats.shape)]
+    total = {offset: np.zeros(hats.nodes) for offset in ahead}
+    for box, stencil in parts:
+        for offset, values in stencil.items():
+            total[offset][hats.around(box)] += values
+    return total
+
+
+def degree(
+    shape: tuple[int, ...], box: Box, lags: tuple[int, ...], spacing: tuple[float, ...]
+) -> np.ndarray:
+    """The sum of the weights of all edges of each pixel of `box`: the diagonal of the Laplacian of the whole grid."""
+    total = np.zeros((1,) * len(shape))
+    for axis, (n, part, h) in enumerate(zip(shape, box, spacing, strict=True)):
+        i = np.arange(part.start, part.stop)
+        count = sum((i + lag < n).astype(float) + (i >= lag) for lag in lags)
+        total = total + _along(np.asarray(count) / h**2, axis, len(shape))
+    return total
+
+
+def _along(values: np.ndarray, axis: int, ndim: int) -> np.ndarray:
+    return values.reshape([-1 if k == axis else 1 for k in range(ndim)])
+
+
+def _folded(sums: Stencil, offset: tuple[int, ...]) -> np.ndarray:
+    """The entries of ``T + T^T`` at an offset ahead, where `sums` holds those of T."""
+    behind = sums[tuple(-step for step in offset)]
+    if not any(offset):
+        return 2 * sums[offset]
+    out = sums[offset].copy()
+    low = tuple(slice(max(-step, 0), min(n - step, n)) for step, n in zip(offset, out.shape, strict=True))
+    high = tuple(slice(max(step, 0), min(n + step, n)) for step, n in zip(offset, out.shape, strict=True))
+    out[low] += behind[high]
+    return out
