@@ -8,7 +8,7 @@ where the pixels are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from skinpaint.grid.axes import Box
 
-__all__ = ["Hats", "Stencil", "add_up"]
+__all__ = ["Hats", "Stencil", "add_up", "ends"]
 
 Stencil = dict[tuple[int, ...], np.ndarray]
 """A symmetric matrix between nodes: for each offset ahead, its entries between each node and the one at the offset."""
@@ -76,67 +76,70 @@ class Hats:
 
     def galerkin(
         self, unknown: np.ndarray, box: Box, window: Box, lags: tuple[int, ...], spacing: tuple[float, ...]
-    ) -> Stencil:
-        """The part of the pixels of `box` in the matrix ``P^T L_UU P``, between the nodes ``around(box)``.
+    ) -> tuple[Box, Stencil]:
+        """The part of the pixels of `box` in the matrix ``P^T L_UU P``, and the nodes that it lies between.
 
         An edge belongs to its lower end. `unknown` says which pixels of `window` are unknown. The window reaches beyond
         `box`, as far as the largest lag and the grid allow.
         """
+        nodes = self.around(tuple(slice(b.start, w.stop) for b, w in zip(box, window, strict=True)))
+        sizes = tuple(s.stop - s.start for s in nodes)
         inside = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, window, strict=True))
         here = unknown[inside]
-        parts = [self._sums(here * (degree(self.shape, box, lags, spacing) / 2), box)]
+        parts = [self._sums(here * (degree(self.shape, box, lags, spacing) / 2), box, sizes)]
         for axis, h in enumerate(spacing):
             for lag in lags:
-                ahead = tuple(slice(s.start + lag * (k == axis), s.stop + lag * (k == axis)) for k, s in enumerate(inside))
+                ahead = tuple(
+                    slice(s.start + lag * (k == axis), s.stop + lag * (k == axis)) for k, s in enumerate(inside)
+                )
                 there = unknown[ahead]
                 both = np.zeros(here.shape)
                 low = tuple(slice(0, n) for n in there.shape)
                 both[low] = (here[low] & there) / -(h**2)
-                parts.append(self._sums(both, box, axis, lag))
-        sums = {offset: sum(part[offset] for part in parts) for offset in parts[0]}
-        return {offset: _folded(sums, offset) for offset in sums if offset >= (0,) * len(box)}
+                parts.append(self._sums(both, box, sizes, axis, lag))
+        sums: Stencil = {}
+        for part in parts:
+            for offset, values in part.items():
+                sums[offset] = sums[offset] + values if offset in sums else values
+        return nodes, _with_transpose(sums)
 
     def _cells(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
-        """For each pixel along an axis: the node before it, counted from the first, and the way to the next, in [0, 1)."""
+        """For each pixel along an axis: the node before it, counted from the first, and how far it is to the next."""
         cell, rest = np.divmod(np.arange(part.start, part.stop), self.step)
         return cell - cell[0], rest / self.step
 
-    def _sums(self, weights: np.ndarray, box: Box, shifted: int | None = None, lag: int = 0) -> Stencil:
-        """Sum ``weights[i] h(i) h'(i + lag)`` over the pixels i, for all pairs of hats h and h'.
-
-        Hats of cells beyond the next node count for that node. So the sum over h' stays what it is.
-        """
+    def _sums(
+        self, weights: np.ndarray, box: Box, sizes: tuple[int, ...], shifted: int | None = None, lag: int = 0
+    ) -> Stencil:
+        """Sum ``weights[i] h(i) h'(i + lag)`` over the pixels i, for all pairs of hats h and h'."""
         sums: Stencil = {(): weights}
         for axis, part in enumerate(box):
             cell, t = self._cells(part)
             first = np.flatnonzero(np.diff(cell, prepend=-1))
-            ahead = np.minimum(t + lag / self.step, 1) if axis == shifted else t
-            size = cell[-1] + 2
+            ahead = t + lag / self.step if axis == shifted else t
+            far = 3 if axis == shifted and lag > 1 else 2  # nodes that the other pixel may touch
             found: Stencil = {}
             for offset, values in sums.items():
-                for i, j in product((0, 1), repeat=2):
-                    weight = (t if i else 1 - t) * (ahead if j else 1 - ahead)
-                    shape = (*values.shape[:axis], size, *values.shape[axis + 1 :])
+                for i, j in product(range(2), range(far)):
+                    weight = np.maximum(1 - abs(t - i), 0) * np.maximum(1 - abs(ahead - j), 0)
+                    shape = (*values.shape[:axis], sizes[axis], *values.shape[axis + 1 :])
                     out = found.setdefault((*offset, j - i), np.zeros(shape))
-                    at = (*(slice(None),) * axis, slice(i, size - 1 + i))
+                    at = (*(slice(None),) * axis, slice(i, i + first.size))
                     out[at] += np.add.reduceat(values * _along(weight, axis, len(box)), first, axis)
             sums = found
         return sums
 
 
-def add_up(hats: Hats, parts: Iterator[tuple[Box, Stencil]]) -> Stencil:
-    """Sum the parts of a matrix, each between the nodes ``around(box)``."""
-    ahead = [offset for offset in product((-1, 0, 1), repeat=len(hats.shape)) if offset >= (0,) * len(hats.shape)]
-    total = {offset: np.zeros(hats.nodes) for offset in ahead}
-    for box, stencil in parts:
+def add_up(hats: Hats, parts: Iterable[tuple[Box, Stencil]]) -> Stencil:
+    """Sum the parts of a matrix, each between the nodes that are named with it."""
+    total: Stencil = {}
+    for nodes, stencil in parts:
         for offset, values in stencil.items():
-            total[offset][hats.around(box)] += values
+            total.setdefault(offset, np.zeros(hats.nodes))[nodes] += values
     return total
 
 
-def degree(
-    shape: tuple[int, ...], box: Box, lags: tuple[int, ...], spacing: tuple[float, ...]
-) -> np.ndarray:
+def degree(shape: tuple[int, ...], box: Box, lags: tuple[int, ...], spacing: tuple[float, ...]) -> np.ndarray:
     """The sum of the weights of all edges of each pixel of `box`: the diagonal of the Laplacian of the whole grid."""
     total = np.zeros((1,) * len(shape))
     for axis, (n, part, h) in enumerate(zip(shape, box, spacing, strict=True)):
@@ -150,13 +153,23 @@ def _along(values: np.ndarray, axis: int, ndim: int) -> np.ndarray:
     return values.reshape([-1 if k == axis else 1 for k in range(ndim)])
 
 
-def _folded(sums: Stencil, offset: tuple[int, ...]) -> np.ndarray:
-    """The entries of ``T + T^T`` at an offset ahead, where `sums` holds those of T."""
-    behind = sums[tuple(-step for step in offset)]
-    if not any(offset):
-        return 2 * sums[offset]
-    out = sums[offset].copy()
-    low = tuple(slice(max(-step, 0), min(n - step, n)) for step, n in zip(offset, out.shape, strict=True))
-    high = tuple(slice(max(step, 0), min(n + step, n)) for step, n in zip(offset, out.shape, strict=True))
-    out[low] += behind[high]
-    return out
+def _with_transpose(sums: Stencil) -> Stencil:
+    """The entries of ``T + T^T`` at the offsets ahead, where `sums` holds those of T at all offsets."""
+    total: Stencil = {}
+    for offset, values in sums.items():
+        if offset < (0,) * len(offset):
+            low, high = ends(tuple(-step for step in offset))
+            found = np.zeros(values.shape)
+            found[low] = values[high]
+            offset, values = tuple(-step for step in offset), found
+        elif not any(offset):
+            values = 2 * values
+        total[offset] = total[offset] + values if offset in total else values
+    return total
+
+
+def ends(offset: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """The lower and the upper ends of all pairs of nodes that are an offset apart."""
+    low = tuple(slice(max(-step, 0), None if step <= 0 else -step) for step in offset)
+    high = tuple(slice(max(step, 0), None if step >= 0 else step) for step in offset)
+    return low, high

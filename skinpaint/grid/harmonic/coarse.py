@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from skinpaint.grid.harmonic.multigrid import HarmonicSystem
-from skinpaint.grid.hats import Stencil
+from skinpaint.grid.hats import Stencil, ends
 from skinpaint.grid.jit import OUTSIDE, UNKNOWN
 
 __all__ = ["CoarseSystem"]
@@ -35,7 +35,7 @@ class CoarseSystem:
         centre = min(stencil)  # all other offsets are ahead
         ndim = len(centre)
         self.diagonal = stencil[centre]
-        self.couplings = [(*_ends(offset), values) for offset, values in stencil.items() if any(offset)]
+        self.couplings = [(*ends(offset), values) for offset, values in stencil.items() if any(offset)]
         active = self.diagonal > MIN_DIAGONAL * self.diagonal.max(initial=0)
         self.empty = not active.any()
         if self.empty:
@@ -45,10 +45,11 @@ class CoarseSystem:
         for offset, values in stencil.items():
             if not any(offset):
                 continue
-            low, high = _ends(offset)
+            low, high = ends(offset)
             rows[low] += values[low]
             rows[high] += values[low]
-            _share(weights, offset, np.maximum(-values, 0))
+            if max(map(abs, offset)) == 1:  # couplings to the next node but one are weak
+                _share(weights, offset, np.maximum(-values, 0))
         self.system = HarmonicSystem(
             np.where(active, np.uint8(UNKNOWN), np.uint8(OUTSIDE)),
             tuple((axis, 1) for axis in range(ndim)),
@@ -97,16 +98,9 @@ class CoarseSystem:
         return self.system.layout.inner(flat).astype(float) * size
 
 
-def _ends(offset: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """The lower and the upper ends of all edges of an offset."""
-    low = tuple(slice(max(-step, 0), None if step <= 0 else -step) for step in offset)
-    high = tuple(slice(max(step, 0), None if step >= 0 else step) for step in offset)
-    return low, high
-
-
 def _share(weights: list[np.ndarray], offset: tuple[int, ...], values: np.ndarray) -> None:
     """Give each axis that an offset goes along the coupling, in equal parts to the parallel edges between its ends."""
-    low, _ = _ends(offset)
+    low, _ = ends(offset)
     axes = [axis for axis, step in enumerate(offset) if step]
     for axis in axes:
         others = [each for each in axes if each != axis]

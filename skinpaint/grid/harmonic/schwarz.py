@@ -11,7 +11,7 @@ chunks at once, and the next pass begins with it:
 
 `A_i` is the matrix of chunk i with its overlap, `R_i` restricts to it, and `R_i^0` to the chunk alone. The number of
 passes depends on the overlap and on the distance of the hats, but neither on the size of the image nor on that of the
-chunks. A hole that lies inside one chunk and its overlap is exact after one pass. Between passes only x is kept.
+chunks. A hole that each chunk it touches sees as a whole is exact after one pass. Between passes only x is kept.
 
 Every function here works on one chunk and knows its surroundings from a window. Where the pixels come from, and where
 the chunk goes, is the caller's affair.
@@ -139,11 +139,13 @@ class Pass:
     """``|b - A x| / |b|``."""
     largest: float
     """The largest entry of ``b - A x``, in the units of the values."""
+    change: float
+    """The largest change of a value in this pass. The error is smaller, as each pass reduces it by a factor."""
 
 
 def solve_chunk(
     grid: Grid, chunk: Chunk, values: np.ndarray, unknown: np.ndarray, correction: np.ndarray | None
-) -> np.ndarray:
+) -> tuple[np.ndarray, float]:
     """One pass over one chunk.
 
     Parameters
@@ -161,6 +163,8 @@ def solve_chunk(
     -------
     core : ndarray
         The new values of ``chunk.core``.
+    change : float
+        The largest change of a value in it.
     """
     x = values.copy()
     if correction is not None:
@@ -178,7 +182,8 @@ def solve_chunk(
             [drop_short_axes(x)],
             lambda system, flat: system.improve(flat, tol=LOCAL_TOL, max_iter=MAX_CYCLES, reduction=LOCAL_REDUCTION),
         )
-    return np.ascontiguousarray(x[chunk.inside(chunk.core)])
+    here = chunk.inside(chunk.core)
+    return np.ascontiguousarray(x[here]), float(np.abs(x[here] - values[here]).max())
 
 
 def residual(grid: Grid, box: Box, values: np.ndarray, unknown: np.ndarray) -> np.ndarray:
@@ -208,15 +213,21 @@ def total(grid: Grid, parts: Iterator[tuple[Box, Misfit]]) -> Misfit:
     return Misfit(square, largest, hats)
 
 
-def assemble(grid: Grid, box: Box, unknown: np.ndarray) -> Stencil:
-    """The part of the pixels of `box` in the coarse matrix, given the mask of ``grid.ring(box)``."""
+def assemble(grid: Grid, box: Box, unknown: np.ndarray) -> tuple[Box, Stencil]:
+    """The part of the pixels of `box` in the coarse matrix, and its nodes, given the mask of ``grid.ring(box)``."""
     return grid.hats.galerkin(unknown, box, grid.ring(box), grid.lags, grid.steps)
 
 
 def iterate(
-    stencil: Stencil, start: Misfit, sweep: Callable[[np.ndarray], Misfit], *, tol: float, most: int
+    stencil: Stencil,
+    start: Misfit,
+    sweep: Callable[[np.ndarray], tuple[Misfit, float]],
+    *,
+    tol: float,
+    max_change: float,
+    most: int,
 ) -> Iterator[Pass]:
-    """Go on until the relative residual is at most `tol`, at most `most` passes.
+    """Go on until the residual and the change of a pass are small, at most `most` passes.
 
     Parameters
     ----------
@@ -225,14 +236,20 @@ def iterate(
     start : Misfit
         At the start, where all unknown pixels have the same value: then its size is that of b.
     sweep : callable
-        Applies a coarse correction and one pass over all chunks, and returns the misfit after it.
+        Applies a coarse correction and one pass over all chunks, and returns the misfit and the largest change.
+    tol : float
+        Relative residual to reach.
+    max_change : float
+        Largest change of a value in the last pass.
+    most : int
+        Number of passes that are allowed.
     """
     if start.square == 0:
         return
     coarse, misfit = CoarseSystem(stencil), start
     for number in range(1, most + 1):
-        misfit = sweep(coarse.solve(misfit.against_hats, COARSE_TOL))
-        done = Pass(number, sqrt(misfit.square / start.square), misfit.largest)
+        misfit, change = sweep(coarse.solve(misfit.against_hats, COARSE_TOL))
+        done = Pass(number, sqrt(misfit.square / start.square), misfit.largest, change)
         yield done
-        if done.residual <= tol:
+        if done.residual <= tol and change <= max_change:
             return
