@@ -35,7 +35,10 @@ def fill(image, mask, grid, *, tol=1e-6, most=30):
         return misfit(), max(changes)
 
     stencil = add_up(grid.hats, (assemble(grid, c.core, mask[ring]) for c, ring in rings))
-    passes = list(iterate(stencil, misfit(), sweep, tol=tol, max_change=10 * tol * np.ptp(image), most=most))
+    start = misfit()
+    passes = list(
+        iterate(stencil, start, start.square**0.5, sweep, tol=tol, max_error=5 * tol * np.ptp(image), most=most)
+    )
     return x, passes
 
 

@@ -74,6 +74,13 @@ class Hats:
             values = out
         return values
 
+    def cells(self, unknown: np.ndarray, box: Box) -> tuple[Box, np.ndarray]:
+        """Which cells between the nodes have an unknown pixel among those of `box`, and where these cells are."""
+        for axis, part in enumerate(box):
+            cell, _ = self._cells(part)
+            unknown = np.logical_or.reduceat(unknown, np.flatnonzero(np.diff(cell, prepend=-1)), axis)
+        return tuple(slice(s.start, s.stop - 1) for s in self.around(box)), unknown
+
     def galerkin(
         self, unknown: np.ndarray, box: Box, window: Box, lags: tuple[int, ...], spacing: tuple[float, ...]
     ) -> tuple[Box, Stencil]:

@@ -46,6 +46,7 @@ LOCAL_REDUCTION = 1e-3  # of the residual of a chunk in a pass
 LOCAL_TOL = 1e-13  # relative to the right-hand side: rounding errors
 MAX_CYCLES = 100
 COARSE_TOL = 1e-2
+MAX_RATE = 0.9  # of the changes of two passes, where it is not known
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,9 @@ class Pass:
     largest: float
     """The largest entry of ``b - A x``, in the units of the values."""
     change: float
-    """The largest change of a value in this pass. The error is smaller, as each pass reduces it by a factor."""
+    """The largest change of a value in this pass."""
+    error: float
+    """An estimate of the largest error of a value, from how much smaller the change is than in the pass before."""
 
 
 def solve_chunk(
@@ -221,35 +224,43 @@ def assemble(grid: Grid, box: Box, unknown: np.ndarray) -> tuple[Box, Stencil]:
 def iterate(
     stencil: Stencil,
     start: Misfit,
+    b: float,
     sweep: Callable[[np.ndarray], tuple[Misfit, float]],
     *,
     tol: float,
-    max_change: float,
+    max_error: float,
     most: int,
+    before: float = 0.0,
 ) -> Iterator[Pass]:
-    """Go on until the residual and the change of a pass are small, at most `most` passes.
+    """Go on until the residual and the estimated error are small, at most `most` passes.
 
     Parameters
     ----------
     stencil : Stencil
         The coarse matrix.
     start : Misfit
-        At the start, where all unknown pixels have the same value: then its size is that of b.
+        Before the first of these passes.
+    b : float
+        Size of the right-hand side: of the misfit where all unknown pixels have the lowest known value.
     sweep : callable
         Applies a coarse correction and one pass over all chunks, and returns the misfit and the largest change.
     tol : float
         Relative residual to reach.
-    max_change : float
-        Largest change of a value in the last pass.
+    max_error : float
+        Estimated error of a value to reach.
     most : int
         Number of passes that are allowed.
+    before : float
+        The change in the pass before these; 0 if there was none.
     """
-    if start.square == 0:
+    if b == 0:
         return
     coarse, misfit = CoarseSystem(stencil), start
     for number in range(1, most + 1):
         misfit, change = sweep(coarse.solve(misfit.against_hats, COARSE_TOL))
-        done = Pass(number, sqrt(misfit.square / start.square), misfit.largest, change)
+        rate = min(change / before, MAX_RATE) if before else MAX_RATE
+        done = Pass(number, sqrt(misfit.square) / b, misfit.largest, change, change * rate / (1 - rate))
         yield done
-        if done.residual <= tol and change <= max_change:
+        if done.residual <= tol and done.error <= max_error:
             return
+        before = change
