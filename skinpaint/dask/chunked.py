@@ -94,11 +94,10 @@ def chunks_for_work(chunks: tuple[tuple[int, ...], ...], least: int) -> tuple[tu
     >>> chunks_for_work(((100,) * 30, (100,) * 30), 17)
     ((1500, 1500), (1500, 1500))
     """
-    largest = [max(each) for each in chunks]
-    size = math.prod(largest)
-    fits = all(min(each) >= least or len(each) == 1 for each in chunks)
+    chunks = tuple(_long_enough(each, least) for each in chunks)
+    size = math.prod(max(each) for each in chunks)
     several = any(len(each) > 1 for each in chunks)
-    if size <= MAX_TASK and ((fits and size >= MIN_TASK) or not several):
+    if size <= MAX_TASK and (size >= MIN_TASK or not several):
         return chunks
     shape = tuple(map(sum, chunks))
     side = GOOD_TASK
@@ -113,12 +112,27 @@ def chunks_for_work(chunks: tuple[tuple[int, ...], ...], least: int) -> tuple[tu
 
 
 def _cut(n: int, length: int, least: int) -> tuple[int, ...]:
-    """Cut an axis in parts of a length; a short rest is joined to the part before."""
-    parts = [min(length, n - start) for start in range(0, n, length)]
-    if len(parts) > 1 and parts[-1] < least:
-        rest = parts.pop()
-        parts[-1] += rest
-    return tuple(parts)
+    """Cut an axis in parts of a length."""
+    return _long_enough(tuple(min(length, n - start) for start in range(0, n, length)), least)
+
+
+def _long_enough(lengths: tuple[int, ...], least: int) -> tuple[int, ...]:
+    """Join chunks along an axis, until each is as long as `least`.
+
+    Examples
+    --------
+    >>> _long_enough((50, 50, 10), 17), _long_enough((5, 5, 5, 5, 5), 12)
+    ((50, 60), (25,))
+    """
+    made = [0]
+    for length in lengths:
+        if made[-1] >= least:
+            made.append(0)
+        made[-1] += length
+    if len(made) > 1 and made[-1] < least:
+        rest = made.pop()
+        made[-1] += rest
+    return tuple(made)
 
 
 def _like(image: Any) -> np.ndarray:
