@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Contents", "in_chunks", "mask_in", "plain", "unpack"]
+__all__ = ["NODATA_NAMES", "Contents", "in_chunks", "mask_in", "plain", "unpack"]
 
 CHANNEL_NAMES = ("band", "bands", "channel", "channels", "c", "rgb")  # of axes along which values do not continue
 TIME_NAMES = ("time", "t", "date")
@@ -231,7 +231,7 @@ def _quantity(image: Any) -> Contents:
 def _data_array(image: Any) -> Contents:
     """Unpack a labelled array: nodata values, the axis of the bands, coordinates and attributes."""
     if _is_a(image.data, "dask.array", "Array"):
-        raise _refused("an xarray DataArray in chunks", "Pass image.compute()")
+        raise _refused("an xarray DataArray in chunks", "Use skinpaint.xarray.inpaint(image), or pass image.compute()")
     nodata = _nodata_in(image.attrs)
     if "rioxarray" in sys.modules and image.rio.nodata is not None:
         nodata = (*nodata, image.rio.nodata)

@@ -180,7 +180,7 @@ class TestDask:
 
     def test_labelled_chunks_are_refused(self):
         xarray = pytest.importorskip("xarray")
-        with pytest.raises(TypeError, match=r"Pass image\.compute\(\) instead"):
+        with pytest.raises(TypeError, match=r"Use skinpaint\.xarray\.inpaint\(image\), or pass image\.compute\(\)"):
             fill(xarray.DataArray(self.dask.from_array(CAMERA), dims=("y", "x")))
         with pytest.raises(TypeError, match=r"Pass mask\.compute\(\) instead"):
             fill(CAMERA, self.dask.from_array(MASK))

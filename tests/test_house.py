@@ -36,7 +36,7 @@ FLOORS = (
     ("skinpaint.methods",),
     ("skinpaint.dask", "skinpaint.dask.*"),
     ("skinpaint.inpainter",),
-    ("skinpaint.drop_in",),
+    ("skinpaint.drop_in", "skinpaint.xarray"),
     ("skinpaint",),
     ("skinpaint.holdout",),
     ("skinpaint.film", "skinpaint.testing"),
