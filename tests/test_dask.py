@@ -1,5 +1,8 @@
 """Dask arrays: the answer in memory, whatever the chunks, the scheduler and the accidents."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -356,3 +359,41 @@ class TestStore:
         resumed = solve(image, hidden, method=method, work=work)
         assert resumed.history[0].n_iter > 1
         np.testing.assert_array_equal(resumed.restored.compute(), expected.restored.compute())
+
+
+class TestCluster:
+    def test_a_worker_that_is_killed_changes_no_byte(self, image, hidden, tmp_path):
+        """Two processes, of which one is killed after the first pass; with values in memory, and in a store."""
+        pytest.importorskip("distributed")
+        np.savez(tmp_path / "in.npz", image=image, hidden=hidden)
+        code = """
+import os, signal, sys
+import dask.array as da, numpy as np
+from dask.distributed import Client, LocalCluster
+from skinpaint import Laplace
+from skinpaint.dask import chunked, solve
+
+def main():
+    chunked.MIN_TASK = 1
+    given, work = np.load("in.npz"), sys.argv[1] or None
+    options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
+    with LocalCluster(**options, silence_logs=50) as cluster, Client(cluster):
+        def kill(record, restore):
+            if record.n_iter == 1:
+                os.kill(cluster.workers[0].pid, signal.SIGKILL)
+
+        solution = solve(da.from_array(given["image"], 50), given["hidden"], work=work, callback=kill)
+        np.save("out.npy", solution.restored.compute())
+
+if __name__ == "__main__":
+    main()
+"""
+        script = tmp_path / "run.py"
+        script.write_text(code)
+        expected = solve(da.from_array(image, 50), hidden).restored.compute()
+        for work in ("", str(tmp_path / "w")):
+            subprocess.run(
+                [sys.executable, str(script), work], cwd=tmp_path, check=True, capture_output=True, timeout=100
+            )
+            np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+            (tmp_path / "out.npy").unlink()
