@@ -363,7 +363,7 @@ class TestStore:
 
 class TestCluster:
     def test_a_worker_that_is_killed_changes_no_byte(self, image, hidden, tmp_path):
-        """Two processes, of which one is killed after the first pass; with values in memory, and in a store."""
+        """Two processes, of which one is killed after the first pass. What it had done must not be done again wrongly."""
         pytest.importorskip("distributed")
         np.savez(tmp_path / "in.npz", image=image, hidden=hidden)
         code = """
