@@ -363,7 +363,7 @@ class TestStore:
 
 class TestCluster:
     def test_a_worker_that_is_killed_changes_no_byte(self, image, hidden, tmp_path):
-        """Two processes, of which one is killed after the first pass. What it had done must not be done again wrongly."""
+        """Two processes, of which one is killed after the first pass: what is done again must be done right."""
         pytest.importorskip("distributed")
         np.savez(tmp_path / "in.npz", image=image, hidden=hidden)
         code = """

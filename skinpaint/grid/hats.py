@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 import numpy as np
 
@@ -121,18 +122,24 @@ class Hats:
         """Sum ``weights[i] h(i) h'(i + lag)`` over the pixels i, for all pairs of hats h and h'."""
         sums: Stencil = {(): weights}
         for axis, part in enumerate(box):
-            cell, t = self._cells(part)
-            first = np.flatnonzero(np.diff(cell, prepend=-1))
-            ahead = t + lag / self.step if axis == shifted else t
+            # Whole cells: so the sums over a cell, for all pairs of hats, are one small matrix product.
+            before, step = part.start % self.step, self.step
+            t = np.arange(step) / step
+            ahead = t + lag / step if axis == shifted else t
             far = 3 if axis == shifted and lag > 1 else 2  # nodes that the other pixel may touch
+            pairs = list(product(range(2), range(far)))
+            hats = [np.maximum(1 - abs(t - i), 0) * np.maximum(1 - abs(ahead - j), 0) for i, j in pairs]
+            cells = -(-(before + part.stop - part.start) // step)
             found: Stencil = {}
             for offset, values in sums.items():
-                for i, j in product(range(2), range(far)):
-                    weight = np.maximum(1 - abs(t - i), 0) * np.maximum(1 - abs(ahead - j), 0)
-                    shape = (*values.shape[:axis], sizes[axis], *values.shape[axis + 1 :])
-                    out = found.setdefault((*offset, j - i), np.zeros(shape))
-                    at = (*(slice(None),) * axis, slice(i, i + first.size))
-                    out[at] += np.add.reduceat(values * _along(weight, axis, len(box)), first, axis)
+                shape = values.shape
+                whole = np.zeros((prod(shape[:axis]), cells * step, prod(shape[axis + 1 :])))
+                whole[:, before : before + shape[axis]] = values.reshape(len(whole), shape[axis], -1)
+                summed = np.array(hats) @ whole.reshape(len(whole), cells, step, -1)
+                for k, (i, j) in enumerate(pairs):
+                    out = found.setdefault((*offset, j - i), np.zeros((*shape[:axis], sizes[axis], *shape[axis + 1 :])))
+                    at = (*(slice(None),) * axis, slice(i, i + cells))
+                    out[at] += summed[:, :, k].reshape(out[at].shape)
             sums = found
         return sums
 
