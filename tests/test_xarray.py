@@ -25,7 +25,11 @@ def scene():
     return xr.DataArray(
         values,
         dims=("y", "x"),
-        coords={"y": 5e6 - 20.0 * np.arange(60), "x": 4e5 + 10.0 * np.arange(70), "time": np.datetime64("2026-01-02")},
+        coords={
+            "y": 5e6 - 20.0 * np.arange(60),
+            "x": 4e5 + 10.0 * np.arange(70),
+            "time": np.datetime64("2026-01-02", "ns"),
+        },
         attrs={"_FillValue": -9999, "units": "m"},
         name="height",
     )
@@ -149,7 +153,7 @@ class TestRefused:
 
     def test_coordinates_that_are_no_numbers(self, scene):
         with pytest.raises(ValueError, match=r"The coordinate 'y' must be numbers.*Pass spacing="):
-            scene.assign_coords(y=np.arange(60).astype("datetime64[D]")).skinpaint.inpaint()
+            scene.assign_coords(y=np.arange(60).astype("datetime64[D]").astype("datetime64[ns]")).skinpaint.inpaint()
 
     def test_what_is_no_labelled_array(self):
         with pytest.raises(TypeError, match=r"Use skinpaint\.inpaint for plain arrays"):
