@@ -24,7 +24,7 @@ __version__ = "0.2.0"
 
 _LAZY = {"compare": "skinpaint.comparison", "inpaint_biharmonic": "skinpaint.drop_in"}
 _CLASSES = [target.partition(":")[2] for target in methods.METHODS.values()]
-_MODULES = ("damage", "energies", "film", "holdout", "io", "masks", "paint", "scores", "testing")
+_MODULES = ("damage", "dask", "energies", "film", "holdout", "io", "masks", "paint", "scores", "testing", "xarray")
 
 __all__ = [
     "ConvergenceWarning",

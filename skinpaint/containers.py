@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Contents", "mask_in", "plain", "unpack"]
+__all__ = ["NODATA_NAMES", "Contents", "in_chunks", "mask_in", "plain", "unpack"]
 
 CHANNEL_NAMES = ("band", "bands", "channel", "channels", "c", "rgb")  # of axes along which values do not continue
 TIME_NAMES = ("time", "t", "date")
@@ -111,8 +111,20 @@ def unpack(image: Any) -> Contents:
     raise _not_an_array(what)
 
 
-def mask_in(mask: Any, image: Any) -> Any:
-    """What a mask holds, its axes in the order of the image's where both have names.
+def in_chunks(image: Any) -> bool:
+    """Whether an image is a dask array: it has a door of its own, which computes no more than it must.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> in_chunks(da.zeros((4, 4))), in_chunks(np.zeros((4, 4)))
+    (True, False)
+    """
+    return _is_a(image, "dask.array", "Array")
+
+
+def mask_in(mask: Any, image: Any, *, chunked: bool = False) -> Any:
+    """What a mask holds, its axes in the order of the image's where both have names; in chunks for an image in chunks.
 
     Examples
     --------
@@ -126,8 +138,8 @@ def mask_in(mask: Any, image: Any) -> Any:
             f"The 'mask' parameter must be an array. Got the path {str(mask)!r} instead. "
             "Read it first: mask = skinpaint.io.read_mask(path)."
         )
-    if mask is None:
-        return None
+    if mask is None or (chunked and in_chunks(mask)):
+        return mask
     for (module, name), way_out in REFUSED.items():
         if _is_a(mask, module, name):
             raise TypeError(
@@ -219,7 +231,7 @@ def _quantity(image: Any) -> Contents:
 def _data_array(image: Any) -> Contents:
     """Unpack a labelled array: nodata values, the axis of the bands, coordinates and attributes."""
     if _is_a(image.data, "dask.array", "Array"):
-        raise _refused("an xarray DataArray in chunks", "Pass image.compute()")
+        raise _refused("an xarray DataArray in chunks", "Use skinpaint.xarray.inpaint(image), or pass image.compute()")
     nodata = _nodata_in(image.attrs)
     if "rioxarray" in sys.modules and image.rio.nodata is not None:
         nodata = (*nodata, image.rio.nodata)

@@ -7,16 +7,19 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
-from skinpaint.containers import unpack
+from skinpaint.containers import in_chunks, unpack
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method, require
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, GuessedMaskWarning, Record, Solution, proven_within, warn
 from skinpaint.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from skinpaint.dask import ChunkedSolution
 
 __all__ = ["Inpainter", "inpaint"]
 
@@ -200,10 +203,14 @@ class Inpainter:
             for each in image:
                 self._problem(each, None)
             return self
-        problem = self._problem(image, mask).detached()
-        self.solution_ = self._solve(problem, callback)
-        self.restored_ = problem.write_back(self.solution_.found)
-        self.mask_ = problem.as_user(problem.filled)
+        if in_chunks(image):
+            chunked = self._in_chunks(image, mask, callback)
+            self.solution_, self.restored_, self.mask_ = chunked, chunked.restored, chunked.filled
+        else:
+            problem = self._problem(image, mask).detached()
+            self.solution_ = self._solve(problem, callback)
+            self.restored_ = problem.write_back(self.solution_.found)
+            self.mask_ = problem.as_user(problem.filled)
         self.n_iter_ = self.solution_.n_iter
         self.converged_ = self.solution_.converged
         self.history_ = self.solution_.history
@@ -219,7 +226,7 @@ class Inpainter:
         """
         if not hasattr(self, "restored_"):
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
-        return copy.deepcopy(self.restored_)
+        return _own(self.restored_)
 
     def fit_restore(self, image: Any, mask: Any = None, *, callback: Callback | None = None) -> Any:
         """Restore one image and return it; see `fit` for the parameters.
@@ -230,7 +237,7 @@ class Inpainter:
             A new array of the image's shape and dtype.
         """
         _refuse_several(image)
-        return copy.deepcopy(self.fit(image, mask=mask, callback=callback).restored_)
+        return _own(self.fit(image, mask=mask, callback=callback).restored_)
 
     def transform(self, X: Any) -> Any:
         """Restore one image (an array) or several (a list or tuple, giving a list); keeps no state.
@@ -249,7 +256,7 @@ class Inpainter:
         if isinstance(X, list | tuple):
             _refuse_mask_as_y(X, y)
             return self.transform(X)
-        return copy.deepcopy(self.fit(X, y).restored_)
+        return _own(self.fit(X, y).restored_)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
@@ -356,6 +363,8 @@ class Inpainter:
         said = f"<pre>{escape(repr(self))}</pre>"
         if not hasattr(self, "restored_"):
             return said
+        if in_chunks(self.restored_):
+            return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
         restored = unpack(self.restored_)
         channel_axis = restored.channel_axis if self.channel_axis is None else self.channel_axis
         if not is_picture(restored.array, channel_axis):
@@ -364,6 +373,8 @@ class Inpainter:
 
     def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore one image; keeps no state."""
+        if in_chunks(image):
+            return self._in_chunks(image, mask, callback).restored
         problem = self._problem(image, mask)
         return problem.write_back(self._solve(problem, callback).found)
 
@@ -373,6 +384,13 @@ class Inpainter:
         for doubt in problem.doubts():
             warn(doubt, GuessedMaskWarning)
         return problem
+
+    def _in_chunks(self, image: Any, mask: Any, callback: Callback | None = None) -> ChunkedSolution:
+        """The answer for a dask array."""
+        from skinpaint.dask import solve
+
+        require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
+        return solve(image, mask, **self.get_params(deep=False), callback=callback)
 
     def _checked(self, image: Any, mask: Any, **changes: Any) -> Problem:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
@@ -484,6 +502,11 @@ def inpaint(
     )
     _refuse_several(image)
     return inpainter._restored(image, mask, callback)
+
+
+def _own(restored: Any) -> Any:
+    """A copy of what cannot be changed from elsewhere; a dask array never changes."""
+    return restored if in_chunks(restored) else copy.deepcopy(restored)
 
 
 class _Bar:

@@ -15,7 +15,16 @@ from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 from skinpaint.solution import Filling, Reason
 
-__all__ = ["Bounds", "Problem"]
+__all__ = [
+    "Bounds",
+    "Problem",
+    "cast",
+    "check_array",
+    "check_bounds",
+    "check_grow",
+    "check_max_distance",
+    "check_spacing",
+]
 
 CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
 FEW_CHANNELS = 16  # so many at most are scaled one by one
@@ -100,13 +109,13 @@ class Problem:
         """
         contents = containers.unpack(image)
         mask = containers.mask_in(mask, image)
-        _check_array(contents.array)
+        check_array(contents.array)
         channel_axis = contents.channel_axis if channel_axis is None else channel_axis
         array, hidden, axis = _channels_last(contents.array, contents.hidden, channel_axis)
         if isinstance(missing_values, str) and missing_values == "auto" and contents.nodata:
             missing_values = contents.nodata
         missing, note = masks.find_missing(array, hidden, mask, missing_values, axis)
-        if _check_grow(grow):
+        if check_grow(grow):
             missing = masks.grow(missing, grow, channel_axis=-1)
         masks.check_known(missing, note)
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
@@ -114,7 +123,7 @@ class Problem:
         bounds = default_bounds if bounds is None else bounds
         low, high = _find_bounds(array, missing, bounds)
         offset, scale = _affine(low, high, shared=bounds is not None)
-        distances = _check_spacing(spacing, array.ndim - 1)
+        distances = check_spacing(spacing, array.ndim - 1)
         unit = min(distances)
         return cls(
             mask=missing,
@@ -128,7 +137,7 @@ class Problem:
             _offset=offset,
             _scale=scale,
             _channel_axis=axis,
-            _max_distance=_check_max_distance(max_distance),
+            _max_distance=check_max_distance(max_distance),
             _masked=mask is not None,
             _contents=contents,
         )
@@ -354,21 +363,14 @@ class Problem:
         values = values * self._scale[channels]
         values += self._offset[channels]
         np.clip(values, low[channels], high[channels], out=values)
-        if self._image.dtype.kind != "f":
-            values += HALF_TIE
-            np.rint(values, out=values)
-        return values.astype(self._image.dtype)
+        return cast(values, self._image.dtype)
 
     @lazy
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
         """The bounds in the image's units, within the range of its dtype."""
         if self._image.dtype.kind == "f":
             return self._bounds
-        info = np.iinfo(self._image.dtype)
-        top = float(info.max)
-        if top > info.max:  # 64-bit limits are not floats
-            top = float(np.nextafter(top, 0))
-        low, high = (np.clip(bound, float(info.min), top) for bound in self._bounds)
+        low, high = (np.clip(bound, *_range(self._image.dtype)) for bound in self._bounds)
         return low, high
 
 
@@ -386,7 +388,7 @@ class Pane:
         return self.problem.read(tuple(next(given) if axis in long else 0 for axis in range(self.problem.ndim)), self.c)
 
 
-def _check_array(array: np.ndarray) -> None:
+def check_array(array: np.ndarray) -> None:
     """Refuse what is no array of real numbers."""
     kind = array.dtype.kind
     if kind == "b":
@@ -457,7 +459,7 @@ def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tupl
     lowest, highest = (each.astype(float) for each in masks.known_ranges(array, missing))
     if bounds is None:
         return lowest, highest
-    low, high = _check_bounds(bounds, array.dtype)
+    low, high = check_bounds(bounds, array.dtype)
     if lowest.min() < low or highest.max() > high:
         raise ValueError(
             f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}, which is "
@@ -482,7 +484,8 @@ def _affine(lowest: np.ndarray, highest: np.ndarray, *, shared: bool) -> tuple[n
     return lowest, np.where(scale > 0, scale, 1.0)
 
 
-def _check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
+def check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
+    """Lowest and highest value that `bounds` allow; refuses what is no bounds."""
     if isinstance(bounds, str) and bounds == "dtype":
         low, high = masks.dtype_range(dtype)
         return float(low), float(high)
@@ -499,13 +502,15 @@ def _check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
     return low, high
 
 
-def _check_grow(grow: Any) -> int:
+def check_grow(grow: Any) -> int:
+    """Refuse what is no number of pixels."""
     if isinstance(grow, bool) or not isinstance(grow, int | np.integer) or grow < 0:
         raise ValueError(f"The 'grow' parameter of Inpainter must be an int of at least 0. Got {grow!r} instead.")
     return int(grow)
 
 
-def _check_max_distance(distance: Any) -> float | None:
+def check_max_distance(distance: Any) -> float | None:
+    """Refuse what is no distance."""
     if distance is None:
         return None
     number = isinstance(distance, int | float | np.number) and not isinstance(distance, bool)
@@ -517,7 +522,8 @@ def _check_max_distance(distance: Any) -> float | None:
     return float(distance)
 
 
-def _check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+    """The distance between neighbours along each axis; refuses what is no distance."""
     if spacing is None:
         return (1.0,) * ndim
     try:
@@ -581,3 +587,21 @@ def _pieces(array: np.ndarray, lo: int, hi: int) -> Iterator[slice]:
     step = max(1, CHUNK * array.shape[0] // array.size)
     for start in range(lo, hi, step):
         yield slice(start, min(start + step, hi))
+
+
+def cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Round in place for integers, and never leave the dtype's range."""
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    values += HALF_TIE
+    np.rint(values, out=values)
+    return np.clip(values, *_range(dtype), out=values).astype(dtype)
+
+
+def _range(dtype: np.dtype) -> tuple[float, float]:
+    """The lowest and the highest float that an integer dtype can hold."""
+    info = np.iinfo(dtype)
+    top = float(info.max)
+    if top > info.max:  # 64-bit limits are not floats
+        top = float(np.nextafter(top, 0))
+    return float(info.min), top

@@ -172,12 +172,16 @@ class TestXarray:
 class TestDask:
     dask = pytest.importorskip("dask.array")
 
-    def test_chunks_are_refused(self):
+    def test_chunks_have_a_door_of_their_own(self):
+        restored = fill(self.dask.from_array(DAMAGED), MASK)
+        np.testing.assert_array_equal(restored.compute(), EXPECTED)
+        with pytest.raises(TypeError, match=r"Pass image\.compute\(\) instead"):
+            compare(self.dask.from_array(DAMAGED), MASK)
+
+    def test_labelled_chunks_are_refused(self):
         xarray = pytest.importorskip("xarray")
-        chunks = self.dask.from_array(CAMERA)
-        for image in (chunks, xarray.DataArray(chunks, dims=("y", "x"))):
-            with pytest.raises(TypeError, match=r"Pass image\.compute\(\) instead"):
-                fill(image)
+        with pytest.raises(TypeError, match=r"Use skinpaint\.xarray\.inpaint\(image\), or pass image\.compute\(\)"):
+            fill(xarray.DataArray(self.dask.from_array(CAMERA), dims=("y", "x")))
         with pytest.raises(TypeError, match=r"Pass mask\.compute\(\) instead"):
             fill(CAMERA, self.dask.from_array(MASK))
 

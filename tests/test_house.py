@@ -35,8 +35,9 @@ FLOORS = (
     ("skinpaint.methods.closed_form",),
     ("skinpaint.methods.*",),
     ("skinpaint.methods",),
+    ("skinpaint.dask", "skinpaint.dask.*"),
     ("skinpaint.inpainter",),
-    ("skinpaint.drop_in",),
+    ("skinpaint.drop_in", "skinpaint.xarray"),
     ("skinpaint",),
     ("skinpaint.holdout",),
     ("skinpaint.film", "skinpaint.testing"),
@@ -53,6 +54,7 @@ PACKAGES = (
     "skinpaint.comparison",
     "skinpaint.cli",
     "skinpaint.paint",
+    "skinpaint.dask",
 )
 UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
 RE_EXPORT = (
@@ -65,6 +67,7 @@ RE_EXPORT = (
     "skinpaint.cli",
     "skinpaint.film",
     "skinpaint.paint",
+    "skinpaint.dask",
 )
 
 
@@ -259,6 +262,7 @@ def test_an_unknown_name_is_an_attribute_error():
 HEAVY = (
     "numba", "llvmlite", "sklearn", "matplotlib", "tqdm", "autograd", "skimage", "scipy.sparse", "scipy.ndimage",
     "scipy.fft", "PIL", "tifffile", "png", "imageio", "pandas", "cv2", "pyamg", "networkx", "hypothesis",
+    "dask", "distributed", "xarray", "zarr",
 )  # fmt: skip
 
 

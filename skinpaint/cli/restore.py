@@ -1,9 +1,10 @@
 """Restore files.
 
 Restore PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC, FITS and NumPy files, or every such file in a folder: pictures, bands,
-stacks and volumes. Known pixels come back bit for bit, unless the output is a JPEG. What a file holds beside the
-picture is kept, or named in a warning. A picture named photo_mask beside photo is its mask. The exit status is 0 if all
-is restored, 1 if some of several files could not be, 2 for bad input, and 130 after Ctrl-C.
+stacks and volumes. A zarr array, or with --workers a GeoTIFF, is restored in chunks and may be larger than memory.
+Known pixels come back bit for bit, unless the output is a JPEG. What a file holds beside the picture is kept, or named
+in a warning. A picture named photo_mask beside photo is its mask. The exit status is 0 if all is restored, 1 if some of
+several files could not be, 2 for bad input, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from skinpaint.cli.batch import outcomes
+from skinpaint.cli.chunked import in_chunks, restore_in_chunks
 from skinpaint.cli.common import (
     Interruption,
     Status,
@@ -27,6 +29,7 @@ from skinpaint.cli.common import (
 )
 from skinpaint.cli.restoring import HOW_TO_SAY, NO_DAMAGE, Outcome, restore_file
 from skinpaint.cli.tasks import Task, find_tasks
+from skinpaint.inpainter import DEFAULT_METHOD
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -83,6 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--report", metavar="FILE.json", type=Path, help="write a report of what was done, as JSON")
     parser.add_argument("--jobs", metavar="N", type=_jobs, default=1, help="restore N files side by side (default: 1)")
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        help="restore a zarr array or a GeoTIFF in chunks, by N processes (0: by threads); the method is laplace, "
+        "and values between passes are on disk beside the output",
+    )
     parser.add_argument("--skip-existing", action="store_true", help="skip files whose output exists")
     add_overwrite(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
@@ -90,7 +100,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Restore files."""
+    chunked = in_chunks(args)
+    if chunked and args.method == DEFAULT_METHOD:
+        args.method = "laplace"
     chosen = method(args.method, args.set)
+    if chunked:
+        return restore_in_chunks(args, chosen)
     tasks, passed_over = find_tasks(args.inputs, args.output, args.mask, args.mask_out)
     _check_places(args, tasks)
     waiting = [task for task in tasks if not (args.skip_existing and task.output.exists())]

@@ -11,13 +11,14 @@ as the grid is connected and at least one pixel is known.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["laplacian", "places_of_known"]
+__all__ = ["edges", "laplacian", "places_of_known"]
 
 
 def laplacian(
@@ -87,3 +88,14 @@ def places_of_known(mask: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 def _assemble(parts: list[Any], shape: tuple[int, int]) -> sparse.coo_array:
     rows, columns, entries = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return sparse.coo_array((entries, (rows, columns)), shape=shape)
+
+
+def edges(
+    shape: tuple[int, ...], lags: tuple[int, ...], spacing: tuple[float, ...]
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], float]]:
+    """The two ends of all edges along each axis and lag, as slices, and their weight."""
+    for axis, h in enumerate(spacing):
+        for lag in lags:
+            if shape[axis] > lag:
+                ahead = (slice(None),) * axis
+                yield (*ahead, slice(None, -lag)), (*ahead, slice(lag, None)), 1 / h**2

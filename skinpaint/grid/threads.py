@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import _thread
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from queue import SimpleQueue
+from threading import local
 from typing import Any, TypeAlias
 
-__all__ = ["SOLVE_COST", "limit", "share", "workers"]
+__all__ = ["SOLVE_COST", "alone", "limit", "share", "workers"]
 
 MIN_SHARED_ENTRIES = 300_000  # with fewer, waking a thread (some 70 microseconds) costs more than it saves
 SOLVE_COST = 100  # work per entry of a transform or of a linear system, relative to a plain loop
@@ -24,6 +26,7 @@ _Done: TypeAlias = SimpleQueue[BaseException | None]
 _inbox: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...], _Done]] = SimpleQueue()
 _threads: list[int] = []
 _limit: int | None = None
+_here = local()
 
 
 def workers() -> int:
@@ -40,7 +43,26 @@ def limit(number: int) -> None:
 
 def parts(work: int) -> int:
     """Into how many parts it pays to divide `work`, in entries."""
-    return workers() if work >= MIN_SHARED_ENTRIES else 1
+    alone = getattr(_here, "alone", False)
+    return workers() if work >= MIN_SHARED_ENTRIES and not alone else 1
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Use no other thread for what this thread does: where many threads each do a task of their own.
+
+    Examples
+    --------
+    >>> with alone():
+    ...     share(lambda lo, hi: print(lo, hi), 0, 10, 10**9)
+    0 10
+    """
+    before = getattr(_here, "alone", False)
+    _here.alone = True
+    try:
+        yield
+    finally:
+        _here.alone = before
 
 
 def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:

@@ -1,0 +1,185 @@
+"""How a restoration grows: passes, seconds and memory, from a megapixel to as much as the disk allows.
+
+Image and mask are made chunk by chunk, so that no process ever holds them. The answer is written to a zarr store, and
+the certificate is that of the solver, which looks at the result again.
+
+    python benchmarks/scale.py --side 4096 8192 --mask clouds random corners
+    python benchmarks/scale.py --side 32768 --chunk 2048 --mask clouds --work /scratch --workers 0
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import dask
+import dask.array as da
+import numpy as np
+import zarr
+
+from skinpaint.dask import solve
+
+CLOUDS = 0.30  # of the image
+MAX_WIDTH = 6000  # pixels, of a cloud
+
+
+def scene(side: int, chunk: int) -> da.Array:
+    """An image of smooth hills and some grain, as uint8."""
+    return _made(_scene, side, chunk, np.uint8)
+
+
+def random(side: int, chunk: int) -> da.Array:
+    """90 % of the pixels, at random."""
+    return _made(_random, side, chunk, bool)
+
+
+def corners(side: int, chunk: int) -> da.Array:
+    """All but three corners."""
+    return _made(_corners, side, chunk, bool, side)
+
+
+def clouds(side: int, chunk: int) -> da.Array:
+    """Discs of many sizes, 6000 pixels wide at most, 30 % of the image."""
+    rng, discs, share = np.random.default_rng(1), [], 0.0
+    while share < -np.log(1 - CLOUDS):  # discs overlap
+        radius = min(MAX_WIDTH, side // 3) / 2 * rng.random() ** 2 + 2
+        discs.append((*(rng.random(2) * side), radius))
+        share += np.pi * radius**2 / side**2
+    return _made(_clouds, side, chunk, bool, np.array(discs))
+
+
+MASKS = {"random": random, "corners": corners, "clouds": clouds}
+
+
+def _made(function, side, chunk, dtype, *args):
+    like = da.zeros((side, side), chunks=chunk, dtype=np.uint8)
+    return da.map_blocks(_place, like, function, args, dtype=dtype, meta=np.empty((0, 0), dtype))
+
+
+def _place(block, function, args, block_info=None):
+    (top, bottom), (left, right) = block_info[0]["array-location"]
+    y, x = np.ogrid[top:bottom, left:right]
+    return function(y.astype(np.float32), x.astype(np.float32), np.random.default_rng([top, left]), *args)
+
+
+def _scene(y, x, rng):
+    hills = 110 + 50 * np.sin(y / 311) * np.cos(x / 173) + 40 * np.sin((x + 2 * y) / 1777)
+    return (hills + 10 * rng.standard_normal(hills.shape, np.float32)).clip(0, 255).astype(np.uint8)
+
+
+def _random(y, x, rng):
+    return rng.random((y.size, x.size), np.float32) < 0.9
+
+
+def _corners(y, x, rng, side):
+    last = side - 1
+    known = ((y == 0) & ((x == 0) | (x == last))) | ((y == last) & (x == last))
+    return ~known
+
+
+def _clouds(y, x, rng, discs):
+    missing = np.zeros((y.size, x.size), bool)
+    for cy, cx, radius in discs:
+        near = y[0, 0] - radius < cy < y[-1, 0] + radius and x[0, 0] - radius < cx < x[0, -1] + radius
+        if near:
+            missing |= (y - cy) ** 2 + (x - cx) ** 2 < radius**2
+    return missing
+
+
+class Peak:
+    """The largest resident memory of this process and its children, looked at twice a second."""
+
+    def __enter__(self) -> Peak:
+        self.bytes, self.done = 0, threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.thread.join()
+
+    def _watch(self) -> None:
+        import psutil
+
+        me = psutil.Process()
+        while not self.done.wait(0.5):
+            total = 0
+            for process in (me, *me.children(recursive=True)):
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            self.bytes = max(self.bytes, total)
+
+
+def run(side: int, chunk: int, mask: str, folder: Path | None) -> dict:
+    """Restore one scene, and say what it took."""
+    image, missing = scene(side, chunk), MASKS[mask](side, chunk)
+    work = None if folder is None else str(folder / "work.zarr")
+    answer = str((folder or Path(tempfile.mkdtemp())) / "answer.zarr")
+    with Peak() as peak:
+        began = time.perf_counter()
+        solution = solve(image, missing, work=work, callback=_say)
+        passes = time.perf_counter() - began
+        solution.restored.to_zarr(answer, overwrite=True)
+        seconds = time.perf_counter() - began
+    found = zarr.open_array(answer)
+    shutil.rmtree(answer)
+    return {
+        "megapixels": round(side**2 / 1e6),
+        "mask": mask,
+        "chunk": chunk,
+        "passes": solution.n_iter,
+        "residual": solution.residual,
+        "error": solution.error,
+        "seconds": round(seconds, 1),
+        "seconds of the passes": round(passes, 1),
+        "ns per pixel and pass": round(passes / side**2 / max(solution.n_iter, 1) * 1e9),
+        "peak GB of the process tree": round(peak.bytes / 1e9, 2),
+        "dtype": str(found.dtype),
+        "status": solution.status,
+    }
+
+
+def _say(record, restore):
+    print(f"  pass {record.n_iter}: change {record.change:.1e} of the range, {record.seconds:.0f} s", flush=True)
+
+
+def main() -> None:
+    """Run what the command line asks for, and print a line of JSON for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, nargs="+", default=[1024, 4096])
+    parser.add_argument("--chunk", type=int, default=2048)
+    parser.add_argument("--mask", choices=MASKS, nargs="+", default=["clouds"])
+    parser.add_argument("--work", type=Path, help="folder for values between passes; without it they are in memory")
+    parser.add_argument("--workers", type=int, default=0, help="processes of a LocalCluster; 0 for threads")
+    parser.add_argument("--threads", type=int, default=2, help="threads, without workers")
+    args = parser.parse_args()
+    if args.workers:
+        from dask.distributed import Client, LocalCluster
+
+        cluster = LocalCluster(args.workers, threads_per_worker=1, memory_limit=0, dashboard_address=None)
+        client = Client(cluster)
+    else:
+        dask.config.set(scheduler="threads", num_workers=args.threads)
+    for side in args.side:
+        for mask in args.mask:
+            folder = None if args.work is None else Path(tempfile.mkdtemp(dir=args.work))
+            try:
+                print(json.dumps(run(side, min(args.chunk, side), mask, folder)), flush=True)
+            finally:
+                if folder is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+    if args.workers:
+        client.close()
+        cluster.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""Images in chunks, larger than memory: dask arrays in, dask arrays out, with a proof of how exact they are."""
+
+from __future__ import annotations
+
+from skinpaint.dask.api import ChunkedSolution, inpaint, solve
+
+__all__ = ["ChunkedSolution", "inpaint", "solve"]

@@ -1,0 +1,204 @@
+"""Labelled arrays of xarray: axes by name, spacing from the coordinates, nodata from what the array says.
+
+Importing this module gives every DataArray and Dataset the accessor ``skinpaint``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from skinpaint.containers import NODATA_NAMES, in_chunks
+from skinpaint.inpainter import inpaint as inpaint_array
+from skinpaint.methods.base import Method
+
+__all__ = ["Accessor", "inpaint"]
+
+MAX_UNEVEN = 1e-3  # of the mean distance: coordinates that differ by more are not even
+
+Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
+
+
+def inpaint(
+    array: Labelled,
+    mask: Any = None,
+    *,
+    dim: Sequence[str] = ("y", "x"),
+    method: str | Method = "laplace",
+    spacing: float | Sequence[float] | None = None,
+    missing_values: Any = None,
+    **settings: Any,
+) -> Labelled:
+    """Restore a labelled array, backed by NumPy or by dask.
+
+    Parameters
+    ----------
+    array : xarray.DataArray or xarray.Dataset
+        Of a Dataset every variable of numbers that has the axes `dim` is restored, and the others are kept.
+    mask : xarray.DataArray or array_like, optional
+        Where pixels are missing. A DataArray needs no axes that do not matter: one without ``time`` is for all times.
+        Without a mask, missing is what equals ``rio.nodata``, or ``_FillValue`` or ``missing_value`` in attributes or
+        encoding. NaN are missing in any case.
+    dim : sequence of str
+        The axes along which values continue. Along all others, such as time or band, each slice is restored on its own.
+    method : str or Method
+        As for :class:`skinpaint.Inpainter`.
+    spacing : float or sequence of float, optional
+        Distance between neighbours along the axes `dim`. Without it, it is that of the coordinates, or 1 where there
+        are none. So ``max_distance`` is in units of the coordinates.
+    missing_values : number or tuple of numbers, optional
+        Instead of what the array says.
+    **settings
+        ``bounds``, ``grow``, ``max_distance`` and ``progress`` of :class:`skinpaint.Inpainter`.
+
+    Returns
+    -------
+    restored : xarray.DataArray or xarray.Dataset
+        With the coordinates, attributes, encoding, dtype and chunks of `array`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If axes, coordinates, mask or a parameter cannot be used; the message says what would do.
+
+    Examples
+    --------
+    >>> import skinpaint.xarray
+    >>> dem = xr.DataArray([[10, 11, 12], [11, -99, 13]], dims=("y", "x"), attrs={"_FillValue": -99, "units": "m"})
+    >>> filled = dem.skinpaint.inpaint()
+    >>> filled.values.tolist(), filled.attrs["units"]
+    ([[10, 11, 12], [11, 12, 13]], 'm')
+    """
+    dim = (dim,) if isinstance(dim, str) else tuple(dim)
+    settings = {"method": method, "spacing": spacing, "missing_values": missing_values, **settings}
+    if isinstance(array, xr.Dataset):
+        return _dataset(array, mask, dim, settings)
+    if not isinstance(array, xr.DataArray):
+        raise TypeError(
+            f"The 'array' parameter must be an xarray DataArray or Dataset. Got a {type(array).__name__} instead. "
+            "Use skinpaint.inpaint for plain arrays."
+        )
+    lacking = [name for name in dim if name not in array.dims]
+    if lacking or not dim:
+        raise ValueError(f"The 'dim' parameter must name axes of the array, {array.dims}. Got {dim!r} instead.")
+    if spacing is None:
+        settings["spacing"] = tuple(_step(array, name) for name in dim)
+    if mask is None and missing_values is None:
+        settings["missing_values"] = _nodata(array)
+    others: list[Any] = [name for name in array.dims if name not in dim]
+    mask = _labelled(mask, array, dim)
+    filled = _slices(array.transpose(*others, *dim), mask, len(others), dim, settings)
+    order = [[*others, *dim].index(name) for name in array.dims]
+    restored = array.copy(data=filled.transpose(order))
+    restored.encoding = dict(array.encoding)
+    return restored
+
+
+class Accessor:
+    """``array.skinpaint.inpaint(...)``: see :func:`skinpaint.xarray.inpaint`."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def inpaint(self, mask: Any = None, **settings: Any) -> Any:
+        """Restore this array; the parameters are those of :func:`skinpaint.xarray.inpaint`."""
+        return inpaint(self._array, mask, **settings)
+
+
+xr.register_dataarray_accessor("skinpaint")(Accessor)
+xr.register_dataset_accessor("skinpaint")(Accessor)
+
+
+def _dataset(dataset: xr.Dataset, mask: Any, dim: tuple[str, ...], settings: dict[str, Any]) -> xr.Dataset:
+    """Variable by variable."""
+    suited = [n for n, v in dataset.data_vars.items() if set(dim) <= set(v.dims) and v.dtype.kind in "uif"]
+    if not suited:
+        raise ValueError(f"The 'dim' parameter must name axes of a variable of numbers. Got {dim!r} instead.")
+    masks = {name: mask[name] if isinstance(mask, xr.Dataset) and name in mask else mask for name in suited}
+    restored = {}
+    for name in suited:
+        own = None if isinstance(masks[name], xr.Dataset) else masks[name]
+        restored[name] = inpaint(dataset[name], own, dim=dim, **settings)
+    made = dataset.assign(restored)
+    made.encoding = dict(dataset.encoding)
+    return made
+
+
+def _step(array: xr.DataArray, name: str) -> float:
+    """The distance between neighbours along an axis, from its coordinate."""
+    if name not in array.coords or array.sizes[name] < 2:
+        return 1.0
+    coordinate = array.coords[name]
+    if coordinate.ndim != 1 or coordinate.dtype.kind not in "uif":
+        raise ValueError(
+            f"The coordinate {name!r} must be numbers, one a pixel. Got dtype {coordinate.dtype} instead. "
+            "Pass spacing=, one number for each of the axes."
+        )
+    steps = np.diff(coordinate.values.astype(float))
+    step = abs(steps.mean())
+    if not step > 0 or np.abs(np.abs(steps) - step).max() > MAX_UNEVEN * step:
+        raise ValueError(
+            f"The coordinate {name!r} must be even. Got steps from {np.abs(steps).min():g} to {np.abs(steps).max():g} "
+            "instead. Interpolate to an even grid first, or pass spacing=1 to ignore the coordinates."
+        )
+    return float(step)
+
+
+def _nodata(array: xr.DataArray) -> Any:
+    """What the array says is missing: rioxarray's nodata, or attributes and encoding."""
+    found: list[Any] = []
+    if "rioxarray" in sys.modules:
+        found.append(array.rio.nodata)
+    for said in (array.attrs, array.encoding):
+        found += [value for name in NODATA_NAMES if name in said for value in np.ravel(said[name]).tolist()]
+    numbers = tuple(dict.fromkeys(value for value in found if isinstance(value, int | float | np.number)))
+    return numbers or None
+
+
+def _labelled(mask: Any, array: xr.DataArray, dim: tuple[str, ...]) -> Any:
+    """The mask with names for its axes."""
+    if mask is None:
+        return None
+    if isinstance(mask, xr.DataArray):
+        if not set(dim) <= set(mask.dims) <= set(array.dims):
+            raise ValueError(
+                f"The 'mask' parameter must have the axes {dim}, and no others than {array.dims}. "
+                f"Got {mask.dims} instead."
+            )
+        for name in mask.dims:
+            if mask.sizes[name] != array.sizes[name]:
+                raise ValueError(
+                    f"The 'mask' parameter must be as long as the array along {name!r}, {array.sizes[name]}. "
+                    f"Got {mask.sizes[name]} instead."
+                )
+        return mask
+    shape = np.shape(mask)
+    along = tuple(name for name in array.dims if name in dim)
+    for names in (array.dims, along):
+        if shape == tuple(array.sizes[name] for name in names):
+            return xr.DataArray(mask, dims=names)
+    raise ValueError(
+        f"The 'mask' parameter must have the shape of the array, {array.shape}, or of its axes {along}. "
+        f"Got shape {shape} instead."
+    )
+
+
+def _slices(array: xr.DataArray, mask: Any, depth: int, dim: tuple[str, ...], settings: dict[str, Any]) -> Any:
+    """Restore each slice on its own; the first `depth` axes are those of the slices."""
+    if depth == 0:
+        own = None if mask is None else mask.transpose(*dim).data
+        return inpaint_array(array.data, own, **settings)
+    name = array.dims[0]
+    filled = []
+    for k in range(array.sizes[name]):
+        own = mask.isel({name: k}) if mask is not None and name in mask.dims else mask
+        filled.append(_slices(array.isel({name: k}), own, depth - 1, dim, settings))
+    if not in_chunks(array.data):
+        return np.stack(filled)
+    import dask.array as da
+
+    return da.stack(filled).rechunk(array.chunks)

@@ -1,0 +1,87 @@
+"""The command line on what does not fit into memory: zarr arrays and GeoTIFF, in chunks."""
+
+import numpy as np
+import pytest
+
+from skinpaint import inpaint
+from skinpaint.cli import main
+from skinpaint.dask import chunked
+
+zarr = pytest.importorskip("zarr")
+
+
+@pytest.fixture(autouse=True)
+def small_tasks(monkeypatch, tmp_path):
+    monkeypatch.setattr(chunked, "MIN_TASK", 1)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def scene():
+    y, x = np.indices((70, 90))
+    values = (1000 + 200 * np.sin(y / 9) * np.cos(x / 7)).astype(np.int16)
+    values[20:40, 15:60] = -9999
+    return values
+
+
+def stored(name, values, **attributes):
+    array = zarr.create_array(name, shape=values.shape, chunks=(40, 50), dtype=values.dtype)
+    array[...] = values
+    array.attrs.update(attributes)
+
+
+def test_a_zarr_array(scene, tmp_path, capsys):
+    stored("scene.zarr", scene, _FillValue=-9999, units="m")
+    assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 0
+    filled = zarr.open_array("filled.zarr")
+    want = inpaint(scene, scene == -9999, method="laplace")
+    np.testing.assert_allclose(filled[...], want, atol=1)
+    assert (filled.chunks, filled.dtype, dict(filled.attrs)["units"]) == ((40, 50), np.int16, "m")
+    assert "as a look at the result again confirms" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["filled.zarr", "scene.zarr"]
+
+
+def test_shards_and_a_mask(scene):
+    array = zarr.create_array("scene.zarr", shape=scene.shape, chunks=(20, 25), shards=(40, 50), dtype=scene.dtype)
+    array[...] = scene
+    stored("mask.zarr", scene == -9999)
+    assert main(["restore", "scene.zarr", "--mask", "mask.zarr", "-o", "filled.zarr", "--quiet"]) == 0
+    filled = zarr.open_array("filled.zarr")
+    assert filled.shards == (40, 50)
+    np.testing.assert_allclose(filled[...], inpaint(scene, scene == -9999, method="laplace"), atol=1)
+
+
+def test_a_geotiff_with_two_bands(scene):
+    rioxarray = pytest.importorskip("rioxarray")
+    import xarray as xr
+
+    bands = xr.DataArray(np.stack([scene, scene[::-1]]), dims=("band", "y", "x"))
+    bands = bands.assign_coords(y=5e6 - 10.0 * np.arange(70), x=4e5 + 10.0 * np.arange(90))
+    bands.rio.write_crs("EPSG:32633").rio.write_nodata(-9999).rio.to_raster("scene.tif")
+    assert main(["restore", "scene.tif", "-o", "filled.tif", "--workers", "0", "--quiet"]) == 0
+    with rioxarray.open_rasterio("filled.tif") as filled:
+        assert filled.rio.crs == "EPSG:32633"
+        assert filled.rio.nodata == -9999
+        want = inpaint(bands.values, bands.values == -9999, channel_axis=0, method="laplace")
+        np.testing.assert_allclose(filled.values, want, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.zarr"], "There is no file nowhere.zarr"),
+        (["scene.zarr", "-o", "filled.tif"], "-o must have the suffix of the input, .zarr"),
+        (["scene.zarr", "-o", "scene.zarr", "--overwrite"], "scene.zarr exists"),
+        (["scene.zarr", "scene.zarr"], "restored alone"),
+        (["photo.png", "--workers", "2"], "--workers is for zarr arrays and GeoTIFF"),
+        (["scene.zarr", "--film", "a.gif"], "--film is not for files in chunks"),
+        (["scene.zarr", "--method", "gd"], "must be 'laplace' for an image in chunks"),
+        (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
+        (["scene.zarr"], "Pass mask= or missing_values="),
+    ],
+)
+def test_bad_input(arguments, said, scene, tmp_path, capsys):
+    stored("scene.zarr", scene)
+    assert main(["restore", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]

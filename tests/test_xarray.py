@@ -1,0 +1,160 @@
+"""Labelled arrays: names, coordinates, nodata and all that an array says survive, in memory and in chunks."""
+
+import numpy as np
+import pytest
+
+from skinpaint import inpaint
+
+xr = pytest.importorskip("xarray")
+da = pytest.importorskip("dask.array")
+
+import skinpaint.xarray as door  # noqa: E402
+from skinpaint.dask import chunked  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def small_tasks(monkeypatch):
+    monkeypatch.setattr(chunked, "MIN_TASK", 1)
+
+
+@pytest.fixture
+def scene():
+    y, x = np.indices((60, 70))
+    values = (1000 + 200 * np.sin(y / 9) * np.cos(x / 7)).astype(np.int16)
+    values[20:40, 15:50] = -9999
+    return xr.DataArray(
+        values,
+        dims=("y", "x"),
+        coords={
+            "y": 5e6 - 20.0 * np.arange(60),
+            "x": 4e5 + 10.0 * np.arange(70),
+            "time": np.datetime64("2026-01-02", "ns"),
+        },
+        attrs={"_FillValue": -9999, "units": "m"},
+        name="height",
+    )
+
+
+def expected(scene, **settings):
+    mask = scene.values == -9999
+    return inpaint(scene.values, mask, method="laplace", spacing=(20.0, 10.0), **settings)
+
+
+@pytest.mark.parametrize("chunks", [None, {"y": 30, "x": 30}])
+class TestBoth:
+    """Backed by NumPy, and by dask."""
+
+    def test_values_and_all_that_is_said(self, scene, chunks):
+        scene = scene if chunks is None else scene.chunk(chunks)
+        scene.encoding = {"scale_factor": 0.1, "dtype": "int16"}
+        before = scene.copy(deep=True)
+        filled = scene.skinpaint.inpaint()
+        np.testing.assert_allclose(filled.values, expected(scene), atol=1)
+        assert filled.dtype == scene.dtype
+        xr.testing.assert_identical(filled.copy(data=scene.data), scene)  # coordinates, attributes, name
+        assert filled.encoding == scene.encoding
+        assert filled.chunks == scene.chunks
+        xr.testing.assert_identical(scene, before)
+
+    def test_each_time_on_its_own_with_one_mask_or_with_its_own(self, scene, chunks):
+        cube = xr.concat([scene, scene.where(scene == -9999, scene + 50)], "t").astype(float)
+        cube = cube.transpose("y", "t", "x")
+        mask = scene == -9999
+        mask.values[3:8, 3:8] = True
+        cube, own = (cube, mask) if chunks is None else (cube.chunk(chunks), mask.chunk(25))
+        filled = cube.skinpaint.inpaint(own)
+        assert filled.dims == cube.dims
+        assert filled.chunks == cube.chunks
+        for t in range(2):
+            one = inpaint(cube.isel(t=t).values, mask.values, method="laplace", spacing=(20.0, 10.0))
+            np.testing.assert_allclose(filled.isel(t=t).values, one, atol=0.01)
+        each = xr.concat([mask, mask[::-1].assign_coords(y=mask.y)], "t")
+        np.testing.assert_allclose(
+            cube.skinpaint.inpaint(each).isel(t=1).values,
+            inpaint(cube.isel(t=1).values, each.isel(t=1).values, method="laplace", spacing=(20.0, 10.0)),
+            atol=0.01,
+        )
+
+    def test_the_distance_is_in_units_of_the_coordinates(self, scene, chunks):
+        numbers = scene.where(scene != -9999).astype(float)
+        numbers = numbers if chunks is None else numbers.chunk(chunks)
+        filled = numbers.skinpaint.inpaint(max_distance=45.0)
+        want = inpaint(numbers.values, method="laplace", spacing=(20.0, 10.0), max_distance=45.0)
+        np.testing.assert_array_equal(np.isnan(filled.values), np.isnan(want))
+        assert np.isnan(want).any()
+
+    def test_a_dataset_variable_by_variable(self, scene, chunks):
+        dataset = xr.Dataset({"a": scene, "b": scene.astype(float), "names": ("y", list("abc") * 20)}, attrs={"k": 1})
+        dataset = dataset if chunks is None else dataset.chunk(chunks)
+        filled = dataset.skinpaint.inpaint()
+        np.testing.assert_allclose(filled.a.values, expected(scene), atol=1)
+        np.testing.assert_allclose(filled.b.values, expected(scene), atol=1)
+        xr.testing.assert_identical(filled.names, dataset.names)
+        assert filled.attrs == {"k": 1}
+
+
+@pytest.mark.parametrize(
+    ("where", "name"), [("attrs", "missing_value"), ("encoding", "_FillValue"), ("encoding", "missing_value")]
+)
+def test_nodata_wherever_it_is_said(scene, where, name):
+    del scene.attrs["_FillValue"]
+    getattr(scene, where)[name] = -9999
+    np.testing.assert_array_equal(scene.skinpaint.inpaint().values, expected(scene))
+
+
+def test_a_mask_goes_before_nodata(scene):
+    mask = np.zeros(scene.shape, bool)
+    mask[:5, :5] = True
+    filled = scene.skinpaint.inpaint(mask)
+    assert (filled.values[20:40, 15:50] == -9999).all()
+
+
+def test_a_scene_of_rioxarray(scene, tmp_path):
+    rioxarray = pytest.importorskip("rioxarray")
+    path = tmp_path / "scene.tif"
+    scene.drop_vars("time").rio.write_crs("EPSG:32633").rio.write_nodata(-9999).rio.to_raster(path)
+    for settings in ({}, {"masked": True}, {"chunks": {"y": 30, "x": 30}}):
+        with rioxarray.open_rasterio(path, **settings) as read:
+            filled = read.skinpaint.inpaint()
+            np.testing.assert_allclose(filled.isel(band=0).values, expected(scene), atol=1)
+            assert filled.rio.crs == read.rio.crs
+            assert filled.rio.nodata == read.rio.nodata or np.isnan(filled.rio.nodata)
+            assert filled.rio.encoded_nodata == read.rio.encoded_nodata
+            assert filled.rio.transform() == read.rio.transform()
+            filled.rio.to_raster(tmp_path / "filled.tif")
+    with rioxarray.open_rasterio(tmp_path / "filled.tif") as again:
+        assert again.rio.crs == "EPSG:32633"
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("settings", "match"),
+        [
+            ({"dim": ("lat", "lon")}, r"'dim' parameter must name axes of the array, \('y', 'x'\)"),
+            ({"mask": np.zeros((3, 3), bool)}, r"shape of the array, \(60, 70\).*Got shape \(3, 3\)"),
+            (
+                {"mask": xr.DataArray(np.zeros((60, 3), bool), dims=("y", "x"))},
+                "as long as the array along 'x', 70. Got 3",
+            ),
+            ({"mask": xr.DataArray(np.zeros((60, 70), bool), dims=("y", "q"))}, "must have the axes"),
+        ],
+    )
+    def test_names_and_masks(self, scene, settings, match):
+        with pytest.raises(ValueError, match=match):
+            scene.skinpaint.inpaint(**settings)
+
+    def test_uneven_coordinates(self, scene):
+        x = scene.x.values.copy()
+        x[30:] += 3
+        with pytest.raises(ValueError, match=r"The coordinate 'x' must be even\. Got steps from 10 to 13"):
+            scene.assign_coords(x=x).skinpaint.inpaint()
+        filled = scene.assign_coords(x=x).skinpaint.inpaint(spacing=(20.0, 10.0))
+        np.testing.assert_array_equal(filled.values, expected(scene))
+
+    def test_coordinates_that_are_no_numbers(self, scene):
+        with pytest.raises(ValueError, match=r"The coordinate 'y' must be numbers.*Pass spacing="):
+            scene.assign_coords(y=np.arange(60).astype("datetime64[D]").astype("datetime64[ns]")).skinpaint.inpaint()
+
+    def test_what_is_no_labelled_array(self):
+        with pytest.raises(TypeError, match=r"Use skinpaint\.inpaint for plain arrays"):
+            door.inpaint(np.zeros((3, 3)))
