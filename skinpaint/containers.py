@@ -228,13 +228,21 @@ def _quantity(image: Any) -> Contents:
     return Contents(np.asarray(image.value), wrap=wrap)
 
 
+def nodata_of_raster(image: Any) -> Any:
+    """What rioxarray says is missing in a labelled array, or None. It fails for integers said to be masked by NaN."""
+    if "rioxarray" not in sys.modules:
+        return None
+    encoded = image.rio.encoded_nodata
+    return image.rio.nodata if encoded is None else encoded
+
+
 def _data_array(image: Any) -> Contents:
     """Unpack a labelled array: nodata values, the axis of the bands, coordinates and attributes."""
     if _is_a(image.data, "dask.array", "Array"):
         raise _refused("an xarray DataArray in chunks", "Use skinpaint.xarray.inpaint(image), or pass image.compute()")
     nodata = _nodata_in(image.attrs)
-    if "rioxarray" in sys.modules and image.rio.nodata is not None:
-        nodata = (*nodata, image.rio.nodata)
+    if (said := nodata_of_raster(image)) is not None:
+        nodata = (*nodata, said)
     named = [axis for axis, name in enumerate(image.dims) if str(name).lower() in CHANNEL_NAMES]
     times = [axis for axis, name in enumerate(image.dims) if str(name).lower() in TIME_NAMES]
     doubt = ""

@@ -5,14 +5,13 @@ Importing this module gives every DataArray and Dataset the accessor ``skinpaint
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 
-from skinpaint.containers import NODATA_NAMES, in_chunks
+from skinpaint.containers import NODATA_NAMES, in_chunks, nodata_of_raster
 from skinpaint.inpainter import inpaint as inpaint_array
 from skinpaint.methods.base import Method
 
@@ -150,9 +149,7 @@ def _step(array: xr.DataArray, name: str) -> float:
 
 def _nodata(array: xr.DataArray) -> Any:
     """What the array says is missing: rioxarray's nodata, or attributes and encoding."""
-    found: list[Any] = []
-    if "rioxarray" in sys.modules:
-        found.append(array.rio.nodata)
+    found: list[Any] = [nodata_of_raster(array)]
     for said in (array.attrs, array.encoding):
         found += [value for name in NODATA_NAMES if name in said for value in np.ravel(said[name]).tolist()]
     numbers = tuple(dict.fromkeys(value for value in found if isinstance(value, int | float | np.number)))

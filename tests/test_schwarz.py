@@ -6,7 +6,7 @@ from scipy.sparse.linalg import spsolve
 
 from skinpaint.grid.harmonic import schwarz
 from skinpaint.grid.harmonic.coarse import CoarseSystem
-from skinpaint.grid.harmonic.fill import Canvas
+from skinpaint.grid.harmonic.fill import Canvas, Harmonic
 from skinpaint.grid.harmonic.schwarz import Grid, assemble, iterate, measure, residual, solve_chunk, total
 from skinpaint.grid.hats import Hats, add_up
 from skinpaint.grid.matrix import laplacian
@@ -161,7 +161,7 @@ def test_the_passes_are_few(name, lags, rng):
     x, passes = fill(image, mask, grid)
     assert passes[-1].residual <= 1e-6
     assert len(passes) <= (5 if name in ("random", "labyrinth", "hole") else 8)
-    canvas = Canvas(image.shape, 1, lags, (1.0, 1.0))
+    canvas = Canvas(Harmonic(image.shape, lags, (1.0, 1.0)), 1)
     canvas.values[..., 0] = image
     canvas.solve(mask, [0], 1e-11)
     assert np.abs(x - canvas.values[..., 0]).max() < 1e-5 * np.ptp(image)

@@ -96,7 +96,10 @@ class TestBoth:
 @pytest.mark.parametrize(
     ("where", "name"), [("attrs", "missing_value"), ("encoding", "_FillValue"), ("encoding", "missing_value")]
 )
-def test_nodata_wherever_it_is_said(scene, where, name):
+@pytest.mark.parametrize("raster", [False, True])
+def test_nodata_wherever_it_is_said(scene, where, name, raster):
+    if raster:
+        pytest.importorskip("rioxarray")
     del scene.attrs["_FillValue"]
     getattr(scene, where)[name] = -9999
     np.testing.assert_array_equal(scene.skinpaint.inpaint().values, expected(scene))

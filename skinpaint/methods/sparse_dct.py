@@ -11,7 +11,7 @@ import numpy as np
 from skinpaint.grid.axes import Box, long_axes
 from skinpaint.methods.base import IterativeMethod, is_int, require
 from skinpaint.problem import Problem
-from skinpaint.solution import Reason
+from skinpaint.solution import Filling, Reason
 
 if TYPE_CHECKING:
     from skinpaint.grid.patches.blocks import Blocks
@@ -138,7 +138,8 @@ class SparseDCT(IterativeMethod):
         first, last = self.threshold
         rounds = 1 + ceil(log(last / first) / log(decay) - 1e-9)
         return Rounds(
-            values=image,
+            problem=problem,
+            image=image,
             scale=_scale(problem, image, self.joint_channels),
             bounds=(problem.low.astype(np.float32), problem.high.astype(np.float32)),
             blocks=self._blocks(problem, image),
@@ -186,7 +187,7 @@ class SparseDCT(IterativeMethod):
         )
         noise = falling[state.k - state.rounds] / SIGMAS_PER_THRESHOLD
         change = 0.0
-        for x, missing in zip(as_planes(state.values), as_planes(problem.mask), strict=True):
+        for x, missing in zip(as_planes(state.image), as_planes(problem.mask), strict=True):
             for tile in tiles(missing.any(axis=-1), TILE_MARGIN):
                 part, holes = x[tile.box], _wide(missing[tile.box], x[tile.box])
                 inner, wanted = part[tile.core], holes[tile.core]
@@ -236,7 +237,8 @@ class SparseDCT(IterativeMethod):
 class Rounds:
     """The state of the rounds. The image is changed in place."""
 
-    values: np.ndarray  # float32
+    problem: Problem
+    image: np.ndarray  # float32, with the answer so far where something is missing
     blocks: list[Blocks]
     scale: np.ndarray  # of the thresholds, one a channel
     bounds: tuple[np.ndarray, np.ndarray]
@@ -249,6 +251,14 @@ class Rounds:
     change: float = 0.0
     distance: float = 1.0
     note: str = ""
+
+    @property
+    def values(self) -> np.ndarray | Filling:
+        """The answer so far, which the next step does not change."""
+        problem, channels = self.problem, self.image.shape[-1]
+        if problem.sparse and problem.mask.shape[-1] == 1:
+            return problem.filling(problem.missing, self.image.reshape(-1, channels)[problem.missing].astype(float))
+        return np.where(problem.mask, self.image, problem.write(np.empty(problem.shape)))
 
 
 def _axes(problem: Problem) -> int:
