@@ -30,6 +30,7 @@ FLOORS = (
     ("skinpaint.show", "skinpaint.show.*"),
     ("skinpaint.problem", "skinpaint.energies.*"),
     ("skinpaint.energies",),
+    ("skinpaint.trust.field", "skinpaint.trust.noise"),
     ("skinpaint.methods.base",),
     ("skinpaint.methods.closed_form",),
     ("skinpaint.methods.*",),
@@ -38,6 +39,7 @@ FLOORS = (
     ("skinpaint.drop_in",),
     ("skinpaint",),
     ("skinpaint.holdout",),
+    ("skinpaint.trust", "skinpaint.trust.*"),
     ("skinpaint.film", "skinpaint.testing"),
     ("skinpaint.comparison", "skinpaint.comparison.*"),
     ("skinpaint.paint", "skinpaint.paint.*"),
@@ -53,7 +55,10 @@ PACKAGES = (
     "skinpaint.cli",
     "skinpaint.paint",
 )
-UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
+UPWARD_WHEN_CALLED = {
+    ("skinpaint.inpainter", "skinpaint.holdout"),
+    ("skinpaint.inpainter", "skinpaint.trust.calibration"),
+}
 RE_EXPORT = (
     "skinpaint",
     "skinpaint.methods",

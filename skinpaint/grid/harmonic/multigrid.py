@@ -31,6 +31,7 @@ import numpy as np
 from skinpaint.grid.harmonic import kernels
 from skinpaint.grid.jit import UNKNOWN
 from skinpaint.grid.kernels import next_direction
+from skinpaint.grid.kernels_dense import invert_dense
 from skinpaint.grid.layout import Layout, Stage, dense_matrix
 from skinpaint.lazy import lazy
 
@@ -182,7 +183,7 @@ class Multigrid:
         while self.levels[-1].layout.size > COARSEST_ENTRIES and any(self.levels[-1].halved):
             self.levels.append(self.levels[-1].coarsen())
         self.at, A = self.levels[-1].matrix()
-        kernels.invert_dense(A)
+        invert_dense(A)
         self.inverse = A.astype(np.float32)
         work = [(level.layout.zeros(), level.layout.zeros()) for level in self.levels]
         self.b, self.x = work[0]
@@ -228,7 +229,7 @@ class Multigrid:
 
 @dataclass(eq=False)
 class HarmonicSystem:
-    """The system ``(L_UU + shift) x_U = -L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.
+    """The system ``(L_UU + shift) x_U = load - L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.
 
     Parameters
     ----------
@@ -270,7 +271,15 @@ class HarmonicSystem:
         self.multigrid.cycle()
         b[...] = self.multigrid.x
 
-    def improve(self, x: np.ndarray, *, tol: float, max_iter: int, reduction: float = 0.0) -> tuple[int, float]:
+    def improve(
+        self,
+        x: np.ndarray,
+        *,
+        tol: float,
+        max_iter: int,
+        reduction: float = 0.0,
+        load: float | np.ndarray = 0.0,
+    ) -> tuple[int, float]:
         """Solve for the unknowns in place, by preconditioned conjugate gradients.
 
         Parameters
@@ -283,6 +292,8 @@ class HarmonicSystem:
             Largest number of cycles.
         reduction : float
             Stop also when the residual has fallen to this fraction of the first one.
+        load : float or ndarray of float64, flat and padded
+            Added to the right-hand side.
 
         Returns
         -------
@@ -296,14 +307,15 @@ class HarmonicSystem:
         r, z, p, q = multigrid.b, multigrid.x, layout.zeros(), layout.zeros()
         sums, pairs = np.empty(rows), np.empty((rows, 2))
         terms = level.offsets, self.exact_weights
-        source = layout.stage(kernels.source, self.flat_state, *terms, x, sums)
-        residual = layout.stage(kernels.residual, self.flat_state, *terms, self.exact_shift, x, r, sums)
+        source = layout.stage(kernels.source, self.flat_state, *terms, load, x, sums)
+        fixed = self.flat_state, *terms, self.exact_shift, load
+        residual = layout.stage(kernels.residual, *fixed, x, r, sums)
         products = layout.stage(kernels.products, z, r, q, pairs)
         apply = layout.stage(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
 
         layout.sweep(source)
         scale = sums.sum()
-        if scale == 0:  # all known neighbours are zero, so the solution is zero
+        if scale == 0:  # the right-hand side is zero, so the solution is zero
             x[self.flat_state == UNKNOWN] = 0
             return 0, 0.0
         n_iter = 0
