@@ -7,22 +7,26 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
 from skinpaint.containers import unpack
 from skinpaint.methods import resolve
-from skinpaint.methods.base import Method, require
+from skinpaint.methods.base import Method, is_int, require
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, GuessedMaskWarning, Record, Solution, proven_within, warn
 from skinpaint.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from skinpaint.trust.calibration import Uncertainty
 
 __all__ = ["Inpainter", "inpaint"]
 
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
+LAZY = ("_missing", "_status", "_trusted")  # and what questions about it need
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
@@ -184,7 +188,7 @@ class Inpainter:
             If the image, the mask or a parameter cannot be used; the message says what would do.
         """
         _refuse_mask_as_y(image, y)
-        for name in FITTED:  # nothing of an earlier image stays
+        for name in (*FITTED, *LAZY):  # nothing of an earlier image stays
             self.__dict__.pop(name, None)
         if isinstance(image, list | tuple):
             if mask is not None:
@@ -204,6 +208,7 @@ class Inpainter:
         self.solution_ = self._solve(problem, callback)
         self.restored_ = problem.write_back(self.solution_.values)
         self.mask_ = problem.as_user(problem.filled)
+        self._missing = problem.as_user(problem.mask)
         self.n_iter_ = self.solution_.n_iter
         self.converged_ = self.solution_.converged
         self.history_ = self.solution_.history
@@ -220,6 +225,94 @@ class Inpainter:
         if not hasattr(self, "restored_"):
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
         return copy.deepcopy(self.restored_)
+
+    def std(self, rng: np.random.Generator | int = 0) -> np.ndarray:
+        """How sure the last `fit` is of each pixel: the standard deviation of its error.
+
+        The errors are calibrated on the image: known pixels are hidden under shifted copies of the mask, restored by
+        the same method, and compared with what they were. This takes one more restoration, and some thirty solutions of
+        a linear system. It is done when it is first asked for, and kept.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator or int
+            Source of the hidden pixels and of the draws. The same int gives the same bytes.
+
+        Returns
+        -------
+        std : ndarray of float64, of the image's shape
+            In the image's units; 0 where known, infinite where `max_distance` left pixels as they came.
+
+        Raises
+        ------
+        ValueError
+            If no image was fitted yet.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> rng = np.random.default_rng(0)
+        >>> walk = rng.standard_normal(2000).cumsum()
+        >>> walk[rng.random(2000) < 0.5] = np.nan
+        >>> inpainter = Inpainter("laplace").fit(walk)
+        >>> std = inpainter.std()
+        >>> bool((std[~inpainter.mask_] == 0).all()), bool((std[inpainter.mask_] > 0).all())
+        (True, True)
+        """
+        return self._trust("std", rng).std()
+
+    def interval(self, level: float = 0.9, rng: np.random.Generator | int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Intervals that hold the true value of a missing pixel with probability `level`, as far as the image tells.
+
+        Parameters
+        ----------
+        level : float in (0, 1)
+            The probability.
+        rng : numpy.random.Generator or int
+            As for `std`.
+
+        Returns
+        -------
+        low, high : ndarray of float64, of the image's shape
+            In the image's units; both are the image's value where it is known.
+
+        Raises
+        ------
+        ValueError
+            If no image was fitted yet, or `level` is not in (0, 1).
+        """
+        number = isinstance(level, float | np.floating) and 0 < level < 1
+        require(number, "Inpainter.interval", "level", "a float in (0, 1)", level)
+        return self._trust("interval", rng).interval(float(level))
+
+    def sample(self, n: int = 1, rng: np.random.Generator | int = 0) -> np.ndarray:
+        """Images that agree with the known pixels, as different from each other as the last `fit` is unsure.
+
+        They are draws of a Gaussian field around the restored image, with the standard deviation of `std`. Neighbours
+        err together, so the spread of a sum or of a mean over pixels can be read from them.
+
+        Parameters
+        ----------
+        n : int
+            Number of images.
+        rng : numpy.random.Generator or int
+            As for `std`; also the source of the images.
+
+        Returns
+        -------
+        images : ndarray of float64, of shape (n, ...), the image's shape following
+            In the image's units, neither rounded nor clipped; NaN where pixels were left as they came.
+
+        Raises
+        ------
+        ValueError
+            If no image was fitted yet, or `n` is no int of at least 0.
+        """
+        require(is_int(n) and n >= 0, "Inpainter.sample", "n", "an int of at least 0", n)
+        trusted = self._trust("sample", rng)
+        source = np.random.default_rng([int(rng), 1]) if is_int(rng) else np.random.default_rng(rng)
+        return trusted.sample(int(n), source)
 
     def fit_restore(self, image: Any, mask: Any = None, *, callback: Callback | None = None) -> Any:
         """Restore one image and return it; see `fit` for the parameters.
@@ -383,6 +476,31 @@ class Inpainter:
             image, mask, **{**settings, **changes}, default_bounds=resolve(self.method).default_bounds
         )
 
+    def _trust(self, asked: str, rng: np.random.Generator | int) -> Uncertainty:
+        """What is known of the errors of the last `fit`; kept for the same int, and said in its status."""
+        owner = f"Inpainter.{asked}"
+        seed = is_int(rng) and rng >= 0  # type: ignore[operator]
+        require(seed or isinstance(rng, np.random.Generator), owner, "rng", "an int of at least 0 or a Generator", rng)
+        if not hasattr(self, "restored_"):
+            raise ValueError(f"{owner} needs an image first. Call fit(image) or fit_restore(image).")
+        kept: tuple[Any, Uncertainty] = self.__dict__.get("_trusted", (None, None))
+        if seed and kept[0] == rng:
+            return kept[1]
+        from skinpaint.trust.calibration import uncertainty_of
+
+        problem = self._checked(self.restored_, self._missing, grow=0, missing_values=None)
+
+        def solve(image: np.ndarray, mask: np.ndarray) -> tuple[Problem, Solution]:
+            changes: dict[str, Any] = {"channel_axis": problem.channel_axis, "max_distance": None}
+            more = self._checked(image, mask, grow=0, missing_values=None, **changes)
+            return more, self._solve(more)
+
+        found = uncertainty_of(problem, self.solution_, resolve(self.method), solve, np.random.default_rng(rng))
+        self._trusted = (rng if seed else None, found)
+        self._status = self.__dict__.get("_status", self.solution_.status)
+        self.solution_ = dataclasses.replace(self.solution_, status=f"{self._status} {found.note}")
+        return found
+
     def _predict(self, image: Any, score_holdout: Callable[..., float]) -> float:
         """PSNR of known pixels that were hidden."""
 
@@ -443,6 +561,7 @@ def inpaint(
     max_distance: float | None = None,
     progress: bool = False,
     callback: Callback | None = None,
+    return_std: bool = False,
 ) -> Any:
     """Restore `image` in one call; the parameters are those of :class:`Inpainter` and its `fit`.
 
@@ -456,11 +575,15 @@ def inpaint(
         See :class:`Inpainter`.
     callback : callable, optional
         See :meth:`Inpainter.fit`.
+    return_std : bool
+        Return also how sure each pixel is, as :meth:`Inpainter.std` does.
 
     Returns
     -------
     restored : ndarray
         A new array of the image's shape and dtype.
+    std : ndarray of float64
+        The standard deviation of the error of each pixel, in the image's units; only with `return_std`.
 
     Raises
     ------
@@ -483,7 +606,9 @@ def inpaint(
         max_distance=max_distance,
         progress=progress,
     )
-    return inpainter.fit_restore(image, mask, callback=callback)
+    require(isinstance(return_std, bool), "inpaint", "return_std", "a bool", return_std)
+    restored = inpainter.fit_restore(image, mask, callback=callback)
+    return (restored, inpainter.std()) if return_std else restored
 
 
 class _Bar:

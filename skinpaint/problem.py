@@ -278,13 +278,26 @@ class Problem:
             shown = np.expand_dims(shown, self._channel_axis)  # type: ignore[arg-type]
         return self._contents.wrap(out, np.broadcast_to(shown, out.shape))
 
-    def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
-        """`values` of these channels in the image's units, within the bounds, and in its dtype."""
+    @property
+    def scales(self) -> np.ndarray:
+        """How much one unit of `values` is in the image's units, for each channel."""
+        return self._scale
+
+    def measured(self, values: np.ndarray) -> np.ndarray:
+        """`values` in the image's units as float64, within the bounds where missing; known ones as they are."""
+        filled = self._in_units(np.asarray(values, dtype=float), slice(None))
+        return np.where(self.mask, filled, self._image)
+
+    def _in_units(self, values: np.ndarray, channels: Any) -> np.ndarray:
+        """`values` of these channels in the image's units, within the bounds."""
         low, high = self._bounds
         values = values * self._scale[channels]
         values += self._offset[channels]
-        np.clip(values, low[channels], high[channels], out=values)
-        return _cast(values, self._image.dtype)
+        return np.clip(values, low[channels], high[channels], out=values)
+
+    def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
+        """The same in the image's dtype."""
+        return _cast(self._in_units(values, channels), self._image.dtype)
 
 
 def _check_array(array: np.ndarray) -> None:

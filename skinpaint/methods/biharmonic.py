@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from skinpaint.grid.matrix import edges, laplacian
 from skinpaint.grid.threads import SOLVE_COST, share
 from skinpaint.methods.closed_form import ClosedForm, Solver
 from skinpaint.problem import Problem
+
+if TYPE_CHECKING:
+    from skinpaint.trust.field import Field
 
 __all__ = ["Biharmonic"]
 
@@ -72,6 +76,12 @@ class Biharmonic(ClosedForm):
 
     def __post_init__(self) -> None:
         self.check_solver()
+
+    def field(self, mask: np.ndarray, spacing: tuple[float, ...]) -> Field:
+        """The field of which the fill is the mean."""
+        from skinpaint.trust.field import Field
+
+        return Field(mask, 2, spacing)
 
     def begin(self, problem: Problem) -> Image:
         """The values in double precision."""

@@ -14,6 +14,7 @@ from skinpaint.problem import Problem
 
 if TYPE_CHECKING:
     from skinpaint.grid.harmonic.fill import Canvas
+    from skinpaint.trust.field import Field
 
 __all__ = ["Laplace"]
 
@@ -58,6 +59,12 @@ class Laplace(ClosedForm):
     def __post_init__(self) -> None:
         check_lags(self.lags, "Laplace")
         self.check_solver()
+
+    def field(self, mask: np.ndarray, spacing: tuple[float, ...]) -> Field:
+        """The field of which the fill is the mean."""
+        from skinpaint.trust.field import Field
+
+        return Field(mask, 1, spacing, self.lags)
 
     def begin(self, problem: Problem) -> Canvas:
         """The image in the memory that multigrid works in."""
