@@ -311,7 +311,7 @@ class Inpainter:
         """
         require(is_int(n) and n >= 0, "Inpainter.sample", "n", "an int of at least 0", n)
         trusted = self._trust("sample", rng)
-        source = np.random.default_rng([int(rng), 1]) if is_int(rng) else np.random.default_rng(rng)
+        source = rng if isinstance(rng, np.random.Generator) else np.random.default_rng([rng, 1])
         return trusted.sample(int(n), source)
 
     def fit_restore(self, image: Any, mask: Any = None, *, callback: Callback | None = None) -> Any:

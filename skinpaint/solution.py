@@ -119,6 +119,9 @@ class Solution:
         Relative residual of the linear system, where the method solves one.
     error : float or None
         Estimated largest error of any value, as a fraction of the bounds, where the method estimates one.
+    scale : ndarray of shape (C,) or None
+        Scale of the Gaussian field whose mean is the fill, for each channel in the problem's units, where the method
+        has one: for "laplace", what the difference of neighbours would deviate by if nothing else were known.
 
     Examples
     --------
@@ -138,6 +141,7 @@ class Solution:
     gap: float | None = None
     residual: float | None = None
     error: float | None = None
+    scale: np.ndarray | None = None
 
     @property
     def converged(self) -> bool:

@@ -153,15 +153,15 @@ class Image:
     values: np.ndarray
     spacing: tuple[float, ...]
 
-    def energy(self) -> float:
-        """The sum of squares of the Laplacian, over all channels, which the solution minimises."""
+    def energies(self) -> np.ndarray:
+        """The sum of squares of the Laplacian, which the solution minimises, of each channel."""
         x = self.values
         u = np.zeros_like(x)
         for a, b, weight in edges(x.shape[:-1], (1,), self.spacing):
             difference = weight * (x[b] - x[a])
             u[a] += difference
             u[b] -= difference
-        return float(np.vdot(u, u))
+        return np.array([np.vdot(u[..., c], u[..., c]) for c in range(u.shape[-1])])
 
 
 def _direct_is_faster(mask: np.ndarray, channels: int) -> bool:

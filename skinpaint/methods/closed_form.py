@@ -34,7 +34,7 @@ class ClosedForm(Method):
 
     @abstractmethod
     def begin(self, problem: Problem) -> Any:
-        """An object with the values to be filled, in place (`values`), and their energy (`energy()`)."""
+        """An object with the values to be filled, in place (`values`), and each channel's energy (`energies()`)."""
 
     @abstractmethod
     def auto(self, mask: np.ndarray, channels: int) -> list[str]:
@@ -71,7 +71,8 @@ class ClosedForm(Method):
             used.add(solver)
             counts += [n_iter for n_iter, _ in results]
             found += measured
-        n_iter, energy, worst = max(counts), image.energy(), max(found, default=None)
+        energies = image.energies()
+        n_iter, energy, worst = max(counts), float(energies.sum()), max(found, default=None)
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.write_back, image.values))
@@ -86,6 +87,7 @@ class ClosedForm(Method):
             n_iter=n_iter,
             history=(record,),
             energy=energy,
+            scale=_scale(energies, problem.mask),
             **{self.accuracy: worst},
         )
 
@@ -99,3 +101,10 @@ class ClosedForm(Method):
         way_out = f" or use {type(self).__name__}(solver='direct')" if "multigrid" in used else ""
         spent = f" after {n_iter} cycles" if "multigrid" in used else ""
         return f"Not solved{spent}: the {accuracy}, above tol {self.tol:g}. Raise tol{way_out}."
+
+
+def _scale(energies: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The scale of each channel's field, by restricted maximum likelihood: constants are free."""
+    known = mask[..., 0].size - np.count_nonzero(mask, axis=tuple(range(mask.ndim - 1)))
+    free = np.broadcast_to(known - 1, energies.shape)
+    return np.sqrt(np.divide(energies, free, out=np.full(energies.shape, np.inf), where=free > 0))

@@ -66,7 +66,7 @@ class Ladder:
 
     Examples
     --------
-    >>> ladder = Ladder.of(np.ones(100), np.arange(100) / 100)
+    >>> ladder = Ladder.of(np.ones(50), np.arange(50) / 50)
     >>> float(ladder.quantile(0.9)(np.ones(1))[0])
     0.9
     """
@@ -77,10 +77,12 @@ class Ladder:
     @classmethod
     def of(cls, scale: np.ndarray, errors: np.ndarray) -> Ladder:
         """Divide errors, standardised and absolute, into classes of the same size."""
-        order = np.argsort(scale, kind="stable")
+        order, log_scale = np.argsort(scale, kind="stable"), np.log(scale)
         classes = np.array_split(order, CLASSES if order.size >= CLASSES * MIN_IN_CLASS else 1)
-        log_scale = np.log(scale)
-        return cls(np.array([np.median(log_scale[c]) for c in classes]), [np.sort(errors[c]) for c in classes])
+        at = np.array([np.median(log_scale[c]) for c in classes])
+        if not (np.diff(at) > 0).all():
+            at, classes = at[:1], [order]
+        return cls(at, [np.sort(errors[c]) for c in classes])
 
     def quantile(self, level: float) -> Callable[[np.ndarray], np.ndarray]:
         """The factor on the scale that gives intervals of this level, as a function of the scale."""
@@ -333,8 +335,9 @@ def uncertainty_of(
         note = "The standard deviations are 0: there is nothing to be unsure of, as far as the known pixels tell."
         centre = problem.measured(values)
         return Uncertainty(problem, centre, _zero_or_inf(problem), (None,) * problem.shape[-1], [], note)
-    here = _Restored.of(problem, values, method, rng)
-    there, hidden = _transplant(problem, method, solve, rng)
+    hiding, drawing, redrawing = rng.spawn(3)  # so that no number of channels changes the draws
+    here = _Restored.of(problem, values, method, drawing)
+    there, hidden = _transplant(problem, method, solve, hiding, redrawing)
     scale = _zero_or_inf(problem)
     ladders: list[Ladder | None] = [None] * problem.shape[-1]
     calibrated, bare = 0, 0
@@ -388,19 +391,20 @@ def _transplant(
     problem: Problem,
     method: Method,
     solve: Callable[[np.ndarray, np.ndarray], tuple[Problem, Solution]],
-    rng: np.random.Generator,
+    hiding: np.random.Generator,
+    drawing: np.random.Generator,
 ) -> tuple[_Restored | None, np.ndarray]:
     """Restore the image with more of it hidden: the restoration, and what was hidden; None if nothing can be."""
     mask = problem.as_user(problem.mask)
     axis = problem.channel_axis
     if np.count_nonzero(~problem.mask) < MIN_HIDDEN:
         return None, np.zeros(problem.mask.shape, bool)
-    noisy, larger, hidden = hold_out(problem.array, mask, channel_axis=axis, rng=rng)
+    noisy, larger, hidden = hold_out(problem.array, mask, channel_axis=axis, rng=hiding)
     hidden = hidden[..., None] if hidden.ndim < problem.array.ndim or axis is None else np.moveaxis(hidden, axis, -1)
     more, solution = solve(noisy, larger)
     if more.trivial is not None:
         return None, hidden
-    return _Restored.of(more, np.broadcast_to(solution.values, more.shape), method, rng), hidden
+    return _Restored.of(more, np.broadcast_to(solution.values, more.shape), method, drawing), hidden
 
 
 def _errors(problem: Problem, there: _Restored, hidden: np.ndarray, c: int) -> np.ndarray:

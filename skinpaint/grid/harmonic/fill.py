@@ -102,6 +102,10 @@ class Canvas:
 
     def energy(self) -> float:
         """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
+        return float(self.energies().sum())
+
+    def energies(self) -> np.ndarray:
+        """The energy of each channel."""
         layout = self.layout
         starts, _ = layout.rows
         ahead = np.indices(layout.shape[:-1]).reshape(len(layout.shape) - 1, starts.size)
@@ -112,11 +116,11 @@ class Canvas:
             else:
                 count[:] = np.where(ahead[axis] + lag < layout.shape[axis], layout.shape[-1], 0)
         offsets = tuple(layout.strides[axis] * lag for axis, lag in self.terms)
-        total, sums = 0.0, np.empty(starts.size)
-        for x in self.flat:
+        energies, sums = np.empty(len(self.flat)), np.empty(starts.size)
+        for c, x in enumerate(self.flat):
             share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, self.weights, x, sums)
-            total += sums.sum()
-        return float(total) / self._shortest**2
+            energies[c] = sums.sum()
+        return energies / self._shortest**2
 
 
 def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: float = 1e-6) -> np.ndarray:
