@@ -459,7 +459,9 @@ class Inpainter:
         channel_axis = restored.channel_axis if self.channel_axis is None else self.channel_axis
         if not is_picture(restored.array, channel_axis):
             return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
-        return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_)
+        found = self.__dict__.get("_trusted")  # a map is shown once it was asked for
+        std = None if found is None else found[1].std()
+        return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_, std)
 
     def _problem(self, image: Any, mask: Any) -> Problem:
         """What is to be solved; the user is asked about what looks wrong."""

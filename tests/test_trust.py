@@ -13,9 +13,10 @@ from skinpaint import Inpainter, Laplace, SparseDCT, inpaint
 from skinpaint.grid import threads
 from skinpaint.methods import METHODS
 from skinpaint.problem import Problem
-from skinpaint.testing import TRIALS
+from skinpaint.show.heat import heat_map
+from skinpaint.testing import TRIALS, UNCERTAINTY_LAWS, check_uncertainty
 from skinpaint.trust import calibration
-from skinpaint.trust.calibration import Ladder, roughness
+from skinpaint.trust.calibration import Ladder, Uncertainty, roughness
 from skinpaint.trust.field import Field
 
 QUICK = {"dct": SparseDCT(decay=0.7, sweeps=1)}
@@ -55,7 +56,7 @@ def test_the_intervals_of_every_method_cover_what_they_promise(method):
         inside = error <= np.quantile(error[mask], 0.9)
         constant.append([inside[side].mean() for side in (mask, *sides)])
     whole, rough, smooth = np.mean(rows, axis=0)
-    assert whole == pytest.approx(0.9, abs=0.03)  # of 370 hidden pixels, three times
+    assert whole == pytest.approx(0.9, abs=0.04)  # of 370 hidden pixels, three times
     assert rough == pytest.approx(0.9, abs=0.05)
     assert smooth == pytest.approx(0.9, abs=0.05)
     assert np.mean(constant, axis=0)[1] < 0.85
@@ -320,3 +321,52 @@ def test_a_method_of_laplace_type_has_its_own_field():
     assert Laplace(lags=(1, 2)).field(mask, (1.0, 1.0)).lags == (1, 2)
     assert skinpaint.Biharmonic().field(mask, (1.0, 1.0)).order == 2
     assert SparseDCT().field(mask, (1.0, 1.0)).order == 1
+
+
+FAULTS = {
+    "zero_where_known": ("std", lambda right: lambda self: right(self) + 1e-9),
+    "seeds": ("std", lambda right: lambda self: right(self) * np.random.default_rng().uniform(0.9, 1.1)),
+    "unit": ("std", lambda right: lambda self: right(self) ** 1.1),
+    "levels": ("interval", lambda right: lambda self, level: right(self, 1 - level)),
+    "samples": ("sample", lambda right: lambda self, n, rng: right(self, n, rng)[:1].repeat(n, axis=0)),
+    "coverage": (
+        "interval",
+        lambda right: lambda self, level: 0.5 * np.array(right(self, level)) + 0.5 * self._as_user(self.centre),
+    ),
+}
+
+
+@pytest.mark.parametrize("law", UNCERTAINTY_LAWS)
+def test_every_law_of_uncertainty_catches_a_fault(law, monkeypatch):
+    UNCERTAINTY_LAWS[law](Laplace(), 1e-3)
+    name, fault = FAULTS[law]
+    monkeypatch.setattr(Uncertainty, name, fault(getattr(Uncertainty, name)))
+    with pytest.raises(AssertionError, match=f"Laplace breaks the law '{law}'"):
+        check_uncertainty(Laplace(), skip=set(UNCERTAINTY_LAWS) - {law})
+
+
+def test_an_unknown_law_is_refused():
+    with pytest.raises(ValueError, match="must hold names of laws: zero_where_known, seeds"):
+        check_uncertainty(Laplace(), skip=("nonsense",))
+
+
+def test_a_notebook_shows_the_map_once_it_was_asked_for():
+    inpainter = fitted(image=picture((40, 40)), mask=scattered((40, 40)))
+    assert inpainter._repr_html_().count("<img") == 2
+    inpainter.std()
+    html = inpainter._repr_html_()
+    assert html.count("<img") == 3
+    assert "standard deviation, in the image&#x27;s units" in html
+    colour = np.stack([picture((40, 40))] * 3, axis=-1)
+    inpainter = fitted(image=colour, mask=scattered((40, 40)), channel_axis=-1)
+    inpainter.std()
+    assert inpainter._repr_html_().count("<img") == 3
+
+
+def test_a_map_keeps_the_order_of_the_numbers():
+    ramp = np.tile(np.linspace(0, 1, 320), (320, 1))
+    pixels = np.asarray(heat_map(ramp).convert("L"), dtype=int)[10, :320]
+    assert (np.diff(pixels) >= 0).all()
+    assert pixels[-1] - pixels[0] > 150
+    unknown = np.asarray(heat_map(np.full((320, 320), np.inf)))
+    assert (unknown[:300] == 190).all()
