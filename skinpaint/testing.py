@@ -119,11 +119,7 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
     >>> from skinpaint.testing import check_method
     >>> check_method(Laplace(), tol=1e-12)
     """
-    unknown = sorted(set(skip) - set(LAWS))
-    if unknown:
-        raise ValueError(
-            f"The 'skip' parameter of check_method must hold names of laws: {', '.join(LAWS)}. Got {unknown} instead."
-        )
+    _refuse_unknown(skip, LAWS, "check_method")
     for law, check in LAWS.items():
         if law in skip:
             continue
@@ -134,6 +130,15 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
                 raise AssertionError(
                     f"{type(method).__name__} breaks the law {law!r} on the trial {name!r}: {error}"
                 ) from None
+
+
+def _refuse_unknown(skip: Collection[str], laws: Collection[str], owner: str) -> None:
+    """Refuse to skip what is no law."""
+    unknown = sorted(set(skip) - set(laws))
+    if unknown:
+        raise ValueError(
+            f"The 'skip' parameter of {owner} must hold names of laws: {', '.join(laws)}. Got {unknown} instead."
+        )
 
 
 def _well_formed(method: Method, trial: Trial, tol: float) -> None:
@@ -323,12 +328,7 @@ def check_uncertainty(method: Method, *, tol: float = 1e-3, skip: Collection[str
     >>> from skinpaint.testing import check_uncertainty
     >>> check_uncertainty(Laplace())
     """
-    unknown = sorted(set(skip) - set(UNCERTAINTY_LAWS))
-    if unknown:
-        raise ValueError(
-            f"The 'skip' parameter of check_uncertainty must hold names of laws: {', '.join(UNCERTAINTY_LAWS)}. "
-            f"Got {unknown} instead."
-        )
+    _refuse_unknown(skip, UNCERTAINTY_LAWS, "check_uncertainty")
     for law, check in UNCERTAINTY_LAWS.items():
         if law not in skip:
             try:
@@ -464,12 +464,7 @@ def check_energy(
     >>> from skinpaint.testing import check_energy
     >>> check_energy(lambda x: np.sum(np.sqrt((x[1:] - x[:-1]) ** 2 + 1e-4)), convex=True)
     """
-    unknown = sorted(set(skip) - set(ENERGY_LAWS))
-    if unknown:
-        raise ValueError(
-            f"The 'skip' parameter of check_energy must hold names of laws: {', '.join(ENERGY_LAWS)}. "
-            f"Got {unknown} instead."
-        )
+    _refuse_unknown(skip, ENERGY_LAWS, "check_energy")
     claimed = getattr(energy, "convex", None) is True if convex is None else convex
     for law, check in ENERGY_LAWS.items():
         if law in skip or (law == "convex" and not claimed):

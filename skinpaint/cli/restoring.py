@@ -163,12 +163,16 @@ def _restore_frames(
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
             raise ValueError(without_repetition(where, sentence(error))) from error
         restored.filled[frame.at] = _like(inpainter.mask_, frame)
-        if args.std is not None:
-            restored.sure["std"][frame.at] = inpainter.std()
-        if args.interval is not None:
-            restored.sure["interval"][(slice(None), *frame.at)] = inpainter.interval(args.level)
+        try:
+            if args.std is not None:
+                restored.sure["std"][frame.at] = inpainter.std()
+            if args.interval is not None:
+                restored.sure["interval"][(slice(None), *frame.at)] = inpainter.interval(args.level)
+            stop = inpainter.solution_.reason is Reason.INTERRUPTED
+        except KeyboardInterrupt:  # the picture is done; how sure it is stays unknown
+            stop = True
         restored.solutions.append(inpainter.solution_)
-        if inpainter.solution_.reason is Reason.INTERRUPTED:
+        if stop:
             break
     restored.seconds = perf_counter() - began
     return restored
