@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
+from skinpaint import masks
 from skinpaint.containers import unpack
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method, is_int, require
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, GuessedMaskWarning, Record, Solution, proven_within, warn
+from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, Solution, proven_within, warn
 from skinpaint.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["Inpainter", "inpaint"]
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
-LAZY = ("_missing", "_status", "_trusted")  # and what questions about it need
+LAZY = ("_missing", "_measured", "_status", "_trusted")  # and what questions about it need
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
@@ -206,9 +207,11 @@ class Inpainter:
             return self
         problem = self._problem(image, mask)
         self.solution_ = self._solve(problem, callback)
-        self.restored_ = problem.write_back(self.solution_.values)
+        self.restored_ = _written(problem, self.solution_)
         self.mask_ = problem.as_user(problem.filled)
         self._missing = problem.as_user(problem.mask)
+        if self.solution_.posterior is not None:
+            self._measured = problem
         self.n_iter_ = self.solution_.n_iter
         self.converged_ = self.solution_.converged
         self.history_ = self.solution_.history
@@ -341,7 +344,7 @@ class Inpainter:
         if isinstance(X, list | tuple):
             return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
         problem = self._problem(X, None)
-        return problem.write_back(self._solve(problem).values)
+        return _written(problem, self._solve(problem))
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit, and return the restored image; solves once."""
@@ -474,6 +477,7 @@ class Inpainter:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
         names = ("channel_axis", "missing_values", "bounds", "spacing", "grow", "max_distance")
         settings = {name: getattr(self, name) for name in names}
+        mask = _with_unmeasured(mask, resolve(self.method).noise)
         return Problem.from_image(
             image, mask, **{**settings, **changes}, default_bounds=resolve(self.method).default_bounds
         )
@@ -488,8 +492,10 @@ class Inpainter:
         kept: tuple[Any, Uncertainty] = self.__dict__.get("_trusted", (None, None))
         if seed and kept[0] == rng:
             return kept[1]
-        from skinpaint.trust.calibration import uncertainty_of
+        from skinpaint.trust.calibration import posterior_of, uncertainty_of
 
+        if self.solution_.posterior is not None:
+            return self._keep(rng if seed else None, posterior_of(self._measured, self.solution_, rng))
         problem = self._checked(self.restored_, self._missing, grow=0, missing_values=None)
 
         def solve(image: np.ndarray, mask: np.ndarray) -> tuple[Problem, Solution]:
@@ -498,7 +504,11 @@ class Inpainter:
             return more, self._solve(more)
 
         found = uncertainty_of(problem, self.solution_, resolve(self.method), solve, np.random.default_rng(rng))
-        self._trusted = (rng if seed else None, found)
+        return self._keep(rng if seed else None, found)
+
+    def _keep(self, seed: Any, found: Uncertainty) -> Uncertainty:
+        """Keep what was found for this seed, and say it in the status."""
+        self._trusted = (seed, found)
         self._status = self.__dict__.get("_status", self.solution_.status)
         self.solution_ = dataclasses.replace(self.solution_, status=f"{self._status} {found.note}")
         return found
@@ -509,7 +519,7 @@ class Inpainter:
         def restore(noisy: np.ndarray, mask: np.ndarray) -> np.ndarray:
             # The mask has grown already, and all of it is scored.
             problem = self._checked(noisy, mask, grow=0, max_distance=None, channel_axis=damaged.channel_axis)
-            return problem.write_back(self._solve(problem).values)
+            return _written(problem, self._solve(problem))
 
         damaged = self._problem(image, None)
         mask = damaged.as_user(damaged.mask)
@@ -518,7 +528,8 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        if problem.trivial is not None:
+        noisy = getattr(method, "noisy", False)
+        if problem.trivial is not None and not (noisy and problem.trivial[0] is Reason.NOTHING_MISSING):
             reason, status = problem.trivial
             solution = Solution(values=problem.values, reason=reason, status=status)
         elif self.progress:
@@ -634,6 +645,26 @@ class _Bar:
         self.bar.set_postfix_str(", ".join(filter(None, (energy, proven_within(record.gap)))), refresh=False)
         self.bar.update(record.n_iter - self.bar.n)
         return self.inner(record, restore) if self.inner is not None else None
+
+
+def _written(problem: Problem, solution: Solution) -> Any:
+    """The picture, its known pixels as they were unless they were smoothed."""
+    return problem.write_back(solution.values, smoothed=solution.posterior is not None)
+
+
+def _with_unmeasured(mask: Any, noise: Any) -> Any:
+    """A mask that holds what the noise says is missing, too."""
+    if noise is None or isinstance(noise, str):
+        return mask
+    from skinpaint.trust.noise import unmeasured
+
+    infinite = unmeasured(np.asarray(noise, dtype=float))
+    if infinite is None:
+        return mask
+    given = None if mask is None else masks.as_bool(np.asarray(mask))
+    if given is None or given.shape == infinite.shape:
+        return infinite if given is None else given | infinite
+    return mask  # of the image's shape or of its space alone: the method refuses or fills by itself
 
 
 def _values(image: Any) -> np.ndarray:

@@ -239,20 +239,23 @@ class Problem:
         share(part, 0, self.shape[0], values.size)
         return sum(counts)
 
-    def write_back(self, values: np.ndarray) -> Any:
+    def write_back(self, values: np.ndarray, *, smoothed: bool = False) -> Any:
         """The picture: `values` clipped and brought to the image's dtype, known pixels bit for bit.
 
         Parameters
         ----------
         values : ndarray of shape (M[, N[, ..., P]], C)
             Values in the problem's units.
+        smoothed : bool
+            Whether to write known pixels, too, because they are noisy.
 
         Returns
         -------
         image : ndarray, or what the image came in
             A new array with the shape, the dtype and the range of the image.
         """
-        image, filled = self._image, self.filled
+        image = self._image
+        filled = ~self.mask | self.filled if smoothed else self.filled
         out = image.copy()
         values = np.broadcast_to(values, image.shape)
         if SPARSE * np.count_nonzero(filled) < filled.size:
@@ -266,14 +269,14 @@ class Problem:
 
             share(part, 0, image.shape[0], image.size)
         if self.left and image.dtype.kind == "f":
-            np.copyto(out, np.nan, where=self.mask & ~filled)
+            np.copyto(out, np.nan, where=self.mask & ~self.filled)
         if self._channel_axis is None:
             out = out[..., 0]
         else:
             out = np.ascontiguousarray(np.moveaxis(out, -1, self._channel_axis))
         if self._contents.wrap is containers.plain:
             return out
-        shown = self.as_user(filled)
+        shown = self.as_user(self.filled)
         if shown.ndim < out.ndim:
             shown = np.expand_dims(shown, self._channel_axis)  # type: ignore[arg-type]
         return self._contents.wrap(out, np.broadcast_to(shown, out.shape))
@@ -283,10 +286,10 @@ class Problem:
         """How much one unit of `values` is in the image's units, for each channel."""
         return self._scale
 
-    def measured(self, values: np.ndarray) -> np.ndarray:
-        """`values` in the image's units as float64, within the bounds where missing; known ones as they are."""
+    def measured(self, values: np.ndarray, *, smoothed: bool = False) -> np.ndarray:
+        """`values` in the image's units as float64, within the bounds; known ones as they are, unless `smoothed`."""
         filled = self._in_units(np.asarray(values, dtype=float), slice(None))
-        return np.where(self.mask, filled, self._image)
+        return filled if smoothed else np.where(self.mask, filled, self._image)
 
     def _in_units(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """`values` of these channels in the image's units, within the bounds."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
 from enum import StrEnum
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -122,6 +123,11 @@ class Solution:
     scale : ndarray of shape (C,) or None
         Scale of the Gaussian field whose mean is the fill, for each channel in the problem's units, where the method
         has one: for "laplace", what the difference of neighbours would deviate by if nothing else were known.
+    noise : ndarray of shape (C,) or None
+        Standard deviation of the noise of each channel's known pixels, in the problem's units, where they were
+        smoothed; then `values` are meant for them, too.
+    posterior : tuple or None
+        The Gaussian field of each channel, where known pixels were smoothed.
 
     Examples
     --------
@@ -142,6 +148,8 @@ class Solution:
     residual: float | None = None
     error: float | None = None
     scale: np.ndarray | None = None
+    noise: np.ndarray | None = None
+    posterior: tuple[Any, ...] | None = None
 
     @property
     def converged(self) -> bool:

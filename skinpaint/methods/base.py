@@ -51,6 +51,9 @@ class Method(ABC):
     default_bounds: ClassVar[Bounds] = None
     """Stands in for ``bounds=None`` of the Inpainter, where the method needs another box."""
 
+    noise: Any = None
+    """The noise of known pixels; None if they are exact, as for most methods."""
+
     __signature__ = _Settings()
 
     def __new__(cls, *args: Any, **settings: Any) -> Method:

@@ -54,6 +54,12 @@ class Biharmonic(ClosedForm):
         "multigrid" stops when the estimated error of every value is at most this, as a fraction of the known range. The
         system is so ill-conditioned (up to :math:`10^9` and more) that its residual says little. The error is estimated
         from the changes in the last two iterations, as each of them reduces it by a factor of three to ten.
+    noise : float, ndarray, "estimate" or None
+        Standard deviation of the noise of known pixels, in the image's units: one, or one for each pixel (infinite
+        means missing). Then known pixels are measurements, and are smoothed as well. "estimate" finds it in the
+        flattest parts of the image. None, or 0: known pixels are exact.
+    robust : bool
+        With `noise`: whether measurements that are far off count less.
 
     References
     ----------
@@ -70,6 +76,8 @@ class Biharmonic(ClosedForm):
 
     solver: Solver = "auto"
     tol: float = 1e-8
+    noise: float | np.ndarray | str | None = None
+    robust: bool = False
 
     accuracy = "error"
     accuracy_is = "error is about {:.1g} of the range"

@@ -40,6 +40,12 @@ class Laplace(ClosedForm):
         "direct".
     tol : float in (0, 1)
         Relative residual at which "multigrid" stops. Double precision allows 1e-10 and less.
+    noise : float, ndarray, "estimate" or None
+        Standard deviation of the noise of known pixels, in the image's units: one, or one for each pixel (infinite
+        means missing). Then known pixels are measurements, and are smoothed as well. "estimate" finds it in the
+        flattest parts of the image. None, or 0: known pixels are exact.
+    robust : bool
+        With `noise`: whether measurements that are far off count less.
 
     Examples
     --------
@@ -52,6 +58,8 @@ class Laplace(ClosedForm):
     lags: tuple[int, ...] = (1,)
     solver: Solver = "auto"
     tol: float = 1e-6
+    noise: float | np.ndarray | str | None = None
+    robust: bool = False
 
     accuracy = "residual"
     accuracy_is = "relative residual is {:.1g}"

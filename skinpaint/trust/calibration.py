@@ -38,9 +38,9 @@ from skinpaint.masks import distance_to_known
 from skinpaint.methods.base import Method
 from skinpaint.problem import Problem
 from skinpaint.solution import Solution
-from skinpaint.trust.field import Field
+from skinpaint.trust.field import DRAWS, Field
 
-__all__ = ["Ladder", "Uncertainty", "fit_scale", "roughness", "uncertainty_of"]
+__all__ = ["Ladder", "Uncertainty", "fit_scale", "posterior_of", "roughness", "uncertainty_of"]
 
 WINDOWS = (3, 9, 29)  # pixels: sides of a box filter, which is applied twice
 SHRINK = 4.0  # known pixels that the next wider window counts as
@@ -264,6 +264,23 @@ class Uncertainty:
     def _as_user(self, values: np.ndarray) -> np.ndarray:
         axis = self.problem.channel_axis
         return np.ascontiguousarray(values[..., 0] if axis is None else np.moveaxis(values, -1, axis))
+
+
+def posterior_of(problem: Problem, solution: Solution, rng: np.random.Generator | int) -> Uncertainty:
+    """The posterior of measurements with noise: normal, with the scale of the field, and not calibrated."""
+    rng = np.random.default_rng(rng)
+    scale, variances = _zero_or_inf(problem), []
+    for c, gaussian in enumerate(solution.posterior or ()):
+        v = gaussian.variances(rng)
+        variances.append((v, [c], gaussian))
+        finite = np.isfinite(scale[..., c])
+        scale[..., c][finite] = (solution.scale[c] * np.sqrt(v) * problem.scales[c])[finite]  # type: ignore[index]
+    note = (
+        f"The standard deviations are those of the posterior, not calibrated. They took {DRAWS * len(variances)} more "
+        "solutions."
+    )
+    centre = problem.measured(solution.values, smoothed=True)
+    return Uncertainty(problem, centre, scale, (None,) * problem.shape[-1], variances, note)
 
 
 @dataclass(frozen=True, eq=False)

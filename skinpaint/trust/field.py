@@ -38,7 +38,7 @@ from skinpaint.grid.layout import Layout
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
-__all__ = ["Field"]
+__all__ = ["DRAWS", "Field"]
 
 DRAWS = 16  # give the standard deviation to 6 to 8 %
 MAX_DENSE = 200  # unknowns of a component that is inverted
