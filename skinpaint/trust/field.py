@@ -111,14 +111,16 @@ class Field:
 
     def density(self, filled: np.ndarray) -> np.ndarray:
         """The energy ``x^T Q x`` of each pixel; an edge gives half of its energy to each of its ends."""
+        if self.order == 2:
+            L = Field(self.mask, 1, self.spacing)
+            return L.apply(filled) ** 2
         x = drop_short_axes(filled)
         out = np.zeros(x.shape)
         for a, b, w in self._edges(x.shape):
-            difference = x[b] - x[a]
-            flow = w * (difference if self.order == 2 else difference**2 / 2)
-            out[a] -= flow if self.order == 2 else -flow
-            out[b] += flow
-        return np.reshape(out**2 if self.order == 2 else out, filled.shape)
+            energy = w * (x[b] - x[a]) ** 2 / 2
+            out[a] += energy
+            out[b] += energy
+        return out.reshape(filled.shape)
 
     def draw(self, rng: np.random.Generator, *, exact: bool = False) -> np.ndarray:
         """One draw, zero at the known pixels; solved loosely unless it is to be `exact`."""
@@ -176,6 +178,18 @@ class Field:
             piece.scatter(x, out)
             cycles, accuracy = max(cycles, n_iter), max(accuracy, reached)
         return out, cycles, accuracy
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """``Q x`` on the whole grid, without the shift."""
+        u = drop_short_axes(x)
+        for _ in range(self.order):
+            flows = np.zeros(u.shape)
+            for a, b, w in self._edges(u.shape):
+                difference = w * (u[b] - u[a])
+                flows[a] -= difference
+                flows[b] += difference
+            u = flows
+        return u.reshape(x.shape)
 
     @lazy
     def scattered(self) -> bool:

@@ -31,7 +31,7 @@ Commun. Stat. Simul. 19 (1990). :doi:`10.1080/03610919008812866`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, Literal
 
@@ -48,7 +48,7 @@ LEAST = 1e-6  # of the range: known values are not more accurate
 STEPS = 9  # of the bisection for the scale, on a logarithmic axis
 NARROWEST, WIDEST = 1e-6, 1.0  # variances of the field between which it looks, relative to that of the fill
 LOOP_TOL, FILL_TOL = 1e-4, 1e-3
-ROUNDS = 2  # solutions with weights that follow the edges
+EDGE_ROUNDS, OUTLIER_ROUNDS = 2, 5  # solutions that find the edges, and the outliers
 EDGE, POWER, SMEAR = 0.1, 1.5, 0.7  # noise that a difference is compared with, of the weights, and pixels
 EDGE_NOISE = 1 / 255  # of the range: with less noise, edges are hardly weighted
 OUTLIER = 3.0  # standard deviations: beyond, a measurement counts less
@@ -121,6 +121,7 @@ def smooth(
     noise: float | np.ndarray | None,
     *,
     robust: bool = False,
+    edges: bool = True,
     tol: float = 1e-6,
 ) -> Smoothed:
     """The posterior mean of a field, given measurements with noise.
@@ -135,6 +136,8 @@ def smooth(
         The standard deviation of each measurement; None to estimate it.
     robust : bool
         Whether measurements far from the mean count less.
+    edges : bool
+        Whether a second-order field gets weights that follow the edges.
     tol : float
         Of the last solution.
 
@@ -158,47 +161,66 @@ def smooth(
     s = np.maximum(np.broadcast_to(np.asarray(noise, dtype=float), y.shape), LEAST)
     typical = sqrt(1 / np.mean(1 / s[known] ** 2))
     precision = np.divide(1, s**2, out=np.zeros_like(s), where=known & np.isfinite(s))
-    weights: tuple[np.ndarray, ...] | None = None
-    counts = np.ones_like(y)
-    rounds = ROUNDS if fill.order == 1 or robust else 0
-    for k in range(rounds + 1):
-        # The fourth order gives a better first look at where edges are.
-        model = fill if k == rounds or weights is not None else Field(fill.mask, 2, fill.spacing)
-        posterior, variance = _with_scale(y, model, precision * counts, weights, typical)
-        if k == rounds:
-            break
-        x = posterior.mean(posterior.shift * y, tol=LOOP_TOL)[0]
-        if robust:
-            counts = 1 / np.maximum(1, np.abs(y - x) / (OUTLIER * s)) ** 2
-        if fill.order == 1:
-            weights = _edge_weights(x, fill, typical)
-    x, n_iter, accuracy = posterior.mean(posterior.shift * y, tol=tol)
-    return Smoothed(x, posterior, sqrt(variance), typical, n_iter, accuracy)
+    y = _nearest(y, precision > 0)
+    edges = edges and fill.order == 1
+    # The fourth order gives a better first look at where edges and outliers are.
+    model = Field(fill.mask, 2, fill.spacing) if edges else fill
+    for _ in range(OUTLIER_ROUNDS if robust else 0):
+        found = _likeliest(y, model, precision, typical)
+        left = max(1 - found.freedom / np.count_nonzero(known), LEAST)  # a residual's variance is s^2 (1 - leverage)
+        far = np.abs(y - found.mean) / (OUTLIER * s * sqrt(left))
+        precision = np.divide(1, s**2 * np.maximum(1, far) ** 2, out=np.zeros_like(s), where=precision > 0)
+    found = _likeliest(y, model, precision, typical)
+    for _ in range(EDGE_ROUNDS if edges else 0):
+        weights = _edge_weights(found.mean, fill, typical)
+        found = _likeliest(y, replace(fill, weights=weights), precision, typical)
+    x, n_iter, accuracy = _mean(found.field, y, tol)
+    return Smoothed(x, found.field, sqrt(found.variance), typical, n_iter, accuracy)
 
 
-def _with_scale(
-    y: np.ndarray, fill: Field, precision: np.ndarray, weights: tuple[np.ndarray, ...] | None, typical: float
-) -> tuple[Field, float]:
-    """The posterior with the most likely scale, and its square."""
-    known = precision > 0
-    everywhere = np.ones(y.shape, bool)
+@dataclass(frozen=True, eq=False)
+class _Likeliest:
+    """The posterior with the most likely scale, whose square is `variance`, and its degrees of freedom."""
+
+    field: Field
+    variance: float
+    mean: np.ndarray
+    freedom: float
+
+
+def _likeliest(y: np.ndarray, model: Field, precision: np.ndarray, typical: float) -> _Likeliest:
+    """Find the scale by bisection of its equation."""
     signs = 2.0 * np.random.default_rng(0).integers(2, size=y.shape) - 1
-    bare = Field(everywhere, fill.order, fill.spacing, fill.lags, None, weights)
-    start = Field(everywhere, fill.order, fill.spacing, fill.lags, precision * typical**2 * 1e3, weights)
-    rough = start.mean(start.shift * y, tol=FILL_TOL)[0]
-    top = max(bare.density(rough).sum() / max(1, np.count_nonzero(known) - 1), LEAST**2)
+    bare = replace(model, mask=np.ones(y.shape, bool))
+    rough = _mean(replace(bare, shift=precision * typical**2 * 1e3), y, FILL_TOL)[0]
+    top = max(bare.density(rough).sum() / max(1, np.count_nonzero(precision) - 1), LEAST**2)
     low, high = np.log(NARROWEST * top), np.log(WIDEST * top)
     for _ in range(STEPS):
         middle = (low + high) / 2
         variance = float(np.exp(middle))
-        posterior = Field(everywhere, fill.order, fill.spacing, fill.lags, precision * variance, weights)
-        shift = precision * variance
-        x = posterior.mean(shift * y, tol=LOOP_TOL)[0]
-        probe = np.sqrt(shift) * signs
+        posterior = replace(bare, shift=precision * variance)
+        x = _mean(posterior, y, LOOP_TOL)[0]
+        probe = np.sqrt(precision * variance) * signs
         freedom = float(np.sum(probe * posterior.mean(probe, tol=FILL_TOL)[0]))
-        energy = float(bare.density(x).sum())
-        low, high = (low, middle) if variance * max(freedom - 1, 1e-9) > energy else (middle, high)
-    return posterior, variance
+        too_wide = variance * max(freedom - 1, 1e-9) > float(bare.density(x).sum())
+        low, high = (low, middle) if too_wide else (middle, high)
+    return _Likeliest(posterior, variance, x, freedom)
+
+
+def _mean(posterior: Field, y: np.ndarray, tol: float) -> tuple[np.ndarray, int, float]:
+    """The posterior mean, as y and a correction: so a large shift takes no digits from what is not measured."""
+    x, n_iter, accuracy = posterior.mean(-posterior.apply(y), tol=tol)
+    return y + x, n_iter, accuracy
+
+
+def _nearest(y: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """The measurements, and the nearest one where nothing was measured."""
+    from scipy.ndimage import distance_transform_edt
+
+    if measured.all():
+        return y
+    _, at = distance_transform_edt(~measured, return_indices=True)
+    return y[tuple(at)]
 
 
 def _edge_weights(x: np.ndarray, fill: Field, noise: float) -> tuple[np.ndarray, ...]:
@@ -235,7 +257,7 @@ def estimate_noise(values: np.ndarray, fill: Field) -> float:
     >>> rng = np.random.default_rng(0)
     >>> noisy = np.add.outer(np.arange(64), np.arange(64)) / 128 + 0.05 * rng.standard_normal((64, 64))
     >>> round(estimate_noise(noisy, Field(rng.random((64, 64)) < 0.3, 1, (1.0, 1.0))), 3)
-    0.05
+    0.048
     """
     from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 
