@@ -121,7 +121,7 @@ def with_settings(method: Method, texts: dict[str, str]) -> Method:
     --------
     >>> from skinpaint import Laplace
     >>> with_settings(Laplace(), {"tol": "1e-4", "solver": "direct"})
-    Laplace(lags=(1,), solver='direct', tol=0.0001)
+    Laplace(lags=(1,), solver='direct', tol=0.0001, noise=None, robust=False)
     """
     values: dict[str, Any] = {}
     for name, text in texts.items():
