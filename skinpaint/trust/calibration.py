@@ -249,6 +249,8 @@ class Uncertainty:
                 for c in channels:
                     z = gaussian.draw(rng)
                     image[..., c] += deviation[..., c] * np.divide(z, root, out=np.zeros_like(z), where=root > 0)
+        for _, _, gaussian in self.variances:
+            gaussian.release()
         return np.stack([self._as_user(image) for image in out]) if n else np.empty((0, *self.problem.array.shape))
 
     def _times(self, factors: list[Callable[[np.ndarray], np.ndarray] | None], normal: float) -> np.ndarray:

@@ -116,7 +116,7 @@ class Field:
             return L.apply(filled) ** 2
         x = drop_short_axes(filled)
         out = np.zeros(x.shape)
-        for a, b, w in self._edges(x.shape):
+        for a, b, w in self.edges(x.shape):
             energy = w * (x[b] - x[a]) ** 2 / 2
             out[a] += energy
             out[b] += energy
@@ -162,7 +162,12 @@ class Field:
         if rest.any():
             probing = estimator == "probes" or (estimator == "auto" and self.scattered)
             self._of(rest)._estimate(v, rng, draws, probing)
+        self.release()
         return out
+
+    def release(self) -> None:
+        """Free the memory of the solver, which is built again when it is needed."""
+        self.__dict__.pop("_pieces", None)
 
     def solves(self, draws: int = DRAWS) -> int:
         """How many linear systems `variances` solves by its own choice."""
@@ -184,7 +189,7 @@ class Field:
         u = drop_short_axes(x)
         for _ in range(self.order):
             flows = np.zeros(u.shape)
-            for a, b, w in self._edges(u.shape):
+            for a, b, w in self.edges(u.shape):
                 difference = w * (u[b] - u[a])
                 flows[a] -= difference
                 flows[b] += difference
@@ -237,7 +242,7 @@ class Field:
         number *= mask
         return number, np.bincount(number.ravel())
 
-    def _edges(self, shape: tuple[int, ...]) -> Iterator[tuple[Any, Any, Any]]:
+    def edges(self, shape: tuple[int, ...]) -> Iterator[tuple[Any, Any, Any]]:
         """The two ends of all edges of each term, as slices, and their weights."""
         for (axis, lag), w in zip(self._terms, self._weights, strict=True):
             if shape[axis] > lag:
@@ -253,7 +258,7 @@ class Field:
         number = np.cumsum(around).reshape(around.shape) - 1
         degree = np.zeros(around.shape)
         rows, columns, entries = [], [], []
-        for a, b, w in self._edges(around.shape):
+        for a, b, w in self.edges(around.shape):
             degree[a] += w
             degree[b] += w
             both = around[a] & around[b]

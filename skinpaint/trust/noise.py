@@ -230,7 +230,7 @@ def _edge_weights(x: np.ndarray, fill: Field, noise: float) -> tuple[np.ndarray,
     u = drop_short_axes(x)
     power = POWER * noise**2 / (noise**2 + EDGE_NOISE**2)
     out = []
-    for a, b, w in fill._edges(u.shape):
+    for a, b, w in fill.edges(u.shape):
         square = np.zeros(u.shape)
         square[a] = (u[b] - u[a]) ** 2
         smeared = gaussian_filter(square, SMEAR)
