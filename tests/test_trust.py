@@ -370,3 +370,20 @@ def test_a_map_keeps_the_order_of_the_numbers():
     assert pixels[-1] - pixels[0] > 150
     unknown = np.asarray(heat_map(np.full((320, 320), np.inf)))
     assert (unknown[:300] == 190).all()
+
+
+def test_an_image_whose_values_are_nearly_all_equal_has_a_finite_answer():
+    """All but one known pixel are equal, so that what is left after hiding some may be constant."""
+    image = np.full((20, 20), 3.0)
+    image[4, 5] = 9.0
+    for seed in range(4):
+        std = fitted(image=image, mask=scattered((20, 20), 0.3, seed=8 + seed)).std(seed)
+        assert np.isfinite(std).all()
+
+
+def test_one_known_value_a_channel_is_no_error():
+    colour = np.arange(60.0).reshape(1, 2, 30)
+    mask = np.zeros(colour.shape, bool)
+    mask[0, 1] = True
+    std = Inpainter("laplace", channel_axis=-1).fit(colour, mask=mask).std()
+    assert (std == 0).all()  # every channel is constant, as far as is known

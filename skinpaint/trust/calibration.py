@@ -44,7 +44,7 @@ __all__ = ["Ladder", "Uncertainty", "fit_scale", "posterior_of", "roughness", "u
 
 WINDOWS = (3, 9, 29)  # pixels: sides of a box filter, which is applied twice
 SHRINK = 4.0  # known pixels that the next wider window counts as
-FLOOR = 1e-3  # of the mean energy, below which no place is smoother
+FLOOR, TINY = 1e-3, 1e-18  # of the mean energy, and of [0, 1] squared: no place is smoother
 SMALL_ERROR = 1e-2  # of the mean error, below which errors are alike
 RIDGE = 10.0  # errors that the prior of the fit counts as
 NEWTON_STEPS = 50
@@ -140,7 +140,7 @@ def roughness(filled: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) 
         wider = (pixels * _smoothed(energy, WINDOWS[k]) + SHRINK * wider) / (
             pixels * _smoothed(known.astype(float), WINDOWS[k]) + SHRINK
         )
-        out[k] = np.sqrt(np.maximum(wider, 0) + FLOOR * overall)
+        out[k] = np.sqrt(np.maximum(wider, 0) + FLOOR * overall + TINY)
     return out, np.sqrt(overall)
 
 
@@ -416,7 +416,7 @@ def _transplant(
     """Restore the image with more of it hidden: the restoration, and what was hidden; None if nothing can be."""
     mask = problem.as_user(problem.mask)
     axis = problem.channel_axis
-    if np.count_nonzero(~problem.mask) < MIN_HIDDEN:
+    if np.count_nonzero(~problem.mask, axis=tuple(range(problem.ndim))).max() < MIN_HIDDEN:
         return None, np.zeros(problem.mask.shape, bool)
     noisy, larger, hidden = hold_out(problem.array, mask, channel_axis=axis, rng=hiding)
     hidden = hidden[..., None] if hidden.ndim < problem.array.ndim or axis is None else np.moveaxis(hidden, axis, -1)
