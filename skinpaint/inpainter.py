@@ -649,7 +649,9 @@ class _Bar:
 
 def _written(problem: Problem, solution: Solution) -> Any:
     """The picture, its known pixels as they were unless they were smoothed."""
-    return problem.write_back(solution.values, smoothed=solution.posterior is not None)
+    if solution.posterior is None:
+        return problem.write_back(solution.values)
+    return problem.write_back(solution.values, smoothed=True)
 
 
 def _with_unmeasured(mask: Any, noise: Any) -> Any:

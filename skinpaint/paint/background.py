@@ -101,7 +101,8 @@ def settings_of(method: Method) -> list[tuple[str, str, str]]:
     --------
     >>> from skinpaint import Laplace
     >>> settings_of(Laplace())
-    [('lags', '(1,)', 'tuple'), ('solver', 'auto', 'auto, multigrid, direct'), ('tol', '1e-06', 'float')]
+    [('lags', '(1,)', 'tuple'), ('solver', 'auto', 'auto, multigrid, direct'), ('tol', '1e-06', 'float'),
+     ('noise', 'None', 'NoneType'), ('robust', 'False', 'bool')]
     """
     hints = get_type_hints(type(method))
     found = []

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import ceil, prod
+from math import ceil, prod, sqrt
 
 import numpy as np
 
@@ -112,7 +112,7 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
-def roughness(filled: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+def roughness(filled: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) -> tuple[np.ndarray, float]:
     """The scale of the field in windows of three widths around each pixel, and overall.
 
     Parameters
@@ -130,18 +130,32 @@ def roughness(filled: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) 
         The narrowest window first.
     overall : float
     """
+    everywhere = np.ones(mask.shape, bool)
+    windows, overall = _windows(filled, mask, spacing, everywhere)
+    return windows.reshape(-1, *mask.shape), overall
+
+
+def _windows(
+    filled: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], where: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The same for the pixels `where` only: to keep three whole images would take more memory than the fill."""
     energy = Field(mask, 1, spacing).density(filled)
-    known = ~mask
-    overall = energy.sum() / max(1, np.count_nonzero(known) - 1)
-    out = np.empty((len(WINDOWS), *mask.shape))
+    known = (~mask).astype(np.float32)
+    overall = float(energy.sum()) / max(1, int(np.count_nonzero(known)) - 1)
+    energy = energy.astype(np.float32)
+    out = np.empty((len(WINDOWS), np.count_nonzero(where)))
     wider: np.ndarray | float = overall
     for k in reversed(range(len(WINDOWS))):
-        pixels = prod(min(WINDOWS[k], n) for n in mask.shape)
-        wider = (pixels * _smoothed(energy, WINDOWS[k]) + SHRINK * wider) / (
-            pixels * _smoothed(known.astype(float), WINDOWS[k]) + SHRINK
-        )
-        out[k] = np.sqrt(np.maximum(wider, 0) + FLOOR * overall + TINY)
-    return out, np.sqrt(overall)
+        pixels = np.float32(prod(min(WINDOWS[k], n) for n in mask.shape))
+        local, count = _smoothed(energy, WINDOWS[k]), _smoothed(known, WINDOWS[k])
+        local *= pixels
+        local += np.float32(SHRINK) * wider
+        count *= pixels
+        count += np.float32(SHRINK)
+        local /= count
+        wider = np.maximum(local, 0, out=local)
+        out[k] = np.sqrt(local[where] + (FLOOR * overall + TINY))
+    return out, sqrt(overall)
 
 
 def _smoothed(image: np.ndarray, side: int) -> np.ndarray:
@@ -292,11 +306,13 @@ class _Restored:
     problem: Problem
     values: np.ndarray
     variances: list[tuple[np.ndarray, list[int], Field]]
+    exact: bool  # whether the values are the mean of the field
 
     @classmethod
     def of(cls, problem: Problem, values: np.ndarray, method: Method, rng: np.random.Generator) -> _Restored:
         fields = [(method.field(mask, problem.spacing), channels) for mask, channels in problem.groups()]
-        return cls(problem, values, [(field.variances(rng), channels, field) for field, channels in fields])
+        variances = [(gaussian.variances(rng), channels, gaussian) for gaussian, channels in fields]
+        return cls(problem, values, variances, type(method).field is not Method.field)
 
     @property
     def solves(self) -> int:
@@ -310,16 +326,19 @@ class _Restored:
     @lazy
     def harmonic(self) -> np.ndarray:
         """The harmonic fill, whose roughness is measured whatever the method."""
+        if self.exact and all(gaussian.order == 1 and gaussian.lags == (1,) for _, _, gaussian in self.variances):
+            return self.values
         from skinpaint.grid.harmonic.fill import fill
 
         return fill(self.problem.values, self.problem.mask, self.problem.spacing, FILL_TOL)
 
     def features(self, v: np.ndarray, gaussian: Field, c: int, where: np.ndarray) -> np.ndarray:
         """The features of the pixels `where` of channel `c`, of shape (pixels, features)."""
-        windows, _ = roughness(self.harmonic[..., c], gaussian.mask, self.problem.spacing)
-        distance = distance_to_known(gaussian.mask[..., None], self.problem.spacing)[..., 0]
-        each = [0.5 * np.log(v[where]), *np.log(windows[:, where]), np.log(distance[where])]
-        return np.stack([np.ones(each[0].size), *each], axis=1)
+        out = np.ones((np.count_nonzero(where), PRIOR.size))
+        out[:, 1] = 0.5 * np.log(v[where])
+        out[:, 2:-1] = np.log(_windows(self.harmonic[..., c], gaussian.mask, self.problem.spacing, where)[0]).T
+        out[:, -1] = np.log(distance_to_known(gaussian.mask[..., None], self.problem.spacing)[where, 0])
+        return out
 
 
 PRIOR = np.array([0.0, 1.0, *[1 / len(WINDOWS)] * len(WINDOWS), 0.0])
@@ -371,8 +390,7 @@ def uncertainty_of(
                 calibrated += errors.size
             else:
                 known = int(np.count_nonzero(~gaussian.mask))
-                exact = type(method).field is not Method.field  # the method fills by the mean of its field
-                fill = values if exact else here.harmonic
+                fill = values if here.exact else here.harmonic
                 own = gaussian.scale(np.where(gaussian.mask, fill[..., c], problem.values[..., c]), known)
                 scale[..., c][at] = own * np.sqrt(v[at]) * problem.scales[c]
                 bare += 1
@@ -447,7 +465,9 @@ def _fitted(
     asked = here.features(v, next(g for _, channels, g in here.variances if c in channels), c, at)
     centre = known.mean(axis=0)
     centre[0] = 0
+    known -= centre
+    asked -= centre
     size = np.abs(errors)
-    theta = fit_scale(known - centre, size + SMALL_ERROR * size.mean(), PRIOR)
-    predicted, scale = (np.exp((x - centre) @ theta) for x in (known, asked))
-    return scale, Ladder.of(predicted, size / predicted)
+    theta = fit_scale(known, size + SMALL_ERROR * size.mean(), PRIOR)
+    predicted = np.exp(known @ theta)
+    return np.exp(asked @ theta), Ladder.of(predicted, size / predicted)

@@ -255,7 +255,7 @@ class Field:
         from scipy.ndimage import binary_dilation
 
         around = binary_dilation(where) if self.order == 2 else where
-        number = np.cumsum(around).reshape(around.shape) - 1
+        number = np.cumsum(around, dtype=np.int32).reshape(around.shape) - np.int32(1)  # memory is what this costs
         degree = np.zeros(around.shape)
         rows, columns, entries = [], [], []
         for a, b, w in self.edges(around.shape):
@@ -267,7 +267,7 @@ class Field:
             rows += [i, j]
             columns += [j, i]
             entries += [coupling, coupling]
-        n = np.arange(np.count_nonzero(around))
+        n = np.arange(np.count_nonzero(around), dtype=np.int32)
         entries.append(degree[around])
         parts = (np.concatenate(each) for each in (entries, [*rows, n], [*columns, n]))
         data, i, j = parts
