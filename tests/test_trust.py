@@ -12,8 +12,8 @@ import skinpaint
 from skinpaint import Inpainter, Laplace, SparseDCT, inpaint
 from skinpaint.grid import threads
 from skinpaint.methods import METHODS
-from skinpaint.problem import Problem
 from skinpaint.show.heat import heat_map
+from skinpaint.solution import Filling
 from skinpaint.testing import TRIALS, UNCERTAINTY_LAWS, check_uncertainty
 from skinpaint.trust import calibration
 from skinpaint.trust.calibration import Ladder, Uncertainty, roughness
@@ -218,14 +218,18 @@ def test_too_few_pixels_fall_back_to_the_field():
     np.testing.assert_allclose(inpainter.interval(0.9)[1], inpainter.restored_ + 1.6448536 * expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("missing", [0.6, 0.01])  # a grid, and a list of pixels
 @pytest.mark.parametrize("method", ["laplace", "biharmonic"])
-def test_the_scale_of_the_field_is_in_the_solution(method):
-    image, mask = picture(), scattered()
-    inpainter = fitted(method, image, mask)
-    problem = Problem.from_image(image, mask)
+def test_the_scale_of_the_field_is_in_the_solution(method, missing):
+    image, mask = np.stack([picture(seed=0), 3 * picture(seed=1) ** 2], axis=-1), scattered(missing=missing)
+    solution = fitted(method, image, mask, channel_axis=-1).solution_
+    assert isinstance(solution.found, Filling) == (method == "laplace" and missing < 0.1)
     gaussian = skinpaint.methods.resolve(method).field(mask, (1.0, 1.0))
-    expected = gaussian.scale(inpainter.solution_.values[..., 0], np.count_nonzero(~mask))
-    assert inpainter.solution_.scale * problem.scales == pytest.approx(expected * problem.scales, rel=1e-6)
+    for c in range(2):
+        expected = gaussian.scale(solution.values[..., c], np.count_nonzero(~mask))
+        assert solution.scale[c] == pytest.approx(expected, rel=1e-6)
+    if method == "laplace":
+        assert solution.energy == pytest.approx(np.sum(solution.scale**2) * (np.count_nonzero(~mask) - 1), rel=1e-12)
 
 
 def test_flat_images_and_whole_ones_are_sure_and_say_so():
