@@ -681,7 +681,9 @@ class _Bar:
 
 def _written(problem: Problem, solution: Solution) -> Any:
     """The picture, its known pixels as they were unless they were smoothed."""
-    return problem.write_back(solution.found, smoothed=solution.posterior is not None)
+    if solution.posterior is None:
+        return problem.write_back(solution.found)
+    return problem.write_back(solution.found, smoothed=True)
 
 
 def _with_unmeasured(mask: Any, noise: Any) -> Any:
