@@ -25,6 +25,7 @@ BENCHMARKS = {
     "cold": ("peers.py --cold", "the first call, the command line and the import, in new processes"),
     "quality": ("quality.py", "PSNR, SSIM and time of every method and its peers"),
     "paint": ("paint.py", "the page of skinpaint paint in a browser: from the brush to new pixels"),
+    "trust": ("trust.py", "standard deviations and noise: coverage, cost, or noise"),
     "compare": ("compare_check.py", "does `compare` name the best method?"),
 }
 

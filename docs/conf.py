@@ -58,6 +58,7 @@ sphinx_gallery_conf = {
             "plot_texture.py",
             "plot_walkthrough.py",
             "plot_how_far.py",
+            "plot_how_sure.py",
             "plot_gd_against_closed_form.py",
             "plot_sklearn_pipeline.py",
             "*",

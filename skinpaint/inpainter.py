@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
+from skinpaint import masks
 from skinpaint.containers import in_chunks, unpack
 from skinpaint.methods import resolve
-from skinpaint.methods.base import Method, require
+from skinpaint.methods.base import Method, is_int, require
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, GuessedMaskWarning, Record, Solution, proven_within, warn
+from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, Solution, proven_within, warn
 from skinpaint.wording import did_you_mean
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
+    from skinpaint.trust.calibration import Uncertainty
 
 __all__ = ["Inpainter", "inpaint"]
 
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
+LAZY = ("_missing", "_measured", "_plain", "_trusted")  # and what questions about it need
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
@@ -187,7 +190,7 @@ class Inpainter:
             If the image, the mask or a parameter cannot be used; the message says what would do.
         """
         _refuse_mask_as_y(image, y)
-        for name in FITTED:  # nothing of an earlier image stays
+        for name in (*FITTED, *LAZY):  # nothing of an earlier image stays
             self.__dict__.pop(name, None)
         if isinstance(image, list | tuple):
             if mask is not None:
@@ -209,8 +212,11 @@ class Inpainter:
         else:
             problem = self._problem(image, mask).detached()
             self.solution_ = self._solve(problem, callback)
-            self.restored_ = problem.write_back(self.solution_.found)
+            self.restored_ = _written(problem, self.solution_)
             self.mask_ = problem.as_user(problem.filled)
+            self._missing = problem.as_user(problem.mask)
+            if self.solution_.posterior is not None:
+                self._measured = problem
         self.n_iter_ = self.solution_.n_iter
         self.converged_ = self.solution_.converged
         self.history_ = self.solution_.history
@@ -227,6 +233,94 @@ class Inpainter:
         if not hasattr(self, "restored_"):
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
         return _own(self.restored_)
+
+    def std(self, rng: np.random.Generator | int = 0) -> np.ndarray:
+        """How sure the last `fit` is of each pixel: the standard deviation of its error.
+
+        The errors are calibrated on the image: known pixels are hidden under shifted copies of the mask, restored by
+        the same method, and compared with what they were. This takes one more restoration, and some thirty solutions of
+        a linear system. It is done when it is first asked for, and kept.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator or int
+            Source of the hidden pixels and of the draws. The same int gives the same bytes.
+
+        Returns
+        -------
+        std : ndarray of float64, of the image's shape
+            In the image's units; 0 where known, infinite where `max_distance` left pixels as they came.
+
+        Raises
+        ------
+        ValueError
+            If no image was fitted yet.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> rng = np.random.default_rng(0)
+        >>> walk = rng.standard_normal(2000).cumsum()
+        >>> walk[rng.random(2000) < 0.5] = np.nan
+        >>> inpainter = Inpainter("laplace").fit(walk)
+        >>> std = inpainter.std()
+        >>> bool((std[~inpainter.mask_] == 0).all()), bool((std[inpainter.mask_] > 0).all())
+        (True, True)
+        """
+        return self._trust("std", rng).std()
+
+    def interval(self, level: float = 0.9, rng: np.random.Generator | int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Intervals that hold the true value of a missing pixel with probability `level`, as far as the image tells.
+
+        Parameters
+        ----------
+        level : float in (0, 1)
+            The probability.
+        rng : numpy.random.Generator or int
+            As for `std`.
+
+        Returns
+        -------
+        low, high : ndarray of float64, of the image's shape
+            In the image's units; both are the image's value where it is known.
+
+        Raises
+        ------
+        ValueError
+            If no image was fitted yet, or `level` is not in (0, 1).
+        """
+        number = isinstance(level, float | np.floating) and 0 < level < 1
+        require(number, "Inpainter.interval", "level", "a float in (0, 1)", level)
+        return self._trust("interval", rng).interval(float(level))
+
+    def sample(self, n: int = 1, rng: np.random.Generator | int = 0) -> np.ndarray:
+        """Images that agree with the known pixels, as different from each other as the last `fit` is unsure.
+
+        They are draws of a Gaussian field around the restored image, with the standard deviation of `std`. Neighbours
+        err together, so the spread of a sum or of a mean over pixels can be read from them.
+
+        Parameters
+        ----------
+        n : int
+            Number of images.
+        rng : numpy.random.Generator or int
+            As for `std`; also the source of the images.
+
+        Returns
+        -------
+        images : ndarray of float64, of shape (n, ...), the image's shape following
+            In the image's units, neither rounded nor clipped; NaN where pixels were left as they came.
+
+        Raises
+        ------
+        ValueError
+            If no image was fitted yet, or `n` is no int of at least 0.
+        """
+        require(is_int(n) and n >= 0, "Inpainter.sample", "n", "an int of at least 0", n)
+        trusted = self._trust("sample", rng)
+        source = rng if isinstance(rng, np.random.Generator) else np.random.default_rng([rng, 1])
+        return trusted.sample(int(n), source)
 
     def fit_restore(self, image: Any, mask: Any = None, *, callback: Callback | None = None) -> Any:
         """Restore one image and return it; see `fit` for the parameters.
@@ -369,14 +463,16 @@ class Inpainter:
         channel_axis = restored.channel_axis if self.channel_axis is None else self.channel_axis
         if not is_picture(restored.array, channel_axis):
             return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
-        return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_)
+        found = self.__dict__.get("_trusted")  # a map is shown once it was asked for
+        std = None if found is None else found[1].std()
+        return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_, std)
 
     def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore one image; keeps no state."""
         if in_chunks(image):
             return self._in_chunks(image, mask, callback).restored
         problem = self._problem(image, mask)
-        return problem.write_back(self._solve(problem, callback).found)
+        return _written(problem, self._solve(problem, callback))
 
     def _problem(self, image: Any, mask: Any) -> Problem:
         """What is to be solved; the user is asked about what looks wrong."""
@@ -396,9 +492,46 @@ class Inpainter:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
         names = ("channel_axis", "missing_values", "bounds", "spacing", "grow", "max_distance")
         settings = {name: getattr(self, name) for name in names}
+        mask = _with_unmeasured(mask, resolve(self.method).noise)
         return Problem.from_image(
             image, mask, **{**settings, **changes}, default_bounds=resolve(self.method).default_bounds
         )
+
+    def _trust(self, asked: str, rng: np.random.Generator | int) -> Uncertainty:
+        """What is known of the errors of the last `fit`; kept for the same int, and said in its status."""
+        owner = f"Inpainter.{asked}"
+        seed = is_int(rng) and rng >= 0  # type: ignore[operator]
+        require(seed or isinstance(rng, np.random.Generator), owner, "rng", "an int of at least 0 or a Generator", rng)
+        if not hasattr(self, "restored_"):
+            raise ValueError(f"{owner} needs an image first. Call fit(image) or fit_restore(image).")
+        if in_chunks(self.restored_):
+            raise ValueError(
+                f"{owner} needs an image in memory. Got one in chunks instead. Fit image.compute() if the image fits "
+                "into memory."
+            )
+        kept: tuple[Any, Uncertainty] = self.__dict__.get("_trusted", (None, None))
+        if seed and kept[0] == rng:
+            return kept[1]
+        from skinpaint.trust.calibration import posterior_of, uncertainty_of
+
+        if self.solution_.posterior is not None:
+            return self._keep(rng if seed else None, posterior_of(self._measured, self.solution_, rng))
+        problem = self._checked(self.restored_, self._missing, grow=0, missing_values=None)
+
+        def solve(image: np.ndarray, mask: np.ndarray) -> tuple[Problem, Solution]:
+            changes: dict[str, Any] = {"channel_axis": problem.channel_axis, "max_distance": None}
+            more = self._checked(image, mask, grow=0, missing_values=None, **changes)
+            return more, self._solve(more)
+
+        found = uncertainty_of(problem, self.solution_, resolve(self.method), solve, np.random.default_rng(rng))
+        return self._keep(rng if seed else None, found)
+
+    def _keep(self, seed: Any, found: Uncertainty) -> Uncertainty:
+        """Keep what was found for this seed, and say it in the status."""
+        self._trusted = (seed, found)
+        self._plain = self.__dict__.get("_plain", self.solution_)
+        self.solution_ = self._plain.remarked([found.note])
+        return found
 
     def _predict(self, image: Any, score_holdout: Callable[..., float]) -> float:
         """PSNR of known pixels that were hidden."""
@@ -406,7 +539,7 @@ class Inpainter:
         def restore(noisy: np.ndarray, mask: np.ndarray) -> np.ndarray:
             # The mask has grown already, and all of it is scored.
             problem = self._checked(noisy, mask, grow=0, max_distance=None, channel_axis=damaged.channel_axis)
-            return problem.write_back(self._solve(problem).found)
+            return _written(problem, self._solve(problem))
 
         damaged = self._problem(image, None)
         mask = damaged.as_user(damaged.mask)
@@ -415,7 +548,8 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        if problem.trivial is not None:
+        noisy = getattr(method, "noisy", False)
+        if problem.trivial is not None and not (noisy and problem.trivial[0] is Reason.NOTHING_MISSING):
             reason, status = problem.trivial
             solution = Solution(values=problem.unsolved, reason=reason, status=status)
         elif self.progress:
@@ -460,6 +594,7 @@ def inpaint(
     max_distance: float | None = None,
     progress: bool = False,
     callback: Callback | None = None,
+    return_std: bool = False,
 ) -> Any:
     """Restore `image` in one call; the parameters are those of :class:`Inpainter` and its `fit`.
 
@@ -473,11 +608,15 @@ def inpaint(
         See :class:`Inpainter`.
     callback : callable, optional
         See :meth:`Inpainter.fit`.
+    return_std : bool
+        Return also how sure each pixel is, as :meth:`Inpainter.std` does.
 
     Returns
     -------
     restored : ndarray
         A new array of the image's shape and dtype.
+    std : ndarray of float64
+        The standard deviation of the error of each pixel, in the image's units; only with `return_std`.
 
     Raises
     ------
@@ -500,8 +639,16 @@ def inpaint(
         max_distance=max_distance,
         progress=progress,
     )
+    require(isinstance(return_std, bool), "inpaint", "return_std", "a bool", return_std)
     _refuse_several(image)
-    return inpainter._restored(image, mask, callback)
+    if not return_std:
+        return inpainter._restored(image, mask, callback)
+    if in_chunks(image):
+        raise ValueError(
+            "The 'return_std' parameter of inpaint must be False for an image in chunks. Got True instead. Pass "
+            "image.compute() if the image fits into memory."
+        )
+    return inpainter.fit_restore(image, mask, callback=callback), inpainter.std()
 
 
 def _own(restored: Any) -> Any:
@@ -530,6 +677,28 @@ class _Bar:
         self.bar.set_postfix_str(", ".join(filter(None, (energy, proven_within(record.gap)))), refresh=False)
         self.bar.update(record.n_iter - self.bar.n)
         return self.inner(record, restore) if self.inner is not None else None
+
+
+def _written(problem: Problem, solution: Solution) -> Any:
+    """The picture, its known pixels as they were unless they were smoothed."""
+    if solution.posterior is None:
+        return problem.write_back(solution.found)
+    return problem.write_back(solution.found, smoothed=True)
+
+
+def _with_unmeasured(mask: Any, noise: Any) -> Any:
+    """A mask that holds what the noise says is missing, too."""
+    if noise is None or isinstance(noise, str):
+        return mask
+    from skinpaint.trust.noise import unmeasured
+
+    infinite = unmeasured(np.asarray(noise, dtype=float))
+    if infinite is None:
+        return mask
+    given = None if mask is None else masks.as_bool(np.asarray(mask))
+    if given is None or given.shape == infinite.shape:
+        return infinite if given is None else given | infinite
+    return mask  # of the image's shape or of its space alone: the method refuses or fills by itself
 
 
 def _values(image: Any) -> np.ndarray:

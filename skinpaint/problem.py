@@ -313,13 +313,15 @@ class Problem:
         share(part, 0, self.shape[0], values.size)
         return sum(counts)
 
-    def write_back(self, values: np.ndarray | Filling) -> Any:
+    def write_back(self, values: np.ndarray | Filling, *, smoothed: bool = False) -> Any:
         """The picture: `values` clipped and brought to the image's dtype, known pixels bit for bit.
 
         Parameters
         ----------
         values : ndarray of shape (M[, N[, ..., P]], C), or Filling
             Values in the problem's units.
+        smoothed : bool
+            Whether to write known pixels, too, because they are noisy.
 
         Returns
         -------
@@ -328,7 +330,7 @@ class Problem:
         """
         restored = np.array(self._contents.array, order="C")
         out = restored[..., np.newaxis] if self._channel_axis is None else np.moveaxis(restored, self._channel_axis, -1)
-        self._write_filled(values, out)
+        self._write_filled(values, out, ~self.mask | self.filled if smoothed else self.filled)
         if self.left and out.dtype.kind == "f":
             np.copyto(out, np.nan, where=self.mask & ~self.filled)
         if self._contents.wrap is containers.plain:
@@ -338,9 +340,8 @@ class Problem:
             shown = np.expand_dims(shown, self._channel_axis)  # type: ignore[arg-type]
         return self._contents.wrap(restored, np.broadcast_to(shown, restored.shape))
 
-    def _write_filled(self, values: np.ndarray | Filling, out: np.ndarray) -> None:
-        """Write the filled entries of `values` into a copy of the image with its channels last."""
-        filled = self.filled
+    def _write_filled(self, values: np.ndarray | Filling, out: np.ndarray, filled: np.ndarray) -> None:
+        """Write the `filled` entries of `values` into a copy of the image with its channels last."""
         if isinstance(values, Filling):
             found, alone = self._in_dtype(values.values, slice(None)), _rows(filled)[values.at]
             index = (values.at,) if out.flags.c_contiguous else np.unravel_index(values.at, self.shape[:-1])
@@ -357,13 +358,26 @@ class Problem:
 
         share(part, 0, out.shape[0], out.size)
 
-    def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
-        """`values` of these channels in the image's units, within the bounds, and in its dtype."""
+    @property
+    def scales(self) -> np.ndarray:
+        """How much one unit of `values` is in the image's units, for each channel."""
+        return self._scale
+
+    def measured(self, values: np.ndarray, *, smoothed: bool = False) -> np.ndarray:
+        """`values` in the image's units as float64, within the bounds; known ones as they are, unless `smoothed`."""
+        filled = self._in_units(np.asarray(values, dtype=float), slice(None))
+        return filled if smoothed else np.where(self.mask, filled, self._image)
+
+    def _in_units(self, values: np.ndarray, channels: Any) -> np.ndarray:
+        """`values` of these channels in the image's units, within the bounds."""
         low, high = self._limits
         values = values * self._scale[channels]
         values += self._offset[channels]
-        np.clip(values, low[channels], high[channels], out=values)
-        return cast(values, self._image.dtype)
+        return np.clip(values, low[channels], high[channels], out=values)
+
+    def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
+        """The same in the image's dtype."""
+        return cast(self._in_units(values, channels), self._image.dtype)
 
     @lazy
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:

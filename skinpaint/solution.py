@@ -170,6 +170,14 @@ class Solution:
         Relative residual of the linear system, where the method solves one.
     error : float or None
         Estimated largest error of any value, as a fraction of the bounds, where the method estimates one.
+    scale : ndarray of shape (C,) or None
+        Scale of the Gaussian field whose mean is the fill, for each channel in the problem's units, where the method
+        has one: for "laplace", what the difference of neighbours would deviate by if nothing else were known.
+    noise : ndarray of shape (C,) or None
+        Standard deviation of the noise of each channel's known pixels, in the problem's units, where they were
+        smoothed; then `values` are meant for them, too.
+    posterior : tuple or None
+        The Gaussian field of each channel, where known pixels were smoothed.
 
     Examples
     --------
@@ -189,6 +197,9 @@ class Solution:
     gap: float | None = None
     residual: float | None = None
     error: float | None = None
+    scale: np.ndarray | None = None
+    noise: np.ndarray | None = None
+    posterior: tuple[Any, ...] | None = None
 
     @property
     def converged(self) -> bool:

@@ -15,7 +15,16 @@ from skinpaint.methods.base import Method
 from skinpaint.problem import Problem
 from skinpaint.solution import Record
 
-__all__ = ["ENERGY_LAWS", "LAWS", "TRIALS", "Trial", "check_energy", "check_method"]
+__all__ = [
+    "ENERGY_LAWS",
+    "LAWS",
+    "TRIALS",
+    "UNCERTAINTY_LAWS",
+    "Trial",
+    "check_energy",
+    "check_method",
+    "check_uncertainty",
+]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,11 +119,7 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
     >>> from skinpaint.testing import check_method
     >>> check_method(Laplace(), tol=1e-12)
     """
-    unknown = sorted(set(skip) - set(LAWS))
-    if unknown:
-        raise ValueError(
-            f"The 'skip' parameter of check_method must hold names of laws: {', '.join(LAWS)}. Got {unknown} instead."
-        )
+    _refuse_unknown(skip, LAWS, "check_method")
     for law, check in LAWS.items():
         if law in skip:
             continue
@@ -125,6 +130,15 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
                 raise AssertionError(
                     f"{type(method).__name__} breaks the law {law!r} on the trial {name!r}: {error}"
                 ) from None
+
+
+def _refuse_unknown(skip: Collection[str], laws: Collection[str], owner: str) -> None:
+    """Refuse to skip what is no law."""
+    unknown = sorted(set(skip) - set(laws))
+    if unknown:
+        raise ValueError(
+            f"The 'skip' parameter of {owner} must hold names of laws: {', '.join(laws)}. Got {unknown} instead."
+        )
 
 
 def _well_formed(method: Method, trial: Trial, tol: float) -> None:
@@ -280,6 +294,130 @@ LAWS: dict[str, Callable[[Method, Trial, float], None]] = {
 """``law(method, trial, tol)`` raises an AssertionError with a sentence if the law is broken."""
 
 
+def check_uncertainty(method: Method, *, tol: float = 1e-3, skip: Collection[str] = ()) -> None:
+    """Test whether the standard deviations and intervals of a method of your own can be trusted.
+
+    The laws, by name:
+
+    - "zero_where_known": standard deviations are finite, zero where a pixel is known, and positive where it is filled;
+    - "seeds": the same seed gives the same bytes;
+    - "unit": a change of unit changes nothing else;
+    - "levels": an interval holds those of lower levels;
+    - "samples": samples agree with the known pixels, and deviate as the standard deviations say;
+    - "coverage": on made-up images, 90 % intervals hold 80 to 97 % of the true values, on a rough and on a smooth side.
+
+    Parameters
+    ----------
+    method : Method
+        The method with its settings.
+    tol : float, default=1e-3
+        How far two standard deviations may differ where a law says that they are equal, as a fraction.
+    skip : collection of str
+        Laws that the method does not claim, such as "unit" for one that is made for 8 bits.
+
+    Raises
+    ------
+    AssertionError
+        If a law is broken; the message says which, where and by how much.
+    ValueError
+        If `skip` names something that is no law.
+
+    Examples
+    --------
+    >>> from skinpaint import Laplace
+    >>> from skinpaint.testing import check_uncertainty
+    >>> check_uncertainty(Laplace())
+    """
+    _refuse_unknown(skip, UNCERTAINTY_LAWS, "check_uncertainty")
+    for law, check in UNCERTAINTY_LAWS.items():
+        if law not in skip:
+            try:
+                check(method, tol)
+            except AssertionError as error:
+                raise AssertionError(f"{type(method).__name__} breaks the law {law!r}: {error}") from None
+
+
+def _two_sided(seed: int) -> Trial:
+    """An image that is rough on the left and smooth on the right, with half of it missing."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(seed)
+    image = 20 * gaussian_filter(rng.standard_normal((64, 64)), 1.5)
+    image[:, 32:] = gaussian_filter(image, 4)[:, 32:]
+    return Trial(image=100 + 15 * image, mask=rng.random(image.shape) < 0.5)
+
+
+def _zero_where_known(method: Method, tol: float) -> None:
+    for name in ("signal", "hole", "bytes", "volume", "mosaic"):
+        trial = TRIALS[name]
+        std = trial._inpainter(method).fit(trial.image, mask=trial.mask).std()
+        _demand(std.shape == trial.image.shape, f"on {name!r} they have shape {std.shape}, not {trial.image.shape}.")
+        _demand(np.isfinite(std).all(), f"on {name!r} {int((~np.isfinite(std)).sum())} of them are not finite.")
+        known = int((std[~trial.missing] != 0).sum())
+        _demand(known == 0, f"on {name!r} {known} known pixels have a standard deviation other than 0.")
+        sure = int((std[trial.missing] <= 0).sum())
+        _demand(sure == 0, f"on {name!r} {sure} filled pixels have a standard deviation of 0 or less.")
+
+
+def _seeds(method: Method, tol: float) -> None:
+    trial = _two_sided(0)
+    one, again = (trial._inpainter(method).fit(trial.image, mask=trial.mask).std(7) for _ in range(2))
+    _demand(one.tobytes() == again.tobytes(), "asked again with the same seed, it answers differently.")
+
+
+def _unit(method: Method, tol: float) -> None:
+    trial = _two_sided(0)
+    moved = Trial(image=2.5 * trial.image - 70, mask=trial.mask)
+    one, other = (t._inpainter(method).fit(t.image, mask=t.mask).std()[t.mask] for t in (trial, moved))
+    away = float(np.abs(other / (2.5 * one) - 1).max())
+    _demand(away <= tol, f"2.5 * image - 70 changes the standard deviations by {away:.2g}, more than {tol:g}.")
+
+
+def _levels(method: Method, tol: float) -> None:
+    trial = _two_sided(0)
+    inpainter = trial._inpainter(method).fit(trial.image, mask=trial.mask)
+    before: tuple[Any, Any] = (inpainter.restored_, inpainter.restored_)
+    for level in (0.1, 0.5, 0.9, 0.99):
+        low, high = inpainter.interval(level)
+        wrong = int(((low > before[0]) | (high < before[1])).sum())
+        _demand(wrong == 0, f"at level {level} {wrong} intervals do not hold those of the level below.")
+        before = low, high
+
+
+def _samples(method: Method, tol: float) -> None:
+    trial = _two_sided(0)
+    inpainter = trial._inpainter(method).fit(trial.image, mask=trial.mask)
+    samples, std = inpainter.sample(64), inpainter.std()
+    known = int((samples[:, ~trial.mask] != trial.image[~trial.mask]).sum())
+    _demand(known == 0, f"{known} known values of the samples are not those of the image.")
+    ratio = float(np.sqrt(np.mean((samples - samples.mean(axis=0))[:, trial.mask] ** 2 / std[trial.mask] ** 2)))
+    _demand(0.9 < ratio < 1.1, f"the samples deviate by {ratio:.2f} of the standard deviations.")
+
+
+def _coverage(method: Method, tol: float) -> None:
+    covered = []
+    for seed in range(3):
+        trial = _two_sided(seed)
+        hidden = trial.image.copy()
+        hidden[trial.mask] = np.nan
+        low, high = trial._inpainter(method).fit(hidden).interval(0.9)
+        inside = (low <= trial.image) & (trial.image <= high)
+        covered.append([inside[:, half][trial.mask[:, half]].mean() for half in (slice(32), slice(32, None))])
+    for side, share in zip(("rough", "smooth"), np.mean(covered, axis=0), strict=True):
+        _demand(0.8 <= share <= 0.97, f"90 % intervals hold {share:.0%} of the true values on the {side} side.")
+
+
+UNCERTAINTY_LAWS: dict[str, Callable[[Method, float], None]] = {
+    "zero_where_known": _zero_where_known,
+    "seeds": _seeds,
+    "unit": _unit,
+    "levels": _levels,
+    "samples": _samples,
+    "coverage": _coverage,
+}
+"""``law(method, tol)`` raises an AssertionError with a sentence if the law is broken."""
+
+
 def check_energy(
     energy: Callable[[Any], Any],
     *,
@@ -326,12 +464,7 @@ def check_energy(
     >>> from skinpaint.testing import check_energy
     >>> check_energy(lambda x: np.sum(np.sqrt((x[1:] - x[:-1]) ** 2 + 1e-4)), convex=True)
     """
-    unknown = sorted(set(skip) - set(ENERGY_LAWS))
-    if unknown:
-        raise ValueError(
-            f"The 'skip' parameter of check_energy must hold names of laws: {', '.join(ENERGY_LAWS)}. "
-            f"Got {unknown} instead."
-        )
+    _refuse_unknown(skip, ENERGY_LAWS, "check_energy")
     claimed = getattr(energy, "convex", None) is True if convex is None else convex
     for law, check in ENERGY_LAWS.items():
         if law in skip or (law == "convex" and not claimed):

@@ -75,6 +75,8 @@ def test_a_geotiff_with_two_bands(scene):
         (["scene.zarr", "scene.zarr"], "restored alone"),
         (["photo.png", "--workers", "2"], "--workers is for zarr arrays and GeoTIFF"),
         (["scene.zarr", "--film", "a.gif"], "--film is not for files in chunks"),
+        (["scene.zarr", "--std", "a.npy"], "--std is not for files in chunks"),
+        (["scene.zarr", "--interval", "a.npy"], "--interval is not for files in chunks"),
         (["scene.zarr", "--method", "gd"], "must be 'laplace' for an image in chunks"),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
         (["scene.zarr"], "Pass mask= or missing_values="),

@@ -329,3 +329,55 @@ def test_ctrl_c_between_files_says_what_is_done(restore, tmp_path, pictures, mon
     assert "interrupted; 1 of 3 files are restored." in said
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["1.png"]
     assert [entry["input"] for entry in json.loads((tmp_path / "r.json").read_text())] == ["1.png"]
+
+
+class TestHowSure:
+    def test_std_and_interval_are_floats_beside_the_picture(self, restore, tmp_path, pictures):
+        pictures("a.png")
+        said = restore("a.png", "--std", "std.tif", "--interval", "ends.tif", "--level", "0.8", "--report", "r.json")
+        assert "The standard deviations are " in json.loads((tmp_path / "r.json").read_text())["status"]
+        assert said.out.startswith("a-restored.png: filled 40 of")
+        std, _ = read(tmp_path / "std.tif")
+        assert std.dtype.kind == "f"
+        np.testing.assert_array_equal(std > 0, MASK > 0)
+        (low, high), extras = read(tmp_path / "ends.tif")
+        assert extras.axes == "QYX"
+        expected = skinpaint.Inpainter("laplace").fit(PICTURE, mask=MASK)
+        np.testing.assert_array_equal(np.stack([low, high]), expected.interval(0.8))
+        np.testing.assert_array_equal(std, expected.std())
+
+    def test_every_frame_of_a_stack_has_its_own(self, restore, tmp_path):
+        stack = np.stack([PICTURE, PICTURE[::-1], PICTURE])
+        write(tmp_path / "s.tif", stack, Extras(axes="TYX"))
+        write(tmp_path / "m.png", MASK)
+        restore("s.tif", "--mask", "m.png", "--std", "std.npy")
+        std, _ = np.load(tmp_path / "std.npy"), None
+        assert std.shape == stack.shape
+        np.testing.assert_array_equal(std[0], std[2])
+        assert (std[0] != std[1]).any()
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (("--std", "a-restored.png"), "Got a-restored.png, which is --std as well."),
+            (("--std", "std.png"), "std.png cannot be written"),
+            (("--std", "x.tif", "--interval", "x.tif"), "which is --interval as well."),
+            (("--std", "old.tif"), "old.tif exists"),
+        ],
+    )
+    def test_what_cannot_be_written_is_refused_before_the_work(self, restore, tmp_path, pictures, arguments, says):
+        pictures("a.png")
+        (tmp_path / "old.tif").touch()
+        assert says in restore("a.png", *arguments, status=2).err
+        assert not (tmp_path / "a-restored.png").exists()
+
+    def test_one_file_at_a_time(self, restore, pictures):
+        pictures("a.png", "b.png")
+        assert "--std names one file." in restore("a.png", "b.png", "--std", "std.tif", status=2).err
+
+    @pytest.mark.parametrize("level", ["90", "0", "high"])
+    def test_a_level_is_a_probability(self, restore, pictures, level, capsys):
+        pictures("a.png")
+        with pytest.raises(SystemExit):
+            restore("a.png", "--interval", "x.tif", "--level", level)
+        assert f"must be a number between 0 and 1, as in 0.9. Got '{level}' instead." in capsys.readouterr().err

@@ -195,6 +195,13 @@ class TestRefused:
             (lambda x: x, {"channel_axis": 5}, ValueError, "Got 5 for an image of shape"),
             (lambda x: x, {"method": "gd"}, ValueError, "must be 'laplace' for an image in chunks. Got 'gd'"),
             (lambda x: x, {"method": GradientDescent()}, ValueError, "for an image in chunks"),
+            (
+                lambda x: x,
+                {"method": Laplace(noise=0.1)},
+                ValueError,
+                "must be None or 0 for an image in chunks",
+            ),
+            (lambda x: x, {"return_std": True}, ValueError, "must be False for an image in chunks. Got True"),
             (lambda x: x, {"mask": "m.png"}, TypeError, "Got the path 'm.png'"),
         ],
     )
@@ -202,6 +209,14 @@ class TestRefused:
         settings = {"mask": hidden, "method": "laplace"} | settings
         with pytest.raises(error, match=match):
             inpaint(make(da.from_array(image, 64)), **settings)
+
+    @pytest.mark.parametrize("question", ["std", "interval", "sample"])
+    def test_how_sure_is_not_known(self, question, image, hidden):
+        inpainter = Inpainter("laplace").fit(image, mask=hidden)
+        inpainter.std()
+        inpainter.fit(da.from_array(image, 64), mask=hidden)
+        with pytest.raises(ValueError, match=rf"Inpainter\.{question} needs an image in memory. Got one in chunks"):
+            getattr(inpainter, question)()
 
     def test_values_of_a_mask_in_chunks(self, image):
         mask = da.from_array(np.arange(11000).reshape(100, 110) % 5, 64)

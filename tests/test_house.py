@@ -31,6 +31,8 @@ FLOORS = (
     ("skinpaint.problem", "skinpaint.energies.*"),
     ("skinpaint.energies",),
     ("skinpaint.point_problem",),
+    ("skinpaint.trust.field",),
+    ("skinpaint.trust.noise",),
     ("skinpaint.methods.base",),
     ("skinpaint.methods.closed_form",),
     ("skinpaint.methods.*",),
@@ -40,6 +42,7 @@ FLOORS = (
     ("skinpaint.drop_in", "skinpaint.xarray"),
     ("skinpaint",),
     ("skinpaint.holdout",),
+    ("skinpaint.trust", "skinpaint.trust.*"),
     ("skinpaint.film", "skinpaint.testing"),
     ("skinpaint.comparison", "skinpaint.comparison.*"),
     ("skinpaint.paint", "skinpaint.paint.*"),
@@ -56,7 +59,10 @@ PACKAGES = (
     "skinpaint.paint",
     "skinpaint.dask",
 )
-UPWARD_WHEN_CALLED = {("skinpaint.inpainter", "skinpaint.holdout")}
+UPWARD_WHEN_CALLED = {
+    ("skinpaint.inpainter", "skinpaint.holdout"),
+    ("skinpaint.inpainter", "skinpaint.trust.calibration"),
+}
 RE_EXPORT = (
     "skinpaint",
     "skinpaint.methods",

@@ -368,19 +368,22 @@ def listed_system(mask, terms, weights, unknown=None):
 @pytest.mark.parametrize("kind", ["scalar", "edges"])
 @pytest.mark.parametrize("lags", LAGS)
 @pytest.mark.parametrize(("shape", "missing"), [((60,), 0.6), ((11, 12), 0.3), ((9, 10), 0.95), ((5, 6, 4), 0.5)])
+@pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.usefixtures("_many_levels")
-def test_a_list_equals_the_grid_and_the_dense_definition(shape, missing, lags, kind, rng):
+def test_a_list_equals_the_grid_and_the_dense_definition(shape, missing, lags, kind, loaded, rng):
     terms = tuple((axis, lag) for axis in range(len(shape)) for lag in lags)
     mask, weights = rng.random(shape) < missing, some_weights(kind, shape, terms, rng)
     mask.flat[0] = False
     state = np.where(mask, UNKNOWN, KNOWN).astype(np.uint8)
     A, U, x = dense(state, terms, weights, 0.0), mask.ravel(), rng.random(shape)
-    exact = np.linalg.solve(A[np.ix_(U, U)], -A[np.ix_(U, ~U)] @ x.ravel()[~U])
+    load = 10 * rng.standard_normal(shape) * loaded
+    exact = np.linalg.solve(A[np.ix_(U, U)], load.ravel()[U] - A[np.ix_(U, ~U)] @ x.ravel()[~U])
 
     at, system = listed_system(mask, terms, weights)
     assert len(system.multigrid.levels) > 1
     flat = system.layout.flatten(x.ravel()[at])
-    n_iter, residual = system.improve(flat, tol=1e-12, max_iter=60)
+    given = {"load": system.layout.flatten(load.ravel()[at])} if loaded else {}
+    n_iter, residual = system.improve(flat, tol=1e-12, max_iter=60, **given)
     assert n_iter < 60
     assert residual <= 1e-12
     found = x.copy()
@@ -389,7 +392,7 @@ def test_a_list_equals_the_grid_and_the_dense_definition(shape, missing, lags, k
 
     grid = HarmonicSystem(state, terms, weights)
     flat = grid.layout.flatten(x)
-    grid.improve(flat, tol=1e-12, max_iter=60)
+    grid.improve(flat, tol=1e-12, max_iter=60, **({"load": grid.layout.flatten(load)} if loaded else {}))
     np.testing.assert_allclose(found, grid.layout.inner(flat), rtol=0, atol=1e-10)
 
 

@@ -23,7 +23,8 @@ __all__ = ["in_chunks", "restore_in_chunks"]
 CHUNK = 2048  # pixels along each axis, where a file has no chunks of its own
 NEEDED = {".zarr": "dask", ".tif": "xarray", ".tiff": "xarray"}  # the extra for each suffix
 LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("dask", "zarr", "distributed", "rioxarray")}
-UNSUITED = ("film", "mask_out", "report", "axes", "skip_existing")  # arguments of `restore` for files in memory
+# arguments of `restore` for files in memory
+UNSUITED = ("film", "mask_out", "std", "interval", "report", "axes", "skip_existing")
 
 
 def in_chunks(args: argparse.Namespace) -> bool:

@@ -84,6 +84,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="write what was filled, as a white mask; for several files, a folder",
     )
+    parser.add_argument(
+        "--std",
+        metavar="FILE",
+        type=Path,
+        help="write how sure each pixel is: the standard deviation of its error, as floats, to a .tif, .fits or .npy",
+    )
+    parser.add_argument(
+        "--interval",
+        metavar="FILE",
+        type=Path,
+        help="write the lower and the upper end of an interval for each pixel, as a stack of two, like --std",
+    )
+    parser.add_argument(
+        "--level",
+        metavar="P",
+        type=_level,
+        default=0.9,
+        help="how likely an interval holds the true value, between 0 and 1 (default: 0.9)",
+    )
     parser.add_argument("--report", metavar="FILE.json", type=Path, help="write a report of what was done, as JSON")
     parser.add_argument("--jobs", metavar="N", type=_jobs, default=1, help="restore N files side by side (default: 1)")
     parser.add_argument(
@@ -127,8 +146,12 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
         check_place(args.report, overwrite=args.overwrite)
     if args.film is not None and not tasks[0].alone:
         raise ValueError("--film shows one picture. Restore that picture by its name.")
+    for option, path in (("--std", args.std), ("--interval", args.interval)):
+        if path is not None and not tasks[0].alone:
+            raise ValueError(f"{option} names one file. Restore that picture by its name.")
     one = {"-o": tasks[0].output, "--mask-out": tasks[0].mask_out} if tasks[0].alone else {}
-    places = {**one, "--film": args.film, "--report": args.report}
+    asked = {"--film": args.film, "--std": args.std, "--interval": args.interval, "--report": args.report}
+    places = {**one, **asked}
     named = {option: path.resolve() for option, path in places.items() if path is not None}
     given = {path.resolve() for path in (*args.inputs, args.mask) if path is not None}
     for option, path in named.items():
@@ -204,6 +227,17 @@ def _bounds(text: str) -> tuple[float, float] | str:
             f"must be dtype, or two numbers as in 0,255 (or --bounds=-1,1). Got {text!r} instead."
         ) from None
     return low, high
+
+
+def _level(text: str) -> float:
+    """The argument of --level."""
+    try:
+        level = float(text)
+    except ValueError:
+        level = 0.0
+    if not 0 < level < 1:
+        raise argparse.ArgumentTypeError(f"must be a number between 0 and 1, as in 0.9. Got {text!r} instead.")
+    return level
 
 
 def _jobs(text: str) -> int:

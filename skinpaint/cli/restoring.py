@@ -6,7 +6,9 @@ import argparse
 import dataclasses
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +50,7 @@ class Restored:
 
     image: np.ndarray
     filled: np.ndarray  # of the shape of the image
+    sure: dict[str, np.ndarray] = field(default_factory=dict)  # what --std and --interval write
     solutions: list[Solution] = field(default_factory=list)
     last: Inpainter | None = None
     seconds: float = 0.0
@@ -113,6 +116,8 @@ def _check_targets(args: argparse.Namespace, task: Task, image: np.ndarray, extr
         if math.prod(image.shape[axis] for axis in extras.frame_axes) > 1:
             raise ValueError(f"--film shows one picture, but {task.source} holds a stack on the axes {extras.axes}.")
         film.check_film(args.film, overwrite=args.overwrite)
+    for path, shape, named in _sure_targets(args, image, extras):
+        io.check_target(path, np.float64, named, overwrite=args.overwrite, shape=shape)
     if task.mask_out is not None:
         shape = tuple(n for axis, n in enumerate(image.shape) if axis != extras.channel_axis)
         io.check_target(task.mask_out, overwrite=args.overwrite, shape=shape)
@@ -141,6 +146,10 @@ def _restore_frames(
         max_distance=args.max_distance,
         progress=shown and len(frames) == 1,
     )
+    if args.std is not None:
+        restored.sure["std"] = np.full(restored.image.shape, np.nan)
+    if args.interval is not None:
+        restored.sure["interval"] = np.full((2, *restored.image.shape), np.nan)
     began = perf_counter()
     for k, frame in enumerate(tqdm(frames, unit="frame", leave=False, disable=not shown or len(frames) == 1)):
         named = Contents(frame.image, channel_axis=frame.channel_axis, named=True)
@@ -154,8 +163,16 @@ def _restore_frames(
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
             raise ValueError(without_repetition(where, sentence(error))) from error
         restored.filled[frame.at] = _like(inpainter.mask_, frame)
+        try:
+            if args.std is not None:
+                restored.sure["std"][frame.at] = inpainter.std()
+            if args.interval is not None:
+                restored.sure["interval"][(slice(None), *frame.at)] = inpainter.interval(args.level)
+            stop = inpainter.solution_.reason is Reason.INTERRUPTED
+        except KeyboardInterrupt:  # the picture is done; how sure it is stays unknown
+            stop = True
         restored.solutions.append(inpainter.solution_)
-        if inpainter.solution_.reason is Reason.INTERRUPTED:
+        if stop:
             break
     restored.seconds = perf_counter() - began
     return restored
@@ -188,8 +205,23 @@ def _write(
     if task.mask_out is not None:
         marked = np.where(restored.marked(extras.channel_axis), 255, 0).astype(np.uint8)
         io.write(task.mask_out, marked, io.Extras(axes=_without_channels(extras)), overwrite=args.overwrite)
+    for (path, _, named), values in zip(_sure_targets(args, image, extras), restored.sure.values(), strict=True):
+        io.write(path, values, named, overwrite=args.overwrite)
     if recorder is not None:
         _write_film(args, recorder, restored.last, image, restored.image)
+
+
+def _sure_targets(
+    args: argparse.Namespace, image: np.ndarray, extras: Extras
+) -> Iterator[tuple[Path, tuple[int, ...], Extras]]:
+    """The file, the shape and the axes of what --std and --interval write."""
+    from skinpaint import io
+
+    if args.std is not None:
+        yield args.std, image.shape, io.Extras(axes=extras.axes)
+    if args.interval is not None:
+        pages = next(letter for letter in "QIPT" if letter not in extras.axes)
+        yield args.interval, (2, *image.shape), io.Extras(axes=pages + extras.axes)
 
 
 def _like(mask: np.ndarray, frame: Frame) -> np.ndarray:

@@ -174,6 +174,11 @@ def _chosen(method: str | Method) -> Laplace:
             f"The 'method' parameter must be 'laplace' for an image in chunks. Got {method!r} instead. "
             "Pass method='laplace', or image.compute() if the image fits into memory."
         )
+    if chosen.noisy:
+        raise ValueError(
+            f"The 'noise' parameter of Laplace must be None or 0 for an image in chunks. Got {chosen.noise!r} instead. "
+            "Pass image.compute() if the image fits into memory."
+        )
     return chosen
 
 

@@ -86,7 +86,7 @@ def resolve(method: str | Method) -> Method:
     Examples
     --------
     >>> resolve("laplace")
-    Laplace(lags=(1,), solver='auto', tol=1e-06)
+    Laplace(lags=(1,), solver='auto', tol=1e-06, noise=None, robust=False)
     >>> resolve("gd:classic").max_iter
     500
     """

@@ -7,13 +7,16 @@ from dataclasses import fields, is_dataclass
 from functools import partial
 from inspect import Signature, signature
 from time import perf_counter
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
 from skinpaint.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from skinpaint.trust.field import Field
 
 __all__ = ["IterativeMethod", "Method", "State", "is_int", "require"]
 
@@ -48,6 +51,9 @@ class Method(ABC):
     default_bounds: ClassVar[Bounds] = None
     """Stands in for ``bounds=None`` of the Inpainter, where the method needs another box."""
 
+    noise: Any = None
+    """The noise of known pixels; None if they are exact, as for most methods."""
+
     __signature__ = _Settings()
 
     def __new__(cls, *args: Any, **settings: Any) -> Method:
@@ -65,6 +71,12 @@ class Method(ABC):
     @abstractmethod
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Find the missing values of `problem`; never touches the known ones."""
+
+    def field(self, mask: np.ndarray, spacing: tuple[float, ...]) -> Field:
+        """The Gaussian field whose variances tell how sure a pixel is relative to others; the harmonic one."""
+        from skinpaint.trust.field import Field
+
+        return Field(mask, 1, spacing)
 
 
 class State(Protocol):

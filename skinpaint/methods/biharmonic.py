@@ -15,6 +15,7 @@ from skinpaint.problem import Problem
 
 if TYPE_CHECKING:
     from skinpaint.grid.biharmonic.parts import Parts
+    from skinpaint.trust.field import Field
 
 __all__ = ["Biharmonic"]
 
@@ -48,6 +49,12 @@ class Biharmonic(ClosedForm):
         Stop when the estimated error of every value is at most this, as a fraction of the known range. The system is so
         ill-conditioned (up to :math:`10^9` and more) that its residual says little. The error is estimated from the
         changes in the last iterations.
+    noise : float, ndarray, "estimate" or None
+        Standard deviation of the noise of known pixels, in the image's units: one, or one for each pixel (infinite
+        means missing). Then known pixels are measurements, and are smoothed as well. "estimate" finds it in the
+        flattest parts of the image. None, or 0: known pixels are exact.
+    robust : bool
+        With `noise`: whether measurements that are far off count less.
 
     References
     ----------
@@ -64,12 +71,20 @@ class Biharmonic(ClosedForm):
 
     solver: Solver = "auto"
     tol: float = 1e-8
+    noise: float | np.ndarray | str | None = None
+    robust: bool = False
 
     accuracy = "error"
     accuracy_is = "error is about {:.1g} of the range"
 
     def __post_init__(self) -> None:
         self.check_solver()
+
+    def field(self, mask: np.ndarray, spacing: tuple[float, ...]) -> Field:
+        """The field of which the fill is the mean."""
+        from skinpaint.trust.field import Field
+
+        return Field(mask, 2, spacing)
 
     def begin(self, problem: Problem) -> Image:
         """The values in double precision."""
@@ -119,11 +134,11 @@ class Image:
             self._last = mask, Parts(mask, self.spacing)
         return self._last[1]
 
-    def energy(self) -> float:
-        """The sum of squares of the Laplacian, over all channels, which the solution minimises."""
-        from skinpaint.grid.biharmonic.energy import energy
+    def energies(self) -> np.ndarray:
+        """The sum of squares of the Laplacian, which the solution minimises, of each channel."""
+        from skinpaint.grid.biharmonic.energy import energies
 
-        return energy(self.values, self.spacing)
+        return energies(self.values, self.spacing)
 
 
 def _wide(parts: Parts, shape: tuple[int, ...], channels: int) -> np.ndarray:

@@ -27,6 +27,7 @@ class ClosedForm(Method):
 
     solver: Solver
     tol: float
+    robust: bool
     accuracy: ClassVar[str]
     """The field of the Solution that `tol` limits: "residual" or "error"."""
     accuracy_is: ClassVar[str]
@@ -34,7 +35,7 @@ class ClosedForm(Method):
 
     @abstractmethod
     def begin(self, problem: Problem) -> Any:
-        """An object with the values to be filled, in place (`values`), and their energy (`energy()`)."""
+        """An object with the values to be filled, in place (`values`), and each channel's energy (`energies()`)."""
 
     @abstractmethod
     def auto(self, image: Any, mask: np.ndarray, channels: int) -> Iterable[tuple[Sequence[str], np.ndarray]]:
@@ -53,9 +54,17 @@ class ClosedForm(Method):
         allowed = ("auto", "multigrid", "direct")
         require(self.solver in allowed, self, "solver", "'auto', 'multigrid' or 'direct'", self.solver)
         require(isinstance(self.tol, float) and 0 < self.tol < 1, self, "tol", "a float in (0, 1)", self.tol)
+        require(isinstance(self.robust, bool), self, "robust", "a bool", self.robust)
+        if self.noise is not None:
+            from skinpaint.trust.noise import check_noise
+
+            either = "None, 'estimate', or standard deviations of at least 0, one of them finite"
+            require(check_noise(self.noise), self, "noise", either, self.noise)
 
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Solve the system of each mask for all channels that have it."""
+        if self.noisy:
+            return self._smooth(problem, callback)
         began = perf_counter()
         image = self.begin(problem)
         used: set[str] = set()
@@ -67,7 +76,8 @@ class ClosedForm(Method):
                 used.add(solver)
                 results += found
         n_iter, worst = np.max(results, axis=0).tolist()
-        n_iter, energy = int(n_iter), image.energy()
+        energies = image.energies()
+        n_iter, energy = int(n_iter), float(energies.sum())
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.write_back, image.values))
@@ -75,6 +85,7 @@ class ClosedForm(Method):
         status = self._status(converged, used, n_iter, worst)
         if not converged:
             warn(status, ConvergenceWarning)
+        reached: dict[str, Any] = {self.accuracy: worst}
         return Solution(
             values=image.values,
             reason=Reason.CONVERGED if converged else Reason.MAX_ITER,
@@ -82,7 +93,57 @@ class ClosedForm(Method):
             n_iter=n_iter,
             history=(record,),
             energy=energy,
-            **{self.accuracy: worst},
+            scale=_scale(energies, problem.mask),
+            **reached,
+        )
+
+    @property
+    def noisy(self) -> bool:
+        """Whether known pixels are measurements with noise."""
+        return self.noise is not None and (isinstance(self.noise, str) or bool(np.any(np.asarray(self.noise) > 0)))
+
+    def _smooth(self, problem: Problem, callback: Callback | None) -> Solution:
+        """The posterior mean of each channel, whose known pixels are measurements."""
+        from skinpaint.trust.noise import noise_of, smooth
+
+        began = perf_counter()
+        channels, axis = problem.shape[-1], problem.channel_axis
+        given: list[Any] = [None] * channels
+        if not isinstance(self.noise, str):
+            noise = np.asarray(self.noise, dtype=float)
+            _check_shape(noise, problem, self)
+            given = noise_of(noise, problem.ndim, axis, channels) if noise.ndim else [noise] * channels
+        values = np.array(problem.values, dtype=float)
+        found = []
+        for c, noise in enumerate(given):
+            fill = self.field(problem.mask[..., c % problem.mask.shape[-1]], problem.spacing)
+            relative = None if noise is None else noise / problem.scales[c]
+            found.append(smooth(values[..., c], fill, relative, robust=self.robust, tol=self.tol))
+            values[..., c] = found[-1].values
+        n_iter, worst = max(each.n_iter for each in found), max(each.accuracy for each in found)
+        record = Record(n_iter=n_iter, seconds=perf_counter() - began)
+        if callback is not None:
+            callback(record, partial(problem.write_back, values, smoothed=True))
+        levels = ", ".join(f"{each.noise * scale:.3g}" for each, scale in zip(found, problem.scales, strict=True))
+        source = " (estimated)" if isinstance(self.noise, str) else ""
+        converged = worst <= self.tol
+        status = (
+            f"Smoothed: known pixels are taken as measurements with a standard deviation of {levels}{source}, and have "
+            f"changed. The {self.accuracy_is.format(worst)}."
+        )
+        if not converged:
+            warn(f"{status} It is above tol {self.tol:g}. Raise tol.", ConvergenceWarning)
+        reached: dict[str, Any] = {self.accuracy: worst}
+        return Solution(
+            values=values,
+            reason=Reason.CONVERGED if converged else Reason.MAX_ITER,
+            status=status,
+            n_iter=n_iter,
+            history=(record,),
+            scale=np.array([each.scale for each in found]),
+            noise=np.array([each.noise for each in found]),
+            posterior=tuple(each.field for each in found),
+            **reached,
         )
 
     def _first(
@@ -105,3 +166,20 @@ class ClosedForm(Method):
         way_out = f" or use {type(self).__name__}(solver='direct')" if "multigrid" in used else ""
         spent = f" after {n_iter} cycles" if "multigrid" in used else ""
         return f"Not solved{spent}: the {accuracy}, above tol {self.tol:g}. Raise tol{way_out}."
+
+
+def _scale(energies: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The scale of each channel's field, by restricted maximum likelihood: constants are free."""
+    known = mask[..., 0].size - np.count_nonzero(mask, axis=tuple(range(mask.ndim - 1)))
+    free = np.broadcast_to(known - 1, energies.shape)
+    return np.sqrt(np.divide(energies, free, out=np.full(energies.shape, np.inf), where=free > 0))
+
+
+def _check_shape(noise: np.ndarray, problem: Problem, owner: object) -> None:
+    """Refuse noise of another shape than that of the image, or of its space."""
+    shapes = problem.array.shape, problem.shape[:-1]
+    if noise.ndim and noise.shape not in shapes:
+        raise ValueError(
+            f"The 'noise' parameter of {type(owner).__name__} must be a number or have the image's shape "
+            f"{' or '.join(map(str, dict.fromkeys(shapes)))}. Got {noise.shape} instead."
+        )

@@ -14,6 +14,7 @@ from skinpaint.problem import Problem
 
 if TYPE_CHECKING:
     from skinpaint.grid.harmonic.fill import Canvas, Sheets
+    from skinpaint.trust.field import Field
 
 __all__ = ["Laplace"]
 
@@ -39,6 +40,12 @@ class Laplace(ClosedForm):
         "direct".
     tol : float in (0, 1)
         Relative residual at which "multigrid" stops. Double precision allows 1e-10 and less.
+    noise : float, ndarray, "estimate" or None
+        Standard deviation of the noise of known pixels, in the image's units: one, or one for each pixel (infinite
+        means missing). Then known pixels are measurements, and are smoothed as well. "estimate" finds it in the
+        flattest parts of the image. None, or 0: known pixels are exact.
+    robust : bool
+        With `noise`: whether measurements that are far off count less.
 
     Examples
     --------
@@ -51,6 +58,8 @@ class Laplace(ClosedForm):
     lags: tuple[int, ...] = (1,)
     solver: Solver = "auto"
     tol: float = 1e-6
+    noise: float | np.ndarray | str | None = None
+    robust: bool = False
 
     accuracy = "residual"
     accuracy_is = "relative residual is {:.1g}"
@@ -58,6 +67,12 @@ class Laplace(ClosedForm):
     def __post_init__(self) -> None:
         check_lags(self.lags, "Laplace")
         self.check_solver()
+
+    def field(self, mask: np.ndarray, spacing: tuple[float, ...]) -> Field:
+        """The field of which the fill is the mean."""
+        from skinpaint.trust.field import Field
+
+        return Field(mask, 1, spacing, self.lags)
 
     def begin(self, problem: Problem) -> Canvas | Sheets:
         """The missing pixels where they are few, else the image in the memory that multigrid works in."""

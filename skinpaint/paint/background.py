@@ -101,7 +101,8 @@ def settings_of(method: Method) -> list[tuple[str, str, str]]:
     --------
     >>> from skinpaint import Laplace
     >>> settings_of(Laplace())
-    [('lags', '(1,)', 'tuple'), ('solver', 'auto', 'auto, multigrid, direct'), ('tol', '1e-06', 'float')]
+    [('lags', '(1,)', 'tuple'), ('solver', 'auto', 'auto, multigrid, direct'), ('tol', '1e-06', 'float'),
+     ('noise', 'None', 'NoneType'), ('robust', 'False', 'bool')]
     """
     hints = get_type_hints(type(method))
     found = []
@@ -121,7 +122,7 @@ def with_settings(method: Method, texts: dict[str, str]) -> Method:
     --------
     >>> from skinpaint import Laplace
     >>> with_settings(Laplace(), {"tol": "1e-4", "solver": "direct"})
-    Laplace(lags=(1,), solver='direct', tol=0.0001)
+    Laplace(lags=(1,), solver='direct', tol=0.0001, noise=None, robust=False)
     """
     values: dict[str, Any] = {}
     for name, text in texts.items():

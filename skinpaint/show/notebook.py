@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from skinpaint.show.frames import displayed, reduced
+from skinpaint.show.heat import heat_map
 from skinpaint.solution import Solution
 
 __all__ = ["as_image", "as_table", "before_and_after", "is_picture"]
@@ -32,7 +33,13 @@ def is_picture(image: np.ndarray, channel_axis: int | None) -> bool:
     return image.ndim == 3 and image.shape[channel_axis] == 3
 
 
-def before_and_after(restored: np.ndarray, filled: np.ndarray, channel_axis: int | None, solution: Solution) -> str:
+def before_and_after(
+    restored: np.ndarray,
+    filled: np.ndarray,
+    channel_axis: int | None,
+    solution: Solution,
+    std: np.ndarray | None = None,
+) -> str:
     """Show a restored picture beside itself with the filled pixels marked, above its credentials.
 
     Parameters
@@ -45,6 +52,8 @@ def before_and_after(restored: np.ndarray, filled: np.ndarray, channel_axis: int
         The axis of the channels.
     solution : Solution
         What the method says.
+    std : ndarray of the shape of `restored`, optional
+        Standard deviations, which are shown as a map with a colour bar; of channels, their root mean square.
 
     Returns
     -------
@@ -67,12 +76,18 @@ def before_and_after(restored: np.ndarray, filled: np.ndarray, channel_axis: int
     before = after.copy()
     before[filled] = SIGNAL
     pictures = ((before, f"{filled.sum():,} pixels to fill ({filled.mean():.1%})"), (after, "restored"))
-    cells = "".join(
-        f'<td style="text-align:center">{as_image(reduced(picture, MAX_SIDE))}<br>{escape(text)}</td>'
-        for picture, text in pictures
+    cells: list[tuple[np.ndarray | Image.Image, str]] = [
+        (reduced(picture, MAX_SIDE), text) for picture, text in pictures
+    ]
+    if std is not None:
+        squares = std**2 if channel_axis is None else (std**2).mean(axis=channel_axis)
+        cells.append((heat_map(np.sqrt(squares), "", side=MAX_SIDE), "standard deviation, in the image's units"))
+    cells_html = "".join(
+        f'<td style="text-align:center;vertical-align:top">{as_image(picture)}<br>{escape(text)}</td>'
+        for picture, text in cells
     )
     said = f"{escape(', '.join(solution.credentials()))}<br>{escape(solution.status)}"
-    return f"<table><tr>{cells}</tr></table><p>{said}</p>"
+    return f"<table><tr>{cells_html}</tr></table><p>{said}</p>"
 
 
 def as_image(picture: np.ndarray | Image.Image) -> str:

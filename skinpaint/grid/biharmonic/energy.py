@@ -8,11 +8,11 @@ from skinpaint.grid.axes import long_axes
 from skinpaint.grid.biharmonic import kernels_energy as kernels
 from skinpaint.grid.threads import share
 
-__all__ = ["energy"]
+__all__ = ["energies"]
 
 
-def energy(values: np.ndarray, spacing: tuple[float, ...]) -> float:
-    """The sum of squares of the Laplacian, over all pixels and channels.
+def energies(values: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
+    """The sum of squares of the Laplacian over all pixels, for each channel.
 
     Parameters
     ----------
@@ -23,15 +23,16 @@ def energy(values: np.ndarray, spacing: tuple[float, ...]) -> float:
 
     Examples
     --------
-    >>> energy(np.array([[0.0], [1.0], [4.0]]), (1.0,))  # the Laplacian is 1, 2 and -3
-    14.0
+    >>> energies(np.array([[0.0], [1.0], [4.0]]), (1.0,))  # the Laplacian is 1, 2 and -3
+    array([14.])
     """
     long, channels = long_axes(values.shape[:-1]), values.shape[-1]
     *leading, last = (values.shape[axis] for axis in long)
     weights = np.array([1 / spacing[axis] ** 2 for axis in long])
-    sums = np.empty(values.size // (last * channels))
+    rows = values.size // (last * channels)
+    sums = np.empty((rows, channels))
     share(
-        kernels.squares, 0, sums.size, values.size, values.reshape(-1), np.array(leading, np.int64), weights,
+        kernels.squares, 0, rows, values.size, values.reshape(-1), np.array(leading, np.int64), weights,
         last * channels, channels, sums,
     )  # fmt: skip
-    return float(sums.sum())
+    return sums.sum(axis=0)

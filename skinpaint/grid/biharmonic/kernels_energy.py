@@ -12,10 +12,10 @@ __all__ = ["squares"]
 
 @kernel
 def squares(lo, hi, x, counts, weights, width, channels, sums):
-    """Sums over rows, which are the last axis with its channels, of ``|L x|^2``."""
+    """Sums over rows, which are the last axis with its channels, of ``|L x|^2``, for each channel."""
     u = np.empty(width)
     for row in range(lo, hi):
-        base, step, total = row * width, 1, 0.0
+        base, step = row * width, 1
         for j in range(width):
             u[uintp(j)] = 0.0
         for k in range(len(counts) - 1, -1, -1):
@@ -31,6 +31,8 @@ def squares(lo, hi, x, counts, weights, width, channels, sums):
             u[uintp(j)] += w * (x[uintp(base + j)] - x[uintp(base + j + channels)])
         for j in range(channels, width):
             u[uintp(j)] += w * (x[uintp(base + j)] - x[uintp(base + j - channels)])
-        for j in range(width):
-            total += u[uintp(j)] ** 2
-        sums[row] = total
+        for c in range(channels):
+            total = 0.0
+            for j in range(c, width, channels):
+                total += u[uintp(j)] ** 2
+            sums[row, c] = total

@@ -230,7 +230,7 @@ def _two_steps(largest: float) -> Steps:
 
 @dataclass(eq=False)
 class BiharmonicSystem:
-    """The system ``(L^2)_UU x_U = -(L^2)_UK x_K`` on one cut-out of a grid, with L the Laplacian of all its pixels.
+    """The system ``((L^2)_UU + shift) x_U = load - (L^2)_UK x_K`` on one cut-out of a grid, L its Laplacian.
 
     Parameters
     ----------
@@ -239,10 +239,13 @@ class BiharmonicSystem:
         one must be included.
     spacing : tuple of float
         Distance between neighbours along each axis.
+    shift : ndarray, optional
+        Added to the diagonal.
     """
 
     state: np.ndarray
     spacing: tuple[float, ...]
+    shift: np.ndarray | None = None
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -250,6 +253,7 @@ class BiharmonicSystem:
         self.flat_state = self.layout.flatten(self.state, np.uint8)
         shortest = min(self.spacing)
         self.weights = tuple((shortest / h) ** 2 for h in self.spacing)
+        self.flat_shift = None if self.shift is None else self.layout.flatten(self.shift)
         self.levels = [self._finest()]
         while self.levels[-1].layout.size > COARSEST_ENTRIES:
             self.levels.append(self.levels[-1].coarsen())
@@ -279,6 +283,8 @@ class BiharmonicSystem:
             diagonal[:-s] += w**2 * inside[s:]
             diagonal[s:] += w**2 * inside[:-s]
         diagonal += degree**2
+        if self.flat_shift is not None:
+            diagonal += self.flat_shift
         diagonal *= unknown
         out = Stencils(layout, self.spacing, vectors, coefficients)
         for k, (o, offset) in enumerate(zip(vectors, out.offsets, strict=True)):
@@ -340,7 +346,7 @@ class BiharmonicSystem:
         x[:] = 0
         x[self.at] = self.inverse @ b[self.at]
 
-    def improve(self, x: np.ndarray, *, tol: float, max_iter: int) -> tuple[int, float]:
+    def improve(self, x: np.ndarray, *, tol: float, max_iter: int, load: np.ndarray | None = None) -> tuple[int, float]:
         """Solve for the unknowns in place, by preconditioned conjugate gradients.
 
         Parameters
@@ -353,6 +359,8 @@ class BiharmonicSystem:
             error by a factor of more than three: the error is smaller than the last change.
         max_iter : int
             Largest number of cycles.
+        load : ndarray of float64, flat and padded, optional
+            Added to the right-hand side.
 
         Returns
         -------
@@ -367,6 +375,8 @@ class BiharmonicSystem:
         sums = np.empty(rows)
         self._square(x, u, r, sums)
         np.negative(r, out=r)
+        if load is not None:
+            np.add(r, load, out=r, where=self.flat_state == UNKNOWN)
         n_iter, zr, change, error = 0, np.inf, np.inf, np.inf
         while error > tol and n_iter < max_iter:
             b[:] = r
@@ -385,9 +395,14 @@ class BiharmonicSystem:
         return n_iter, error
 
     def _square(self, x: np.ndarray, u: np.ndarray, y: np.ndarray, sums: np.ndarray) -> float:
-        """Write ``u = L x``, and ``y = L u`` at the unknowns; the value is ``|u|^2``."""
+        """Write ``u = L x``, and ``y = L u + shift x`` at the unknowns; the value is ``|u|^2 + <x, shift x>``."""
         strides = tuple(self.layout.strides)
         self.layout.run(kernels.laplace, self.flat_state, KNOWN, strides, self.weights, x, u, sums)
         square = sums.sum()
         self.layout.run(kernels.laplace, self.flat_state, UNKNOWN, strides, self.weights, u, y, sums)
+        if self.flat_shift is not None:
+            shifted = self.flat_shift * x
+            shifted *= self.flat_state == UNKNOWN
+            y += shifted
+            square += np.sum(shifted * x)
         return float(square)

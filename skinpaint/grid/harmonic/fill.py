@@ -104,8 +104,8 @@ class Canvas:
     [1]
     >>> canvas.values[:, 0].round(6)
     array([0., 1., 2., 3.])
-    >>> canvas.energy()
-    3.0
+    >>> canvas.energies()
+    array([3.])
     """
 
     harmonic: Harmonic
@@ -145,8 +145,8 @@ class Canvas:
         for c, values in zip(channels, found, strict=True):
             self.values[..., c][index] = values
 
-    def energy(self) -> float:
-        """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
+    def energies(self) -> np.ndarray:
+        """Sum of each channel over all edges of the squared difference, divided by the squared spacing."""
         layout = self.layout
         starts, _ = layout.rows
         ahead = np.indices(layout.shape[:-1]).reshape(len(layout.shape) - 1, starts.size)
@@ -158,11 +158,11 @@ class Canvas:
             else:
                 count[:] = np.where(ahead[axis] + lag < layout.shape[axis], layout.shape[-1], 0)
         offsets = tuple(layout.strides[axis] * lag for axis, lag in terms)
-        total, sums = 0.0, np.empty(starts.size)
-        for x in self.flat:
+        energies, sums = np.empty(self.channels), np.empty(starts.size)
+        for c, x in enumerate(self.flat):
             share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, weights, x, sums)
-            total += sums.sum()
-        return float(total) / self.harmonic.shortest**2
+            energies[c] = sums.sum()
+        return energies / self.harmonic.shortest**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +186,8 @@ class Sheets:
     >>> sheets.values.at, sheets.found.round(6)
     (array([1, 2]), array([[0.25],
            [0.5 ]]))
-    >>> sheets.energy()
-    0.25
+    >>> sheets.energies()
+    array([0.25])
     """
 
     image: Any
@@ -224,8 +224,8 @@ class Sheets:
         for c, values in zip(channels, found, strict=True):
             self.found[rows, c] = values
 
-    def energy(self) -> float:
-        """Sum over all channels and edges of the squared difference, divided by the squared spacing."""
+    def energies(self) -> np.ndarray:
+        """Sum of each channel over all edges of the squared difference, divided by the squared spacing."""
         harmonic = self.harmonic
         shape = tuple(harmonic.shape[axis] for axis in harmonic.long)
         places = np.unravel_index(self.image.missing, shape)
@@ -233,21 +233,21 @@ class Sheets:
         order = np.argsort(along, kind="stable")
         along = along[order]
 
-        def squares(slab: Slab) -> float:
+        def squares(slab: Slab) -> np.ndarray:
             layers = slab.box[slab.axis]
             some = order[slice(*np.searchsorted(along, (layers.start, layers.stop)))]
             index = tuple(i[some] - s.start for i, s in zip(places, slab.box, strict=True))
-            total = 0.0
-            for c in range(self.found.shape[1]):
+            totals = np.zeros(self.found.shape[1])
+            for c in range(totals.size):
                 x = self.image.pane(c)[slab.box]
                 x[index] = self.found[some, c]
                 for (axis, lag), weight in zip(harmonic.terms, harmonic.weights, strict=True):
                     lower, upper = slab.ends(x, axis, lag)
                     difference = (upper - lower).reshape(-1)
-                    total += weight * float(np.einsum("i,i->", difference, difference))
-            return total
+                    totals[c] += weight * np.einsum("i,i->", difference, difference)
+            return totals
 
-        return sum(over_slabs(shape, max(harmonic.lags), squares)) / harmonic.shortest**2
+        return np.sum(over_slabs(shape, max(harmonic.lags), squares), axis=0) / harmonic.shortest**2
 
 
 def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: float = 1e-6) -> np.ndarray:

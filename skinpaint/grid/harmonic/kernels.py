@@ -22,7 +22,6 @@ __all__ = [
     "apply",
     "coarsen",
     "guess_along_rows",
-    "invert_dense",
     "invert_diagonal",
     "products",
     "residual",
@@ -226,13 +225,13 @@ def products(lo, hi, starts, n, z, r, q, sums):
 
 
 @kernel
-def residual(lo, hi, starts, n, state, offsets, weights, shift, x, r, sums):
+def residual(lo, hi, starts, n, state, offsets, weights, shift, load, x, r, sums):
     """``r = b - A x`` from the definition, in double precision, and the row sums of ``|r|^2``."""
     for row in range(lo, hi):
         size = 0.0
         for i in range(starts[row], starts[row] + n):
             here = x[uintp(i)]
-            s = -weight_at(shift, uintp(i)) * here
+            s = weight_at(load, uintp(i)) - weight_at(shift, uintp(i)) * here
             for k in range(len(offsets)):
                 ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
                 v = weight_at(weights[k], uintp(i)) * (x[ahead] - here)
@@ -265,12 +264,12 @@ def guess_along_rows(lo, hi, starts, n, state, x):
 
 
 @kernel
-def source(lo, hi, starts, n, state, offsets, weights, x, sums):
-    """The row sums of ``|b|^2``, where ``b = -L_UK x_K``."""
+def source(lo, hi, starts, n, state, offsets, weights, load, x, sums):
+    """The row sums of ``|b|^2``, where ``b = load - L_UK x_K``."""
     for row in range(lo, hi):
         size = 0.0
         for i in range(starts[row], starts[row] + n):
-            b = 0.0
+            b = weight_at(load, uintp(i))
             for k in range(len(offsets)):
                 ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
                 v = weight_at(weights[k], uintp(i)) * x[ahead]
@@ -293,23 +292,6 @@ def squares(lo, hi, starts, counts, offsets, weights, x, sums):
                 t += (x[uintp(i + offsets[k])] - x[uintp(i)]) ** 2
             s += weights[k] * t
         sums[row] = s
-
-
-@kernel
-def invert_dense(A):
-    """Invert a small symmetric positive definite matrix in place, by Gauss-Jordan; LAPACK would wake its threads."""
-    n = A.shape[0]
-    for k in range(n):
-        pivot = 1 / A[k, k]
-        A[k, k] = 1.0
-        for j in range(n):
-            A[k, j] *= pivot
-        for i in range(n):
-            if i != k:
-                factor = A[i, k]
-                A[i, k] = 0.0
-                for j in range(n):
-                    A[i, j] -= factor * A[k, j]
 
 
 @kernel

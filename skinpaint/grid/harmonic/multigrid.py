@@ -31,6 +31,7 @@ from skinpaint.grid.harmonic import kernels
 from skinpaint.grid.harmonic.kernels import BEGIN, PROLONG, RESTRICT
 from skinpaint.grid.jit import UNKNOWN
 from skinpaint.grid.kernels import next_direction
+from skinpaint.grid.kernels_dense import invert_dense
 from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix, vectors
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
@@ -178,7 +179,7 @@ class Multigrid:
         while self.levels[-1].layout.size > COARSEST_ENTRIES and any(self.levels[-1].halved):
             self.levels.append(self.levels[-1].coarsen())
         self.at, A = self.levels[-1].matrix()
-        kernels.invert_dense(A)
+        invert_dense(A)
         self.inverse = A.astype(np.float32)
         layouts = [level.layout for level in self.levels]
         each = iter(vectors([layout for layout in (layouts[0], *layouts) for _ in range(2)]))
@@ -224,7 +225,7 @@ class Multigrid:
 
 
 class System:
-    """A system ``A x_U = b`` for the unknowns U, where ``b`` follows from known entries K of the same array `x`.
+    """A system ``A x_U = b`` for the unknowns U: ``b`` is a load, less what known entries K of the array `x` take.
 
     A subclass says how `x` lies in memory, and how the products of the matrix with it are computed.
     """
@@ -233,11 +234,11 @@ class System:
     level: Any
     multigrid: Multigrid
 
-    def source(self, x: np.ndarray, sums: np.ndarray) -> Stage:
+    def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """The partial sums of ``|b|^2``, in double precision."""
         raise NotImplementedError
 
-    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> Stage:
+    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """``r = b - A x`` in double precision, and the partial sums of ``|r|^2``."""
         raise NotImplementedError
 
@@ -255,7 +256,15 @@ class System:
         self.multigrid.cycle()
         b[...] = self.multigrid.x
 
-    def improve(self, x: np.ndarray, *, tol: float, max_iter: int, reduction: float = 0.0) -> tuple[int, float]:
+    def improve(
+        self,
+        x: np.ndarray,
+        *,
+        tol: float,
+        max_iter: int,
+        reduction: float = 0.0,
+        load: float | np.ndarray = 0.0,
+    ) -> tuple[int, float]:
         """Solve for the unknowns in place, by preconditioned conjugate gradients.
 
         Parameters
@@ -268,6 +277,8 @@ class System:
             Largest number of cycles.
         reduction : float
             Stop also when the residual has fallen to this fraction of the first one.
+        load : float or ndarray of float64, of the layout of `x`
+            Added to the right-hand side.
 
         Returns
         -------
@@ -281,12 +292,12 @@ class System:
         r, z, p, q = multigrid.b, multigrid.x, multigrid.p, multigrid.q
         share(lambda lo, hi: p[lo:hi].fill(0), 0, p.size, p.size)
         sums, pairs = np.empty(rows), np.empty((rows, 2))
-        residual, apply = self.residual(x, r, sums), self.apply(p, q, sums)
+        residual, apply = self.residual(x, r, sums, load), self.apply(p, q, sums)
         products = layout.stage(kernels.products, z, r, q, pairs)
 
-        layout.sweep(self.source(x, sums))
+        layout.sweep(self.source(x, sums, load))
         scale = sums.sum()
-        if scale == 0:  # all known neighbours are zero, so the solution is zero
+        if scale == 0:  # the right-hand side is zero, so the solution is zero
             self.clear(x)
             return 0, 0.0
         n_iter = 0
@@ -323,7 +334,7 @@ class System:
 
 @dataclass(eq=False)
 class HarmonicSystem(System):
-    """The system ``(L_UU + shift) x_U = -L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.
+    """The system ``(L_UU + shift) x_U = load - L_UK x_K`` on one cut-out of a grid, with L a weighted Laplacian.
 
     Parameters
     ----------
@@ -360,14 +371,14 @@ class HarmonicSystem(System):
         """Interpolate the unknowns linearly along the last axis, in place. This saves a cycle."""
         self.layout.run(kernels.guess_along_rows, self.flat_state, x)
 
-    def source(self, x: np.ndarray, sums: np.ndarray) -> Stage:
+    def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """The row sums of ``|b|^2``."""
-        return self.layout.stage(kernels.source, self.flat_state, self.level.offsets, self.exact_weights, x, sums)
+        return self.layout.stage(kernels.source, self.flat_state, self.level.offsets, self.exact_weights, load, x, sums)
 
-    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> Stage:
+    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """``r = b - A x`` from the definition, and the row sums of ``|r|^2``."""
         matrix = self.level.offsets, self.exact_weights, self.exact_shift
-        return self.layout.stage(kernels.residual, self.flat_state, *matrix, x, r, sums)
+        return self.layout.stage(kernels.residual, self.flat_state, *matrix, load, x, r, sums)
 
     def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
         """``q = A p``, and the row sums of ``<p, q>``."""

@@ -175,7 +175,7 @@ class PointLevel:
 
 
 class PointSystem(System):
-    """The system ``L_UU x_U = -L_UK x_K`` on a list of points, with L a weighted Laplacian.
+    """The system ``L_UU x_U = load - L_UK x_K`` on a list of points, with L a weighted Laplacian.
 
     Parameters
     ----------
@@ -217,19 +217,20 @@ class PointSystem(System):
         known = x[self.layout.size : self.level.points.size]
         x[: self.layout.size] = (known.min() + known.max()) / 2
 
-    def source(self, x: np.ndarray, sums: np.ndarray) -> Stage:
+    def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """The partial sums of ``|b|^2``."""
         known = x.copy()
         self.clear(known)
-        return self.residual(known, np.empty(self.layout.size), sums)
+        return self.residual(known, np.empty(self.layout.size), sums, load)
 
-    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray) -> Stage:
+    def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """``r = b - A x``, and the partial sums of ``|r|^2``."""
         n, points = self.layout.size, self.level.points
         starts, _ = self.layout.rows
+        b = load[:n] if isinstance(load, np.ndarray) else load
 
         def compute(lo: int, hi: int) -> None:
-            found = np.where(self.level.inverse[:n] > 0, -self.gradient(x[: points.size])[:n], 0)
+            found = np.where(self.level.inverse[:n] > 0, b - self.gradient(x[: points.size])[:n], 0)
             r[:n] = found
             sums[:] = np.add.reduceat(np.append(found**2, 0), starts)
 

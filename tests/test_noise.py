@@ -1,0 +1,198 @@
+"""Known pixels with noise: the posterior mean, its scale, how much noise there is, and what is said about it."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage import data
+
+from skinpaint import Biharmonic, Inpainter, Laplace, inpaint
+from skinpaint.trust.field import Field
+from skinpaint.trust.noise import estimate_noise, smooth
+
+METHODS = {"laplace": Laplace, "biharmonic": Biharmonic}
+
+
+def noisy_photograph(noise=10.0, side=64):
+    truth = data.camera()[60 : 60 + side, 180 : 180 + side].astype(float)
+    rng = np.random.default_rng(0)
+    return truth, truth + noise * rng.standard_normal(truth.shape), rng.random(truth.shape) < 0.5
+
+
+def error(one, other):
+    return float(np.sqrt(np.mean((one - other) ** 2)))
+
+
+def prior(shape, order, rng):
+    """A draw of the field where nothing is known: cosines are the eigenvectors of L."""
+    from scipy.fft import idctn
+
+    axes = np.meshgrid(*(2 - 2 * np.cos(np.pi * np.arange(n) / n) for n in shape), indexing="ij")
+    eigenvalues = sum(axes) ** order
+    eigenvalues.flat[0] = np.inf
+    return idctn(rng.standard_normal(shape) / np.sqrt(eigenvalues), norm="ortho")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_is_nearer_to_the_truth_than_an_exact_fill(name):
+    truth, noisy, mask = noisy_photograph()
+    exact = error(inpaint(noisy, mask, method=METHODS[name]()), truth)
+    smoothed = error(inpaint(noisy, mask, method=METHODS[name](noise=10.0)), truth)
+    estimated = error(inpaint(noisy, mask, method=METHODS[name](noise="estimate")), truth)
+    assert smoothed < 0.9 * exact
+    assert estimated < 1.02 * smoothed
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_without_noise_it_is_the_fill(name):
+    truth, _, mask = noisy_photograph()
+    fill = inpaint(truth, mask, method=METHODS[name]())
+    np.testing.assert_array_equal(inpaint(truth, mask, method=METHODS[name](noise=0)), fill)
+    distances = [np.abs(inpaint(truth, mask, method=METHODS[name](noise=s)) - fill).max() for s in (1.0, 1e-1, 1e-3)]
+    assert distances[0] > distances[1] > distances[2]
+    assert distances[2] < 0.02  # of 255
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_scale_and_the_interval_are_right_for_draws_from_the_prior(order):
+    rng = np.random.default_rng(1)
+    mask = rng.random((48, 48)) < 0.4
+    fill = Field(mask, order, (1.0, 1.0))
+    scales, covered = [], []
+    for _ in range(6):
+        truth = 0.1 * prior(mask.shape, order, rng)
+        # Edges alike: the exponent of the weights is that of noise far below the range.
+        noisy = truth + 0.05 * rng.standard_normal(mask.shape)
+        found = smooth(noisy, fill, 0.05, edges=False)
+        std = found.scale * np.sqrt(found.field.variances(0))
+        scales.append(found.scale)
+        covered.append(np.mean(np.abs(found.values - truth) <= 1.644854 * std))
+    assert np.mean(scales) == pytest.approx(0.1, rel=0.1)
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_mean_is_that_of_the_dense_system():
+    rng = np.random.default_rng(0)
+    mask = rng.random((12, 13)) < 0.4
+    y = ndimage.gaussian_filter(rng.random(mask.shape), 1)
+    found = smooth(y, Field(mask, 2, (1.0, 1.0)), np.where(np.arange(13) < 6, 0.01, 0.1) * np.ones((12, 1)), tol=1e-11)
+    eye = Field(np.ones(mask.shape, bool), 2, (1.0, 1.0))
+    Q = eye._matrix(eye.mask).toarray() + np.diag(found.field.shift.ravel())
+    np.testing.assert_allclose(
+        found.values.ravel(), np.linalg.solve(Q, (found.field.shift * y).ravel()), rtol=1e-6, atol=1e-8
+    )
+    assert (found.field.shift[mask] == 0).all()
+    assert found.field.shift[~mask][0] == pytest.approx(100 * found.field.shift[:, 6:][~mask[:, 6:]][0])
+
+
+@pytest.mark.parametrize("noise", [5.0, 10.0, 25.0])
+def test_noise_is_estimated_within_a_tenth(noise):
+    _, noisy, mask = noisy_photograph(noise, side=192)
+    found = Inpainter(Laplace(noise="estimate")).fit(noisy, mask=mask)
+    scale = np.ptp(noisy[~mask])
+    assert found.solution_.noise[0] * scale == pytest.approx(noise, rel=0.1)
+
+
+def test_where_few_neighbours_are_known_the_likelihood_estimates_the_noise():
+    rng = np.random.default_rng(3)
+    truth = 0.02 * prior((64, 64), 2, rng)
+    noisy = truth + 0.1 * rng.standard_normal(truth.shape)
+    mask = rng.random(truth.shape) < 0.8
+    assert estimate_noise(noisy, Field(mask, 2, (1.0, 1.0))) == pytest.approx(0.1, rel=0.1)
+
+
+def test_measurements_of_which_nothing_is_known_are_missing():
+    _, noisy, mask = noisy_photograph()
+    half = np.where(np.arange(64) % 3 == 0, np.inf, 10.0) * np.ones((64, 1))
+    broken = np.where(np.isinf(half), 1e9, noisy)
+    given = inpaint(broken, mask, method=Laplace(noise=half))
+    np.testing.assert_array_equal(given, inpaint(noisy, mask | np.isinf(half), method=Laplace(noise=10.0)))
+    alone = Inpainter(Laplace(noise=half)).fit(broken)
+    np.testing.assert_array_equal(alone.mask_, np.isinf(half))
+
+
+def test_better_measurements_count_more():
+    truth, _, mask = noisy_photograph()
+    rng = np.random.default_rng(4)
+    levels = np.where(rng.random(truth.shape) < 0.5, 3.0, 40.0)
+    noisy = truth + levels * rng.standard_normal(truth.shape)
+    told = error(inpaint(noisy, mask, method=Biharmonic(noise=levels)), truth)
+    untold = error(inpaint(noisy, mask, method=Biharmonic(noise=float(np.sqrt(np.mean(levels**2))))), truth)
+    assert told < 0.9 * untold
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_outliers_count_less_if_that_is_asked_for(name):
+    truth, noisy, mask = noisy_photograph()
+    rng = np.random.default_rng(5)
+    hit = rng.random(truth.shape) < 0.03
+    noisy[hit] = rng.choice([0.0, 255.0], hit.sum())
+    plain, robust = (
+        error(inpaint(noisy, mask, method=METHODS[name](noise=10.0, robust=r)), truth) for r in (False, True)
+    )
+    assert robust < 0.9 * plain
+
+
+def test_known_pixels_change_and_that_is_said():
+    _, noisy, mask = noisy_photograph()
+    image = np.clip(noisy, 0, 255).round().astype(np.uint8)
+    inpainter = Inpainter(Laplace(noise=10.0)).fit(image, mask=mask)
+    assert inpainter.restored_.dtype == np.uint8
+    assert (inpainter.restored_[~mask] != image[~mask]).mean() > 0.5
+    assert "Smoothed: known pixels are taken as measurements with a standard deviation of 10, and have changed" in (
+        inpainter.solution_.status
+    )
+    np.testing.assert_array_equal(inpainter.mask_, mask)
+    std = inpainter.std()
+    assert 0 < std[~mask].mean() < std[mask].mean()
+    assert "not calibrated" in inpainter.solution_.status
+    samples = inpainter.sample(8)
+    assert (samples.std(axis=0)[~mask] > 0).all()
+    low, high = inpainter.interval(0.9)
+    assert (low <= high).all()
+    exact = Inpainter(Laplace()).fit(image, mask=mask)
+    np.testing.assert_array_equal(exact.restored_[~mask], image[~mask])
+
+
+def test_an_image_without_holes_is_smoothed_too():
+    truth, noisy, _ = noisy_photograph()
+    smoothed = inpaint(noisy, np.zeros(truth.shape, bool), method=Laplace(noise=10.0))
+    assert error(smoothed, truth) < 0.7 * error(noisy, truth)
+
+
+def test_a_change_of_unit_changes_the_unit_only():
+    _, noisy, mask = noisy_photograph()
+    one = inpaint(noisy, mask, method=Biharmonic(noise=10.0))
+    other = inpaint(3 * noisy + 7, mask, method=Biharmonic(noise=30.0))
+    np.testing.assert_allclose(other, 3 * one + 7, atol=1e-4)
+
+
+def test_every_channel_has_its_noise():
+    _, noisy, mask = noisy_photograph()
+    colour = np.stack([noisy, 2 * noisy], axis=0)
+    levels = np.stack([np.full(noisy.shape, 10.0), np.full(noisy.shape, 20.0)])
+    both = inpaint(colour, mask, method=Laplace(noise=levels), channel_axis=0)
+    np.testing.assert_allclose(both[1], 2 * both[0], atol=1e-3)
+
+
+def test_the_callback_sees_the_smoothed_picture():
+    _, noisy, mask = noisy_photograph()
+    seen = []
+    restored = inpaint(noisy, mask, method=Laplace(noise=10.0), callback=lambda record, restore: seen.append(restore()))
+    np.testing.assert_array_equal(seen[0], restored)
+
+
+@pytest.mark.parametrize("noise", [-1.0, np.nan, np.inf, "guess", True, np.full(3, np.inf), np.array([1.0, -1.0])])
+@pytest.mark.parametrize("name", METHODS)
+def test_bad_noise_is_refused(name, noise):
+    with pytest.raises(ValueError, match=rf"The 'noise' parameter of {name.capitalize()} must be None, 'estimate'"):
+        METHODS[name](noise=noise)
+
+
+def test_noise_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"must be a number or have the image's shape \(64, 64\). Got \(3, 3\)"):
+        inpaint(*noisy_photograph()[1:], method=Laplace(noise=np.ones((3, 3))))
+
+
+def test_bad_robust_is_refused():
+    with pytest.raises(ValueError, match="The 'robust' parameter of Laplace must be a bool"):
+        Laplace(robust=1)
