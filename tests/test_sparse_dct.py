@@ -11,7 +11,8 @@ from skimage import data
 from skinpaint import ConvergenceWarning, Inpainter, SparseDCT, inpaint
 from skinpaint.damage import random_pixels, scratches, text
 from skinpaint.grid.patches import blocks
-from skinpaint.grid.patches.blocks import Blocks, as_planes, stride, tiles
+from skinpaint.grid.patches.blocks import Blocks, as_planes, stride
+from skinpaint.grid.patches.groups import tiles
 from skinpaint.grid.patches.kernels_blocks import estimate16
 from skinpaint.problem import Problem
 from skinpaint.scores import psnr

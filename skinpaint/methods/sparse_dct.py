@@ -178,8 +178,8 @@ class SparseDCT(IterativeMethod):
 
     def _sweep(self, problem: Problem, state: Rounds) -> float:
         """Take the conditional means of patches, tile by tile; the largest change."""
-        from skinpaint.grid.patches.blocks import as_planes, tiles
-        from skinpaint.grid.patches.groups import TILE_MARGIN
+        from skinpaint.grid.patches.blocks import as_planes
+        from skinpaint.grid.patches.groups import TILE_MARGIN, tiles
 
         state.blocks.clear()  # their memory is free from here on
         falling = np.geomspace(
@@ -189,7 +189,8 @@ class SparseDCT(IterativeMethod):
         change = 0.0
         for x, missing in zip(as_planes(state.image), as_planes(problem.mask), strict=True):
             for tile in tiles(missing.any(axis=-1), TILE_MARGIN):
-                part, holes = x[tile.box], _wide(missing[tile.box], x[tile.box])
+                part = x[tile.box]
+                holes = np.broadcast_to(missing[tile.box], part.shape)
                 inner, wanted = part[tile.core], holes[tile.core]
                 new = np.clip(self._means(part, holes, tile.core, noise * state.scale), *state.bounds)
                 change = max(change, float(np.abs(new - inner).max(where=wanted, initial=0)))
@@ -301,10 +302,6 @@ def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
         known = [np.concatenate(known) * np.float32(np.sqrt(len(known)))] * len(known)
     lowest, low, high, highest = np.transpose([np.percentile(each, [0, 1, 99, 100]) for each in known])
     return np.where(high > low, high - low, highest - lowest)
-
-
-def _wide(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(mask, like.shape)
 
 
 def _cosines(n: int) -> np.ndarray:

@@ -5,41 +5,23 @@ Only blocks that hold missing pixels are looked at. Borders are mirrored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from skinpaint.grid.axes import Box, long_axes
+from skinpaint.grid.axes import long_axes
 from skinpaint.grid.patches.kernels_blocks import estimate8, estimate16, estimate32, settle
 from skinpaint.grid.threads import SOLVE_COST, share
 
-__all__ = ["BLOCK_SIDES", "Blocks", "Tile", "as_planes", "plane_axes", "stride", "tiles"]
+__all__ = ["BLOCK_SIDES", "Blocks", "as_planes", "plane_axes", "stride"]
 
 T = TypeVar("T")
 
 ESTIMATES = {8: estimate8, 16: estimate16, 32: estimate32}
 BLOCK_SIDES = tuple(ESTIMATES)  # pixels
 BAND_ENTRIES = 2**20  # of a channel, whose blocks are summed at a time
-TILE_SIDES = {1: 2**16, 2: 512, 3: 96}  # pixels, by the number of axes
 UNIFORM_WINDOW = np.ones(max(BLOCK_SIDES), np.float32)  # all pixels of a block count alike
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A part of an image.
-
-    Attributes
-    ----------
-    core : tuple of slice
-        The part to be filled, as indices into `box`.
-    box : tuple of slice
-        That part with its margin, as indices into the image.
-    """
-
-    core: Box
-    box: Box
 
 
 def as_planes(x: np.ndarray) -> np.ndarray:
@@ -60,27 +42,6 @@ def plane_axes(shape: tuple[int, ...], values: Sequence[T], absent: T) -> tuple[
     *others, X = (values[axis] for axis in long_axes(shape)[-3:])
     A, J = {0: (absent, absent), 1: (*others, absent)}.get(len(others), others)
     return A, J, X
-
-
-def tiles(missing: np.ndarray, halo: int) -> Iterator[Tile]:
-    """The tiles of a mask of shape (A, J, X) that have missing pixels, each with a margin of `halo` pixels.
-
-    Examples
-    --------
-    >>> mask = np.zeros((600, 1, 600), bool)
-    >>> mask[0, 0, 0] = True
-    >>> [tile.box for tile in tiles(mask, halo=32)]
-    [(slice(0, 332, None), slice(0, 1, None), slice(0, 332, None))]
-    """
-    extent = TILE_SIDES[len(long_axes(missing.shape))]
-    counts = [-(-n // extent) for n in missing.shape]
-    for index in np.ndindex(*counts):
-        edges = [(n * i // k, n * (i + 1) // k) for n, i, k in zip(missing.shape, index, counts, strict=True)]
-        if not missing[tuple(slice(*edge) for edge in edges)].any():
-            continue
-        outer = [(max(0, lo - halo), min(n, hi + halo)) for (lo, hi), n in zip(edges, missing.shape, strict=True)]
-        core = tuple(slice(lo - first, hi - first) for (lo, hi), (first, _) in zip(edges, outer, strict=True))
-        yield Tile(core, tuple(slice(*each) for each in outer))
 
 
 class Blocks:
@@ -116,9 +77,8 @@ class Blocks:
         long = [n > 1 for n in image.shape[:2]] + [True]
         self.pads = tuple(side // 2 if wide else 0 for wide in long)
         self.sides = tuple(side if wide else 1 for wide in long[:2])
-        self._mirror = [
-            np.pad(np.arange(n), pad, mode="symmetric") for n, pad in zip(image.shape, self.pads, strict=False)
-        ]
+        axes = zip(image.shape[:3], self.pads, strict=True)
+        self._mirror = [np.pad(np.arange(n), pad, mode="symmetric") for n, pad in axes]
         planes = np.ascontiguousarray(np.moveaxis(image, -1, 0))
         self.x = self._with_margins(planes if len(planes) == 1 else np.einsum("kc,c...->k...", matrix, planes))
         wanted = np.asarray(missing.any(axis=-1, keepdims=True)) if joint else missing
@@ -152,7 +112,7 @@ class Blocks:
         """
         self._renew_margins()
         A, pad, step = self.image.shape[0], self.pads[0], stride(self.side)
-        starts = [min(s, n) if p else 0 for s, n, p in zip(shifts, self.image.shape, self.pads, strict=False)]
+        starts = [min(s, n) if p else 0 for s, n, p in zip(shifts, self.image.shape[:3], self.pads, strict=True)]
         window, changes = UNIFORM_WINDOW[: self.side], np.zeros(A, np.float32)
         reach = self.sides[0] - 1
         for first in range(0, A, self.rows):

@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
+from skinpaint.grid.axes import Box
 from skinpaint.grid.patches.kernels_groups import condition, match
 from skinpaint.grid.threads import SOLVE_COST, share
 
-__all__ = ["PATCH_SIDE", "TILE_MARGIN", "conditional_mean", "groups"]
+__all__ = ["PATCH_SIDE", "TILE_MARGIN", "Tile", "conditional_mean", "groups", "tiles"]
 
 PATCH_SIDE = 6  # pixels
 GROUP_SIZE = 32  # patches
 FILLED_PER_GROUP = 16  # the patches of a group that are filled: those nearest to the reference patch
 SEARCH_RADIUS = 16  # pixels, in which similar patches are searched
+TILE_SIDE = 512  # pixels
 TILE_MARGIN = SEARCH_RADIUS + PATCH_SIDE  # pixels around a tile that its groups can reach
 MAX_STACKED_CHANNELS = 4  # that one patch spans
 ROWS_PER_PIECE = 8  # rows of reference patches that are summed together
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of an image.
+
+    Attributes
+    ----------
+    core : tuple of slice
+        The part to be filled, as indices into `box`.
+    box : tuple of slice
+        That part with its margin, as indices into the image.
+    """
+
+    core: Box
+    box: Box
+
+
+def tiles(missing: np.ndarray, halo: int) -> Iterator[Tile]:
+    """The tiles of a mask of shape (A, J, X) that have missing pixels, each with a margin of `halo` pixels.
+
+    Examples
+    --------
+    >>> mask = np.zeros((600, 1, 600), bool)
+    >>> mask[0, 0, 0] = True
+    >>> [tile.box for tile in tiles(mask, halo=32)]
+    [(slice(0, 332, None), slice(0, 1, None), slice(0, 332, None))]
+    """
+    counts = [-(-n // TILE_SIDE) for n in missing.shape]
+    for index in np.ndindex(*counts):
+        edges = [(n * i // k, n * (i + 1) // k) for n, i, k in zip(missing.shape, index, counts, strict=True)]
+        if not missing[tuple(slice(*edge) for edge in edges)].any():
+            continue
+        outer = [(max(0, lo - halo), min(n, hi + halo)) for (lo, hi), n in zip(edges, missing.shape, strict=True)]
+        core = tuple(slice(lo - first, hi - first) for (lo, hi), (first, _) in zip(edges, outer, strict=True))
+        yield Tile(core, tuple(slice(*each) for each in outer))
 
 
 def groups(x: np.ndarray, missing: np.ndarray, step: int) -> np.ndarray:
