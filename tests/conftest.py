@@ -14,6 +14,14 @@ hypothesis.settings.load_profile("skinpaint")
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let a process that has nothing left to do take tests from another one: some tests take much longer than most."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes():
     """Compile all kernels before several processes begin, as they would compile the same ones side by side."""
     subprocess.run([sys.executable, "-m", "skinpaint", "warmup", "--quiet"], check=True)
