@@ -121,7 +121,7 @@ def search(lo, hi, x, weight, shape, radius, at, slot, usable, pool, seed, forwa
 
 
 @kernel
-def vote(lo, hi, x, shape, radius, wanted, slot, found, cost, known, softness, copy, origin):
+def vote(lo, hi, x, shape, radius, wanted, slot, found, cost, gain, known, softness, copy, origin):
     """Fill each wanted pixel by what the matches of the patches around it say.
 
     Each patch proposes a place. Its weight falls with its distance above the least one there, in units of `softness`
@@ -132,7 +132,7 @@ def vote(lo, hi, x, shape, radius, wanted, slot, found, cost, known, softness, c
     ra, rj, rx = radius
     F = x.shape[1]
     most = (2 * ra + 1) * (2 * rj + 1) * (2 * rx + 1)
-    place, weight = np.empty(most, np.int64), np.empty(most, np.float32)
+    place, weight, trust = np.empty(most, np.int64), np.empty(most, np.float32), np.empty(most, np.float32)
     mean = np.empty(F, np.float32)
     for k in range(lo, hi):
         p = wanted[k]
@@ -149,15 +149,16 @@ def vote(lo, hi, x, shape, radius, wanted, slot, found, cost, known, softness, c
                     o = np.int64(found[s]) + p - q
                     if not known[o]:
                         continue
-                    place[n], weight[n] = o, cost[s]
-                    least = min(least, cost[s])
-                    total += cost[s]
+                    d = cost[s] / gain[s]
+                    place[n], weight[n], trust[n] = o, d, gain[s]
+                    least = min(least, d)
+                    total += d
                     n += 1
         if n == 0:
             continue
         scale = softness * (total / np.float32(n) - least) + TINY
         for m in range(n):
-            weight[m] = np.exp((least - weight[m]) / scale)
+            weight[m] = trust[m] * np.exp((least - weight[m]) / scale)
         most_weight = np.float32(-1)
         for m in range(n):
             together = np.float32(0)
