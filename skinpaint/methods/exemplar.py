@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skinpaint.grid.axes import long_axes
 from skinpaint.methods.base import IterativeMethod, is_int, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Reason
@@ -103,13 +102,13 @@ class Exemplar(IterativeMethod):
         positive = isinstance(self.texture, float) and 0 <= self.texture < np.inf
         require(positive, self, "texture", "a float >= 0", self.texture)
         require(isinstance(self.blend, bool), self, "blend", "a bool", self.blend)
-        given = self.source is None or getattr(self.source, "dtype", None) == bool
+        given = self.source is None or (isinstance(self.source, np.ndarray) and self.source.dtype.kind == "b")
         require(given, self, "source", "None or an array of bool", self.source)
 
     def init(self, problem: Problem) -> Copies:
         """Measure texture, make the scales, and fill the coarsest one from the outside."""
         image = problem.write(np.empty(problem.shape, np.float32))
-        planes = [plane for mask, channels in problem.groups() for plane in self._planes(problem, image, mask, channels)]
+        planes = [plane for mask, channels in problem.groups() for plane in self._planes(image, mask, channels)]
         return Copies(problem=problem, planes=planes, scales=max(len(plane.scenes) for plane in planes))
 
     def step(self, problem: Problem, state: Copies) -> Copies:
@@ -129,7 +128,7 @@ class Exemplar(IterativeMethod):
         """The scale of the next round; 0 is the finest."""
         return state.scales - 1 - max(0, state.k // self.rounds - FIRST_ROUNDS + 1)
 
-    def _planes(self, problem: Problem, image: np.ndarray, mask: np.ndarray, channels: list[int]) -> list[Plane]:
+    def _planes(self, image: np.ndarray, mask: np.ndarray, channels: list[int]) -> list[Plane]:
         """The planes of the channels that share a mask; each with a window around its holes."""
         from skinpaint.grid.patches.blocks import as_planes
 
@@ -251,7 +250,7 @@ class Plane:
         """The missing pixels so far, in C order; one column a channel."""
         if self.final is not None:
             return self.final
-        scene, *others = self.scenes
+        scene = self.scenes[0]
         x = self.scenes[-1].x if self.scale is None else self.scale.scene.x
         for finer in self.scenes[: len(self.scenes) - 1 if self.scale is None else self.level][::-1]:
             x = finer.twice(x)

@@ -132,6 +132,8 @@ class Scale:
     side: int
     seed: int
     scans: int = field(init=False, default=0)
+    found: np.ndarray = field(init=False)  # the match of each target patch, and its distance
+    cost: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         scene = self.scene
@@ -206,7 +208,9 @@ class Scale:
         self.origin = np.full(self.wanted.size, -1, np.int64)
         self.slot = np.full(targets.size, -1, np.int32)
         self.slot[self.at] = np.arange(self.at.size, dtype=np.int32)
-        self.found = self.pool[self.rng.integers(0, max(1, self.pool.size), self.at.size)] if self.pool.size else self.at
+        self.found = (
+            self.pool[self.rng.integers(0, max(1, self.pool.size), self.at.size)] if self.pool.size else self.at
+        )
         self.cost, self.gain = np.ones(self.at.size, np.float32), np.ones(self.at.size, np.float32)
 
     def _lean(self) -> None:
@@ -254,5 +258,5 @@ def _sums(x: np.ndarray) -> np.ndarray:
 
 def _ends(axis: int) -> tuple[Any, Any]:
     """Indices of all entries but the last along an axis, and of all but the first."""
-    whole = [slice(None)] * 3
-    return tuple(whole[:axis] + [slice(None, -1)]), tuple(whole[:axis] + [slice(1, None)])
+    before = (slice(None),) * axis
+    return (*before, slice(None, -1)), (*before, slice(1, None))

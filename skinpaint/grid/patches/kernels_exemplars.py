@@ -1,6 +1,6 @@
 """Loops over patches: look for the most similar known patch of each patch with missing pixels, and let them vote.
 
-Arrays have three axes of space, (A, J, X); an axis that the image lacks has length 1. A place is a flat index into them.
+Arrays have three axes of space, (A, J, X); an axis that the image lacks has length 1. A place is a flat index.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def search(lo, hi, x, weight, shape, radius, at, slot, usable, pool, seed, forwa
         first, last = piece * size, min(len(at), (piece + 1) * size)
         for step in range(last - first):
             t = first + step if forward else last - 1 - step
-            p = at[t]
+            p = np.int64(at[t])
             best = np.int64(before[t])
             least = _distance(x, weight, J, X, radius, p, best, np.float32(np.inf))
             for axis in range(3):
@@ -89,7 +89,7 @@ def search(lo, hi, x, weight, shape, radius, at, slot, usable, pool, seed, forwa
                     continue
                 s = slot[neighbour]
                 q = np.int64(found[s] if first <= s < last else before[s]) - away
-                if q < 0 or q >= len(usable) or not usable[q] or q == best or q == p:
+                if q < 0 or q >= len(usable) or not usable[q] or q in (best, p):
                     continue
                 d = _distance(x, weight, J, X, radius, p, q, least)
                 if d < least:
