@@ -21,6 +21,7 @@ FIRST_ROUNDS = 2  # times as many rounds on the coarsest scale
 LEAST_REACH = 128  # pixels around the holes in which patches are sought; more around larger holes
 INITIAL_FILL_TOL = 1e-4  # relative residual of the harmonic fill of the coarsest scale
 MIN_WINDOW = 4  # pixels, in which texture is measured
+PULL_WINDOW = 9  # pixels, in which roughness is measured for blending
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +235,7 @@ class Plane:
         scale.vote(copy=True)
         x = scale.scene.x[..., :channels]
         if blending:
-            self.final = blend(x, scale.scene.missing, scale.known, scale.origin, _pull(scale.scene.x, channels))
+            self.final = blend(x, scale.scene.missing, scale.known, scale.origin, _pull(x))
         else:
             self.final = self.here
         return float(np.abs(self.final - before).max())
@@ -299,7 +300,15 @@ def _window(missing: np.ndarray) -> tuple[slice, ...]:
     )
 
 
-def _pull(x: np.ndarray, channels: int) -> np.ndarray:
-    """How strongly blending keeps values: a correction fades within as many pixels as cross the range of the image."""
-    del channels
-    return np.zeros(x.shape[:-1])
+def _pull(x: np.ndarray) -> np.ndarray:
+    """How strongly blending keeps values: the squared mean difference of neighbours, in windows.
+
+    A correction then fades within as many pixels as it takes differences of this size to cross the range of the image:
+    within few in rough texture, where seams are hidden, and within many in a clear sky.
+    """
+    from skinpaint.grid.patches.exemplars import textures
+
+    known = np.zeros(x.shape[:-1], bool)
+    steps = textures(x, known, PULL_WINDOW)
+    found: np.ndarray = steps.mean(axis=-1).astype(float) ** 2
+    return found
