@@ -184,14 +184,13 @@ class Scale:
 
     def improve(self, count: int) -> None:
         """Improve the matches by so many scans."""
-        features = self.scene.x.shape[-1]
-        x, weight = self.scene.x.reshape(-1, features), self.weight.reshape(-1, features)
         where = self.shape, self.radius, self.at, self.slot, self.usable.reshape(-1), self.pool
+        args = self.scene.x.reshape(-1), self.weight.reshape(-1), self.scene.x.shape[-1], *where
         for _ in range(count):
             before, self.found = self.found, self.found.copy()
             seed = (self.seed * 1_000_003 + self.scans) % 2**40
             options = seed, self.scans % 2 == 0, PIECE, before, self.found, self.cost
-            share(search, 0, -(-self.at.size // PIECE), self.at.size * SOLVE_COST, x, weight, *where, *options)
+            share(search, 0, -(-self.at.size // PIECE), self.at.size * SOLVE_COST, *args, *options)
             self.scans += 1
 
     def vote(self, *, copy: bool) -> None:

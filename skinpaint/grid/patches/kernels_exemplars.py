@@ -25,12 +25,10 @@ def _scramble(z):
 
 
 @inlined
-def _distance(x, weight, J, X, radius, p, q, limit):
+def _distance(x, weight, F, J, X, radius, p, q, limit):
     """The weighted sum of squared differences of two patches; rows are left out once it is at least `limit`."""
     ra, rj, rx = radius
-    F = x.shape[1]
     n = np.uint64((2 * rx + 1) * F)
-    flat, w = x.ravel(), weight.ravel()
     total = np.float32(0)
     for a in range(-ra, ra + 1):
         for j in range(-rj, rj + 1):
@@ -38,8 +36,8 @@ def _distance(x, weight, J, X, radius, p, q, limit):
             i, k = np.uint64((p + row) * F), np.uint64((q + row) * F)
             part = np.float32(0)
             for m in range(n):
-                d = flat[i + m] - flat[k + m]
-                part += w[i + m] * d * d
+                d = x[i + m] - x[k + m]
+                part += weight[i + m] * d * d
             total += part
             if total >= limit:
                 return total
@@ -47,7 +45,7 @@ def _distance(x, weight, J, X, radius, p, q, limit):
 
 
 @kernel
-def search(lo, hi, x, weight, shape, radius, at, slot, usable, pool, seed, forward, size, before, found, cost):
+def search(lo, hi, x, weight, F, shape, radius, at, slot, usable, pool, seed, forward, size, before, found, cost):
     """Improve the match of each target patch, by PatchMatch: what neighbours found, and random places ever nearer.
 
     Targets are scanned in pieces of `size`, forwards or backwards. In another piece than its own a target sees what was
@@ -55,8 +53,10 @@ def search(lo, hi, x, weight, shape, radius, at, slot, usable, pool, seed, forwa
 
     Parameters
     ----------
-    x, weight : ndarray of float32, shape (A J X, F)
+    x, weight : ndarray of float32, shape (A J X F,)
         The image with its features, and the weight of each entry of a target patch.
+    F : int
+        Number of features, channels included.
     shape, radius : three int
         A, J, X, and the half side of a patch along each.
     at : ndarray of int32, shape (n,)
@@ -79,7 +79,7 @@ def search(lo, hi, x, weight, shape, radius, at, slot, usable, pool, seed, forwa
             t = first + step if forward else last - 1 - step
             p = np.int64(at[t])
             best = np.int64(before[t])
-            least = _distance(x, weight, J, X, radius, p, best, np.float32(np.inf))
+            least = _distance(x, weight, F, J, X, radius, p, best, np.float32(np.inf))
             for axis in range(3):
                 if shape[axis] == 1:
                     continue
@@ -91,7 +91,7 @@ def search(lo, hi, x, weight, shape, radius, at, slot, usable, pool, seed, forwa
                 q = np.int64(found[s] if first <= s < last else before[s]) - away
                 if q < 0 or q >= len(usable) or not usable[q] or q in (best, p):
                     continue
-                d = _distance(x, weight, J, X, radius, p, q, least)
+                d = _distance(x, weight, F, J, X, radius, p, q, least)
                 if d < least:
                     least, best = d, q
             z = _scramble(np.uint64(seed) * GOLDEN + np.uint64(p))
@@ -111,7 +111,7 @@ def search(lo, hi, x, weight, shape, radius, at, slot, usable, pool, seed, forwa
                     q = (a * J + j) * X + b
                     reach //= 2
                 if usable[q] and q != best and q != p:
-                    d = _distance(x, weight, J, X, radius, p, q, least)
+                    d = _distance(x, weight, F, J, X, radius, p, q, least)
                     if d < least:
                         least, best = d, q
                 if reach == 0:
