@@ -79,8 +79,9 @@ class Inpainter:
     Parameters
     ----------
     method : str or Method
-        The name of a method ("dct", "gd", "laplace", "biharmonic", "reweighted" or "pnp") for its default settings;
-        a name and a preset ("gd:classic", "dct:high"); or a method object such as ``GradientDescent(max_iter=200)``.
+        The name of a method ("dct", "exemplar", "gd", "laplace", "biharmonic", "reweighted" or "pnp") for its default
+        settings; a name and a preset ("gd:classic", "dct:high"); or a method object such as
+        ``GradientDescent(max_iter=200)``.
     channel_axis : int or None
         Axis of the colours or bands; None for an image without channels.
     missing_values : {"auto", "saturated"}, number, tuple of numbers, or None

@@ -196,7 +196,7 @@ def test_a_method_is_at_every_python_door(added):
     )
     assert "True True Middle()" in said
     assert "[0. 2. 4.] [0. 2. 4.]" in said
-    assert "must be one of 'middle', 'dct', 'gd'" in said
+    assert "must be one of 'middle', 'dct', 'exemplar', 'gd'" in said
 
 
 def test_a_method_goes_through_the_contract_suite_without_being_told(added):

@@ -190,7 +190,7 @@ def test_bounds_and_presets(run, tmp_path, pictures):
     ("says", "arguments"),
     [
         ("nowhere.png: No such file or directory.", ["nowhere.png"]),
-        ("--method must be one of dct, gd, laplace", ["damaged.png", "--method", "magic"]),
+        ("--method must be one of dct, exemplar, gd, laplace", ["damaged.png", "--method", "magic"]),
         (
             "--method knows these presets of gd: gd:classic. Got 'gd:modern' instead",
             ["damaged.png", "--method", "gd:modern"],

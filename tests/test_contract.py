@@ -48,6 +48,8 @@ CLAIMS = {
     "pnp": Claim(tol=1e-6, settings={"max_iter": 20, "tol": None}, skip=("flips",)),
     # It computes in single precision. Its blocks are shifted at random, so that the mirrored image is cut otherwise.
     "dct": Claim(tol=1e-9, settings={"decay": 0.8}, skip=("flips", "axes", "channels")),
+    # Its search is random, it scans from one corner to the other, and a patch is compared in all channels at once.
+    "exemplar": Claim(tol=1e-6, skip=("flips", "axes", "channels")),
 }
 PRESETS = {
     "gd, dirichlet": (GradientDescent(energy="dirichlet", tol=1e-9), Claim(tol=1e-7)),

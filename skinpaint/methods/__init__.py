@@ -11,6 +11,7 @@ from skinpaint.wording import did_you_mean
 
 if TYPE_CHECKING:
     from skinpaint.methods.biharmonic import Biharmonic as Biharmonic
+    from skinpaint.methods.exemplar import Exemplar as Exemplar
     from skinpaint.methods.gradient_descent import GradientDescent as GradientDescent
     from skinpaint.methods.laplace import Laplace as Laplace
     from skinpaint.methods.plug_and_play import PlugAndPlay as PlugAndPlay
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "Biharmonic",
+    "Exemplar",
     "GradientDescent",
     "Laplace",
     "PlugAndPlay",
@@ -32,6 +34,7 @@ __all__ = [
 
 METHODS = {
     "dct": "skinpaint.methods.sparse_dct:SparseDCT",
+    "exemplar": "skinpaint.methods.exemplar:Exemplar",
     "gd": "skinpaint.methods.gradient_descent:GradientDescent",
     "laplace": "skinpaint.methods.laplace:Laplace",
     "biharmonic": "skinpaint.methods.biharmonic:Biharmonic",

@@ -759,6 +759,7 @@ const SIZES = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 100,
 const METHOD_WORDS = {
   dct: "texture and edges",
   "dct:high": "texture and edges, slower",
+  exemplar: "large holes, filled with texture",
   gd: "straight edges, with a proof",
   "gd:classic": "gradient descent of the article",
   laplace: "smooth, exact, at once",
