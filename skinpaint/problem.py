@@ -51,8 +51,8 @@ class Whole:
         Where the part begins in it.
     low, high : ndarray of shape (C,)
         The bounds of each channel, in the image's units.
-    sample : sequence of ndarray
-        Some known values of each channel, from everywhere, in the image's units.
+    ranges : ndarray of shape (C,)
+        What a method has found of the known values of each channel, in the problem's units.
     fill : ndarray or None
         The part with the harmonic fill of the whole image where it is missing, channels last, in the image's units.
     """
@@ -61,7 +61,7 @@ class Whole:
     corner: tuple[int, ...]
     low: np.ndarray
     high: np.ndarray
-    sample: Sequence[np.ndarray] = ()
+    ranges: np.ndarray = field(default_factory=lambda: np.zeros(0))
     fill: np.ndarray | None = None
 
 
@@ -212,12 +212,6 @@ class Problem:
         from skinpaint.grid.harmonic.fill import fill  # it loads compiled kernels
 
         return fill(filled, self.mask, self.spacing)
-
-    @property
-    def sample(self) -> Sequence[np.ndarray]:
-        """Some known values of each channel of the whole image, or none, where the image is no part of one."""
-        given = () if self.whole is None else self.whole.sample
-        return [(x - low) / scale for x, low, scale in zip(given, self._offset, self._scale, strict=bool(given))]
 
     def harmonic(self) -> Filling:
         """The harmonic fill of the missing pixels, in order, where little is missing."""

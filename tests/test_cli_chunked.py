@@ -77,7 +77,7 @@ def test_a_geotiff_with_two_bands(scene):
         (["scene.zarr", "--film", "a.gif"], "--film is not for files in chunks"),
         (["scene.zarr", "--std", "a.npy"], "--std is not for files in chunks"),
         (["scene.zarr", "--interval", "a.npy"], "--interval is not for files in chunks"),
-        (["scene.zarr", "--method", "gd"], "must be 'laplace' for an image in chunks"),
+        (["scene.zarr", "--method", "gd"], "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks"),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
         (["scene.zarr"], "Pass mask= or missing_values="),
     ],

@@ -140,7 +140,7 @@ class SparseDCT(IterativeMethod):
         return Rounds(
             problem=problem,
             image=image,
-            scale=_scale(problem, image, self.joint_channels),
+            scale=self.ranges(problem, image) if problem.whole is None else problem.whole.ranges,
             bounds=(problem.low.astype(np.float32), problem.high.astype(np.float32)),
             blocks=self._blocks(problem, image),
             decay=decay,
@@ -152,6 +152,10 @@ class SparseDCT(IterativeMethod):
         """Take one round over the blocks, or one sweep over similar patches; the image is changed in place."""
         take = self._round if state.k < state.rounds else self._sweep
         return replace(state, change=take(problem, state), k=state.k + 1)
+
+    def ranges(self, problem: Problem, values: np.ndarray) -> np.ndarray:
+        """What the thresholds are fractions of, for each channel of these values of the problem."""
+        return _scale(problem, values, self.joint_channels)
 
     def _blocks(self, problem: Problem, image: np.ndarray) -> list[Blocks]:
         """The blocks of each plane that misses something."""
@@ -305,21 +309,16 @@ def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
 
     It is the whole range where the percentiles are equal.
     """
-    known = problem.sample or _sample(problem, filled)
-    if joint:
-        known = [np.concatenate(known) * np.float32(np.sqrt(len(known)))] * len(known)
-    lowest, low, high, highest = np.transpose([np.percentile(each, [0, 1, 99, 100]) for each in known])
-    return np.where(high > low, high - low, highest - lowest)
-
-
-def _sample(problem: Problem, filled: np.ndarray) -> list[np.ndarray]:
-    """At most PERCENTILE_SAMPLE known values of each channel, at equal distances; all if that leaves none of one."""
     values = filled.reshape(-1, problem.shape[-1])
     masks = np.broadcast_to(problem.mask.reshape(-1, problem.mask.shape[-1]), values.shape)
     some = slice(None, None, 1 + len(values) // PERCENTILE_SAMPLE)
     if masks[some].all(axis=0).any():
         some = slice(None)
-    return [x[~mask] for x, mask in zip(values[some].T, masks[some].T, strict=True)]
+    known = [x[~mask] for x, mask in zip(values[some].T, masks[some].T, strict=True)]
+    if joint:
+        known = [np.concatenate(known) * np.float32(np.sqrt(len(known)))] * len(known)
+    lowest, low, high, highest = np.transpose([np.percentile(each, [0, 1, 99, 100]) for each in known])
+    return np.where(high > low, high - low, highest - lowest)
 
 
 def _cosines(n: int) -> np.ndarray:
