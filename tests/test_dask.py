@@ -281,10 +281,10 @@ class TestCertificate:
 
         original = tasks.prepare
 
-        def wrong(box, array, missing, shelf, width):
+        def wrong(box, array, missing, *where):
             array = array.copy()
             array[~missing] += np.where(np.arange((~missing).sum()) == 5, 1, 0)
-            return original(box, array, missing, shelf, width)
+            return original(box, array, missing, *where)
 
         monkeypatch.setattr(tasks, "prepare", wrong)
         with pytest.warns(ConvergenceWarning, match="above tol"):

@@ -19,7 +19,7 @@ from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, check_bounds, check_max_distance, check_spacing
 from skinpaint.solution import Callback, Reason, Record
 
-__all__ = ["ChunkedSolution", "inpaint", "solve"]
+__all__ = ["inpaint", "solve"]
 
 DEFAULT_METHOD = "laplace"
 TRIVIAL = (Reason.NOTHING_MISSING, Reason.CONSTANT)
@@ -114,9 +114,9 @@ def solve(
     given = problem.image.chunks[:-1]
     probe = Grid(given, settings.lags, distances)
     least = probe.overlap + probe.reach
-    chunks = chunks_for_work(given, least if local is None else max(least, local.least(probe.shape)))
+    halo = 0 if local is None else local.most(given)
+    chunks = chunks_for_work(given, max(least, halo))
     grid = Grid(chunks, settings.lags, distances)
-    halo = 0 if local is None else local.most(chunks)
     channels = []
     for c, (channel, missing) in enumerate(problem.channels()):
         place = work if work is None or channel_axis is None else f"{work}/channel-{c}"

@@ -45,7 +45,7 @@ class Local:
         ``share(method, channels, whole)``: what is decided from the whole image.
     halo : (int, int) or None
         Pixels around a chunk that it sees: of pictures, and of volumes. None: as many as the holes of the chunks need.
-        Then a hole that reaches further beyond a chunk than half of the shortest one is refused.
+        Then a hole that reaches further beyond a chunk than half of one is refused.
     fill : bool
         Whether it starts from the harmonic fill.
     """
@@ -54,16 +54,11 @@ class Local:
     halo: tuple[int, int] | None = None
     fill: bool = True
 
-    def least(self, shape: tuple[int, ...]) -> int:
-        """Pixels that a chunk must have along each axis."""
-        return 0 if self.halo is None else self.halo[len(long_axes(shape)) > 2]
-
     def most(self, chunks: tuple[tuple[int, ...], ...]) -> int:
-        """Pixels around a chunk that may be asked for."""
+        """Pixels around a chunk that may be asked for; no chunk may be shorter."""
         if self.halo is not None:
-            return self.least(tuple(map(sum, chunks)))
-        cut = [min(lengths) // 2 for lengths in chunks if len(lengths) > 1]
-        return min(cut, default=0)
+            return self.halo[len(long_axes(tuple(map(sum, chunks)))) > 2]
+        return min((max(lengths) // 2 for lengths in chunks if len(lengths) > 1), default=0)
 
 
 def restore(
@@ -135,8 +130,8 @@ def _around_holes(channels: Sequence[Channel]) -> int:
     if None in widths:
         raise ValueError(
             "The 'method' parameter must be another one than 'biharmonic' for chunks so small and holes so wide. Got "
-            f"a hole that reaches more than {max(halo - STENCIL_RADIUS, 0)} pixels, about half the shortest chunk, "
-            "beyond a chunk. Holes at most two pixels apart count as one. Pass larger chunks, or method='laplace'."
+            f"a hole that reaches more than {max(halo - STENCIL_RADIUS, 0)} pixels, half a chunk, beyond a chunk. Holes "
+            "at most two pixels apart count as one. Pass larger chunks, or method='laplace'."
         )
     return max(widths)
 
