@@ -288,6 +288,19 @@ class TestHowItIsDone:
         np.testing.assert_allclose(restored, inpaint(image, mask, method="biharmonic", max_distance=4.0), atol=1e-6)
         assert np.isnan(restored).any()
 
+    @pytest.mark.parametrize(
+        ("method", "settings", "match"),
+        [
+            (PlugAndPlay(), {"spacing": (1.0, 2.0)}, "must be the same along all axes for PlugAndPlay"),
+            (SparseDCT(block=16), {}, "'block' parameter of SparseDCT must be None or 8 for volumes"),
+        ],
+    )
+    def test_what_a_method_cannot_do_is_said_before_any_work(self, method, settings, match, monkeypatch):
+        monkeypatch.setattr(tasks, "prepare", None)
+        shape = (20, 20) if settings else (20, 20, 20)
+        with pytest.raises(ValueError, match=match):
+            inpaint(da.zeros(shape, chunks=10), np.zeros(shape, bool), method=method, **settings)
+
     def test_noise_is_refused(self):
         with pytest.raises(
             ValueError, match="'noise' parameter of Biharmonic must be None or 0 for an image in chunks"

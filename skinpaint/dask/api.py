@@ -107,6 +107,7 @@ def solve(
     began = perf_counter()
     problem = Chunked.from_array(image, mask, channel_axis=channel_axis, missing_values=missing_values, grow=grow)
     distances = check_spacing(spacing, problem.image.ndim - 1)
+    chosen.check_grid(problem.image.shape[:-1], distances)
     farthest = check_max_distance(max_distance)
     if bounds is not None:
         check_bounds(bounds, image.dtype)

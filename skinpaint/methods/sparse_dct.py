@@ -129,10 +129,14 @@ class SparseDCT(IterativeMethod):
         """
         return cls(decay=0.98, sweeps=8, patch_stride=2)
 
+    def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
+        """Refuse large blocks for volumes."""
+        if len(long_axes(shape)) > 2:
+            require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
+
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
-        if _axes(problem) > 2:
-            require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
+        self.check_grid(problem.shape[:-1], problem.spacing)
         image = _first_fill(problem)
         decay = self.decay or decay_for(bool(wide_holes(problem.mask).any()))
         first, last = self.threshold
