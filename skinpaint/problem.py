@@ -18,6 +18,7 @@ from skinpaint.solution import Filling, Reason
 __all__ = [
     "Bounds",
     "Problem",
+    "Whole",
     "cast",
     "check_array",
     "check_bounds",
@@ -39,6 +40,32 @@ Bounds = tuple[float, float] | Literal["dtype"] | None
 
 
 @dataclass(frozen=True, eq=False)
+class Whole:
+    """What a part of an image takes from the whole one, so that both get the same answer.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Spatial shape of the whole image.
+    corner : tuple of int
+        Where the part begins in it.
+    low, high : ndarray of shape (C,)
+        The bounds of each channel, in the image's units.
+    ranges : ndarray of shape (C,)
+        What a method has found of the known values of each channel, in the problem's units.
+    fill : ndarray or None
+        The part with the harmonic fill of the whole image where it is missing, channels last, in the image's units.
+    """
+
+    shape: tuple[int, ...]
+    corner: tuple[int, ...]
+    low: np.ndarray
+    high: np.ndarray
+    ranges: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    fill: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Problem:
     """What a method gets: floats with channels last, a mask and bounds; no dtypes and no files.
 
@@ -57,6 +84,8 @@ class Problem:
         The shortest distance between neighbours, in the user's units.
     note : str
         A clause about saturated pixels that were assumed to be missing, or to be highlights; empty if there are none.
+    whole : Whole or None
+        What the image is a part of, if it is one.
     """
 
     mask: np.ndarray
@@ -73,6 +102,7 @@ class Problem:
     _max_distance: float | None = field(repr=False)
     _masked: bool = field(repr=False)  # whether a mask was given
     _contents: containers.Contents = field(repr=False)  # what the image came in
+    whole: Whole | None = field(default=None, repr=False)
 
     @classmethod
     def from_image(
@@ -87,11 +117,12 @@ class Problem:
         grow: int = 0,
         max_distance: float | None = None,
         default_bounds: Bounds = None,
+        whole: Whole | None = None,
     ) -> Problem:
         """Check everything once, and find what is missing.
 
         Parameters are those of :class:`skinpaint.Inpainter`; `default_bounds` stands in for `bounds`
-        where that is None.
+        where that is None. The image may be a part of the image `whole`, and then need not have any known pixel.
 
         Raises
         ------
@@ -117,11 +148,12 @@ class Problem:
         missing, note = masks.find_missing(array, hidden, mask, missing_values, axis)
         if check_grow(grow):
             missing = masks.grow(missing, grow, channel_axis=-1)
-        masks.check_known(missing, note)
+        if whole is None:
+            masks.check_known(missing, note)
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         bounds = default_bounds if bounds is None else bounds
-        low, high = _find_bounds(array, missing, bounds)
+        low, high = _find_bounds(array, missing, bounds) if whole is None else (whole.low, whole.high)
         offset, scale = _affine(low, high, shared=bounds is not None)
         distances = check_spacing(spacing, array.ndim - 1)
         unit = min(distances)
@@ -140,6 +172,7 @@ class Problem:
             _max_distance=check_max_distance(max_distance),
             _masked=mask is not None,
             _contents=contents,
+            whole=whole,
         )
 
     @property
@@ -172,9 +205,13 @@ class Problem:
 
     def fill(self) -> np.ndarray:
         """`values` with the harmonic fill where something is missing, in a new array of float64."""
+        filled = self.write(np.empty(self.shape))
+        if self.whole is not None and self.whole.fill is not None:
+            np.copyto(filled, (self.whole.fill - self._offset) / self._scale, where=self.mask)
+            return filled
         from skinpaint.grid.harmonic.fill import fill  # it loads compiled kernels
 
-        return fill(self.write(np.empty(self.shape)), self.mask, self.spacing)
+        return fill(filled, self.mask, self.spacing)
 
     def harmonic(self) -> Filling:
         """The harmonic fill of the missing pixels, in order, where little is missing."""

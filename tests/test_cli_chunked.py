@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skinpaint import inpaint
+from skinpaint import PlugAndPlay, inpaint
 from skinpaint.cli import main
 from skinpaint.dask import chunked
 
@@ -66,6 +66,38 @@ def test_a_geotiff_with_two_bands(scene):
         np.testing.assert_allclose(filled.values, want, atol=1)
 
 
+@pytest.mark.parametrize("method", ["dct", "biharmonic", "pnp"])
+def test_other_methods(method, scene, tmp_path):
+    scene[20:40, 15:42] = 1000  # what is left reaches less than half a chunk beyond one
+    stored("scene.zarr", scene, _FillValue=-9999)
+    options = ["--method", method, "--set", "max_iter=2"] if method == "pnp" else ["--method", method]
+    assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--quiet", *options]) == 0
+    chosen = PlugAndPlay(max_iter=2, tol=None) if method == "pnp" else method
+    want = inpaint(scene, scene == -9999, method=chosen)
+    np.testing.assert_allclose(zarr.open_array("filled.zarr")[...], want, atol=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["filled.zarr", "scene.zarr"]
+
+
+def test_two_workers(scene, tmp_path, capsys):
+    pytest.importorskip("distributed")
+    scene[20:40, 15:42] = 1000
+    stored("scene.zarr", scene, _FillValue=-9999)
+    assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--workers", "2", "--method", "biharmonic"]) == 0
+    np.testing.assert_array_equal(
+        zarr.open_array("filled.zarr")[...], inpaint(scene, scene == -9999, method="biharmonic")
+    )
+    assert "Biharmonic restores each chunk" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["filled.zarr", "scene.zarr"]
+
+
+def test_a_hole_too_wide_leaves_nothing_behind(scene, tmp_path, capsys):
+    scene[5:65, 5:85] = -9999
+    stored("scene.zarr", scene, _FillValue=-9999)
+    assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--method", "biharmonic"]) == 2
+    assert "Pass larger chunks, or method='laplace'" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -77,7 +109,7 @@ def test_a_geotiff_with_two_bands(scene):
         (["scene.zarr", "--film", "a.gif"], "--film is not for files in chunks"),
         (["scene.zarr", "--std", "a.npy"], "--std is not for files in chunks"),
         (["scene.zarr", "--interval", "a.npy"], "--interval is not for files in chunks"),
-        (["scene.zarr", "--method", "gd"], "must be 'laplace' for an image in chunks"),
+        (["scene.zarr", "--method", "gd"], "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks"),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
         (["scene.zarr"], "Pass mask= or missing_values="),
     ],

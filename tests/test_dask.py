@@ -193,7 +193,12 @@ class TestRefused:
             (lambda x: x, {"bounds": (0, 0.1)}, ValueError, "must contain all known values"),
             (lambda x: x, {"bounds": (1, 0)}, ValueError, "with low < high"),
             (lambda x: x, {"channel_axis": 5}, ValueError, "Got 5 for an image of shape"),
-            (lambda x: x, {"method": "gd"}, ValueError, "must be 'laplace' for an image in chunks. Got 'gd'"),
+            (
+                lambda x: x,
+                {"method": "gd"},
+                ValueError,
+                "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks. Got 'gd'",
+            ),
             (lambda x: x, {"method": GradientDescent()}, ValueError, "for an image in chunks"),
             (
                 lambda x: x,
@@ -276,10 +281,10 @@ class TestCertificate:
 
         original = tasks.prepare
 
-        def wrong(box, array, missing, shelf, width):
+        def wrong(box, array, missing, *where):
             array = array.copy()
             array[~missing] += np.where(np.arange((~missing).sum()) == 5, 1, 0)
-            return original(box, array, missing, shelf, width)
+            return original(box, array, missing, *where)
 
         monkeypatch.setattr(tasks, "prepare", wrong)
         with pytest.warns(ConvergenceWarning, match="above tol"):

@@ -161,3 +161,13 @@ class TestRefused:
     def test_what_is_no_labelled_array(self):
         with pytest.raises(TypeError, match=r"Use skinpaint\.inpaint for plain arrays"):
             door.inpaint(np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("method", ["dct", "biharmonic"])
+def test_other_methods_in_chunks(scene, method):
+    """As in memory, in the array's chunks."""
+    scene[20:40, 15:50] = 1000
+    scene[28:36, 25:42] = -9999
+    filled = scene.chunk({"y": 30, "x": 35}).skinpaint.inpaint(method=method)
+    assert filled.chunks == ((30, 30), (35, 35))
+    np.testing.assert_allclose(filled.values, scene.skinpaint.inpaint(method=method).values, atol=1)

@@ -36,7 +36,8 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
     """Restore one file in chunks. Values between passes are in a folder beside the output, until it is complete."""
     source, output = _checked(args)
     missing = args.missing if args.missing != "none" else None
-    with _workers(args.workers):
+    work = output.with_name(f".{output.name}.work.zarr")
+    with _workers(args.workers), _gone_if_refused(work):
         import dask.array as da
 
         from skinpaint.dask import solve
@@ -44,7 +45,6 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
         image, nodata, write = _opened(source)
         mask = None if args.mask is None else _mask(args)
         began = perf_counter()
-        work = output.with_name(f".{output.name}.work.zarr")
         each = []
         bands = [image] if image.ndim < 3 or source.suffix == ".zarr" else [image[k] for k in range(image.shape[0])]
         for k, band in enumerate(bands):
@@ -94,6 +94,18 @@ def _checked(args: argparse.Namespace) -> tuple[Path, Path]:
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output} cannot be written: the folder {output.parent} does not exist.")
     return source, output
+
+
+@contextlib.contextmanager
+def _gone_if_refused(work: Path) -> Iterator[None]:
+    """Remove the store of a task that was refused: nothing of it can be gone on with."""
+    before = work.exists()
+    try:
+        yield
+    except ValueError:
+        if not before:
+            shutil.rmtree(work, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager

@@ -107,13 +107,15 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
     )
 
 
-def add_method_arguments(parser: argparse.ArgumentParser, help: str = "the method") -> None:
-    """Add the choice of a method and of its settings, which :func:`method` reads."""
+def add_method_arguments(
+    parser: argparse.ArgumentParser, help: str = "the method", default: str | None = DEFAULT_METHOD
+) -> None:
+    """Add the choice of a method and of its settings, which :func:`method` reads; the help names the usual default."""
     parser.add_argument(
         "--method",
         metavar="NAME",
-        default=DEFAULT_METHOD,
-        help=f"{help}, or one of its presets, such as gd:classic (default: %(default)s)",
+        default=default,
+        help=f"{help}, or one of its presets, such as gd:classic (default: {DEFAULT_METHOD})",
     )
     parser.add_argument(
         "--set",

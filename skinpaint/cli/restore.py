@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_spacing,
         help="distance between neighbours along Z, Y and X (default: what the file says, or equal)",
     )
-    add_method_arguments(parser)
+    add_method_arguments(parser, default=None)
     parser.add_argument(
         "--bounds",
         metavar="dtype|LOW,HIGH",
@@ -109,8 +109,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         metavar="N",
         type=int,
-        help="restore a zarr array or a GeoTIFF in chunks, by N processes (0: by threads); the method is laplace, "
-        "and values between passes are on disk beside the output",
+        help="restore a zarr array or a GeoTIFF in chunks, by N processes (0: by threads); the default method "
+        "is laplace then, and values between passes are on disk beside the output",
     )
     parser.add_argument("--skip-existing", action="store_true", help="skip files whose output exists")
     add_overwrite(parser)
@@ -120,9 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restore files."""
     chunked = in_chunks(args)
-    if chunked and args.method == DEFAULT_METHOD:
-        args.method = "laplace"
-    chosen = method(args.method, args.set)
+    chosen = method(args.method or ("laplace" if chunked else DEFAULT_METHOD), args.set)
     if chunked:
         return restore_in_chunks(args, chosen)
     tasks, passed_over = find_tasks(args.inputs, args.output, args.mask, args.mask_out)

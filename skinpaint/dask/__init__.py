@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from skinpaint.dask.api import ChunkedSolution, inpaint, solve
+from skinpaint.dask.api import inpaint, solve
+from skinpaint.dask.channel import ChunkedSolution
 
 __all__ = ["ChunkedSolution", "inpaint", "solve"]

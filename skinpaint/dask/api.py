@@ -3,56 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
 
-import dask.array as da
 import numpy as np
-from dask.base import tokenize
 
-from skinpaint import masks
-from skinpaint.dask import tasks
+from skinpaint.dask.channel import Channel, ChunkedSolution
 from skinpaint.dask.chunked import Chunked, chunks_for_work
-from skinpaint.dask.passes import Certificate, Schwarz
-from skinpaint.grid.harmonic.schwarz import Grid, Pass
-from skinpaint.methods import Laplace, resolve
+from skinpaint.dask.local import LOCAL, Local, restore
+from skinpaint.grid.harmonic.schwarz import Grid
+from skinpaint.methods import METHODS, Laplace, load, resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, check_bounds, check_max_distance, check_spacing
-from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
+from skinpaint.solution import Callback, Reason, Record
 
-__all__ = ["ChunkedSolution", "inpaint", "solve"]
+__all__ = ["inpaint", "solve"]
 
 DEFAULT_METHOD = "laplace"
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class ChunkedSolution(Solution):
-    """The answer for an image in chunks.
-
-    Attributes
-    ----------
-    values : dask.array.Array
-        The filled values as floats, in units of the image, before rounding.
-    restored : dask.array.Array
-        The restored image, of the shape, the dtype and the chunks of the image.
-    filled : dask.array.Array of bool
-        What was filled.
-    n_iter : int
-        Number of passes.
-    residual : float
-        Relative residual, as in memory; found by an independent pass, which takes what is known from the image and what
-        was filled from where it is kept.
-    largest_residual : float
-        Largest entry of the residual, in units of the image.
-    error : float or None
-        A bound of the largest error, as a fraction of the range, by the maximum principle; None where it says nothing.
-    """
-
-    restored: Any = field(default=None)
-    filled: Any = field(default=None)
-    largest_residual: float = 0.0
+TRIVIAL = (Reason.NOTHING_MISSING, Reason.CONSTANT)
 
 
 def inpaint(image: Any, mask: Any = None, **settings: Any) -> Any:
@@ -99,7 +69,8 @@ def solve(
     mask : array_like or dask.array.Array, optional
         Where pixels are missing (True, 1 or 255), in any chunks. NaN are missing in any case.
     method : str or Method
-        "laplace" or a Laplace object.
+        "laplace", "dct", "biharmonic" or "pnp", or a method object of one of these. All but "laplace" restore a chunk
+        when it is computed, with a halo of pixels around it.
     channel_axis, bounds, spacing, grow, max_distance
         As for :class:`skinpaint.Inpainter`.
     missing_values : "auto", number, tuple of numbers, or None
@@ -111,7 +82,7 @@ def solve(
     progress : bool
         Show a progress bar on stderr, with the residual.
     callback : callable, optional
-        ``callback(record, restore)`` after each pass; returning True stops.
+        ``callback(record, restore)`` after each pass of the harmonic fill; returning True stops.
 
     Returns
     -------
@@ -132,191 +103,74 @@ def solve(
     >>> solution.residual <= 1e-6
     True
     """
-    chosen = _chosen(method)
+    chosen, local = _chosen(method)
     began = perf_counter()
     problem = Chunked.from_array(image, mask, channel_axis=channel_axis, missing_values=missing_values, grow=grow)
     distances = check_spacing(spacing, problem.image.ndim - 1)
+    chosen.check_grid(problem.image.shape[:-1], distances)
     farthest = check_max_distance(max_distance)
     if bounds is not None:
         check_bounds(bounds, image.dtype)
-    each = []
-    with _Bar(progress, callback) as bar:
-        for c, (channel, missing) in enumerate(problem.channels()):
-            place = work if work is None or channel_axis is None else f"{work}/channel-{c}"
-            each.append(_channel(channel, missing, chosen, bounds, distances, farthest, place, bar, began, c))
+    settings = chosen if isinstance(chosen, Laplace) else Laplace()
+    given = problem.image.chunks[:-1]
+    probe = Grid(given, settings.lags, distances)
+    least = probe.overlap + probe.reach
+    halo = 0 if local is None else local.most(given)
+    chunks = chunks_for_work(given, max(least, halo))
+    grid = Grid(chunks, settings.lags, distances)
+    channels = []
+    for c, (channel, missing) in enumerate(problem.channels()):
+        place = work if work is None or channel_axis is None else f"{work}/channel-{c}"
+        parts = channel.rechunk(chunks), missing.rechunk(chunks)
+        channels.append(Channel(grid, *parts, c, settings, bounds, farthest, place, halo))
+    with _Bar(type(chosen).__name__, progress, callback) as bar:
+        each = []
+        for one in channels:
+            each.append(one.trivial() or one.fill(bar.show, began) if local is None or local.fill else one.looked())
             if each[-1].reason in (Reason.INTERRUPTED, Reason.STOPPED_BY_CALLBACK):
                 bar.stopped = True
-    like = image
+    if local is not None:
+        each = restore(chosen, local, channels, each, bounds)
     filled = [one.filled for one in each]
-    if problem.missing.shape[-1] == 1:
-        marked = filled[0].rechunk(problem.image.chunks[:-1])
-    else:
-        marked = problem.as_user(filled, like)
-    worst = max(each, key=lambda one: (not one.converged, one.residual or 0.0))
-    errors = [one.error for one in each]
+    shared = problem.missing.shape[-1] == 1
+    marked = filled[0].rechunk(given) if shared else problem.as_user(filled, image)
+    worst = max(each, key=lambda one: (not one.converged, one.reason not in TRIVIAL, one.residual or 0.0))
+    joined = "" if chunks == given else f" Worked in chunks of {_longest(chunks)} instead of {_longest(given)}."
     return replace(
         worst,
-        values=problem.as_user([one.values for one in each], like),
-        restored=problem.as_user([one.restored for one in each], like),
+        values=problem.as_user([one.values for one in each], image),
+        restored=problem.as_user([one.restored for one in each], image),
         filled=marked,
+        status=worst.status + joined,
         n_iter=max(one.n_iter for one in each),
         history=tuple(record for one in each for record in one.history),
-        error=None if None in errors else max(error for error in errors if error is not None),
-        largest_residual=max(one.largest_residual for one in each),
+        error=_largest([one.error for one in each]),
+        largest_residual=_largest([one.largest_residual for one in each]),
     )
 
 
-def _chosen(method: str | Method) -> Laplace:
-    """The method, if there is one for chunks."""
+def _chosen(method: str | Method) -> tuple[Method, Local | None]:
+    """The method, and how far it looks; None for the harmonic fill, which looks everywhere."""
     chosen = resolve(method)
-    if not isinstance(chosen, Laplace):
+    if not isinstance(chosen, Laplace) and type(chosen) not in LOCAL:
+        allowed = [name for name in METHODS if load(name) in (Laplace, *LOCAL)]
+        names = f"{', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}"
         raise ValueError(
-            f"The 'method' parameter must be 'laplace' for an image in chunks. Got {method!r} instead. "
-            "Pass method='laplace', or image.compute() if the image fits into memory."
+            f"The 'method' parameter must be {names} for an image in chunks. Got {method!r} instead. "
+            "Pass one of these, or image.compute() if the image fits into memory."
         )
-    if chosen.noisy:
+    if getattr(chosen, "noisy", False):
         raise ValueError(
-            f"The 'noise' parameter of Laplace must be None or 0 for an image in chunks. Got {chosen.noise!r} instead. "
-            "Pass image.compute() if the image fits into memory."
+            f"The 'noise' parameter of {type(chosen).__name__} must be None or 0 for an image in chunks. "
+            f"Got {chosen.noise!r} instead. Pass image.compute() if the image fits into memory."
         )
-    return chosen
+    return chosen, LOCAL.get(type(chosen))
 
 
-def _channel(
-    image: Any,
-    missing: Any,
-    method: Laplace,
-    bounds: Bounds,
-    spacing: tuple[float, ...],
-    farthest: float | None,
-    work: str | None,
-    bar: _Bar,
-    began: float,
-    number: int,
-) -> ChunkedSolution:
-    """Restore one channel."""
-    probe = Grid(image.chunks, method.lags, spacing)
-    chunks = chunks_for_work(image.chunks, probe.overlap + probe.reach)
-    image, missing = image.rechunk(chunks), missing.rechunk(chunks)
-    grid = Grid(chunks, method.lags, spacing)
-    schwarz = Schwarz(grid, image, missing, None if work is None else _store(work, grid, method))
-    found = schwarz.look()
-    if found.infinite:
-        raise ValueError(
-            f"The 'image' parameter must be finite where it is known. Got {found.infinite} infinite values instead. "
-            "Mark them as missing with mask= or set them to NaN."
-        )
-    if found.low > found.high:
-        raise ValueError(
-            "The 'image' parameter must have at least one known pixel in every channel. Got an image of which all of "
-            f"channel {number} is missing."
-        )
-    low, high = _bounds(bounds, found.low, found.high, image.dtype)
-    filled = _near_enough(missing, spacing, farthest)
-    joined = (
-        ""
-        if chunks == probe.chunks
-        else f" Worked in chunks of {_longest(chunks)} instead of {_longest(probe.chunks)}."
-    )
-
-    def restored() -> Any:
-        meta = np.empty((0,) * image.ndim, image.dtype)
-        return da.map_blocks(
-            tasks.finish, image, filled, missing, schwarz.values(), low=low, high=high, dtype=image.dtype, meta=meta
-        )
-
-    def solution(reason: Reason, status: str, **more: Any) -> ChunkedSolution:
-        return ChunkedSolution(
-            values=schwarz.values(), restored=restored(), filled=filled, reason=reason, status=status + joined, **more
-        )
-
-    if not found.missing:
-        schwarz.start = found.low
-        return solution(Reason.NOTHING_MISSING, "Nothing is missing: the image is returned as it came.", residual=0.0)
-    history: list[Record] = []
-    reason = None
-    done: Pass | None = None
-    try:
-        for done in schwarz.run(found.low, found.high, method.tol):
-            span = (found.high - found.low) or 1.0
-            record = Record(n_iter=done.number, change=done.change / span, seconds=perf_counter() - began)
-            history.append(record)
-            if bar.show(record, done.residual, restored):
-                reason = Reason.STOPPED_BY_CALLBACK
-                break
-    except KeyboardInterrupt:
-        if schwarz.b == 0:
-            raise
-        reason = Reason.INTERRUPTED
-    if schwarz.b == 0:
-        return solution(
-            Reason.CONSTANT, "All known pixels are equal: the missing ones are set to the same value.", residual=0.0
-        )
-    passes = 0 if schwarz.work is None else schwarz.work.passes
-    passes = done.number if done is not None else passes
-    proof = schwarz.certificate()
-    if reason is None:
-        reason = Reason.CONVERGED if proof.residual <= method.tol else Reason.MAX_ITER
-    status = _status(reason, passes, proof, method.tol, found.high - found.low)
-    if reason is Reason.MAX_ITER:
-        warn(status, ConvergenceWarning)
-    error = proof.error / ((found.high - found.low) or 1.0)
-    return solution(
-        reason,
-        status,
-        n_iter=passes,
-        history=tuple(history),
-        residual=proof.residual,
-        largest_residual=proof.largest,
-        error=error if error < 1 else None,
-    )
-
-
-def _status(reason: Reason, passes: int, proof: Certificate, tol: float, span: float) -> str:
-    counted = f"{passes} pass{'' if passes == 1 else 'es'}"
-    said = f"The relative residual is {proof.residual:.1g}, as a look at the result again confirms."
-    if reason is Reason.CONVERGED:
-        bound = f" No value is further than {proof.error:.1g} from the exact fill." if proof.error < span else ""
-        return f"Solved by {counted} over the chunks. {said}{bound}"
-    if reason is Reason.MAX_ITER:
-        return (
-            f"Not solved after {counted}: the relative residual is {proof.residual:.1g}, above tol {tol:g}. Raise tol."
-        )
-    what = "Interrupted" if reason is Reason.INTERRUPTED else "Stopped by the callback"
-    return f"{what} after {counted}: this is the answer so far. {said}"
-
-
-def _store(work: str, grid: Grid, method: Laplace) -> Any:
-    from skinpaint.dask.store import Work
-
-    settings = [getattr(method, each.name) for each in fields(method) if each.name != "tol"]
-    return Work(str(work), tokenize(grid.chunks, grid.lags, grid.steps, settings))
-
-
-def _bounds(bounds: Bounds, lowest: float, highest: float, dtype: np.dtype) -> tuple[float, float]:
-    if bounds is None or lowest == highest:
-        return lowest, highest
-    low, high = check_bounds(bounds, dtype)
-    if lowest < low or highest > high:
-        raise ValueError(
-            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}, which is "
-            f"({low:g}, {high:g}), for values from {lowest:g} to {highest:g} instead."
-        )
-    return low, high
-
-
-def _near_enough(missing: Any, spacing: tuple[float, ...], farthest: float | None) -> Any:
-    """What is missing, and not too far from known pixels."""
-    if farthest is None:
-        return missing
-    depth = {axis: int(farthest // h) + 1 for axis, h in enumerate(spacing)}
-    return da.map_overlap(_near, missing, depth=depth, boundary="none", dtype=bool, spacing=spacing, farthest=farthest)
-
-
-def _near(missing: np.ndarray, spacing: tuple[float, ...], farthest: float) -> np.ndarray:
-    if missing.all():
-        return np.zeros_like(missing)
-    return missing & (masks.distance_to_known(missing[..., None], spacing)[..., 0] <= farthest)
+def _largest(figures: list[float | None]) -> float | None:
+    """The largest figure of any channel; None if a channel has none."""
+    known = [figure for figure in figures if figure is not None]
+    return max(known) if len(known) == len(figures) else None
 
 
 def _longest(chunks: tuple[tuple[int, ...], ...]) -> str:
@@ -326,11 +180,11 @@ def _longest(chunks: tuple[tuple[int, ...], ...]) -> str:
 class _Bar:
     """A progress bar over the passes, with the user's callback inside."""
 
-    def __init__(self, shown: bool, callback: Callback | None) -> None:
+    def __init__(self, name: str, shown: bool, callback: Callback | None) -> None:
         from tqdm.auto import tqdm
 
         self.callback, self.stopped = callback, False
-        self.bar = tqdm(desc="Laplace", unit="pass", leave=False, disable=not shown)
+        self.bar = tqdm(desc=name, unit="pass", leave=False, disable=not shown)
 
     def __enter__(self) -> _Bar:
         return self

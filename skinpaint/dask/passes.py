@@ -65,20 +65,23 @@ class Schwarz:
         In the chunks of the grid.
     work : Work or None
         A store for the values between passes; None for memory.
+    halo : int
+        Pixels around a chunk that will be asked for, at most as many as the shortest chunk is long.
     """
 
     grid: Grid
     image: Any
     missing: Any
     work: Work | None = None
+    halo: int = 0
     done: list[Any] = field(default_factory=list)  # a Done for each chunk, persisted
     start: float | None = None  # value of the missing pixels before the first pass
     b: float = 0.0  # size of the right-hand side
 
     def __post_init__(self) -> None:
         self.chunks: list[Chunk] = list(self.grid)
-        self.width = self.grid.overlap + self.grid.reach
-        self.near = list(_near(self.grid, self.chunks))
+        self.width = max(self.grid.overlap + self.grid.reach, self.halo)
+        self.near = list(_near(self.grid, self.chunks, self.width))
 
     def look(self) -> tasks.Found:
         """Look at every chunk once: range and number of the known pixels."""
@@ -87,13 +90,14 @@ class Schwarz:
         keep = self.work is None or not self.work.begun  # else only to see whether it is the same image
         shelf = self._shelf(0)
         done = [
-            prepare(chunk.core, image, missing, shelf if keep else None, self.width)
+            prepare(chunk.core, image, missing, shelf if keep else None, self.width, self.grid.shape)
             for chunk, image, missing in zip(self.chunks, images, masks, strict=True)
         ]
         if self.work is None:
             done = _persist(done)
         found = _compute([delayed(_found)(each) for each in done])
         self.empty = [each.missing == 0 for each in found]
+        self.thumbnail = tuple(np.concatenate(parts) for parts in zip(*(each.some for each in found), strict=True))
         all_found = reduce(add, found)
         if self.work is not None:
             self.work.begin(all_found.digest)
@@ -166,6 +170,11 @@ class Schwarz:
         graph = HighLevelGraph.from_collections(name, layer, dependencies=blocks)
         return da.Array(graph, name, self.grid.chunks, meta=np.empty((0,) * len(self.grid.shape)))
 
+    def around(self) -> list[list[Any]]:
+        """Each chunk with what its neighbours have within `halo` of it, to be read by :func:`blocks.read`."""
+        rims = self._rims(self.done)
+        return [self._around(k, self.done, rims) for k in range(len(self.chunks))]
+
     def _sweep(self, number: int, correction: np.ndarray, rims: list[Any]) -> tuple[list[Any], tuple[Misfit, float]]:
         """One pass over all chunks."""
         grid, sweep, shelf = self.grid, delayed(tasks.sweep, pure=False), self._shelf(number)
@@ -221,13 +230,14 @@ def _found(done: tasks.Done) -> Any:
     return done.found
 
 
-def _near(grid: Grid, chunks: Sequence[Chunk]) -> Iterator[list[int]]:
-    """For each chunk, the others that its window reaches into: they are next to it, diagonals included."""
+def _near(grid: Grid, chunks: Sequence[Chunk], width: int) -> Iterator[list[int]]:
+    """For each chunk, the others that `width` pixels around it reach into: they are next to it, or at a corner."""
     counts = tuple(len(lengths) for lengths in grid.chunks)
     for k, at in enumerate(np.ndindex(*counts)):
+        window = grid.wider(chunks[k].core, width)
         around = [range(max(i - 1, 0), min(i + 2, n)) for i, n in zip(at, counts, strict=True)]
         others = np.ravel_multi_index(np.meshgrid(*around, indexing="ij"), counts).ravel().tolist()
-        yield [j for j in others if j != k and common(chunks[j].core, chunks[k].window) is not None]
+        yield [j for j in others if j != k and common(chunks[j].core, window) is not None]
 
 
 def _persist(collections: list[Any]) -> list[Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from skinpaint.grid.axes import Box
 from skinpaint.grid.harmonic.schwarz import Chunk, Grid, Misfit, assemble, measure, solve_chunk
 from skinpaint.grid.hats import Stencil
 from skinpaint.grid.threads import alone
-from skinpaint.problem import cast
+from skinpaint.methods.base import Method
+from skinpaint.problem import Problem, Whole, cast
 
-__all__ = ["Done", "Found", "check", "finish", "prepare", "rim", "survey", "sweep", "verify"]
+__all__ = ["Done", "Found", "check", "finish", "part", "pick", "prepare", "reach", "rim", "survey", "sweep", "verify"]
+
+FEW = 2**20  # pixels of an image of which a method may look at all at once
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Found:
     infinite: int
     digest: int
     """Of its known values and its mask."""
+    some: tuple[np.ndarray, np.ndarray] = (np.zeros(0), np.zeros(0, bool))
+    """Values and mask at few places, the same ones for each channel; not of a sum."""
 
     def __add__(self, other: Found) -> Found:
         return Found(
@@ -53,14 +59,18 @@ class Done:
         self.block.copy_to(box, values, missing)
 
 
-def prepare(box: Box, image: np.ndarray, missing: np.ndarray, shelf: Shelf | None, width: int) -> Done:
-    """Look at a chunk, and keep its known values as floats."""
+def prepare(
+    box: Box, image: np.ndarray, missing: np.ndarray, shelf: Shelf | None, width: int, shape: tuple[int, ...]
+) -> Done:
+    """Look at a chunk of an image of this shape, and keep its known values as floats."""
     known = image[~missing].astype(float)
     low, high = (known.min(), known.max()) if known.size else (np.inf, -np.inf)
     values = np.zeros(image.shape)
     values[~missing] = known
     digest = zlib.crc32(np.packbits(missing).tobytes(), zlib.crc32(known.tobytes()))
-    found = Found(float(low), float(high), int(missing.sum()), int(np.isinf(known).sum()), digest)
+    few = _few(box, shape)
+    some = values[few], missing[few]
+    found = Found(float(low), float(high), int(missing.sum()), int(np.isinf(known).sum()), digest, some)
     block = Block(box, values, np.ascontiguousarray(missing))
     return Done(block if shelf is None else shelf.put(block, width, mask=True), found)
 
@@ -113,6 +123,67 @@ def verify(
     return replace(measure(grid, chunk.core, values, around), against_hats=np.zeros(0))
 
 
+def part(
+    method: Method,
+    core: Box,
+    window: Box,
+    channels: Sequence[tuple[Sequence[Any], float | None]],
+    whole: Whole,
+    settings: Mapping[str, Any],
+) -> np.ndarray:
+    """A chunk of all channels, channels last, restored by a method that sees the window around it.
+
+    Parameters
+    ----------
+    method : Method
+        With the settings that all chunks share.
+    core, window : Box
+        The chunk, and what the method sees.
+    channels : sequence of (parts, start)
+        For :func:`blocks.read`.
+    whole : Whole
+        What all chunks share.
+    settings : mapping
+        For :meth:`Problem.from_image`.
+    """
+    pairs = [read(window, parts, start) for parts, start in channels]
+    values, missing = (np.stack(each, axis=-1) for each in zip(*pairs, strict=True))
+    here = within(core, window)
+    if not missing[here].any():
+        return values[here]
+    whole = replace(whole, corner=tuple(s.start for s in window), fill=values)
+    given: Any = {"channel_axis": -1, "missing_values": None, "whole": whole, **settings}
+    with alone():
+        problem = Problem.from_image(values, missing, **given)
+        return problem.measured(np.asarray(method.solve(problem).found))[here]
+
+
+def reach(core: Box, window: Box, parts: Sequence[Any], shape: tuple[int, ...], margin: int) -> int | None:
+    """How far the holes of a chunk reach beyond it, with their margins; None if it is beyond the window.
+
+    Holes that are not further from each other than `margin` are one hole.
+    """
+    from scipy.ndimage import binary_dilation, find_objects, label  # slow to load
+
+    _, missing = read(window, parts)
+    here = within(core, window)
+    labels, _ = label(binary_dilation(missing, iterations=margin - 1))
+    own = np.unique(labels[here][missing[here]])
+    boxes = find_objects(labels)
+    farthest = 0
+    for each in own:
+        for s, c, w, n in zip(boxes[each - 1], here, window, shape, strict=True):
+            if (s.start == 0 < w.start) or (s.stop == w.stop - w.start and w.stop < n):
+                return None
+            farthest = max(farthest, c.start - s.start + 1, s.stop - c.stop + 1)
+    return farthest
+
+
+def pick(values: np.ndarray, channel: int) -> np.ndarray:
+    """One channel of a chunk."""
+    return values[..., channel]
+
+
 def finish(image: np.ndarray, filled: np.ndarray, missing: np.ndarray, values: np.ndarray, low: Any, high: Any) -> Any:
     """The restored chunk: known pixels bit for bit, filled ones in the image's dtype, within the bounds."""
     out = image.copy()
@@ -120,3 +191,12 @@ def finish(image: np.ndarray, filled: np.ndarray, missing: np.ndarray, values: n
     if image.dtype.kind == "f":
         out[missing & ~filled] = np.nan
     return out
+
+
+def _few(box: Box, shape: tuple[int, ...]) -> np.ndarray:
+    """Which pixels of a chunk are among those at equal distances in the whole image, in C order."""
+    every = 1 + prod(shape) // FEW
+    place = np.zeros((), np.int64)
+    for n, s in zip(shape, box, strict=True):
+        place = (place[..., None] * n + np.arange(s.start, s.stop)) % every
+    return place == 0

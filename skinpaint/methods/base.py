@@ -72,6 +72,10 @@ class Method(ABC):
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Find the missing values of `problem`; never touches the known ones."""
 
+    def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
+        """Refuse a spatial shape or a spacing that the method cannot work with; most can work with any."""
+        return
+
     def field(self, mask: np.ndarray, spacing: tuple[float, ...]) -> Field:
         """The Gaussian field whose variances tell how sure a pixel is relative to others; the harmonic one."""
         from skinpaint.trust.field import Field

@@ -106,13 +106,17 @@ class PlugAndPlay(IterativeMethod):
             )
         require(isinstance(self.joint_channels, bool), self, "joint_channels", "a bool", self.joint_channels)
 
-    def init(self, problem: Problem) -> Denoised:
-        """Start from the harmonic fill."""
-        if len(set(problem.spacing)) > 1:
+    def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
+        """Refuse pixels that are not as high as they are wide."""
+        if len(set(spacing)) > 1:
             raise ValueError(
                 f"The 'spacing' parameter of Inpainter must be the same along all axes for PlugAndPlay, whose denoiser "
-                f"does not see it. Got {problem.spacing} instead."
+                f"does not see it. Got {spacing} instead."
             )
+
+    def init(self, problem: Problem) -> Denoised:
+        """Start from the harmonic fill."""
+        self.check_grid(problem.shape[:-1], problem.spacing)
         start = problem.clip(problem.fill())
         return Denoised(
             values=start, note=f"Convergence is judged by the change alone: there is no energy. {self._note}".strip()

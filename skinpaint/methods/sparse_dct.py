@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil, log, pi, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from skinpaint.solution import Filling, Reason
 if TYPE_CHECKING:
     from skinpaint.grid.patches.blocks import Blocks
 
-__all__ = ["SparseDCT"]
+__all__ = ["SparseDCT", "decay_for", "wide_holes"]
 
 QUICK_DECAY, SLOW_DECAY = 0.93, 0.98  # of the threshold, from round to round; slow if some hole is at least
 WIDE_HOLE = 17  # pixels wide along all axes: edges take longer to grow into it
@@ -129,18 +129,22 @@ class SparseDCT(IterativeMethod):
         """
         return cls(decay=0.98, sweeps=8, patch_stride=2)
 
+    def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
+        """Refuse large blocks for volumes."""
+        if len(long_axes(shape)) > 2:
+            require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
+
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
-        if _axes(problem) > 2:
-            require(self.block in (None, 8), self, "block", "None or 8 for volumes", self.block)
+        self.check_grid(problem.shape[:-1], problem.spacing)
         image = _first_fill(problem)
-        decay = self.decay or (SLOW_DECAY if _has_wide_hole(problem.mask) else QUICK_DECAY)
+        decay = self.decay or decay_for(bool(wide_holes(problem.mask).any()))
         first, last = self.threshold
         rounds = 1 + ceil(log(last / first) / log(decay) - 1e-9)
         return Rounds(
             problem=problem,
             image=image,
-            scale=_scale(problem, image, self.joint_channels),
+            scale=self.ranges(problem, image) if problem.whole is None else problem.whole.ranges,
             bounds=(problem.low.astype(np.float32), problem.high.astype(np.float32)),
             blocks=self._blocks(problem, image),
             decay=decay,
@@ -152,6 +156,10 @@ class SparseDCT(IterativeMethod):
         """Take one round over the blocks, or one sweep over similar patches; the image is changed in place."""
         take = self._round if state.k < state.rounds else self._sweep
         return replace(state, change=take(problem, state), k=state.k + 1)
+
+    def ranges(self, problem: Problem, values: np.ndarray) -> np.ndarray:
+        """What the thresholds are fractions of, for each channel of these values of the problem."""
+        return _scale(problem, values, self.joint_channels)
 
     def _blocks(self, problem: Problem, image: np.ndarray) -> list[Blocks]:
         """The blocks of each plane that misses something."""
@@ -165,12 +173,14 @@ class SparseDCT(IterativeMethod):
 
     def _round(self, problem: Problem, state: Rounds) -> float:
         """Shrink the blocks; the largest change."""
-        from skinpaint.grid.patches.blocks import stride
+        from skinpaint.grid.patches.blocks import plane_axes, stride
 
         k, (first, last) = state.k, self.threshold
         t = max(last, first * state.decay**k)
         feedback = FIRST_FEEDBACK * max(0.0, 1 - k / max(1, state.rounds - 1))
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3)
+        if problem.whole is not None:  # blocks lie where those of the whole image lie
+            shifts -= plane_axes(problem.shape[:-1], problem.whole.corner, 0)
         return max(
             blocks.round((shifts % stride(blocks.side)).tolist(), t * state.scale, feedback, *state.bounds)
             for blocks in state.blocks
@@ -178,7 +188,7 @@ class SparseDCT(IterativeMethod):
 
     def _sweep(self, problem: Problem, state: Rounds) -> float:
         """Take the conditional means of patches, tile by tile; the largest change."""
-        from skinpaint.grid.patches.blocks import as_planes
+        from skinpaint.grid.patches.blocks import as_planes, plane_axes
         from skinpaint.grid.patches.groups import TILE_MARGIN, tiles
 
         state.blocks.clear()  # their memory is free from here on
@@ -186,9 +196,13 @@ class SparseDCT(IterativeMethod):
             FIRST_SWEEP_THRESHOLD * self.threshold[1], self.threshold[1], state.steps - state.rounds + 1
         )
         noise = falling[state.k - state.rounds] / SIGMAS_PER_THRESHOLD
+        shape, whole = problem.shape[:-1], problem.whole
+        place: Any = {}
+        if whole is not None:
+            place = {"corner": plane_axes(shape, whole.corner, 0), "whole": plane_axes(shape, whole.shape, 1)}
         change = 0.0
         for x, missing in zip(as_planes(state.image), as_planes(problem.mask), strict=True):
-            for tile in tiles(missing.any(axis=-1), TILE_MARGIN):
+            for tile in tiles(missing.any(axis=-1), TILE_MARGIN, self.patch_stride, **place):
                 part = x[tile.box]
                 holes = np.broadcast_to(missing[tile.box], part.shape)
                 inner, wanted = part[tile.core], holes[tile.core]
@@ -267,12 +281,17 @@ def _axes(problem: Problem) -> int:
     return len(long_axes(problem.shape[:-1]))
 
 
-def _has_wide_hole(mask: np.ndarray) -> bool:
-    """Whether some hole is at least WIDE_HOLE pixels wide along all axes; the image continues as its mirror image."""
+def wide_holes(mask: np.ndarray) -> np.ndarray:
+    """The middles of holes at least WIDE_HOLE pixels wide along all axes; the image continues as its mirror image."""
     from scipy.ndimage import minimum_filter
 
     sides = tuple(WIDE_HOLE if n > 1 else 1 for n in mask.shape[:-1])
-    return bool(minimum_filter(mask.view(np.uint8), size=(*sides, 1), mode="reflect").any())
+    return minimum_filter(mask.view(np.uint8), size=(*sides, 1), mode="reflect").view(bool)
+
+
+def decay_for(wide: bool) -> float:
+    """The decay of the threshold where none is given, for a mask with or without wide holes."""
+    return SLOW_DECAY if wide else QUICK_DECAY
 
 
 def _first_fill(problem: Problem) -> np.ndarray:
@@ -280,6 +299,8 @@ def _first_fill(problem: Problem) -> np.ndarray:
     from skinpaint.grid.harmonic.fill import fill
 
     filled = problem.write(np.empty(problem.shape, np.float32))
+    if problem.whole is not None:
+        return problem.fill().astype(np.float32)
     if not problem.sparse:
         return fill(filled, problem.mask, problem.spacing, tol=INITIAL_FILL_TOL).astype(np.float32, copy=False)
     found = problem.harmonic()

@@ -111,14 +111,15 @@ class Grid:
     def __iter__(self) -> Iterator[Chunk]:
         starts = [np.cumsum((0, *lengths)).tolist() for lengths in self.chunks]
         for core in product(*([slice(lo, hi) for lo, hi in pairwise(each)] for each in starts)):
-            wide = self._wider(core, self.overlap)
-            yield Chunk(core, wide, self._wider(wide, self.reach))
+            wide = self.wider(core, self.overlap)
+            yield Chunk(core, wide, self.wider(wide, self.reach))
 
     def ring(self, box: Box) -> Box:
         """A part of the grid and the neighbours of its pixels."""
-        return self._wider(box, self.reach)
+        return self.wider(box, self.reach)
 
-    def _wider(self, box: Box, by: int) -> Box:
+    def wider(self, box: Box, by: int) -> Box:
+        """A part of the grid and the pixels around it."""
         return tuple(slice(max(s.start - by, 0), min(s.stop + by, n)) for s, n in zip(box, self.shape, strict=True))
 
 

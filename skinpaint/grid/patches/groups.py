@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +39,14 @@ class Tile:
     box: Box
 
 
-def tiles(missing: np.ndarray, halo: int) -> Iterator[Tile]:
+def tiles(
+    missing: np.ndarray, halo: int, step: int = 1, corner: Sequence[int] = (0, 0, 0), whole: Sequence[int] = ()
+) -> Iterator[Tile]:
     """The tiles of a mask of shape (A, J, X) that have missing pixels, each with a margin of `halo` pixels.
+
+    The mask may be that of a part of an image, whose shape is `whole`. The part begins at `corner`. Its tiles are those
+    of the image, as far as they lie in it, and a margin that the part cuts off begins a multiple of `step` pixels
+    later, so that patches lie where those of the image lie.
 
     Examples
     --------
@@ -48,15 +54,22 @@ def tiles(missing: np.ndarray, halo: int) -> Iterator[Tile]:
     >>> mask[0, 0, 0] = True
     >>> [tile.box for tile in tiles(mask, halo=32)]
     [(slice(0, 332, None), slice(0, 1, None), slice(0, 332, None))]
+    >>> [tile.box[0] for tile in tiles(np.ones((100, 1, 9), bool), 32, 4, (350, 0, 0), (600, 1, 9))]
+    [slice(2, 100, None)]
     """
-    counts = [-(-n // TILE_SIDE) for n in missing.shape]
+    axes = list(zip(missing.shape, whole or missing.shape, corner, strict=True))
+    counts = [-(-n // TILE_SIDE) for _, n, _ in axes]
     for index in np.ndindex(*counts):
-        edges = [(n * i // k, n * (i + 1) // k) for n, i, k in zip(missing.shape, index, counts, strict=True)]
-        if not missing[tuple(slice(*edge) for edge in edges)].any():
-            continue
-        outer = [(max(0, lo - halo), min(n, hi + halo)) for (lo, hi), n in zip(edges, missing.shape, strict=True)]
-        core = tuple(slice(lo - first, hi - first) for (lo, hi), (first, _) in zip(edges, outer, strict=True))
-        yield Tile(core, tuple(slice(*each) for each in outer))
+        cores, boxes = [], []
+        for (m, n, at), i, k in zip(axes, index, counts, strict=True):
+            lo, hi = (n * j // k - at for j in (i, i + 1))
+            first, last = max(-at, lo - halo), min(n - at, hi + halo)
+            first = first if first >= 0 else first % step
+            cores.append(slice(max(lo, first), min(hi, m)))
+            boxes.append(slice(first, min(last, m)))
+        if all(core.start < core.stop for core in cores) and missing[tuple(cores)].any():
+            inside = (slice(c.start - b.start, c.stop - b.start) for c, b in zip(cores, boxes, strict=True))
+            yield Tile(tuple(inside), tuple(boxes))
 
 
 def groups(x: np.ndarray, missing: np.ndarray, step: int) -> np.ndarray:

@@ -1,0 +1,219 @@
+"""One channel of an image in chunks: what it holds, its harmonic fill, and the restored image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from time import perf_counter
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.base import tokenize
+
+from skinpaint import masks
+from skinpaint.dask import tasks
+from skinpaint.dask.passes import Certificate, Schwarz
+from skinpaint.grid.harmonic.schwarz import Grid, Pass
+from skinpaint.methods import Laplace
+from skinpaint.problem import Bounds, check_bounds
+from skinpaint.solution import ConvergenceWarning, Reason, Record, Solution, warn
+
+__all__ = ["Channel", "ChunkedSolution"]
+
+Show = Callable[[Record, float, Callable[[], Any]], bool]
+"""Shows a pass: its record, its residual, and a function that gives the answer so far; True stops."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ChunkedSolution(Solution):
+    """The answer for an image in chunks.
+
+    Attributes
+    ----------
+    values : dask.array.Array
+        The filled values as floats, in units of the image, before rounding.
+    restored : dask.array.Array
+        The restored image, of the shape, the dtype and the chunks of the image.
+    filled : dask.array.Array of bool
+        What was filled.
+    n_iter : int
+        Number of passes, of the harmonic fill. This and what follows is of no use for a method without one.
+    residual : float or None
+        Relative residual of "laplace", as in memory; found by an independent pass, which takes what is known from the
+        image and what was filled from where it is kept.
+    largest_residual : float or None
+        Largest entry of that residual, in units of the image.
+    error : float or None
+        A bound of the largest error, as a fraction of the range, by the maximum principle; None where it says nothing.
+    """
+
+    restored: Any = field(default=None)
+    filled: Any = field(default=None)
+    largest_residual: float | None = None
+
+
+@dataclass(eq=False)
+class Channel:
+    """One channel, after a look at all its chunks.
+
+    Parameters
+    ----------
+    grid : Grid
+        The chunks to work in, and the Laplacian.
+    image, missing : dask.array.Array
+        In these chunks.
+    number : int
+        Which channel of the image it is.
+    settings : Laplace
+        Of the harmonic fill.
+    bounds, farthest
+        As `bounds` and `max_distance` of :class:`skinpaint.Inpainter`.
+    work : str or None
+        Folder of a store for the values between passes.
+    halo : int
+        Pixels around a chunk that will be asked for.
+    """
+
+    grid: Grid
+    image: Any
+    missing: Any
+    number: int
+    settings: Laplace
+    bounds: Bounds
+    farthest: float | None
+    work: str | None
+    halo: int
+
+    def __post_init__(self) -> None:
+        store = None if self.work is None else _store(self.work, self.grid, self.settings, self.halo)
+        self.schwarz = Schwarz(self.grid, self.image, self.missing, store, halo=self.halo)
+        self.found = found = self.schwarz.look()
+        if found.infinite:
+            raise ValueError(
+                f"The 'image' parameter must be finite where it is known. Got {found.infinite} infinite values instead."
+                " Mark them as missing with mask= or set them to NaN."
+            )
+        if found.low > found.high:
+            raise ValueError(
+                "The 'image' parameter must have at least one known pixel in every channel. Got an image of which all "
+                f"of channel {self.number} is missing."
+            )
+        self.low, self.high = _bounds(self.bounds, found.low, found.high, self.image.dtype)
+        self.filled = _near_enough(self.missing, self.grid.spacing, self.farthest)
+
+    def restored(self, values: Any = None) -> Any:
+        """The restored image for these values, or for those of the harmonic fill."""
+        image, meta = self.image, np.empty((0,) * self.image.ndim, self.image.dtype)
+        values = self.schwarz.values() if values is None else values
+        given = (image, self.filled, self.missing, values)
+        return da.map_blocks(tasks.finish, *given, low=self.low, high=self.high, dtype=image.dtype, meta=meta)
+
+    def solution(self, reason: Reason, status: str, values: Any = None, **more: Any) -> ChunkedSolution:
+        """What is returned for these values, or for those of the harmonic fill."""
+        values = self.schwarz.values() if values is None else values
+        restored = self.restored(values)
+        return ChunkedSolution(
+            values=values, restored=restored, filled=self.filled, reason=reason, status=status, **more
+        )
+
+    def trivial(self) -> ChunkedSolution | None:
+        """The answer, if there is nothing to solve."""
+        reason, status = None, ""
+        if not self.found.missing:
+            reason, status = Reason.NOTHING_MISSING, "Nothing is missing: the image is returned as it came."
+        elif self.found.low == self.found.high:
+            reason = Reason.CONSTANT
+            status = "All known pixels are equal: the missing ones are set to the same value."
+        if reason is None:
+            return None
+        self.schwarz.start = self.found.low
+        return self.solution(reason, status, residual=0.0, largest_residual=0.0)
+
+    def looked(self) -> ChunkedSolution:
+        """The answer of a method that does not start from the harmonic fill, before it has begun."""
+        return self.trivial() or self.solution(Reason.CONVERGED, "")
+
+    def fill(self, show: Show, began: float) -> ChunkedSolution:
+        """The harmonic fill, by passes over the chunks."""
+        found, schwarz, tol = self.found, self.schwarz, self.settings.tol
+        history: list[Record] = []
+        reason = None
+        done: Pass | None = None
+        span = found.high - found.low
+        try:
+            for done in schwarz.run(found.low, found.high, tol):
+                record = Record(n_iter=done.number, change=done.change / span, seconds=perf_counter() - began)
+                history.append(record)
+                if show(record, done.residual, self.restored):
+                    reason = Reason.STOPPED_BY_CALLBACK
+                    break
+        except KeyboardInterrupt:
+            if schwarz.b == 0:
+                raise
+            reason = Reason.INTERRUPTED
+        passes = 0 if schwarz.work is None else schwarz.work.passes
+        passes = done.number if done is not None else passes
+        proof = schwarz.certificate()
+        if reason is None:
+            reason = Reason.CONVERGED if proof.residual <= tol else Reason.MAX_ITER
+        status = _status(reason, passes, proof, tol, span)
+        if reason is Reason.MAX_ITER:
+            warn(status, ConvergenceWarning)
+        error = proof.error / span
+        return self.solution(
+            reason,
+            status,
+            n_iter=passes,
+            history=tuple(history),
+            residual=proof.residual,
+            largest_residual=proof.largest,
+            error=error if error < 1 else None,
+        )
+
+
+def _status(reason: Reason, passes: int, proof: Certificate, tol: float, span: float) -> str:
+    counted = f"{passes} pass{'' if passes == 1 else 'es'}"
+    said = f"The relative residual is {proof.residual:.1g}, as a look at the result again confirms."
+    if reason is Reason.CONVERGED:
+        bound = f" No value is further than {proof.error:.1g} from the exact fill." if proof.error < span else ""
+        return f"Solved by {counted} over the chunks. {said}{bound}"
+    if reason is Reason.MAX_ITER:
+        return (
+            f"Not solved after {counted}: the relative residual is {proof.residual:.1g}, above tol {tol:g}. Raise tol."
+        )
+    what = "Interrupted" if reason is Reason.INTERRUPTED else "Stopped by the callback"
+    return f"{what} after {counted}: this is the answer so far. {said}"
+
+
+def _store(work: str, grid: Grid, settings: Laplace, halo: int) -> Any:
+    from skinpaint.dask.store import Work
+
+    given = [getattr(settings, each.name) for each in fields(settings) if each.name != "tol"]
+    return Work(str(work), tokenize(grid.chunks, grid.lags, grid.steps, given, halo))
+
+
+def _bounds(bounds: Bounds, lowest: float, highest: float, dtype: np.dtype) -> tuple[float, float]:
+    if bounds is None or lowest == highest:
+        return lowest, highest
+    low, high = check_bounds(bounds, dtype)
+    if lowest < low or highest > high:
+        raise ValueError(
+            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}, which is "
+            f"({low:g}, {high:g}), for values from {lowest:g} to {highest:g} instead."
+        )
+    return low, high
+
+
+def _near_enough(missing: Any, spacing: tuple[float, ...], farthest: float | None) -> Any:
+    """What is missing, and not too far from known pixels."""
+    if farthest is None:
+        return missing
+    depth = {axis: int(farthest // h) + 1 for axis, h in enumerate(spacing)}
+    return da.map_overlap(_near, missing, depth=depth, boundary="none", dtype=bool, spacing=spacing, farthest=farthest)
+
+
+def _near(missing: np.ndarray, spacing: tuple[float, ...], farthest: float) -> np.ndarray:
+    if missing.all():
+        return np.zeros_like(missing)
+    return missing & (masks.distance_to_known(missing[..., None], spacing)[..., 0] <= farthest)
