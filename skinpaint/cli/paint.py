@@ -28,6 +28,8 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "paint over what is damaged, in the browser"
 
+SWITCH_INTERVAL = 5e-4  # seconds after which one thread must let in another: the brush waits for several, one by one
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
@@ -58,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     files = Files(_sources(args), method=chosen, read_mask=lambda *given: _missing(args, *given))
     desk = Desk(files)
     server = Server(desk, args.port)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with Interruption() as interruption:
         try:
             server.start()
@@ -72,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             unsaved = files.unsaved()
             server.stop()
+            sys.setswitchinterval(before)
     for line in desk.log:
         print(f"Saved {line}.")
     if not desk.log:
