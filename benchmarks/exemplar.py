@@ -7,7 +7,8 @@
 The central square of each image is resized to 512 x 512. The shapes of the holes take turns: square, blob, horse.
 PSNR does not judge texture, so the table gives: the sliced Wasserstein distance of the 7 x 7 patches within the fill to
 those of the truth there, and to those of the rest of the image, both times 1000; the largest ratio of the former to
-that of "laplace"; the largest difference across the seam, as a multiple of that of the truth (geometric mean); MS-SSIM of the whole image; seconds, of G'MIC with the start of its process and two small files. Peers that are not
+that of "laplace"; the largest difference across the seam, as a multiple of that of the truth (geometric mean);
+MS-SSIM of the whole image; seconds, of G'MIC with the start of its process and two small files. Peers that are not
 installed are left out.
 """
 
