@@ -2,12 +2,12 @@
 
     python benchmarks/exemplar.py                                  # images of scikit-image, 48, 96, 160 pixels
     python benchmarks/exemplar.py --images FOLDER --sizes 96       # your own
-    python benchmarks/exemplar.py --write FOLDER                   # tables (.inc) and sheets (.png)
+    python benchmarks/exemplar.py --write FOLDER                   # tables (.inc) and sheets (.jpg)
 
 The central square of each image is resized to 512 x 512. The shapes of the holes take turns: square, blob, horse.
 PSNR does not judge texture, so the table gives: the sliced Wasserstein distance of the 7 x 7 patches within the fill to
-those of the truth there, and to those of the rest of the image, both times 1000; the largest ratio of the former to that
-of "laplace"; the largest difference of neighbours across the seam, as a multiple of that of the truth (geometric mean);
+those of the truth there, and to those of the rest of the image, both times 1000; the largest ratio of the former to
+that of "laplace"; the largest difference across the seam, as a multiple of that of the truth (geometric mean);
 MS-SSIM of the whole image; seconds, of G'MIC with the start of its process and two small files. Peers that are not
 installed are left out.
 """
@@ -57,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[48, 96, 160])
     parser.add_argument("--methods", type=lambda text: text.split(","), help="only those whose names are listed")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="for the tables (.inc) and the sheets (.png)")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="for the tables (.inc) and the sheets (.jpg)")
     asked = parser.parse_args(words)
     names = restorers()
     chosen = {name: names[name] for name in names if name in (asked.methods or [name])}
@@ -71,7 +71,7 @@ def main(words: Sequence[str] | None = None) -> None:
         print(tables[-1], end="\n\n", flush=True)
         if asked.write:
             asked.write.mkdir(parents=True, exist_ok=True)
-            sheet(rows, asked.write / f"exemplar-{size}.png")
+            sheet(rows, asked.write / f"exemplar-{size}.jpg")
     tables.append(table(f"All {len(everything)} holes", everything))
     print(tables[-1], each(everything), sep="\n\n", flush=True)
     if asked.write:
@@ -271,7 +271,7 @@ def sheet(rows: list[dict], path: Path) -> None:
         line[0].set_ylabel(row["key"], fontsize=6)
     for axes, name in zip(grid[0], ["damaged", "truth", *names], strict=True):
         axes.set_title(name.replace(" ", "\n", 1), fontsize=7)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, pil_kwargs={"quality": 85})
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ BENCHMARKS = {
     "targets": ("targets.py", "what is aimed at on large images and on little damage, and whether it is met"),
     "cold": ("peers.py --cold", "the first call, the command line and the import, in new processes"),
     "quality": ("quality.py", "PSNR, SSIM and time of every method and its peers"),
+    "exemplar": ("exemplar.py", 'large holes: texture, seams and time of "exemplar" and its peers, with pictures'),
     "paint": ("paint.py", "the page of skinpaint paint in a browser: from the brush to new pixels"),
     "trust": ("trust.py", "standard deviations and noise: coverage, cost, or noise"),
     "compare": ("compare_check.py", "does `compare` name the best method?"),

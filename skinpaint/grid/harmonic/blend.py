@@ -68,14 +68,9 @@ def blend(
     box = tuple(slice(lo, int(i.max()) + 2) for lo, i in zip(corner, hole, strict=True))
     shape = missing[box].shape
     edges = [_edges(values, missing, usable, source, axis, box) for axis in long]
-    weights = []
-    for (lower, _), _ in edges:
-        weight = np.zeros(shape)
-        weight[lower] = 1
-        weights.append(drop_short_axes(weight))
     force = drop_short_axes(np.broadcast_to(pull, missing.shape)[box])
     state = drop_short_axes(np.where(missing[box], UNKNOWN, KNOWN).astype(np.uint8))
-    system = HarmonicSystem(state, tuple((k, 1) for k in range(len(long))), tuple(weights), np.array(force))
+    system = HarmonicSystem(state, tuple((k, 1) for k in range(len(long))), (1.0,) * len(long), np.array(force))
     blended = np.empty((len(hole[0]), values.shape[-1]))
     for c in range(values.shape[-1]):
         v = values[box][..., c].astype(float)
