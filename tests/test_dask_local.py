@@ -1,5 +1,6 @@
 """Methods that look around: in chunks they give what they give in memory."""
 
+import gc
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -306,3 +307,34 @@ class TestHowItIsDone:
             ValueError, match="'noise' parameter of Biharmonic must be None or 0 for an image in chunks"
         ):
             inpaint(da.zeros((9, 9)), np.eye(9, dtype=bool), method=Biharmonic(noise=0.1))
+
+
+@pytest.fixture(scope="class")
+def client():
+    """A scheduler with workers, all in this process."""
+    distributed = pytest.importorskip("distributed")
+    options = {"processes": False, "n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+class TestDistributed:
+    """On a scheduler that releases what nobody holds."""
+
+    @pytest.mark.parametrize("persisted", [False, True])
+    @pytest.mark.parametrize("method", ["laplace", "dct", "biharmonic"])
+    def test_the_answer_is_that_in_memory(self, method, persisted, client):
+        array, mask = texture((90, 100)), clouds((90, 100), radius=5)
+        image = da.from_array(array, (45, 50))
+        image = image.persist() if persisted else image
+        restored = inpaint(image, mask, method=method)
+        gc.collect()
+        np.testing.assert_allclose(restored.compute(), inpaint(array, mask, method=method), atol=1e-3)
+
+    def test_the_answer_holds_what_it_needs(self, client):
+        image, mask = da.from_array(texture((90, 100)), (45, 50)), clouds((90, 100), radius=5)
+        restored = inpaint(image, mask, method="biharmonic")
+        gc.collect()
+        held = {each.key for each in dict(restored.__dask_graph__()).values() if hasattr(each, "client")}
+        assert held
+        assert held == set(client.futures)

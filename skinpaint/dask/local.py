@@ -94,8 +94,8 @@ def restore(
     part, pick = delayed(tasks.part), delayed(tasks.pick)
     parts = []
     for k, chunk in enumerate(channels[0].schwarz.chunks):
-        seen = [(one[k], start) for one, start in zip(around, starts, strict=True)]
-        parts.append(part(method, chunk.core, grid.wider(chunk.core, halo), seen, whole, given))
+        window, seen = grid.wider(chunk.core, halo), [each for one in around for each in one[k]]
+        parts.append(part(method, chunk.core, window, starts, whole, given, *seen))
     done = []
     for c, (channel, one) in enumerate(zip(channels, each, strict=True)):
         values = _array([pick(each, c) for each in parts], grid.chunks)
