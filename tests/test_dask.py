@@ -384,7 +384,9 @@ class TestCluster:
     def test_a_worker_that_is_killed_changes_no_byte(self, image, hidden, tmp_path):
         """Two processes, of which one is killed after the first pass: what is done again must be done right."""
         pytest.importorskip("distributed")
-        np.savez(tmp_path / "in.npz", image=image, hidden=hidden)
+        hole = np.zeros(image.shape, bool)
+        hole[40:60, 45:62] = True
+        np.savez(tmp_path / "in.npz", image=image, hidden=hidden, hole=hole)
         code = """
 import os, signal, sys
 import dask.array as da, numpy as np
@@ -403,6 +405,10 @@ def main():
 
         solution = solve(da.from_array(given["image"], 50), given["hidden"], work=work, callback=kill)
         np.save("out.npy", solution.restored.compute())
+        if not work:  # a method that restores when it is computed, after another death
+            lazy = solve(da.from_array(given["image"], 50), given["hole"], method="biharmonic")
+            os.kill(cluster.workers[1].pid, signal.SIGKILL)
+            np.save("lazy.npy", lazy.restored.compute())
 
 if __name__ == "__main__":
     main()
@@ -416,3 +422,5 @@ if __name__ == "__main__":
             )
             np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
             (tmp_path / "out.npy").unlink()
+        lazy = solve(da.from_array(image, 50), hole, method="biharmonic").restored.compute()
+        np.testing.assert_array_equal(np.load(tmp_path / "lazy.npy"), lazy)

@@ -338,3 +338,25 @@ class TestDistributed:
         held = {each.key for each in dict(restored.__dask_graph__()).values() if hasattr(each, "client")}
         assert held
         assert held == set(client.futures)
+
+
+class TestRefused:
+    @pytest.mark.parametrize("method", ["dct", "biharmonic", "pnp"])
+    @pytest.mark.parametrize(
+        ("change", "error", "match"),
+        [
+            (lambda x: x + np.inf, ValueError, r"Got \d+ infinite values"),
+            (lambda x: x * np.nan, ValueError, "at least one known pixel in every channel"),
+            (lambda x: x.astype(complex), TypeError, "integers or real floats"),
+            (lambda x: x[x > 0][:, None], ValueError, r"Call image\.compute_chunk_sizes\(\) first"),
+        ],
+    )
+    def test_bad_images(self, method, change, error, match):
+        image = change(da.from_array(texture((60, 70)), 35))
+        with pytest.raises(error, match=match):
+            inpaint(image, np.eye(60, 70, dtype=bool), method=method)
+
+    def test_a_channel_of_which_nothing_is_known(self):
+        image = np.stack([texture((60, 70)), np.full((60, 70), np.nan)], -1)
+        with pytest.raises(ValueError, match="all of channel 1 is missing"):
+            inpaint(da.from_array(image, 35), np.eye(60, 70, dtype=bool), method="dct", channel_axis=-1)
