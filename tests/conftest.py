@@ -1,5 +1,7 @@
 """What several test files need: small images and masks for them, and the command line in this process."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import hypothesis
@@ -13,10 +15,16 @@ hypothesis.settings.load_profile("skinpaint")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Let each process begin with a part of its own, so that not all compile the same kernels at the same time."""
+    """Let a process that has nothing left to do take tests from another one: some tests take much longer than most."""
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    """Compile all kernels before several processes begin, as they would compile the same ones side by side."""
+    subprocess.run([sys.executable, "-m", "skinpaint", "warmup", "--quiet"], check=True)
 
 
 @pytest.fixture

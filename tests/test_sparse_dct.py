@@ -13,7 +13,7 @@ from skinpaint.damage import random_pixels, scratches, text
 from skinpaint.grid.patches import blocks
 from skinpaint.grid.patches.blocks import Blocks, as_planes, stride
 from skinpaint.grid.patches.groups import tiles
-from skinpaint.grid.patches.kernels_blocks import estimate16
+from skinpaint.grid.patches.kernels_blocks import estimate
 from skinpaint.problem import Problem
 from skinpaint.scores import psnr
 
@@ -92,7 +92,7 @@ def test_how_rows_are_shared_makes_no_difference_to_the_last_bit():
     def sums(*cuts):
         total, weight = np.zeros((2, *x.shape), np.float32)
         for lo, hi in pairwise(cuts):
-            estimate16(lo, hi, x, missing, (16, 1), (1, 0, 2), 4, window, np.float32(0.3), total, weight)
+            estimate(lo, hi, x, missing, 16, (16, 1), (1, 0, 2), 4, window, np.float32(0.09), total, weight)
         return total.tobytes(), weight.tobytes()
 
     assert sums(0, 70) == sums(0, 13, 41, 70)

@@ -20,7 +20,7 @@ from skinpaint.grid.harmonic import kernels as second_order_kernels
 from skinpaint.grid.harmonic import multigrid as second_order
 from skinpaint.lazy import lazy
 
-SIDE = 400
+SIDE = 256
 
 
 def image_and_mask(seed, missing=0.9):
@@ -128,10 +128,10 @@ LISTED = [(name, 0.03) for name in ("laplace", "gd", "reweighted")]  # where lit
 def test_eight_threads_restore_as_one_does(count, method, missing, pool_of):
     pool_of(count)
     restore = partial(restored, method=METHODS[method], missing=missing)
-    one_after_another = [restore(seed) for seed in range(8)]
+    one_after_another = [restore(seed) for seed in range(4)]
     with ThreadPoolExecutor(8) as eight:
-        at_once = list(eight.map(restore, range(8)))
-    assert at_once == one_after_another
+        at_once = list(eight.map(restore, [0, 1, 2, 3] * 2))
+    assert at_once == one_after_another * 2
 
 
 @pytest.mark.parametrize("dtype", [">u2", ">i4", ">f4", ">f8"])

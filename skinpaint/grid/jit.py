@@ -19,7 +19,7 @@ from typing import Any
 from numba import njit
 from numba.core import event
 
-__all__ = ["FAST", "INLINED", "KNOWN", "OUTSIDE", "UNKNOWN", "inlined", "kernel", "kernel_folder"]
+__all__ = ["FAST", "INLINED", "KNOWN", "OUTSIDE", "UNKNOWN", "inlined", "kernel", "kernel_folder", "part"]
 
 OUTSIDE = 0
 KNOWN = 1
@@ -31,7 +31,8 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 OPTIONS: Any = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
 INLINED: Any = {**OPTIONS, "forceinline": True}
 
-inlined = njit(**INLINED)  # a part of several kernels
+inlined = njit(**INLINED)  # a part of several kernels, repeated in each place that calls it
+part = njit(**OPTIONS)  # a part that is called
 _compile = njit(**OPTIONS, cache=True)
 _kernels: list[Any] = []
 

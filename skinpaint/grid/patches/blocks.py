@@ -11,17 +11,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from skinpaint.grid.axes import long_axes
-from skinpaint.grid.patches.kernels_blocks import estimate8, estimate16, estimate32, settle
+from skinpaint.grid.patches.kernels_blocks import MAX_SIDE, estimate, settle
 from skinpaint.grid.threads import SOLVE_COST, share
 
 __all__ = ["BLOCK_SIDES", "Blocks", "as_planes", "plane_axes", "stride"]
 
 T = TypeVar("T")
 
-ESTIMATES = {8: estimate8, 16: estimate16, 32: estimate32}
-BLOCK_SIDES = tuple(ESTIMATES)  # pixels
+BLOCK_SIDES = 8, 16, 32  # pixels
 BAND_ENTRIES = 2**20  # of a channel, whose blocks are summed at a time
-UNIFORM_WINDOW = np.ones(max(BLOCK_SIDES), np.float32)  # all pixels of a block count alike
+UNIFORM_WINDOW = np.ones(MAX_SIDE, np.float32)  # all pixels of a block count alike
 
 
 def as_planes(x: np.ndarray) -> np.ndarray:
@@ -122,9 +121,18 @@ class Blocks:
             inner = first + pad - top, last + pad - top
             for k, (x, t) in enumerate(zip(self.x, thresholds, strict=True)):
                 wanted = self.wanted[k % len(self.wanted), top:bottom]
-                options = (self.sides, corner, step, window, np.float32(t), self.total[k], self.weight[k])
+                options = (
+                    self.side,
+                    self.sides,
+                    corner,
+                    step,
+                    window,
+                    np.float32(t * t),
+                    self.total[k],
+                    self.weight[k],
+                )
                 work = (last - first) * x[0].size * SOLVE_COST
-                share(ESTIMATES[self.side], *inner, work, x[top:bottom], wanted, *options)
+                share(estimate, *inner, work, x[top:bottom], wanted, *options)
             sums = self.total, self.weight, self.x
             image = self.image, self.missing, self.matrix, low, high, np.float32(feedback)
             share(settle, first, last, self.x[:, first:last].size, top, self.pads, *sums, *image, changes)

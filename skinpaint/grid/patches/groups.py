@@ -106,8 +106,8 @@ def conditional_mean(
     for first in range(0, len(x), channels):
         stack = slice(first, first + channels)
         planes, holes = x[stack], missing[stack]
-        sums = np.empty((pieces, len(planes), height, x.shape[2]), np.float32)
-        weights = np.empty((pieces, height, x.shape[2]), np.float32)
+        sums = np.zeros((pieces, len(planes), height, x.shape[2]), np.float32)
+        weights = np.zeros((pieces, height, x.shape[2]), np.float32)
         options = (PATCH_SIDE, FILLED_PER_GROUP, np.float32(noise), ROWS_PER_PIECE, top)
         share(condition, 0, pieces, x[0].size * SOLVE_COST, planes, holes, found, *options, sums, weights)
         total, weight = np.zeros_like(planes), np.zeros_like(planes[0])

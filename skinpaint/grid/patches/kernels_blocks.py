@@ -1,8 +1,8 @@
 """Loops over blocks: cosine transforms, shrinkage of the coefficients, and sums of overlapping blocks.
 
-A transform of 8, 16 or 32 samples consists of additions and a few products. The compiler vectorises it only if it is
-written without loops. So :func:`_down` and :func:`_up` generate its code, by the recursion of Lee. The code transforms
-`LANES` lines side by side: sample ``i`` of line ``m`` is entry ``LANES * i + m``.
+The cosine transforms follow Lee: the sums of mirrored samples give the even coefficients, the differences the odd ones,
+each by a transform of half the length. They work in place, on `LANES` lines side by side: sample ``i`` of line ``m`` is
+entry ``LANES * i + m``. The coefficients stay where the halves leave them, the constant part first.
 
 B. G. Lee, "A new algorithm to compute the discrete cosine transform", IEEE Trans. Acoust., Speech, Signal Process. 32
 (1984). :doi:`10.1109/TASSP.1984.1164443`
@@ -10,278 +10,147 @@ B. G. Lee, "A new algorithm to compute the discrete cosine transform", IEEE Tran
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
 from math import cos, pi
 
 import numpy as np
-from numba import njit, uintp
+from numba import uintp
 
-from skinpaint.grid.jit import FAST, inlined, kernel
+from skinpaint.grid.jit import kernel, part
 
-__all__ = ["LANES", "estimate8", "estimate16", "estimate32", "settle"]
+__all__ = ["LANES", "estimate", "settle"]
 
 LANES = 64  # lines that are transformed side by side
+ADJACENT = np.int64(1)  # an integer of the language would be compiled for itself
+SHORTEST = 4  # samples; the transform of so many is written out
+MAX_SIDE = 32  # of a block
 MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
 
 
-def _down(x: list[str], code: list[str]) -> list[str]:
-    """Write ``X_k = sum_i x_i cos(pi (2 i + 1) k / 2 n)``: a transform of the sums, one of the differences."""
-    if len(x) == 1:
-        return x
-    pairs = list(zip(x[: len(x) // 2], reversed(x[len(x) // 2 :]), strict=True))
-    even = _down([_let(code, f"{a} + {b}") for a, b in pairs], code)
-    odd = _down([_let(code, f"({a} - {b}) * {c}") for (a, b), c in zip(pairs, _secants(len(x)), strict=True)], code)
-    odd = [_let(code, f"{a} + {b}") for a, b in pairwise(odd)] + odd[-1:]
-    return [name for pair in zip(even, odd, strict=True) for name in pair]
+def _secants() -> np.ndarray:
+    """Entry ``n + i`` is the factor of difference ``i`` of ``n``."""
+    table = np.ones(MAX_SIDE)
+    for n in (1, 2, 4, 8, 16):
+        table[n : 2 * n] = [0.5 / cos(pi * (2 * i + 1) / (4 * n)) for i in range(n)]
+    return table.astype(np.float32)
 
 
-def _up(x: list[str], code: list[str]) -> list[str]:
-    """Write the transpose, ``x_i = sum_k X_k cos(pi (2 i + 1) k / 2 n)``: the same steps backwards."""
-    if len(x) == 1:
-        return x
-    even = _up(x[0::2], code)
-    odd = _up([x[1]] + [_let(code, f"{a} + {b}") for a, b in zip(x[1::2], x[3::2], strict=False)], code)
-    odd = [_let(code, f"{a} * {c}") for a, c in zip(odd, _secants(len(x)), strict=True)]
-    pairs = list(zip(even, odd, strict=True))
-    return [_let(code, f"{a} + {b}") for a, b in pairs] + [_let(code, f"{a} - {b}") for a, b in reversed(pairs)]
+def _places() -> np.ndarray:
+    """Entry ``n + k`` is the place of coefficient ``k`` of ``n``: even ones are in the first half, odd ones behind."""
+    table = np.arange(MAX_SIDE) % SHORTEST
+    for n in (8, 16):
+        half = table[n // 2 : n]
+        table[n : 2 * n : 2], table[n + 1 : 2 * n : 2] = half, n // 2 + half
+    return table
 
 
-def _secants(n: int) -> list[str]:
-    return [f"float32({0.5 / cos(pi * (2 * i + 1) / (2 * n))!r})" for i in range(n // 2)]
+SECANTS, PLACES = _secants(), _places()
 
 
-def _let(code: list[str], value: str) -> str:
-    """Give a value a name."""
-    code.append(f"v{len(code)} = {value}")
-    return f"v{len(code) - 1}"
+@part
+def _down(x, n, step):
+    """Replace each line of `n` samples by ``X_k = sum_i x_i cos(pi (2 i + 1) k / 2 n)``.
 
-
-def _function(head: str, code: list[str], tail: list[str] = []) -> Callable:  # noqa: B006
-    """Compile a loop over the lanes."""
-    lines = [f"def loop({head}):", f"    for m in range({LANES}):"]
-    lines += [f"        {line}" for line in code + tail]
-    names: dict = {"float32": np.float32, "MIN_DENOMINATOR": MIN_DENOMINATOR}
-    exec("\n".join(lines), names)
-    return njit(nogil=True, fastmath=FAST, error_model="numpy")(names["loop"])
-
-
-def _loads(n: int, code: list[str]) -> list[str]:
-    return [_let(code, f"x[{LANES * i} + m]") for i in range(n)]
-
-
-def _stores(names: list[str]) -> list[str]:
-    return [f"y[{LANES * i} + m] = {name}" for i, name in enumerate(names)]
-
-
-def _transform(n: int, write: Callable) -> Callable:
-    """The function ``f(x, y)`` that transforms all lanes, without the norms of the cosines."""
-    code: list[str] = []
-    names = write(_loads(n, code), code)
-    return _function("x, y", code, _stores(names))
-
-
-def _shrinkage(n: int) -> Callable:
-    r"""The function ``f(x, y, norm, spare, t2, kept)``: transform, shrink, transform back, all in registers.
-
-    A coefficient c of the orthonormal transform becomes :math:`c (1 - t^2 / c^2)_+`, the non-negative garrote;
-    `kept` is the sum of those factors in each lane. `norm` holds the squared norms of the transforms along the
-    other axes, and `spare` is 1 in the lanes whose constant part is spared.
+    The samples of a line are `step` rows apart. Rows i and j go together with their mirrored rows: the four stay
+    among themselves.
     """
-    code: list[str] = []
-    x = _down(_loads(n, code), code)
-    first = _let(code, f"norm[m] * float32({1 / n!r})")
-    other = _let(code, f"norm[m] * float32({2 / n!r})")
-    shrunk, total = [], ""
-    for k, c in enumerate(x):
-        scale = other if k else first
-        g = _let(code, f"max(float32(0), float32(1) - t2 / ({c} * {c} * {scale} + MIN_DENOMINATOR))")
-        g = g if k else _let(code, f"max({g}, spare[m])")
-        shrunk.append(_let(code, f"{c} * {g} * {scale}"))
-        total = _let(code, f"{total} + {g}") if k else g
-    y = _up(shrunk, code)
-    return _function("x, y, norm, spare, t2, kept", code, [*_stores(y), f"kept[m] = {total}"])
+    rows = x.size // LANES
+    size = n
+    while size > SHORTEST:
+        half = size >> 1
+        for first in range(0, rows, size * step):
+            for i in range(half >> 1):
+                j = half - 1 - i
+                f, g = SECANTS[half + i], SECANTS[half + j]
+                for row in range(first, first + step):
+                    at_i, at_j = uintp((row + i * step) * LANES), uintp((row + j * step) * LANES)
+                    of_j, of_i = uintp((row + (half + i) * step) * LANES), uintp((row + (half + j) * step) * LANES)
+                    for m in range(uintp(LANES)):
+                        p = x[at_i + m]
+                        q = x[at_j + m]
+                        r = x[of_j + m]
+                        s = x[of_i + m]
+                        x[at_i + m] = p + s
+                        x[at_j + m] = q + r
+                        x[of_j + m] = (p - s) * f
+                        x[of_i + m] = (q - r) * g
+        size = half
+    for first in range(0, rows, SHORTEST * step):
+        for row in range(first, first + step):
+            one, two = uintp(row * LANES), uintp((row + step) * LANES)
+            three, four = uintp((row + 2 * step) * LANES), uintp((row + 3 * step) * LANES)
+            for m in range(uintp(LANES)):
+                p = x[one + m] + x[four + m]
+                q = x[two + m] + x[three + m]
+                r = (x[one + m] - x[four + m]) * SECANTS[2]
+                s = (x[two + m] - x[three + m]) * SECANTS[3]
+                last = (r - s) * SECANTS[1]
+                x[one + m] = p + q
+                x[two + m] = r + s + last
+                x[three + m] = (p - q) * SECANTS[1]
+                x[four + m] = last
+    half = SHORTEST
+    while half < n:
+        for first in range(half * step, rows, 2 * half * step):
+            for k in range(half - 1):
+                here, ahead = PLACES[half + k] * step, PLACES[half + k + 1] * step
+                for row in range(first, first + step):
+                    at, of = uintp((row + here) * LANES), uintp((row + ahead) * LANES)
+                    for m in range(uintp(LANES)):
+                        x[at + m] += x[of + m]
+        half *= 2
 
 
-down8, down16, down32 = (_transform(n, _down) for n in (8, 16, 32))
-up8, up16, up32 = (_transform(n, _up) for n in (8, 16, 32))
-shrink8, shrink16, shrink32 = (_shrinkage(n) for n in (8, 16, 32))
+@part
+def _up(x, n, step):
+    """Replace each line of `n` coefficients by ``x_i = sum_k X_k cos(pi (2 i + 1) k / 2 n)``: `_down`, backwards."""
+    rows = x.size // LANES
+    half = n >> 1
+    while half >= SHORTEST:
+        for first in range(half * step, rows, 2 * half * step):
+            for k in range(half - 1, 0, -1):
+                here, behind = PLACES[half + k] * step, PLACES[half + k - 1] * step
+                for row in range(first, first + step):
+                    at, of = uintp((row + here) * LANES), uintp((row + behind) * LANES)
+                    for m in range(uintp(LANES)):
+                        x[at + m] += x[of + m]
+        half >>= 1
+    for first in range(0, rows, SHORTEST * step):
+        for row in range(first, first + step):
+            one, two = uintp(row * LANES), uintp((row + step) * LANES)
+            three, four = uintp((row + 2 * step) * LANES), uintp((row + 3 * step) * LANES)
+            for m in range(uintp(LANES)):
+                even = x[three + m] * SECANTS[1]
+                odd = (x[two + m] + x[four + m]) * SECANTS[1]
+                p = x[one + m] + even
+                q = x[one + m] - even
+                r = (x[two + m] + odd) * SECANTS[2]
+                s = (x[two + m] - odd) * SECANTS[3]
+                x[one + m] = p + r
+                x[two + m] = q + s
+                x[three + m] = q - s
+                x[four + m] = p - r
+    half = SHORTEST
+    while half < n:
+        for first in range(0, rows, 2 * half * step):
+            for i in range(half >> 1):
+                j = half - 1 - i
+                f, g = SECANTS[half + i], SECANTS[half + j]
+                for row in range(first, first + step):
+                    at_i, at_j = uintp((row + i * step) * LANES), uintp((row + j * step) * LANES)
+                    of_j, of_i = uintp((row + (half + i) * step) * LANES), uintp((row + (half + j) * step) * LANES)
+                    for m in range(uintp(LANES)):
+                        p = x[at_i + m]
+                        q = x[at_j + m]
+                        r = x[of_j + m] * f
+                        s = x[of_i + m] * g
+                        x[at_i + m] = p + r
+                        x[at_j + m] = q + s
+                        x[of_j + m] = q - s
+                        x[of_i + m] = p - r
+        half *= 2
 
 
-@kernel
-def estimate8(lo, hi, x, missing, sides, starts, stride, window, t, total, weight):
-    """`_estimate` for blocks of side 8."""
-    _estimate(down8, up8, shrink8, 8, lo, hi, x, missing, sides, starts, stride, window, t, total, weight)
-
-
-@kernel
-def estimate16(lo, hi, x, missing, sides, starts, stride, window, t, total, weight):
-    """`_estimate` for blocks of side 16."""
-    _estimate(down16, up16, shrink16, 16, lo, hi, x, missing, sides, starts, stride, window, t, total, weight)
-
-
-@kernel
-def estimate32(lo, hi, x, missing, sides, starts, stride, window, t, total, weight):
-    """`_estimate` for blocks of side 32."""
-    _estimate(down32, up32, shrink32, 32, lo, hi, x, missing, sides, starts, stride, window, t, total, weight)
-
-
-@inlined
-def _estimate(down, up, shrink, B, lo, hi, x, missing, sides, starts, stride, window, t, total, weight):
-    """Shrink the coefficients of all blocks with missing entries, and sum the blocks where they overlap.
-
-    Only the planes ``lo <= a < hi`` of `total` and `weight` are written. Their values do not depend on how the planes
-    are divided into such ranges. Blocks whose corners differ only in `a` share the lanes, as many as fit.
-
-    Parameters
-    ----------
-    down, up, shrink : callable
-        The transforms of B samples.
-    x, missing : ndarray of float32 and of bool, shape (A, J, X)
-    B : 8, 16 or 32
-        Side of a block along the last axis.
-    sides : (int, int)
-        Sides along the others: B, or 1 where there is one entry; all sides but the last have at most `LANES` entries.
-    starts : (int, int, int)
-        Corner of the first block.
-    stride : int
-        Distance between blocks along every axis.
-    window : ndarray of float32, shape (B,)
-        Weights of the entries of a block, along every axis.
-    t : float
-        The threshold.
-    total, weight : ndarray of float32, shape (A, J, X)
-        Sums of the weighted blocks, and of their weights.
-    """
-    bA, bJ = sides
-    A, J, X = x.shape
-    M = bA * bJ
-    G = LANES // M
-    chunks = (X + LANES - 1) // LANES
-    S = np.zeros((chunks * LANES, LANES), np.float32)  # the transforms along the first axes, one row a column of x
-    N = np.zeros((chunks * LANES, LANES), np.float32)  # sums of shrunk blocks, transformed like S
-    D = np.zeros((G, chunks * LANES), np.float32)  # sums of their weights
-    U = np.zeros(bA * bJ * LANES, np.float32)
-    V = np.zeros(bA * bJ * LANES, np.float32)
-    P = np.zeros(B * LANES, np.float32)
-    Q = np.zeros(B * LANES, np.float32)
-    norm = np.zeros(LANES, np.float32)
-    spare = np.zeros(LANES, np.float32)
-    kept = np.zeros(LANES, np.float32)
-    flat, sums = S.reshape(-1), N.reshape(-1)
-    w = np.zeros(LANES, np.float32)
-    holds = np.zeros(X, np.bool_)
-    active = np.zeros((G, X), np.bool_)
-    used = np.zeros(chunks, np.bool_)
-    for g in range(G):
-        spare[g * M] = 1
-        for k in range(bA):
-            for q in range(bJ):
-                size = np.float32(1) / M
-                size *= 2 if k > 0 else 1
-                size *= 2 if q > 0 else 1
-                norm[g * M + k * bJ + q] = size
-    t2 = np.float32(t * t)
-    first = starts[0] + max(0, (lo - bA - starts[0]) // stride + 1) * stride
-    last = min(hi - 1, A - bA)
-    for a in range(first, last + 1, G * stride):
-        strips = min(G, (last - a) // stride + 1)
-        for j in range(starts[1], J - bJ + 1, stride):
-            if not _find(missing, a, j, sides, strips, stride, starts[2], B, holds, active, used):
-                continue
-            for c in range(chunks):
-                if not used[c]:
-                    continue
-                n = min(LANES, X - c * LANES)
-                for g in range(strips):
-                    for q in range(bJ):
-                        for k in range(bA):
-                            row = x[a + g * stride + k, j + q]
-                            for m in range(n):
-                                U[uintp((q * bA + k) * LANES + m)] = row[uintp(c * LANES + m)]
-                        if bA > 1:
-                            down(U[q * B * LANES :], V[q * B * LANES :])
-                        else:
-                            _copy(U, q * LANES, V, q * LANES, LANES)
-                    for k in range(bA):
-                        if bJ > 1:
-                            for q in range(bJ):
-                                _copy(V, (q * bA + k) * LANES, P, q * LANES, LANES)
-                            down(P, Q)
-                        for q in range(bJ):
-                            lane = g * M + k * bJ + q
-                            if bJ > 1:
-                                for m in range(n):
-                                    S[c * LANES + m, lane] = Q[q * LANES + m]
-                            else:
-                                for m in range(n):
-                                    S[c * LANES + m, lane] = V[k * LANES + m]
-                _clear(sums, c * LANES * LANES, LANES * LANES)
-                for g in range(strips):
-                    for m in range(LANES):
-                        D[g, c * LANES + m] = 0
-            for b in range(starts[2], X - B + 1, stride):
-                busy = False
-                for g in range(strips):
-                    busy |= active[g, b]
-                if not busy:
-                    continue
-                shrink(flat[b * LANES :], P, norm, spare, t2, kept)
-                for g in range(strips):
-                    s = np.float32(0)
-                    for m in range(g * M, g * M + M):
-                        s += kept[m]
-                    s = np.float32(1) / s if active[g, b] else np.float32(0)
-                    for m in range(g * M, g * M + M):
-                        w[m] = s
-                    for i in range(B):
-                        D[g, b + i] += s * window[i]
-                for i in range(B):
-                    v = window[i]
-                    for m in range(LANES):
-                        sums[uintp((b + i) * LANES + m)] += v * w[m] * P[uintp(i * LANES + m)]
-            for c in range(chunks):
-                if not used[c]:
-                    continue
-                n = min(LANES, X - c * LANES)
-                for g in range(strips):
-                    for k in range(bA):
-                        for q in range(bJ):
-                            lane = g * M + k * bJ + q
-                            for m in range(n):
-                                P[q * LANES + m] = N[c * LANES + m, lane]
-                        if bJ > 1:
-                            up(P, Q)
-                            for q in range(bJ):
-                                _copy(Q, q * LANES, V, (q * bA + k) * LANES, LANES)
-                        else:
-                            _copy(P, 0, V, k * LANES, LANES)
-                    for q in range(bJ):
-                        if bA > 1:
-                            up(V[q * bA * LANES :], U)
-                        else:
-                            _copy(V, q * LANES, U, 0, LANES)
-                        for k in range(max(0, lo - a - g * stride), min(bA, hi - a - g * stride)):
-                            v = (window[k] if bA > 1 else np.float32(1)) * (window[q] if bJ > 1 else np.float32(1))
-                            into, over = total[a + g * stride + k, j + q], weight[a + g * stride + k, j + q]
-                            for m in range(n):
-                                into[uintp(c * LANES + m)] += v * U[uintp(k * LANES + m)]
-                                over[uintp(c * LANES + m)] += v * D[g, uintp(c * LANES + m)]
-
-
-@inlined
-def _copy(source, at, into, to, n):
-    for m in range(n):
-        into[uintp(to + m)] = source[uintp(at + m)]
-
-
-@inlined
-def _clear(x, at, n):
-    for m in range(n):
-        x[uintp(at + m)] = 0
-
-
-@inlined
+@part
 def _find(missing, a, j, sides, strips, stride, start, B, holds, active, used):
     """Mark the blocks of these strips that have missing entries, and the chunks of columns that contain them."""
     X = missing.shape[2]
@@ -305,6 +174,143 @@ def _find(missing, a, j, sides, strips, stride, start, B, holds, active, used):
                 found = True
                 used[b // LANES] = used[(b + B - 1) // LANES] = True
     return found
+
+
+@kernel
+def estimate(lo, hi, x, missing, side, sides, starts, stride, window, t2, total, weight):
+    r"""Shrink the coefficients of all blocks with missing entries, and sum the blocks where they overlap.
+
+    A coefficient c of the orthonormal transform becomes :math:`c (1 - t^2 / c^2)_+`, the non-negative garrote. The
+    constant part of a block is spared. The weight of a block is one over the sum of its factors.
+
+    Only the planes ``lo <= a < hi`` of `total` and `weight` are written. Their values do not depend on how the planes
+    are divided into such ranges. Blocks whose corners differ only in `a` share the lanes, as many as fit.
+
+    Parameters
+    ----------
+    x, missing : ndarray of float32 and of bool, shape (A, J, X)
+    side : 8, 16 or 32
+        Side of a block along the last axis.
+    sides : (int, int)
+        Sides along the others: `side`, or 1 where there is one entry; their product is at most `LANES`.
+    starts : (int, int, int)
+        Corner of the first block.
+    stride : int
+        Distance between blocks along every axis.
+    window : ndarray of float32, shape (side,)
+        Weights of the entries of a block, along every axis.
+    t2 : float32
+        The square of the threshold.
+    total, weight : ndarray of float32, shape (A, J, X)
+        Sums of the weighted blocks, and of their weights.
+    """
+    bA, bJ = sides
+    A, J, X = x.shape
+    M = bA * bJ
+    G = LANES // M
+    chunks = (X + LANES - 1) // LANES
+    S = np.zeros(chunks * LANES * LANES, np.float32)  # the transforms along the first axes, one row a column of x
+    N = np.empty(chunks * LANES * LANES, np.float32)  # sums of shrunk blocks, transformed like S
+    D = np.empty(G * chunks * LANES, np.float32)  # sums of their weights
+    U = np.zeros(bA * bJ * LANES, np.float32)
+    V = np.empty(side * LANES, np.float32)
+    norm = np.empty(LANES, np.float32)  # squared norms of the transforms along the first axes
+    spare = np.empty(LANES, np.float32)  # 1 in the lanes that hold a constant part
+    kept = np.empty(LANES, np.float32)
+    holds = np.empty(X, np.bool_)
+    active = np.empty((G, X), np.bool_)
+    used = np.empty(chunks, np.bool_)
+    for lane in range(LANES):
+        k, q = lane % M // bJ, lane % bJ
+        norm[lane] = np.float32((2 if k > 0 else 1) * (2 if q > 0 else 1)) / np.float32(M * side)
+        spare[lane] = 1 if k + q == 0 else 0
+    first = starts[0] + max(0, (lo - bA - starts[0]) // stride + 1) * stride
+    last = min(hi - 1, A - bA)
+    for a in range(first, last + 1, G * stride):
+        strips = min(G, (last - a) // stride + 1)
+        for j in range(starts[1], J - bJ + 1, stride):
+            if not _find(missing, a, j, sides, strips, stride, starts[2], side, holds, active, used):
+                continue
+            for c in range(chunks):
+                if not used[c]:
+                    continue
+                n = min(LANES, X - c * LANES)
+                corner = c * LANES * LANES
+                for g in range(strips):
+                    for k in range(bA):
+                        for q in range(bJ):
+                            for m in range(n):
+                                U[uintp((k * bJ + q) * LANES + m)] = x[a + g * stride + k, j + q, uintp(c * LANES + m)]
+                    if bA > 1:
+                        _down(U, bA, bJ)
+                    if bJ > 1:
+                        _down(U, bJ, ADJACENT)
+                    for k in range(bA):
+                        for q in range(bJ):
+                            lane = g * M + k * bJ + q
+                            for m in range(n):
+                                S[uintp(corner + m * LANES + lane)] = U[uintp((k * bJ + q) * LANES + m)]
+                for i in range(corner, corner + LANES * LANES):
+                    N[uintp(i)] = 0
+                for g in range(strips):
+                    for m in range(LANES):
+                        D[uintp((g * chunks + c) * LANES + m)] = 0
+            for b in range(starts[2], X - side + 1, stride):
+                busy = False
+                for g in range(strips):
+                    busy |= active[g, b]
+                if not busy:
+                    continue
+                for i in range(side * LANES):
+                    V[uintp(i)] = S[uintp(b * LANES + i)]
+                _down(V, side, ADJACENT)
+                for m in range(LANES):
+                    kept[m] = 0
+                for i in range(side):
+                    least = np.float32(1) if i == 0 else np.float32(0)
+                    doubled = np.float32(1) if i == 0 else np.float32(2)
+                    for m in range(uintp(LANES)):
+                        y = V[uintp(i * LANES) + m]
+                        scale = doubled * norm[m]
+                        factor = max(least * spare[m], np.float32(1) - t2 / (y * y * scale + MIN_DENOMINATOR))
+                        V[uintp(i * LANES) + m] = y * factor * scale
+                        kept[m] += factor
+                _up(V, side, ADJACENT)
+                for g in range(strips):
+                    s = np.float32(0)
+                    for m in range(g * M, g * M + M):
+                        s += kept[m]
+                    s = np.float32(1) / s if active[g, b] else np.float32(0)
+                    for m in range(g * M, g * M + M):
+                        kept[m] = s
+                    for i in range(side):
+                        D[uintp(g * chunks * LANES + b + i)] += s * window[i]
+                for i in range(side):
+                    v = window[i]
+                    for m in range(uintp(LANES)):
+                        N[uintp((b + i) * LANES) + m] += v * kept[m] * V[uintp(i * LANES) + m]
+            for c in range(chunks):
+                if not used[c]:
+                    continue
+                n = min(LANES, X - c * LANES)
+                corner = c * LANES * LANES
+                for g in range(strips):
+                    for k in range(bA):
+                        for q in range(bJ):
+                            lane = g * M + k * bJ + q
+                            for m in range(n):
+                                U[uintp((k * bJ + q) * LANES + m)] = N[uintp(corner + m * LANES + lane)]
+                    if bJ > 1:
+                        _up(U, bJ, ADJACENT)
+                    if bA > 1:
+                        _up(U, bA, bJ)
+                    for k in range(max(0, lo - a - g * stride), min(bA, hi - a - g * stride)):
+                        for q in range(bJ):
+                            v = (window[k] if bA > 1 else np.float32(1)) * (window[q] if bJ > 1 else np.float32(1))
+                            for m in range(n):
+                                at = uintp(c * LANES + m)
+                                total[a + g * stride + k, j + q, at] += v * U[uintp((k * bJ + q) * LANES + m)]
+                                weight[a + g * stride + k, j + q, at] += v * D[uintp(g * chunks * LANES) + at]
 
 
 @kernel
@@ -357,30 +363,30 @@ def settle(lo, hi, top, pads, total, weight, x, image, missing, matrix, low, hig
                         average[k, m] = shrunk if over > 0 else x[k, at, q, i]
                         total[k, r, q, i] = weight[k, r, q, i] = 0
                 for c in range(C):
-                    _combine(matrix[:, c], average, y, n)
-                    hidden = missing[a, j, :, min(c, missing.shape[3] - 1)]
+                    _combine(matrix, c, True, average, y, n)
+                    shared = min(c, missing.shape[3] - 1)
                     for m in range(n):
                         old[m] = image[a, j, uintp(first + m), c]
                         inside = min(max(y[m], low[c]), high[c])
                         change = abs(inside - old[m])
                         fed = old[m] + feedback * (old[m] - y[m])
-                        is_hidden = hidden[uintp(first + m)]
+                        is_hidden = missing[a, j, uintp(first + m), shared]
                         new[c, m] = inside if is_hidden else fed
                         image[a, j, uintp(first + m), c] = inside if is_hidden else old[m]
                         largest = max(largest, change if is_hidden else np.float32(0))
                 for k in range(C):
-                    _combine(matrix[k], new, y, n)
+                    _combine(matrix, k, False, new, y, n)
                     for m in range(n):
                         x[k, at, q, uintp(b + m)] = y[m]
         changes[a] = largest
 
 
-@inlined
-def _combine(factors, rows, out, n):
-    """Write the sum of the rows, each with its factor."""
+@part
+def _combine(matrix, k, transposed, rows, out, n):
+    """Write the sum of the rows, times the factors of a row of the matrix, or of a column."""
     for m in range(n):
         out[m] = 0
-    for c in range(len(factors)):
-        f = factors[c]
+    for c in range(len(matrix)):
+        f = matrix[c, k] if transposed else matrix[k, c]
         for m in range(n):
-            out[m] += f * rows[c, m]
+            out[uintp(m)] += f * rows[c, uintp(m)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import uintp
 
-from skinpaint.grid.jit import kernel
+from skinpaint.grid.jit import kernel, part
 
 __all__ = ["condition", "match"]
 
@@ -30,21 +31,27 @@ def match(lo, hi, x, missing, side, step, reach, found):
         a = min(r * step, A - side)
         for c in range(found.shape[1]):
             b = min(c * step, X - side)
-            if not missing[a : a + side, b : b + side].any():
+            some = False
+            for i in range(side):
+                for j in range(side):
+                    some |= missing[a + i, b + j]
+            if not some:
                 found[r, c, 0] = -1
                 continue
-            best[:] = np.inf
-            where[:] = a * X + b
+            for g in range(size):
+                best[g] = np.inf
+                where[g] = a * X + b
             left = max(0, b - reach)
             n = min(X - side, b + reach) - left + 1
             for y in range(max(0, a - reach), min(A - side, a + reach) + 1):
-                squares[:] = 0
+                for k in range(n):
+                    squares[k] = 0
                 for i in range(side):
                     for j in range(side):
                         v = x[a + i, b + j]
-                        row = x[y + i, left + j : left + j + n]
                         for k in range(n):
-                            squares[k] += (row[k] - v) ** 2
+                            difference = x[y + i, uintp(left + j + k)] - v
+                            squares[uintp(k)] += difference * difference
                 if y == a:
                     squares[b - left] = -1
                 for k in range(n):
@@ -96,14 +103,11 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
     hole = np.empty((n, size), np.bool_)
     known = np.empty(size, np.int64)
     for piece in range(lo, hi):
-        total[piece] = 0
-        weight[piece] = 0
         for r in range(piece * rows, min(found.shape[0], (piece + 1) * rows)):
             for c in range(found.shape[1]):
-                group = found[r, c]
-                if group[0] < 0:
+                if found[r, c, 0] < 0:
                     continue
-                _gather(x, missing, group, side, Z, hole)
+                _gather(x, missing, found, r, c, side, Z, hole)
                 _center(Z, hole, mean)
                 spread = np.float32(0)
                 for q in range(size):
@@ -113,11 +117,7 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                 w = np.float32(1 / np.sqrt(spread / (n * size) + VARIANCE_FLOOR * noise * noise + MIN_DENOMINATOR))
                 S_ready = gram_ready = False
                 for g in range(members):
-                    k = 0
-                    for q in range(size):
-                        if not hole[g, q]:
-                            known[k] = q
-                            k += 1
+                    k = _known_entries(hole, g, known)
                     if k == size:
                         continue
                     few = k <= n
@@ -125,14 +125,13 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                         if not S_ready:
                             _products(Z, S)
                             S_ready = True
-                        _among_entries(S, Z, known[:k], g, ridge, L, z)
+                        _among_entries(S, Z, known, k, g, ridge, L, z)
                     else:
                         if not gram_ready:
                             _gram(Z, gram)
                             gram_ready = True
-                        _among_patches(gram, Z, hole[g], g, ridge, L, z)
-                    a, b = divmod(group[g], X)
-                    a -= top[piece]
+                        _among_patches(gram, Z, hole, g, ridge, L, z)
+                    a, b = found[r, c, g] // X - top[piece], found[r, c, g] % X
                     q = 0
                     for channel in range(C):
                         for i in range(side):
@@ -152,11 +151,11 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                             weight[piece, a + i, b + j] += w
 
 
-@kernel
-def _gather(x, missing, group, side, Z, hole):
+@part
+def _gather(x, missing, found, r, c, side, Z, hole):
     """A column for each patch."""
-    for g in range(len(group)):
-        a, b = divmod(group[g], x.shape[2])
+    for g in range(found.shape[2]):
+        a, b = found[r, c, g] // x.shape[2], found[r, c, g] % x.shape[2]
         q = 0
         for channel in range(x.shape[0]):
             for i in range(side):
@@ -166,73 +165,87 @@ def _gather(x, missing, group, side, Z, hole):
                     q += 1
 
 
-@kernel
+@part
 def _center(Z, hole, mean):
     """Subtract the mean of the patches, in which filled entries have a small weight."""
-    for q in range(len(Z)):
-        row = Z[q]
+    size, n = Z.shape
+    for q in range(size):
         total = weight = np.float32(0)
-        for g in range(len(row)):
+        for g in range(n):
             w = FILLED_WEIGHT if hole[g, q] else np.float32(1)
-            total += w * row[g]
+            total += w * Z[q, g]
             weight += w
         total /= weight
         mean[q] = total
-        for g in range(len(row)):
-            row[g] -= total
+        for g in range(n):
+            Z[q, uintp(g)] -= total
 
 
-@kernel
+@part
+def _known_entries(hole, g, known):
+    """Write which entries of patch `g` are known; their number."""
+    k = 0
+    for q in range(hole.shape[1]):
+        if not hole[g, q]:
+            known[k] = q
+            k += 1
+    return k
+
+
+@part
 def _products(Z, S):
     """Write ``S = Z Z^T``."""
-    for p in range(len(Z)):
-        left = Z[p]
+    size, n = Z.shape
+    for p in range(size):
         for q in range(p + 1):
-            right = Z[q]
             s = np.float32(0)
-            for g in range(len(left)):
-                s += left[g] * right[g]
+            for g in range(n):
+                s += Z[p, uintp(g)] * Z[q, uintp(g)]
             S[p, q] = S[q, p] = s
 
 
-@kernel
+@part
 def _gram(Z, gram):
     """Write the lower half of ``Z^T Z``."""
-    gram[:] = 0
-    for q in range(len(Z)):
-        _add_square(gram, Z[q], np.float32(1))
-
-
-@kernel
-def _add_square(matrix, v, sign):
-    """Add or subtract the lower half of ``v v^T``."""
-    for i in range(len(v)):
-        row, u = matrix[i], sign * v[i]
+    size, n = Z.shape
+    for i in range(n):
         for j in range(i + 1):
-            row[j] += u * v[j]
+            gram[i, j] = 0
+    for q in range(size):
+        _add_square(gram, Z, q, np.float32(1))
 
 
-@kernel
-def _among_entries(S, Z, known, g, ridge, L, z):
-    """Solve ``(S_kk + ridge) z = Z[k, g]``."""
-    for i in range(len(known)):
-        row, source = L[i], S[known[i]]
+@part
+def _add_square(matrix, Z, q, sign):
+    """Add or subtract the lower half of ``v v^T`` for row v = Z[q]."""
+    for i in range(Z.shape[1]):
+        u = sign * Z[q, i]
         for j in range(i + 1):
-            row[j] = source[known[j]]
-        row[i] += ridge
-        z[i] = Z[known[i], g]
-    _solve(L, z, len(known), ridge)
+            matrix[i, uintp(j)] += u * Z[q, uintp(j)]
 
 
-@kernel
+@part
+def _among_entries(S, Z, known, k, g, ridge, L, z):
+    """Solve ``(S_kk + ridge) z = Z[k, g]`` for the `k` known entries."""
+    for i in range(k):
+        p = known[i]
+        for j in range(i + 1):
+            L[i, j] = S[p, known[j]]
+        L[i, i] += ridge
+        z[i] = Z[p, g]
+    _solve(L, z, k, ridge)
+
+
+@part
 def _among_patches(gram, Z, hole, g, ridge, L, z):
-    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``, where `hole` holds all entries but k."""
+    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``, where `hole` holds all entries of patch `g` but k."""
     n = len(gram)
     for i in range(n):
-        L[i, : i + 1] = gram[i, : i + 1]
-    for q in range(len(hole)):
-        if hole[q]:
-            _add_square(L, Z[q], np.float32(-1))
+        for j in range(i + 1):
+            L[i, j] = gram[i, j]
+    for q in range(len(Z)):
+        if hole[g, q]:
+            _add_square(L, Z, q, np.float32(-1))
     for i in range(n):
         z[i] = L[max(i, g), min(i, g)]
     for i in range(n):
@@ -240,32 +253,29 @@ def _among_patches(gram, Z, hole, g, ridge, L, z):
     _solve(L, z, n, ridge)
 
 
-@kernel
+@part
 def _solve(L, z, n, least):
     """Solve ``L z = z`` in place for the symmetric matrix of which `L` holds the lower half, by Cholesky.
 
     All eigenvalues are at least `least`. A smaller pivot is a rounding error, and is replaced by `least`.
     """
     for i in range(n):
-        row = L[i]
         v = z[i]
         for j in range(i):
-            other = L[j]
-            s = row[j]
+            s = L[i, j]
             for p in range(j):
-                s -= row[p] * other[p]
-            s *= other[j]
-            row[j] = s
+                s -= L[i, uintp(p)] * L[j, uintp(p)]
+            s *= L[j, j]
+            L[i, j] = s
             v -= s * z[j]
-        s = row[i]
+        s = L[i, i]
         for p in range(i):
-            s -= row[p] * row[p]
+            s -= L[i, uintp(p)] * L[i, uintp(p)]
         s = np.float32(1) / np.sqrt(max(s, least))
-        row[i] = s
+        L[i, i] = s
         z[i] = v * s
     for i in range(n - 1, -1, -1):
-        row = L[i]
-        v = z[i] * row[i]
+        v = z[i] * L[i, i]
         z[i] = v
         for j in range(i):
-            z[j] -= row[j] * v
+            z[uintp(j)] -= L[i, uintp(j)] * v
