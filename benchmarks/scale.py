@@ -5,16 +5,22 @@ the certificate is that of the solver, which looks at the result again.
 
     python benchmarks/scale.py --side 4096 8192 --mask clouds random corners
     python benchmarks/scale.py --side 32768 --chunk 2048 --mask clouds --work /scratch --workers 0
+    python benchmarks/scale.py --side 4096 --chunk 512 --workers 2 --report report.html
+
+With workers it also counts tasks, and says what the scheduler and the transport of data cost for each. The report is
+that of `dask.distributed`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import dask
@@ -118,15 +124,42 @@ class Peak:
             self.bytes = max(self.bytes, total)
 
 
-def run(side: int, chunk: int, mask: str, folder: Path | None) -> dict:
+@contextlib.contextmanager
+def counted(workers: int) -> Iterator[dict]:
+    """What is known of the tasks, once they are done; nothing without workers."""
+    found: dict = {}
+    if not workers:
+        yield found
+        return
+    from dask.distributed import get_task_stream
+
+    began = time.perf_counter()
+    with get_task_stream() as stream:
+        yield found
+    seconds = time.perf_counter() - began
+    spent = {"compute": 0.0, "transfer": 0.0}
+    for task in stream.data:
+        for part in task["startstops"]:
+            name = part["action"] if part["action"] in spent else "transfer"
+            spent[name] += part["stop"] - part["start"]
+    found["tasks"] = len(stream.data)
+    found["ms of work a task"] = round(1e3 * spent["compute"] / len(stream.data), 1)
+    found["ms of transport a task"] = round(1e3 * spent["transfer"] / len(stream.data), 2)
+    found["ms of a worker's waiting a task"] = round(
+        1e3 * (workers * seconds - sum(spent.values())) / len(stream.data), 2
+    )
+
+
+def run(side: int, chunk: int, mask: str, method: str, folder: Path | None, workers: int) -> dict:
     """Restore one scene, and say what it took."""
     image, missing = scene(side, chunk), MASKS[mask](side, chunk)
     work = None if folder is None else str(folder / "work.zarr")
     answer = str((folder or Path(tempfile.mkdtemp())) / "answer.zarr")
-    with Peak() as peak:
+    with Peak() as peak, counted(workers) as tasks:
         began = time.perf_counter()
-        solution = solve(image, missing, work=work, callback=_say)
+        solution = solve(image, missing, method=method, work=work, callback=_say)
         passes = time.perf_counter() - began
+        size = len(dict(solution.restored.__dask_graph__()))
         solution.restored.to_zarr(answer, overwrite=True)
         seconds = time.perf_counter() - began
     found = zarr.open_array(answer)
@@ -134,6 +167,7 @@ def run(side: int, chunk: int, mask: str, folder: Path | None) -> dict:
     return {
         "megapixels": round(side**2 / 1e6),
         "mask": mask,
+        "method": method,
         "chunk": chunk,
         "passes": solution.n_iter,
         "residual": solution.residual,
@@ -143,6 +177,8 @@ def run(side: int, chunk: int, mask: str, folder: Path | None) -> dict:
         "ns per pixel and pass": round(passes / side**2 / max(solution.n_iter, 1) * 1e9),
         "peak GB of the process tree": round(peak.bytes / 1e9, 2),
         "dtype": str(found.dtype),
+        "tasks in the last graph": size,
+        **tasks,
         "status": solution.status,
     }
 
@@ -157,25 +193,31 @@ def main() -> None:
     parser.add_argument("--side", type=int, nargs="+", default=[1024, 4096])
     parser.add_argument("--chunk", type=int, default=2048)
     parser.add_argument("--mask", choices=MASKS, nargs="+", default=["clouds"])
+    parser.add_argument("--method", default="laplace")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="performance report, with workers")
     parser.add_argument("--work", type=Path, help="folder for values between passes; without it they are in memory")
     parser.add_argument("--workers", type=int, default=0, help="processes of a LocalCluster; 0 for threads")
     parser.add_argument("--threads", type=int, default=2, help="threads, without workers")
     args = parser.parse_args()
     if args.workers:
-        from dask.distributed import Client, LocalCluster
+        from dask.distributed import Client, LocalCluster, performance_report
 
         cluster = LocalCluster(args.workers, threads_per_worker=1, memory_limit=0, dashboard_address=None)
         client = Client(cluster)
+        report = performance_report(args.report) if args.report else contextlib.nullcontext()
     else:
         dask.config.set(scheduler="threads", num_workers=args.threads)
-    for side in args.side:
-        for mask in args.mask:
-            folder = None if args.work is None else Path(tempfile.mkdtemp(dir=args.work))
-            try:
-                print(json.dumps(run(side, min(args.chunk, side), mask, folder)), flush=True)
-            finally:
-                if folder is not None:
-                    shutil.rmtree(folder, ignore_errors=True)
+        report = contextlib.nullcontext()
+    with report:
+        for side in args.side:
+            for mask in args.mask:
+                folder = None if args.work is None else Path(tempfile.mkdtemp(dir=args.work))
+                try:
+                    found = run(side, min(args.chunk, side), mask, args.method, folder, args.workers)
+                    print(json.dumps(found), flush=True)
+                finally:
+                    if folder is not None:
+                        shutil.rmtree(folder, ignore_errors=True)
     if args.workers:
         client.close()
         cluster.close()

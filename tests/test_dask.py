@@ -384,7 +384,9 @@ class TestCluster:
     def test_a_worker_that_is_killed_changes_no_byte(self, image, hidden, tmp_path):
         """Two processes, of which one is killed after the first pass: what is done again must be done right."""
         pytest.importorskip("distributed")
-        np.savez(tmp_path / "in.npz", image=image, hidden=hidden)
+        hole = np.zeros(image.shape, bool)
+        hole[40:60, 45:62] = True
+        np.savez(tmp_path / "in.npz", image=image, hidden=hidden, hole=hole)
         code = """
 import os, signal
 import dask.array as da, numpy as np
@@ -405,6 +407,10 @@ def main():
             client.wait_for_workers(2)
             solution = solve(da.from_array(given["image"], 50), given["hidden"], work=work, callback=kill)
             np.save(name, solution.restored.compute())
+        client.wait_for_workers(2)
+        lazy = solve(da.from_array(given["image"], 50), given["hole"], method="biharmonic")
+        os.kill(cluster.workers[1].pid, signal.SIGKILL)  # before a method that restores when it is computed
+        np.save("lazy", lazy.restored.compute())
 
 if __name__ == "__main__":
     main()
@@ -415,3 +421,5 @@ if __name__ == "__main__":
         subprocess.run([sys.executable, str(script)], cwd=tmp_path, check=True, capture_output=True, timeout=300)
         for name in ("memory", "store"):
             np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
+        lazy = solve(da.from_array(image, 50), hole, method="biharmonic").restored.compute()
+        np.testing.assert_array_equal(np.load(tmp_path / "lazy.npy"), lazy)

@@ -94,8 +94,8 @@ def restore(
     part, pick = delayed(tasks.part), delayed(tasks.pick)
     parts = []
     for k, chunk in enumerate(channels[0].schwarz.chunks):
-        seen = [(one[k], start) for one, start in zip(around, starts, strict=True)]
-        parts.append(part(method, chunk.core, grid.wider(chunk.core, halo), seen, whole, given))
+        window, seen = grid.wider(chunk.core, halo), [each for one in around for each in one[k]]
+        parts.append(part(method, chunk.core, window, starts, whole, given, *seen))
     done = []
     for c, (channel, one) in enumerate(zip(channels, each, strict=True)):
         values = _array([pick(each, c) for each in parts], grid.chunks)
@@ -104,7 +104,12 @@ def restore(
 
 
 def _answer(channel: Channel, start: ChunkedSolution, values: Any, name: str, halo: int) -> ChunkedSolution:
-    begun = f" It starts from the harmonic fill. {start.status}" if start.n_iter else ""
+    begun = ""
+    if start.n_iter:
+        passes = f"{start.n_iter} pass{'' if start.n_iter == 1 else 'es'}"
+        begun = (
+            f" It starts from the harmonic fill, of which {passes} left a relative residual of {start.residual:.1g}."
+        )
     status = f"{name} restores each chunk when it is computed, with {halo} pixels around it.{begun}"
     reason = Reason.CONVERGED if start.converged else start.reason
     return channel.solution(reason, status, values, n_iter=start.n_iter, history=start.history)

@@ -127,9 +127,10 @@ def part(
     method: Method,
     core: Box,
     window: Box,
-    channels: Sequence[tuple[Sequence[Any], float | None]],
+    starts: Sequence[float | None],
     whole: Whole,
     settings: Mapping[str, Any],
+    *parts: Any,
 ) -> np.ndarray:
     """A chunk of all channels, channels last, restored by a method that sees the window around it.
 
@@ -139,14 +140,18 @@ def part(
         With the settings that all chunks share.
     core, window : Box
         The chunk, and what the method sees.
-    channels : sequence of (parts, start)
-        For :func:`blocks.read`.
+    starts : sequence of (float or None)
+        For :func:`blocks.read`, one a channel.
     whole : Whole
         What all chunks share.
     settings : mapping
         For :meth:`Problem.from_image`.
+    *parts
+        For :func:`blocks.read`: those of the first channel, of the second one, and so on. They are not in a list, in
+        which dask would lose hold of what is persisted.
     """
-    pairs = [read(window, parts, start) for parts, start in channels]
+    each = len(parts) // len(starts)
+    pairs = [read(window, parts[c * each : (c + 1) * each], start) for c, start in enumerate(starts)]
     values, missing = (np.stack(each, axis=-1) for each in zip(*pairs, strict=True))
     here = within(core, window)
     if not missing[here].any():
