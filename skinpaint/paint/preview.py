@@ -14,7 +14,7 @@ PROPOSED = 128  # added to it where something is proposed
 CONTEXT = 1.0  # of the width of the brush: what the draft sees around a box
 MIN_CONTEXT = 24  # pixels
 MAX_UNKNOWNS = 8000  # missing pixels that a draft solves for; with more it solves a level below
-TOL = 1e-2  # relative residual: an error of about a grey level
+TOL = 1e-3  # relative residual: less than a grey level
 
 
 def shown(session: Session, level: int, box: Box) -> tuple[np.ndarray, np.ndarray]:
