@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data
 
-from skinpaint import inpaint
+from skinpaint import Laplace, inpaint
 from skinpaint.masks import grow
 from skinpaint.paint import Session, edits
 from skinpaint.paint.boxes import Box
@@ -352,6 +352,14 @@ def test_a_hundred_megapixels_take_memory_only_where_they_are_touched():
     box = session.bounds
     assert box.shape[0] > 8900
     assert session._fill.tiles == {}
+
+
+def test_known_pixels_have_no_noise_here():
+    session = Session(np.zeros((9, 9), np.uint8), method="laplace")
+    noisy = Laplace(noise=5.0)
+    for attempt in (lambda: session.choose(noisy), lambda: Session(np.zeros((9, 9)), method=noisy)):
+        with pytest.raises(ValueError, match="'noise' parameter of Laplace must be None here"):
+            attempt()
 
 
 def test_a_draft_is_the_fill_to_a_grey_level():

@@ -84,7 +84,7 @@ class Session:
     mask : ndarray of bool, optional
         What is missing from the start, of shape (M, N).
     method : str or Method
-        As for :class:`skinpaint.Inpainter`.
+        As for :class:`skinpaint.Inpainter`, but without `noise`.
     icc_profile : bytes, optional
         The colour profile, for colours on the screen.
     name : str, optional
@@ -120,7 +120,7 @@ class Session:
         self.picture = Picture(
             image if self._axis is None else np.moveaxis(image, self._axis, -1), icc_profile=icc_profile, name=name
         )
-        self.method_name, self.method = method if isinstance(method, str) else type(method).__name__, resolve(method)
+        self.method_name, self.method = method if isinstance(method, str) else type(method).__name__, _exact(method)
         self.lock = RLock()
         self._bits = Bits(self.picture.shape)
         self._fill = Fill(self.picture.image)
@@ -335,7 +335,7 @@ class Session:
 
     def choose(self, method: str | Method) -> None:
         """Choose the method; everything is to be solved again."""
-        chosen = resolve(method)
+        chosen = _exact(method)
         with self.lock:
             if chosen != self.method:
                 self.method = chosen
@@ -496,6 +496,17 @@ class Session:
             dirty = self._bits.bounds_in(step.tiles)
             target.append(_Step(step.edit, self._bits.replace(step.tiles)))
             return self._note(dirty)
+
+
+def _exact(method: str | Method) -> Method:
+    """The method, which must leave alone what is not painted over."""
+    chosen = resolve(method)
+    if chosen.noise is not None:
+        raise ValueError(
+            f"The 'noise' parameter of {type(chosen).__name__} must be None here, as what is not painted over comes "
+            f"back as it was. Got {chosen.noise!r} instead. Use Inpainter or 'skinpaint restore' to smooth noise."
+        )
+    return chosen
 
 
 def fill_crop(
