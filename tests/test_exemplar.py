@@ -306,6 +306,7 @@ def test_pictures_in_between_show_the_coarse_fill():
         ({"texture": -1.0}, "'texture' .* must be a float >= 0"),
         ({"blend": 1}, "'blend' .* must be a bool"),
         ({"source": [[True]]}, "'source' .* must be None or an array of bool"),
+        ({"source": np.ones((9, 9), np.uint8)}, r"Got an array of uint8 of shape \(9, 9\) instead"),
         ({"rng": -1}, "'rng' .* must be an int >= 0"),
     ],
 )

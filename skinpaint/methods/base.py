@@ -25,7 +25,8 @@ def require(valid: object, owner: object, parameter: str, allowed: str, got: obj
     """Raise the library's one sentence about a bad setting unless `valid`."""
     if not valid:
         name = owner if isinstance(owner, str) else type(owner).__name__
-        raise ValueError(f"The {parameter!r} parameter of {name} must be {allowed}. Got {got!r} instead.")
+        came = f"an array of {got.dtype} of shape {got.shape}" if isinstance(got, np.ndarray) else repr(got)
+        raise ValueError(f"The {parameter!r} parameter of {name} must be {allowed}. Got {came} instead.")
 
 
 def is_int(value: object) -> bool:
