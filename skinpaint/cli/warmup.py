@@ -21,7 +21,9 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "compile everything now, so that no first call has to"
 
-FIRST = ("biharmonic", "laplace")  # these have no kernel in common, and others need those of the second
+# Methods with few kernels in common come one after another, so that no two processes compile the same kernel: the first
+# two have none in common, and the last one needs those of "gd".
+FIRST, LAST = ("biharmonic", "laplace", "dct", "gd"), ("reweighted",)
 SHAPES = {"grey": (64, 64), "colour": (48, 48, 3), "one mask per channel": (48, 48, 3), "volume": (16, 16, 16)}
 SIGNAL, GAP = 3000, 40_000  # samples
 LITTLE = 0.1  # missing, so that the missing pixels are listed
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from skinpaint.grid import threads
     from skinpaint.methods import METHODS
 
-    names = [*FIRST, *(name for name in METHODS if name not in FIRST)]
+    names = [*FIRST, *(name for name in METHODS if name not in FIRST + LAST), *LAST]
     with ProcessPoolExecutor(min(threads.workers(), len(names)), get_context("spawn")) as pool:
         folder = ""
         for name, (seconds, folder) in zip(names, pool.map(compile_method, names), strict=True):  # noqa: B007
