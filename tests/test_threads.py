@@ -163,11 +163,15 @@ threads.workers, threads.MIN_SHARED_ENTRIES = lambda: 3, 1000
 
 
 def run(script, tmp_path, **environment):
-    """Run a script in a process of its own, from a file, so that numba can compile what it defines."""
+    """Run a script in a process of its own, from a file, so that numba can compile what it defines.
+
+    Its lines are not counted: Ctrl-C can leave a lock of the counter closed for ever.
+    """
     path = tmp_path / "script.py"
     path.write_text(PREAMBLE + script, encoding="utf-8")
     command = [sys.executable, "-W", "ignore::DeprecationWarning", str(path)]  # Python 3.12 warns of every fork
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    return subprocess.run(command, env={**inherited, **environment}, capture_output=True, text=True, timeout=300)
 
 
 EMBEDDED = """
