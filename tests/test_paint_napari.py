@@ -99,7 +99,7 @@ def test_settings_follow_the_method_and_are_checked(viewer, qtbot):
     add(viewer, scratched_photograph())
     widget = Restore(viewer)
     widget[2].value = "laplace"
-    assert [field.name for field in widget[5]] == ["lags", "solver", "tol"]
+    assert [field.name for field in widget[5]] == ["lags", "solver", "tol", "noise", "robust"]
     widget[5]["tol"].value = "2"
     widget[6].native.click()
     assert "The 'tol' parameter of Laplace must be a float in (0, 1)" in widget[-1].value
