@@ -1,12 +1,10 @@
-"""What is shown is run: every Python block of the pages and of the README, and the README's commands.
-
-The gallery is run when the documentation is built.
-"""
+"""What is shown is run: the gallery, every Python block of the pages and of the README, and the README's commands."""
 
 from __future__ import annotations
 
 import doctest
 import re
+import runpy
 import shlex
 import textwrap
 import tomllib
@@ -64,6 +62,12 @@ def _no_window(monkeypatch):
 def test_there_are_examples_and_pages():
     assert len(EXAMPLES) >= 3
     assert len(PAGES) >= 18
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs_and_draws(path):
+    runpy.run_path(str(path), run_name="__main__")
+    assert plt.get_fignums()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

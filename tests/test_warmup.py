@@ -38,8 +38,8 @@ from skinpaint.cli.warmup import images
 from skinpaint.methods import METHODS
 
 for image, mask, channel_axis in images():
-    for method in METHODS:
-        for dtype in (np.uint8, np.uint16, np.float32, np.float64) if method in ("laplace", "gd") else (np.float32,):
+    for dtype in (np.uint8, np.uint16, np.float32, np.float64):
+        for method in METHODS:
             scaled = image * 200 if np.dtype(dtype).kind == "u" else image
             inpaint(scaled.astype(dtype), mask, method=method, channel_axis=channel_axis)
     few = mask & (np.random.default_rng(1).random(mask.shape) < 0.1)
