@@ -10,7 +10,7 @@ from scipy.linalg import block_diag
 from skinpaint.grid import threads
 from skinpaint.grid.biharmonic import direct
 from skinpaint.grid.biharmonic.direct import Factors, solve
-from skinpaint.grid.biharmonic.parts import Parts
+from skinpaint.grid.biharmonic.parts import Parts, TooWide
 
 SPACINGS = (1.0, 0.5, 3.0, 10.0)
 
@@ -195,3 +195,11 @@ def test_the_same_bytes_for_any_number_of_threads(limit, monkeypatch, rng):
         solve(Parts(mask, (1.0, 1.0)), out, [0, 1, 2], tol=1e-8, max_iter=20)
         answers.add(out.tobytes())
     assert len(answers) == 1
+
+
+def test_a_part_that_is_too_wide_is_not_ordered():
+    mask = np.ones((60, 60), bool)
+    work = Parts(mask, (1.0, 1.0)).work.max()
+    with pytest.raises(TooWide):
+        Parts(mask, (1.0, 1.0), work / 5)
+    assert Parts(mask, (1.0, 1.0), work).work.max() == work

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid.axes import Box
+from skinpaint.grid.axes import Box, unravel
 from skinpaint.grid.choice import FEW_UNKNOWNS, LIST_COST, worth_listing
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.points import Points
@@ -92,7 +92,7 @@ class Listed:
     def index(self) -> tuple[np.ndarray, ...]:
         """Where the points are in the image."""
         points = self.points
-        return np.unravel_index(np.concatenate([points.at, points.halo]), points.shape)
+        return unravel(np.concatenate([points.at, points.halo]), points.shape)
 
     def gather(self, image: Any) -> np.ndarray:
         """The values of the points."""
@@ -255,16 +255,19 @@ def _islands(at: np.ndarray, shape: tuple[int, ...], margin: int) -> Islands:
     """Find the islands of the unknown pixels with the flat indices `at`."""
     from scipy import ndimage  # slow to load, and not needed where nothing is cut out
 
-    places = np.unravel_index(at, shape)
-    tile = tuple(i // TILE_SIDE for i in places)
+    along = unravel(at, shape)
     tiles = np.zeros([ceil(n / TILE_SIDE) for n in shape], bool)
-    tiles[tile] = True
+    tile = np.zeros_like(at)  # the flat index of each pixel's tile
+    for i, n in zip(along, tiles.shape, strict=True):
+        tile *= n
+        tile += i // TILE_SIDE
+    tiles.reshape(-1)[tile] = True
     tiles, count = ndimage.label(tiles, np.ones((3,) * len(shape)))
-    owner = tiles[tile].astype(np.min_scalar_type(count))
+    owner = tiles.reshape(-1)[tile].astype(np.min_scalar_type(count))
     order = np.argsort(owner, kind="stable")
     first = np.searchsorted(owner[order], np.arange(1, count + 1))
     edges = []
-    for i, n in zip(places, shape, strict=True):
+    for i, n in zip(along, shape, strict=True):
         ordered = i[order]
         low = np.minimum.reduceat(ordered, first) - margin
         high = np.maximum.reduceat(ordered, first) + margin + 1

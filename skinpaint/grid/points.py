@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid import kernels_points as kernels
+from skinpaint.grid.axes import unravel
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
@@ -64,7 +65,7 @@ class Points:
     @classmethod
     def listed(cls, at: np.ndarray, shape: tuple[int, ...], lags: tuple[int, ...]) -> Points:
         """List the unknown pixels with the flat indices `at` in a grid of this shape."""
-        places = np.array(np.unravel_index(at, shape), np.int32)
+        places = np.array(unravel(at, shape), np.int32)
         colours = 1 + max(lags)
         colour = (places.sum(axis=0, dtype=np.int32) % colours).astype(np.uint8)
         order = np.argsort(colour, kind="stable")

@@ -92,7 +92,14 @@ class Biharmonic(ClosedForm):
 
     def auto(self, image: Image, mask: np.ndarray, channels: int) -> Iterable[tuple[Sequence[str], np.ndarray]]:
         """A factorisation for the parts of the mask where it is faster, multigrid for the others."""
-        wide = _wide(image.parts(mask), mask.shape, channels)
+        from skinpaint.grid.biharmonic.parts import TooWide
+
+        whole = _multigrid_us(channels * mask.size)  # for the whole image, which is no waste if most of it is missing
+        try:
+            parts = image.parts(mask, whole / US_PER_WORK if 2 * np.count_nonzero(mask) > mask.size else np.inf)
+        except TooWide:
+            return [(["multigrid"], mask)]
+        wide = _wide(parts, mask.shape, channels)
         if not wide.any():
             return [(["direct"], mask)]
         thin = mask & ~wide
@@ -126,12 +133,12 @@ class Image:
     spacing: tuple[float, ...]
     _last: tuple[np.ndarray, Parts] | None = None
 
-    def parts(self, mask: np.ndarray) -> Parts:
+    def parts(self, mask: np.ndarray, max_work: float = np.inf) -> Parts:
         """The parts of a mask; those of the last mask are kept."""
         from skinpaint.grid.biharmonic.parts import Parts  # its compiled kernels take a while to load
 
         if self._last is None or self._last[0] is not mask:
-            self._last = mask, Parts(mask, self.spacing)
+            self._last = mask, Parts(mask, self.spacing, max_work)
         return self._last[1]
 
     def energies(self) -> np.ndarray:
@@ -150,5 +157,10 @@ def _wide(parts: Parts, shape: tuple[int, ...], channels: int) -> np.ndarray:
         pixels = parts.pixels[parts.starts[k] :][: parts.sizes[k]]
         extents = [np.ptp(i) + 1 + 2 * STENCIL_RADIUS for i in np.unravel_index(pixels, shape)]
         box = np.prod(np.minimum(extents, shape))
-        wide.reshape(-1)[pixels] = too_large[k] or MULTIGRID_US + US_PER_BOX_PIXEL * channels * box < direct[k]
+        wide.reshape(-1)[pixels] = too_large[k] or _multigrid_us(channels * float(box)) < direct[k]
     return wide
+
+
+def _multigrid_us(pixels: float) -> float:
+    """How long multigrid takes for so many pixels of all channels, in microseconds."""
+    return MULTIGRID_US + US_PER_BOX_PIXEL * pixels

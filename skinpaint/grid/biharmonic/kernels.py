@@ -39,16 +39,16 @@ PROLONG = 5
 def laplace(lo, hi, starts, n, state, least, offsets, weights, x, y, sums):
     """``y = L x`` where the state is at least `least`, zero elsewhere, and the row sums of ``|y|^2``."""
     for row in range(lo, hi):
-        size = 0.0
-        for i in range(starts[row], starts[row] + n):
-            s = 0.0
-            if state[uintp(i)] >= least:
-                for k in range(len(offsets)):
-                    ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
-                    if state[ahead] != OUTSIDE:
-                        s += weights[k] * (x[uintp(i)] - x[ahead])
-                    if state[behind] != OUTSIDE:
-                        s += weights[k] * (x[uintp(i)] - x[behind])
+        base, size = starts[row], 0.0
+        for i in range(base, base + n):
+            y[uintp(i)] = 0.0
+        for k in range(2 * len(offsets)):
+            w, offset = weights[k >> 1], offsets[k >> 1] * (1 - 2 * (k & 1))
+            for j in range(n):
+                i, beside = uintp(base + j), uintp(base + offset + j)
+                y[i] += (w if state[beside] != OUTSIDE else 0.0) * (x[i] - x[beside])
+        for i in range(base, base + n):
+            s = y[uintp(i)] if state[uintp(i)] >= least else 0.0
             y[uintp(i)] = s
             size += s * s
         sums[row] = size
@@ -197,8 +197,8 @@ def galerkin(lo, hi, starts, n, length, along, first, stride, main, side, reach,
                             for J in range(n):
                                 coarse[k, uintp(out + J)] += w * fine[source, uintp(begin + J)]
                     else:
-                        for J in range(n):
+                        least, most = max(-a, -a - s, 0), min(length - a, length - a - s)
+                        for J in range((least + 1) >> 1, min((most + 1) >> 1, n)):  # both are on the fine line
                             i = 2 * J + a
-                            if 0 <= i < length and 0 <= i + s < length:
-                                w = mine[uintp(i)] * other[uintp(i + s)]
-                                coarse[k, uintp(out + J)] += w * fine[source, uintp(first[R] + i + shift)]
+                            w = mine[uintp(i)] * other[uintp(i + s)]
+                            coarse[k, uintp(out + J)] += w * fine[source, uintp(first[R] + i + shift)]

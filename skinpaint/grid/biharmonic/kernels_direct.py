@@ -22,19 +22,22 @@ LEAST_PIVOT = 1e-15  # relative to the diagonal; rounding errors may make smalle
 
 
 @kernel
-def order(at, state, number, offsets, slope, order, starts, first, degree, diagonal):
+def order(at, state, number, offsets, slope, max_work, order, starts, first, degree, diagonal):
     """Number the unknowns so that rows are short, describe the rows, and return how many parts there are.
 
     The numbering is that of Cuthill and McKee, backwards: by the distance from an end of the part, the farthest first.
     `at` holds the unknowns in C order, and ``number[at[i]]`` is ``-1 - i``. ``order[n]`` becomes the unknown, in C
     order, that has the number `n`, `number` its inverse, and ``starts[k]`` where part `k` begins. ``degree[n]`` is the
     diagonal entry of L, ``diagonal[n]`` that of its square.
+
+    It returns -1 if the squared lengths of the rows of a part add up to more than `max_work`, by far enough to be seen
+    forwards, where rows may be twice as long as they are backwards.
     """
     begin, parts = 0, 0
     for i in range(len(at)):
         if number[at[i]] >= 0:
             continue
-        root, end, step = i, begin, 1
+        root, end, step, work = i, begin, 1, 0.0
         while step != 0:  # forwards, and then backwards from the last unknown that was reached
             head = begin if step > 0 else end - 1
             tail = head + step
@@ -52,6 +55,10 @@ def order(at, state, number, offsets, slope, order, starts, first, degree, diago
                             tail += step
                         least = min(least, number[there])
                 first[head], degree[head], diagonal[head] = least, s, s**2 + squares
+                if step > 0:
+                    work += (head - least + 1.0) ** 2
+                    if work > 4 * max_work:
+                        return -1
                 head += step
             if step > 0:
                 end, root, step = tail, order[tail - 1], -1

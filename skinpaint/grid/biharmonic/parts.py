@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skinpaint.grid.axes import long_axes
+from skinpaint.grid.axes import long_axes, unravel
 from skinpaint.grid.biharmonic import STENCIL_RADIUS
 from skinpaint.grid.biharmonic import kernels_direct as kernels
 from skinpaint.grid.jit import KNOWN, UNKNOWN
@@ -22,7 +22,11 @@ from skinpaint.grid.layout import Layout
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["Parts"]
+__all__ = ["Parts", "TooWide"]
+
+
+class TooWide(Exception):
+    """The factorisation of a part would take too much work."""
 
 
 class Parts:
@@ -34,6 +38,13 @@ class Parts:
         True where unknown; somewhere it is.
     spacing : tuple of float
         Distance between neighbours along each axis.
+    max_work : float
+        Of a part; see `work`.
+
+    Raises
+    ------
+    TooWide
+        If a part would take more work than that, by far enough to be seen before the part is numbered to its end.
 
     Attributes
     ----------
@@ -57,7 +68,7 @@ class Parts:
            [ 1., -4.,  6.]])
     """
 
-    def __init__(self, mask: np.ndarray, spacing: tuple[float, ...]) -> None:
+    def __init__(self, mask: np.ndarray, spacing: tuple[float, ...], max_work: float = np.inf) -> None:
         long = long_axes(mask.shape)
         self.shape = tuple(mask.shape[axis] for axis in long)
         self.weights = np.square(min(spacing) / np.array([spacing[axis] for axis in long]))
@@ -67,15 +78,16 @@ class Parts:
         vectors, self.constant, self.slope = _stencil(tuple(self.weights.tolist()))
         self.offsets = vectors @ self.steps
         pixels = np.flatnonzero(mask)
-        at = np.ravel_multi_index([i + STENCIL_RADIUS for i in np.unravel_index(pixels, self.shape)], layout.padded)
+        at = np.ravel_multi_index([i + STENCIL_RADIUS for i in unravel(pixels, self.shape)], layout.padded)
         n = at.size
         self.number = np.empty(self.state.size, np.int32)  # only what is written to takes memory
         self.number[at] = -1 - np.arange(n, dtype=np.int32)
         order, first, starts = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n + 1, np.int64)
         self.degree, self.diagonal = np.empty(n), np.empty(n)
-        count = kernels.order(
-            at, self.state, self.number, self.offsets, self.slope, order, starts, first, self.degree, self.diagonal
-        )
+        unknowns = at, self.state, self.number, self.offsets, self.slope
+        count = kernels.order(*unknowns, float(max_work), order, starts, first, self.degree, self.diagonal)
+        if count < 0:
+            raise TooWide
         self.at, self.pixels, self.first = at[order], pixels[order], first
         self.starts, self.sizes = starts[:count], np.diff(starts[: count + 1])
         self.lengths = np.arange(1, n + 1) - first

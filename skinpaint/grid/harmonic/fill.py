@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -147,16 +148,8 @@ class Canvas:
 
     def energies(self) -> np.ndarray:
         """Sum of each channel over all edges of the squared difference, divided by the squared spacing."""
-        layout = self.layout
-        starts, _ = layout.rows
-        ahead = np.indices(layout.shape[:-1]).reshape(len(layout.shape) - 1, starts.size)
-        terms, weights = self.harmonic.terms, self.harmonic.weights
-        counts = np.empty((len(terms), starts.size), np.int64)  # entries of each row that have a neighbour ahead
-        for count, (axis, lag) in zip(counts, terms, strict=True):
-            if axis == len(layout.shape) - 1:
-                count[:] = max(layout.shape[axis] - lag, 0)
-            else:
-                count[:] = np.where(ahead[axis] + lag < layout.shape[axis], layout.shape[-1], 0)
+        layout, (starts, _), terms, weights = self.layout, self.layout.rows, self.harmonic.terms, self.harmonic.weights
+        counts = _edges_of_rows(layout.shape, layout.shape, terms)
         offsets = tuple(layout.strides[axis] * lag for axis, lag in terms)
         energies, sums = np.empty(self.channels), np.empty(starts.size)
         for c, x in enumerate(self.flat):
@@ -228,26 +221,50 @@ class Sheets:
         """Sum of each channel over all edges of the squared difference, divided by the squared spacing."""
         harmonic = self.harmonic
         shape = tuple(harmonic.shape[axis] for axis in harmonic.long)
-        places = np.unravel_index(self.image.missing, shape)
-        along = places[int(np.argmax(shape))]
+        missing, axis = self.image.missing, int(np.argmax(shape))
+        layer = prod(shape[axis + 1 :])  # entries of one layer that follow each other
+        along = missing // layer % shape[axis]
         order = np.argsort(along, kind="stable")
         along = along[order]
 
         def squares(slab: Slab) -> np.ndarray:
             layers = slab.box[slab.axis]
             some = order[slice(*np.searchsorted(along, (layers.start, layers.stop)))]
-            index = tuple(i[some] - s.start for i, s in zip(places, slab.box, strict=True))
-            totals = np.zeros(self.found.shape[1])
+            before, inside = np.divmod(missing[some], shape[axis] * layer)
+            at = (before * (layers.stop - layers.start) - layers.start) * layer + inside
+            extents = [s.stop - s.start for s in slab.box]
+            begin = [*extents[: slab.axis], slab.layers, *extents[slab.axis + 1 :]]
+            counts = _edges_of_rows(extents, begin, harmonic.terms)
+            starts, sums = np.arange(counts.shape[1]) * extents[-1], np.empty(counts.shape[1])
+            offsets = tuple(lag * prod(extents[axis + 1 :]) for axis, lag in harmonic.terms)
+            totals = np.empty(self.found.shape[1])
             for c in range(totals.size):
-                x = self.image.pane(c)[slab.box]
-                x[index] = self.found[some, c]
-                for (axis, lag), weight in zip(harmonic.terms, harmonic.weights, strict=True):
-                    lower, upper = slab.ends(x, axis, lag)
-                    difference = (upper - lower).reshape(-1)
-                    totals[c] += weight * np.einsum("i,i->", difference, difference)
+                x = np.ascontiguousarray(self.image.pane(c)[slab.box], float).reshape(-1)
+                x[at] = self.found[some, c]
+                kernels.squares(0, sums.size, starts, counts, offsets, harmonic.weights, x, sums)
+                totals[c] = sums.sum()
             return totals
 
         return np.sum(over_slabs(shape, max(harmonic.lags), squares), axis=0) / harmonic.shortest**2
+
+
+def _edges_of_rows(shape: Sequence[int], begin: Sequence[int], terms: Sequence[tuple[int, int]]) -> np.ndarray:
+    """For each term and row of a grid, how many edges begin in the row and before `begin` along each axis.
+
+    Examples
+    --------
+    >>> _edges_of_rows((3, 4), (2, 4), [(0, 1), (0, 2), (1, 1)])
+    array([[4, 4, 0],
+           [4, 0, 0],
+           [3, 3, 0]])
+    """
+    places = np.indices(shape[:-1]).reshape(len(shape) - 1, prod(shape[:-1]))
+    counts = np.zeros((len(terms), places.shape[1]), np.int64)
+    for count, (axis, lag) in zip(counts, terms, strict=True):
+        *ends, end = (min(b, n - lag * (k == axis)) for k, (n, b) in enumerate(zip(shape, begin, strict=True)))
+        inside = np.all([place < stop for place, stop in zip(places, ends, strict=True)], axis=0)
+        count[inside] = max(end, 0)
+    return counts
 
 
 def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: float = 1e-6) -> np.ndarray:
