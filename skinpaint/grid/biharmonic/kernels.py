@@ -141,23 +141,32 @@ def smooth(
                         if share != 0:
                             for J in range(N):
                                 wide[uintp(J + 1)] += share * coarse_x[uintp(base + J)]
+                    if halve:
+                        for J in range(n >> 1):
+                            i, v = uintp(2 * J), wide[uintp(J + 1)]
+                            t[i] = main[i] * v + side[i] * wide[uintp(J)]
+                            t[i + uintp(1)] = main[i + uintp(1)] * v + side[i + uintp(1)] * wide[uintp(J + 2)]
+                        if n & 1:
+                            t[n - 1] = main[n - 1] * wide[N] + side[n - 1] * wide[N - 1]
+                    else:
+                        for j in range(n):
+                            t[uintp(j)] = wide[uintp(j + 1)]
+                    for j in range(n):  # in a loop of its own, this is no branch, which would be taken at random
+                        t[uintp(j)] = t[uintp(j)] if inverse[uintp(starts[r] + j)] > 0 else number(0)
                     for j in range(n):
-                        i = uintp(starts[r] + j)
-                        v = wide[uintp(j + 1)]
-                        if halve:
-                            J = (j >> 1) + 1
-                            v = main[uintp(j)] * wide[uintp(J)] + side[uintp(j)] * wide[uintp(J + 2 * (j & 1) - 1)]
-                        x[i] += v if inverse[i] > 0 else 0.0
+                        x[uintp(starts[r] + j)] += t[uintp(j)]
                 else:
                     base = starts[r]
                     for j in range(n):
                         i = uintp(base + j)
                         t[uintp(j)] = b[i] - diagonal[i] * old[i]
-                    for m in range(len(offsets)):
-                        ahead, behind, c = base + offsets[m], base - offsets[m], coefficients[m]
+                    for m in range(0, len(offsets), 2):  # their number is even
+                        e, a, c = offsets[m], offsets[m + 1], coefficients[m]
+                        f = coefficients[m + 1]
                         for j in range(n):
-                            v = c[uintp(base + j)] * old[uintp(ahead + j)]
-                            t[uintp(j)] -= v + c[uintp(behind + j)] * old[uintp(behind + j)]
+                            i = base + j
+                            v = c[uintp(i)] * old[uintp(i + e)] + c[uintp(i - e)] * old[uintp(i - e)]
+                            t[uintp(j)] -= v + f[uintp(i)] * old[uintp(i + a)] + f[uintp(i - a)] * old[uintp(i - a)]
                     if what == RESIDUAL:
                         for j in range(n):
                             d[uintp(base + j)] = t[uintp(j)]

@@ -137,8 +137,10 @@ def smooth(
                     else:
                         for j in range(n):
                             row[uintp(j)] = factor * coarse_x[uintp(out + j)]
+                    for j in range(n):  # in a loop of its own, this is no branch, which would be taken at random
+                        row[uintp(j)] = row[uintp(j)] if inverse[uintp(base + j)] > 0 else np.float32(0)
                     for j in range(n):
-                        x[uintp(base + j)] += row[uintp(j)] if inverse[uintp(base + j)] > 0 else np.float32(0)
+                        x[uintp(base + j)] += row[uintp(j)]
                 else:
                     # Compute all colours, as the compiler can vectorise that, and keep one.
                     for j in range(n):
