@@ -14,7 +14,7 @@ PROPOSED = 128  # added to it where something is proposed
 CONTEXT = 1.0  # of the width of the brush: what the draft sees around a box
 MIN_CONTEXT = 24  # pixels
 MAX_UNKNOWNS = 8000  # missing pixels that a draft solves for; with more it solves a level below
-TOL = 1e-3  # relative residual: less than a grey level
+TOL = 1e-3  # error as a fraction of the range: less than a grey level
 
 
 def shown(session: Session, level: int, box: Box) -> tuple[np.ndarray, np.ndarray]:
@@ -113,8 +113,7 @@ def layers(session: Session, level: int, box: Box, colours: np.ndarray, coverage
 
 def _harmonic(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
     """The harmonic fill; on half the resolution, enlarged, where too much is missing for the time there is."""
-    from skinpaint.grid.harmonic.fill import Harmonic
-    from skinpaint.grid.holes import cut_out
+    from skinpaint.grid.harmonic.relaxation import relax
 
     if np.count_nonzero(missing) > MAX_UNKNOWNS and min(missing.shape) >= 4:
         coarse, part = _halved(values, ~missing)
@@ -122,9 +121,8 @@ def _harmonic(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
             coarse = _harmonic(coarse, part == 0)
             return _enlarged(coarse, missing.shape)
     known = np.isfinite(values).all(axis=-1) & ~missing
-    channels = np.ascontiguousarray(np.moveaxis(np.where(known[..., None], values, 0), -1, 0), float)
-    # On a grid: for holes as wide as a brush that takes half the time of a list of points.
-    Harmonic(known.shape, (1,), (1.0, 1.0)).solve(cut_out(~known, margin=1), list(channels), TOL)
+    channels = np.moveaxis(np.where(known[..., None], values, 0), -1, 0)
+    relax(channels, ~known, TOL)
     return np.moveaxis(channels, 0, -1)
 
 

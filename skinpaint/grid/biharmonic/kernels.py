@@ -143,9 +143,9 @@ def smooth(
                                 wide[uintp(J + 1)] += share * coarse_x[uintp(base + J)]
                     if halve:
                         for J in range(n >> 1):
-                            i, v = uintp(2 * J), wide[uintp(J + 1)]
-                            t[i] = main[i] * v + side[i] * wide[uintp(J)]
-                            t[i + uintp(1)] = main[i + uintp(1)] * v + side[i + uintp(1)] * wide[uintp(J + 2)]
+                            even, odd, v = uintp(2 * J), uintp(2 * J + 1), wide[uintp(J + 1)]
+                            t[even] = main[even] * v + side[even] * wide[uintp(J)]
+                            t[odd] = main[odd] * v + side[odd] * wide[uintp(J + 2)]
                         if n & 1:
                             t[n - 1] = main[n - 1] * wide[N] + side[n - 1] * wide[N - 1]
                     else:

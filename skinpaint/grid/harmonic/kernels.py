@@ -23,6 +23,7 @@ __all__ = [
     "coarsen",
     "guess_along_rows",
     "invert_diagonal",
+    "over_relax",
     "products",
     "residual",
     "smooth",
@@ -36,6 +37,8 @@ __all__ = [
 BEGIN = -1
 RESTRICT = -2
 PROLONG = -3
+
+CHECK = 8  # sweeps of `over_relax` between two looks at how much they change
 
 
 def weight_at(w, i):
@@ -149,6 +152,40 @@ def smooth(
                     for j in range((what - phase[r]) % colours, n, colours):
                         x[uintp(base + j)] = row[uintp(j)]
         start += thick
+
+
+@kernel
+def over_relax(lo, hi, starts, sizes, phase, stride, shares, unknown, omega, enough, max_sweeps, xs):
+    """Successive over-relaxation of some channels on two colours, until the error of a channel is `enough`.
+
+    Changes fall by a factor from sweep to sweep, so the error is about the sum of a geometric series. The factor is
+    that of the last sweeps, and at least the one that the best `omega` has.
+
+    Of each row it visits `sizes` entries from `starts`, of which the first has the colour `phase`. ``shares[i]`` is one
+    over the number of neighbours of an unknown entry, zero where known; ``unknown[i]`` is 1 or 0.
+    """
+    row = np.empty(stride, np.float32)
+    for c in range(lo, hi):
+        x, before = xs[c], np.float32(np.inf)
+        for sweep in range(max_sweeps):
+            look, largest = sweep % CHECK == CHECK - 1, np.float32(0)
+            for colour in range(2):
+                for r in range(starts.size):
+                    base, n = starts[r], sizes[r]
+                    for j in range(n):  # all colours, as the compiler can vectorise that
+                        i = uintp(base + j)
+                        beside = x[i - uintp(1)] + x[i + uintp(1)] + x[i - uintp(stride)] + x[i + uintp(stride)]
+                        row[uintp(j)] = omega * (shares[i] * beside - unknown[i] * x[i])
+                    for j in range((colour - phase[r]) % 2, n, 2):
+                        x[uintp(base + j)] += row[uintp(j)]
+                    if look:
+                        for j in range((colour - phase[r]) % 2, n, 2):
+                            largest = max(largest, abs(row[uintp(j)]))
+            if look:
+                factor = max(omega - np.float32(1), (largest / before) ** np.float32(1 / CHECK))
+                if largest == 0 or largest <= enough[c] * (1 - factor):
+                    break
+                before = largest
 
 
 @kernel

@@ -325,7 +325,8 @@ class Stage {
     this.cursor = null; // where the brush is
     this.seen = null; // what was last asked for
     this.marks = []; // times of points, by their number, until they are seen
-    this.dirty = false;
+    this.framed = false; // whether the next frame was asked for
+    this.stale = true; // what of the picture is to be drawn in it: all, or boxes of the image
     this.tiles = new Tiles(512);
     this.picture = make("canvas", { className: "picture", attrs: { "aria-hidden": "true" } });
     this.canvas = make("canvas", {
@@ -443,15 +444,30 @@ class Stage {
     this.y = clamp(this.y, 48 - state.height * this.scale, height - 48);
   }
 
-  /** Something is to be drawn; Python is told what is on the screen. */
+  /** All of the picture is to be drawn. */
   changed() {
-    if (this.dirty) return;
-    this.dirty = true;
+    this.stale = true;
+    this.frame();
+  }
+
+  /** A box of the image is to be drawn. */
+  changedIn(box) {
+    if (this.stale !== true) this.stale.push(box);
+    this.frame();
+  }
+
+  /** Draw what is to be drawn, with what is over the picture, in the next frame. Python is told what is on the screen. */
+  frame() {
+    if (this.framed) return;
+    this.framed = true;
     requestAnimationFrame(() => {
-      this.dirty = false;
+      this.framed = false;
       if (!this.app.state) return;
       this.ask();
       this.draw();
+      this.drawOver();
+      this.place();
+      this.measure();
       this.app.showZoom();
     });
   }
@@ -482,42 +498,54 @@ class Stage {
   /* drawing */
 
   draw() {
+    const area = this.staleArea();
+    this.stale = [];
+    if (!area) return;
     const context = this.picture.getContext("2d");
-    const { width, height } = this.picture;
+    const { width } = this.picture;
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, width, height);
+    context.clearRect(area[1], area[0], area[3] - area[1], area[2] - area[0]);
     const cut = this.holding ? width : this.split === null ? 0 : Math.round(this.split * width);
-    if (cut > 0) this.drawPart(context, 0, cut, "before");
-    if (cut < width) this.drawPart(context, cut, width, "after");
-    this.drawOver();
-    this.place();
-    this.measure();
+    this.drawPart(context, overlap(area, [0, 0, Infinity, cut]), "before");
+    this.drawPart(context, overlap(area, [0, cut, Infinity, Infinity]), "after");
   }
 
-  drawPart(context, from, to, what) {
-    const { height } = this.picture;
+  /** What is to be drawn, in pixels of the screen: one rectangle, or null. */
+  staleArea() {
+    const { width, height } = this.picture;
+    if (this.stale === true) return [0, 0, height, width];
+    if (!this.stale.length) return null;
+    const sides = [0, 1, 2, 3].map((k) => (k < 2 ? Math.min : Math.max)(...this.stale.map((box) => box[k])));
+    const screen = sides.map((side, k) => (side * this.scale + (k % 2 ? this.x : this.y)) * this.ratio);
+    // A pixel more, as the picture may be smoothed.
+    const around = screen.map((side, k) => (k < 2 ? Math.floor(side) - 1 : Math.ceil(side) + 1));
+    return overlap(around, [0, 0, height, width]);
+  }
+
+  drawPart(context, area, what) {
+    if (!area) return;
     context.save();
     context.beginPath();
-    context.rect(from, 0, to - from, height);
+    context.rect(area[1], area[0], area[3] - area[1], area[2] - area[0]);
     context.clip();
     const level = this.level;
     const tiles = [...this.tiles.tiles.values()].filter((tile) => tile.level >= level);
     tiles.sort((one, other) => other.level - one.level); // coarse ones below, until the fine ones come
-    for (const tile of tiles) this.drawTile(context, tile, tile[what] ?? tile.after);
+    for (const tile of tiles) this.drawTile(context, area, tile, tile[what] ?? tile.after);
     if (what === "after" && this.app.opacity > 0) {
       context.globalAlpha = this.app.opacity;
-      for (const tile of tiles) if (tile.level === level) this.drawTile(context, tile, tile.over);
+      for (const tile of tiles) if (tile.level === level) this.drawTile(context, area, tile, tile.over);
     }
     context.restore();
   }
 
-  drawTile(context, tile, source) {
+  drawTile(context, area, tile, source) {
     const scale = 2 ** tile.level * this.scale * this.ratio;
     const x = Math.round(this.x * this.ratio + tile.left * scale);
     const y = Math.round(this.y * this.ratio + tile.top * scale);
     const right = Math.round(this.x * this.ratio + (tile.left + tile.width) * scale);
     const bottom = Math.round(this.y * this.ratio + (tile.top + tile.height) * scale);
-    if (right < 0 || bottom < 0 || x > this.picture.width || y > this.picture.height) return;
+    if (!overlap(area, [y, x, bottom, right])) return;
     context.imageSmoothingEnabled = scale < 2;
     context.drawImage(source, x, y, right - x, bottom - y);
   }
@@ -628,21 +656,23 @@ class Stage {
       this.echo = drop < 0 ? this.echo.slice(-1) : this.echo.slice(Math.max(0, drop - 1));
       for (const mark of this.marks) mark.seen ||= mark.number < message.points;
     }
-    this.changed();
+    this.changedIn(message.dirty);
   }
 
   /* pointers */
 
   listen() {
     this.pointers = new Map(); // fingers on the screen
+    this.sent = 0; // when the last point that was sent was made
     const surface = this.canvas;
     surface.addEventListener("pointerdown", (event) => this.press(event));
     surface.addEventListener("pointermove", (event) => this.move(event));
+    surface.addEventListener("pointerrawupdate", (event) => this.follow(event)); // half a frame earlier, where it exists
     for (const name of ["pointerup", "pointercancel"]) surface.addEventListener(name, (event) => this.release(event));
     surface.addEventListener("pointerleave", () => {
       if (!this.app.down) this.cursor = null;
       this.app.showPlace();
-      this.changed();
+      this.frame();
     });
     surface.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault()); // it would scroll
     surface.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -708,12 +738,19 @@ class Stage {
       return;
     }
     this.cursor = this.toImage(...at);
-    if (app.down || this.shape) {
-      const events = event.getCoalescedEvents?.() ?? [];
-      app.move((events.length ? events : [event]).map((each) => [...this.toImage(...this.where(each)), each]));
-    }
+    this.follow(event);
     app.showPlace();
-    this.changed();
+    this.frame();
+  }
+
+  /** Draw on with the points of an event that are new. */
+  follow(event) {
+    if (this.drag || this.pointers.size >= 2 || !(this.app.down || this.shape)) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    const fresh = (events.length ? events : [event]).filter((each) => each.timeStamp > this.sent);
+    if (!fresh.length) return;
+    this.sent = fresh.at(-1).timeStamp;
+    this.app.move(fresh.map((each) => [...this.toImage(...this.where(each)), each]));
   }
 
   pinch(id, at) {
