@@ -309,6 +309,20 @@ def test_compare_makes_as_many_draws_as_it_is_told(run, pictures, arguments, say
     assert says in run("compare", "damaged.png", "--mask", "mask.png", *arguments, *methods).stdout
 
 
+def test_compare_with_a_grown_mask(run, tmp_path, pictures):
+    truth, mask = ramp(), np.zeros(ramp().shape, bool)
+    mask[4, 5] = True
+    for name, picture in (("truth", truth), ("damaged", truth), ("mask", mask * np.uint8(255))):
+        write(tmp_path / f"{name}.png", picture, overwrite=True)
+    arguments = "compare", "damaged.png", "--mask", "mask.png", "--truth", "truth.png", "--methods", "laplace"
+    narrow = run(*arguments).stdout
+    wide = run(*arguments[:-2], "--grow", "1", "--overwrite", *arguments[-2:]).stdout
+    assert "of the 1 missing pixel" in narrow
+    assert "of the 9 missing pixels" in wide
+    refused = run(*arguments[:-2], "--grow", "-1", "--overwrite", *arguments[-2:], status=2)
+    assert "'grow' parameter" in refused.stderr
+
+
 def test_compare_against_the_truth(run, tmp_path, pictures):
     write(tmp_path / "truth.png", ramp())
     done = run("compare", "damaged.png", "-o", "sheet.png", "--truth", "truth.png", "--methods", "laplace")

@@ -146,6 +146,15 @@ class TestScores:
         ]
         assert len({tuple(entry.psnr for entry in table.entries) for table in tables}) == 1
 
+    def test_a_grown_mask_is_as_the_same_mask_given(self, scene):
+        image, mask = scene
+        grown = compare(image, mask, "laplace", grow=1, draws=2)
+        given = compare(image, skinpaint.masks.grow(mask, 1), "laplace", draws=2)
+        np.testing.assert_array_equal(grown.mask, given.mask)
+        assert grown.mask.sum() > mask.sum()
+        assert grown.best.psnr == given.best.psnr
+        np.testing.assert_array_equal(grown.best.restored, given.best.restored)
+
     def test_the_seed_chooses_what_is_hidden(self, scene):
         scores = [compare(*scene, ["laplace"], rng=seed).best.psnr for seed in (0, 0, 1)]
         assert scores[0] == scores[1] != scores[2]

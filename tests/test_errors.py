@@ -4,7 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from skinpaint import GradientDescent, Inpainter, Laplace, inpaint
+from skinpaint import Biharmonic, Exemplar, GradientDescent, Inpainter, Laplace, inpaint
 
 GREY = np.arange(12.0).reshape(3, 4)
 RGB = np.arange(36.0).reshape(3, 4, 3)
@@ -349,3 +349,17 @@ class TestKeywords:
 def test_settings_that_are_misspelled():
     with raises(TypeError, "The settings of GradientDescent must be one of energy", "Did you mean max_iter?"):
         GradientDescent(max_iters=3)
+
+
+def test_methods_with_equal_settings_are_equal():
+    noise, source = np.ones((3, 3)), np.ones((3, 3), bool)
+    for one, other in [
+        (lambda: Laplace(noise=noise.copy()), Laplace(noise=2 * noise)),
+        (lambda: Biharmonic(noise=noise.copy()), Biharmonic(noise="estimate")),
+        (lambda: Exemplar(source=source.copy()), Exemplar(source=~source)),
+        (lambda: Laplace(lags=(1, 2)), Laplace()),
+    ]:
+        assert one() == one()
+        assert hash(one()) == hash(one())
+        assert one() != other
+    assert Laplace() != Biharmonic()

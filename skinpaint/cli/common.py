@@ -25,6 +25,7 @@ __all__ = [
     "Help",
     "Interruption",
     "Status",
+    "add_grow",
     "add_mask_arguments",
     "add_method_arguments",
     "add_overwrite",
@@ -104,6 +105,13 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
         type=_missing,
         default="auto",
         help=MISSING_HELP,
+    )
+
+
+def add_grow(parser: argparse.ArgumentParser) -> None:
+    """Add --grow: damage is often a pixel or two wider than its mask."""
+    parser.add_argument(
+        "--grow", metavar="N", type=int, default=0, help="make the mask N pixels wider on all sides (default: 0)"
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from skinpaint.cli.common import (
     Interruption,
     Status,
+    add_grow,
     add_mask_arguments,
     add_overwrite,
     add_seed,
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IMAGE", type=Path, help="the damaged picture")
     parser.add_argument("-o", "--output", metavar="SHEET", type=Path, help="the sheet (default: IMAGE-compared.png)")
     add_mask_arguments(parser)
+    add_grow(parser)
     parser.add_argument("--truth", metavar="FILE", type=Path, help="the picture as it was before the damage")
     parser.add_argument(
         "--methods",
@@ -86,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
             truth=None if args.truth is None else io.read(args.truth)[0],
             channel_axis=-1 if image.ndim == 3 else None,
             missing_values=missing,
+            grow=args.grow,
             draws=args.draws,
             budget=args.budget,
             rng=args.seed,

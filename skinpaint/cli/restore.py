@@ -20,6 +20,7 @@ from skinpaint.cli.chunked import in_chunks, restore_in_chunks
 from skinpaint.cli.common import (
     Interruption,
     Status,
+    add_grow,
     add_mask_arguments,
     add_method_arguments,
     add_overwrite,
@@ -50,9 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         "; for several files, a folder with a mask of the same name for each; [NAME] for an HDU of the FITS file",
     )
-    parser.add_argument(
-        "--grow", metavar="N", type=int, default=0, help="make the mask N pixels wider on all sides (default: 0)"
-    )
+    add_grow(parser)
     parser.add_argument(
         "--max-distance",
         metavar="D",

@@ -40,6 +40,7 @@ def compare(
     missing_values: Any = "auto",
     bounds: Bounds = None,
     spacing: float | Sequence[float] | None = None,
+    grow: int = 0,
     draws: int | tuple[int, int] = (3, 8),
     budget: float | None = None,
     fraction: float | None = None,
@@ -63,7 +64,7 @@ def compare(
         methods of the library by default. Of an Inpainter count the method, its bounds and its spacing.
     truth : array_like of the image's shape, optional
         What the image was before it was damaged.
-    channel_axis, missing_values, bounds, spacing
+    channel_axis, missing_values, bounds, spacing, grow
         See :class:`Inpainter`.
     draws : int or (int, int)
         The least and the largest number of draws, or one number for both. After the least, a method that is clearly
@@ -105,7 +106,13 @@ def compare(
     rules = Rules.of(draws, budget)
     entrants = named(methods)
     problem = Problem.from_image(
-        image, mask, channel_axis=channel_axis, missing_values=missing_values, bounds=bounds, spacing=spacing
+        image,
+        mask,
+        channel_axis=channel_axis,
+        missing_values=missing_values,
+        bounds=bounds,
+        spacing=spacing,
+        grow=grow,
     )
     image, missing, channel_axis = problem.array, problem.as_user(problem.mask), problem.channel_axis
     inpainters = {name: as_inpainter(entrant, channel_axis, bounds, spacing) for name, entrant in entrants.items()}

@@ -69,6 +69,17 @@ class Method(ABC):
                     )
         return super().__new__(cls)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether all settings are equal. A dataclass would ask an array whether it is true; so it has ``eq=False``."""
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, each.name), getattr(other, each.name)) for each in fields(self))  # type: ignore[arg-type]
+
+    def __hash__(self) -> int:
+        """Of the settings that are no arrays: methods that differ in those alone have the same hash."""
+        values = (getattr(self, each.name) for each in fields(self))  # type: ignore[arg-type]
+        return hash((type(self), *(value for value in values if not isinstance(value, np.ndarray))))
+
     @abstractmethod
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Find the missing values of `problem`; never touches the known ones."""

@@ -29,7 +29,7 @@ MULTIGRID_US = 11_000  # whatever the size
 MAX_FACTOR_ENTRIES = 2**27  # of one part: 1 GB
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Biharmonic(ClosedForm):
     r"""Biharmonic fill: solve :math:`(L^2)_{UU} x_U = -(L^2)_{UK} x_K` for the missing pixels U.
 

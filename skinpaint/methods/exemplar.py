@@ -24,7 +24,7 @@ MIN_WINDOW = 4  # pixels, in which texture is measured
 PULL_WINDOW = 9  # pixels, in which roughness is measured for blending
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Exemplar(IterativeMethod):
     r"""Fill large holes with texture, copied from patches elsewhere in the image.
 

@@ -21,7 +21,7 @@ __all__ = ["Laplace"]
 MAX_DIRECT_UNKNOWNS = 1000  # up to here a factorisation is faster than multigrid, as measured
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Laplace(ClosedForm):
     r"""Harmonic fill: solve :math:`L_{UU} x_U = -L_{UK} x_K` for the missing pixels U.
 
