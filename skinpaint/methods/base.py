@@ -18,7 +18,7 @@ from skinpaint.wording import did_you_mean
 if TYPE_CHECKING:
     from skinpaint.trust.field import Field
 
-__all__ = ["IterativeMethod", "Method", "State", "is_int", "require"]
+__all__ = ["CountedMethod", "IterativeMethod", "Method", "State", "is_int", "require"]
 
 
 def require(valid: object, owner: object, parameter: str, allowed: str, got: object) -> None:
@@ -213,6 +213,19 @@ class IterativeMethod(Method):
         if self.judged and not reason.success:
             warn(status, ConvergenceWarning)
         return status
+
+
+class CountedMethod(IterativeMethod):
+    """An iterative method that knows how many steps it takes. Its state counts them in `k`, and ends at `steps`."""
+
+    @property
+    def judged(self) -> bool:
+        """All steps must be done."""
+        return True
+
+    def finished(self, state: Any) -> bool:
+        """Whether all steps are done."""
+        return bool(state.k >= state.steps)
 
 
 def _count(n_iter: int) -> str:

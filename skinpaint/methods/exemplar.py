@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skinpaint.methods.base import IterativeMethod, is_int, require
+from skinpaint.methods.base import CountedMethod, is_int, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Reason
 
@@ -25,7 +25,7 @@ PULL_WINDOW = 9  # pixels, in which roughness is measured for blending
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Exemplar(IterativeMethod):
+class Exemplar(CountedMethod):
     r"""Fill large holes with texture, copied from patches elsewhere in the image.
 
     For each patch with missing pixels the most similar known patch is sought, and the missing pixels become a weighted
@@ -168,15 +168,6 @@ class Exemplar(IterativeMethod):
         filled = fill(coarsest.x, missing, (1.0, 1.0, 1.0), tol=INITIAL_FILL_TOL).astype(np.float32)
         scenes[-1] = replace(coarsest, x=np.ascontiguousarray(filled))
         return scenes
-
-    @property
-    def judged(self) -> bool:
-        """All rounds must be done."""
-        return True
-
-    def finished(self, state: Copies) -> bool:
-        """Whether all rounds are done, and the seams are blended."""
-        return state.k >= state.steps
 
     def explain(self, reason: Reason, state: Copies, n_iter: int) -> str:
         """The number of rounds; there is no figure that says how good the picture is."""

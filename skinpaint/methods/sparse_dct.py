@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skinpaint.grid.axes import Box, long_axes
-from skinpaint.methods.base import IterativeMethod, is_int, require
+from skinpaint.methods.base import CountedMethod, is_int, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Filling, Reason
 
@@ -29,7 +29,7 @@ PERCENTILE_SAMPLE = 2**20  # largest number of values of a channel that percenti
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparseDCT(IterativeMethod):
+class SparseDCT(CountedMethod):
     r"""Describe each block by a few cosines, as JPEG does, and then learn from similar patches.
 
     Few coefficients of the cosine transform describe the texture or the edges of a block; the error of a guess is
@@ -229,15 +229,6 @@ class SparseDCT(IterativeMethod):
                 together, holes, found, float(noise[part][0]) / sqrt(len(together)), self.patch_stride, stacked
             )
         return np.moveaxis(out, 0, -1)[:, None][core]
-
-    @property
-    def judged(self) -> bool:
-        """The threshold must reach its end."""
-        return True
-
-    def finished(self, state: Rounds) -> bool:
-        """Whether all rounds and sweeps are done."""
-        return state.k >= state.steps
 
     def explain(self, reason: Reason, state: Rounds, n_iter: int) -> str:
         """The number of rounds; there is no figure that says how good the picture is."""
