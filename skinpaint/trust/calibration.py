@@ -26,7 +26,7 @@ V. Vovk, "Conditional validity of inductive conformal predictors", Mach. Learn. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil, prod, sqrt
 
@@ -130,32 +130,31 @@ def roughness(filled: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) 
         The narrowest window first.
     overall : float
     """
-    everywhere = np.ones(mask.shape, bool)
-    windows, overall = _windows(filled, mask, spacing, everywhere)
-    return windows.reshape(-1, *mask.shape), overall
+    energy, overall = _energy(filled, mask, spacing)
+    return np.stack(list(_windows(energy, overall, mask))[::-1]), sqrt(overall)
 
 
-def _windows(
-    filled: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], where: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """The same for the pixels `where` only: to keep three whole images would take more memory than the fill."""
+def _energy(filled: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) -> tuple[np.ndarray, float]:
+    """The energy of each pixel, and its mean over the known ones."""
     energy = Field(mask, 1, spacing).density(filled)
+    overall = float(energy.sum()) / max(1, mask.size - int(np.count_nonzero(mask)) - 1)
+    return energy.astype(np.float32), overall
+
+
+def _windows(energy: np.ndarray, overall: float, mask: np.ndarray) -> Iterator[np.ndarray]:
+    """The scale of the field in windows of three widths, the widest first, one after another to save memory."""
     known = (~mask).astype(np.float32)
-    overall = float(energy.sum()) / max(1, int(np.count_nonzero(known)) - 1)
-    energy = energy.astype(np.float32)
-    out = np.empty((len(WINDOWS), np.count_nonzero(where)))
     wider: np.ndarray | float = overall
-    for k in reversed(range(len(WINDOWS))):
-        pixels = np.float32(prod(min(WINDOWS[k], n) for n in mask.shape))
-        local, count = _smoothed(energy, WINDOWS[k]), _smoothed(known, WINDOWS[k])
+    for side in reversed(WINDOWS):
+        pixels = np.float32(prod(min(side, n) for n in mask.shape))
+        local, count = _smoothed(energy, side), _smoothed(known, side)
         local *= pixels
         local += np.float32(SHRINK) * wider
         count *= pixels
         count += np.float32(SHRINK)
         local /= count
         wider = np.maximum(local, 0, out=local)
-        out[k] = np.sqrt(local[where] + (FLOOR * overall + TINY))
-    return out, sqrt(overall)
+        yield np.sqrt(local + (FLOOR * overall + TINY))
 
 
 def _smoothed(image: np.ndarray, side: int) -> np.ndarray:
@@ -332,13 +331,14 @@ class _Restored:
 
         return fill(self.problem.values, self.problem.mask, self.problem.spacing, FILL_TOL)
 
-    def features(self, v: np.ndarray, gaussian: Field, c: int, where: np.ndarray) -> np.ndarray:
-        """The features of the pixels `where` of channel `c`, of shape (pixels, features)."""
-        out = np.ones((np.count_nonzero(where), PRIOR.size))
-        out[:, 1] = 0.5 * np.log(v[where])
-        out[:, 2:-1] = np.log(_windows(self.harmonic[..., c], gaussian.mask, self.problem.spacing, where)[0]).T
-        out[:, -1] = np.log(distance_to_known(gaussian.mask[..., None], self.problem.spacing)[where, 0])
-        return out
+    def features(self, v: np.ndarray, gaussian: Field, c: int, where: np.ndarray) -> Iterator[np.ndarray]:
+        """The features of the pixels `where` of channel `c`, one after another to save memory."""
+        yield np.ones(np.count_nonzero(where))
+        yield 0.5 * np.log(v[where])
+        energy, overall = _energy(self.harmonic[..., c], gaussian.mask, self.problem.spacing)
+        for window in _windows(energy, overall, gaussian.mask):
+            yield np.log(window[where], dtype=float)
+        yield np.log(distance_to_known(gaussian.mask[..., None], self.problem.spacing)[where, 0])
 
 
 PRIOR = np.array([0.0, 1.0, *[1 / len(WINDOWS)] * len(WINDOWS), 0.0])
@@ -374,8 +374,8 @@ def uncertainty_of(
         centre = problem.measured(values)
         return Uncertainty(problem, centre, _zero_or_inf(problem), (None,) * problem.shape[-1], [], note)
     hiding, drawing, redrawing = rng.spawn(3)  # so that no number of channels changes the draws
+    trials, more = _rehearse(problem, method, solve, hiding, redrawing)
     here = _Restored.of(problem, values, method, drawing)
-    there, hidden = _transplant(problem, method, solve, hiding, redrawing)
     scale = _zero_or_inf(problem)
     ladders: list[Ladder | None] = [None] * problem.shape[-1]
     calibrated, bare = 0, 0
@@ -384,20 +384,17 @@ def uncertainty_of(
             if problem.low[c] == problem.high[c]:
                 continue
             at = gaussian.mask & problem.filled[..., c % problem.mask.shape[-1]]
-            errors = np.empty(0) if there is None else _errors(problem, there, hidden, c)
-            if errors.size >= MIN_HIDDEN and errors.any():
-                scale[..., c][at], ladders[c] = _fitted(here, there, hidden, c, v, at, errors)  # type: ignore[arg-type]
-                calibrated += errors.size
+            if c in trials:
+                scale[..., c][at], ladders[c] = trials[c].applied(here.features(v, gaussian, c, at))
+                calibrated += trials[c].errors.size
             else:
                 known = int(np.count_nonzero(~gaussian.mask))
                 fill = values if here.exact else here.harmonic
                 own = gaussian.scale(np.where(gaussian.mask, fill[..., c], problem.values[..., c]), known)
                 scale[..., c][at] = own * np.sqrt(v[at]) * problem.scales[c]
                 bare += 1
-    solves = here.solves + (0 if there is None else there.solves + 1)
-    return Uncertainty(
-        problem, here.measured, scale, tuple(ladders), here.variances, _note(calibrated, bare, problem, solves)
-    )
+    note = _note(calibrated, bare, problem, here.solves + more)
+    return Uncertainty(problem, here.measured, scale, tuple(ladders), here.variances, note)
 
 
 def _note(calibrated: int, bare: int, problem: Problem, solves: int) -> str:
@@ -424,50 +421,47 @@ def _zero_or_inf(problem: Problem) -> np.ndarray:
     return out
 
 
-def _transplant(
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """The errors of hidden values of a channel, and what they may depend on."""
+
+    errors: np.ndarray  # prediction minus truth, in the image's units
+    features: np.ndarray  # one row an error
+
+    def applied(self, features: Iterator[np.ndarray]) -> tuple[np.ndarray, Ladder]:
+        """The scale of the errors where the features are those given, and the errors that it is calibrated on."""
+        size, centre = np.abs(self.errors), self.features.mean(axis=0)
+        centre[0] = 0
+        known = self.features - centre
+        theta = fit_scale(known, size + SMALL_ERROR * size.mean(), PRIOR)
+        predicted = np.exp(known @ theta)
+        log_scale = sum(t * (feature - c) for t, feature, c in zip(theta, features, centre, strict=True))
+        return np.exp(log_scale), Ladder.of(predicted, size / predicted)
+
+
+def _rehearse(
     problem: Problem,
     method: Method,
     solve: Callable[[np.ndarray, np.ndarray], tuple[Problem, Solution]],
     hiding: np.random.Generator,
     drawing: np.random.Generator,
-) -> tuple[_Restored | None, np.ndarray]:
-    """Restore the image with more of it hidden: the restoration, and what was hidden; None if nothing can be."""
+) -> tuple[dict[int, _Trial], int]:
+    """Restore the image with more of it hidden: a trial for each channel that has enough errors, and the solutions."""
     mask = problem.as_user(problem.mask)
     axis = problem.channel_axis
     if np.count_nonzero(~problem.mask, axis=tuple(range(problem.ndim))).max() < MIN_HIDDEN:
-        return None, np.zeros(problem.mask.shape, bool)
+        return {}, 0
     noisy, larger, hidden = hold_out(problem.array, mask, channel_axis=axis, rng=hiding)
     hidden = hidden[..., None] if hidden.ndim < problem.array.ndim or axis is None else np.moveaxis(hidden, axis, -1)
     more, solution = solve(noisy, larger)
     if more.trivial is not None:
-        return None, hidden
-    return _Restored.of(more, np.broadcast_to(solution.values, more.shape), method, drawing), hidden
-
-
-def _errors(problem: Problem, there: _Restored, hidden: np.ndarray, c: int) -> np.ndarray:
-    """Prediction minus truth of the hidden values of a channel, in the image's units."""
-    where = hidden[..., c % hidden.shape[-1]]
-    return there.measured[..., c][where] - problem.measured(problem.values)[..., c][where]
-
-
-def _fitted(
-    here: _Restored,
-    there: _Restored,
-    hidden: np.ndarray,
-    c: int,
-    v: np.ndarray,
-    at: np.ndarray,
-    errors: np.ndarray,
-) -> tuple[np.ndarray, Ladder]:
-    """The scale of the errors of a channel where it was filled, and the errors that it is calibrated on."""
-    larger, _, gaussian = next(each for each in there.variances if c in each[1])
-    known = there.features(larger, gaussian, c, hidden[..., c % hidden.shape[-1]])
-    asked = here.features(v, next(g for _, channels, g in here.variances if c in channels), c, at)
-    centre = known.mean(axis=0)
-    centre[0] = 0
-    known -= centre
-    asked -= centre
-    size = np.abs(errors)
-    theta = fit_scale(known, size + SMALL_ERROR * size.mean(), PRIOR)
-    predicted = np.exp(known @ theta)
-    return np.exp(asked @ theta), Ladder.of(predicted, size / predicted)
+        return {}, 0
+    there = _Restored.of(more, np.broadcast_to(solution.values, more.shape), method, drawing)
+    trials = {}
+    for v, channels, gaussian in there.variances:
+        for c in channels:
+            where = hidden[..., c % hidden.shape[-1]]
+            errors = there.measured[..., c][where] - problem.measured(problem.values)[..., c][where]
+            if problem.low[c] < problem.high[c] and errors.size >= MIN_HIDDEN and errors.any():
+                trials[c] = _Trial(errors, np.stack(list(there.features(v, gaussian, c, where)), axis=1))
+    return trials, there.solves + 1

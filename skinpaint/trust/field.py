@@ -161,7 +161,9 @@ class Field:
         rest = mask if small is None else mask & ~small
         if rest.any():
             probing = estimator == "probes" or (estimator == "auto" and self.scattered)
-            self._of(rest)._estimate(v, rng, draws, probing)
+            field = self._of(rest)
+            field._estimate(v, rng, draws, probing)
+            field.release()
         self.release()
         return out
 
@@ -255,23 +257,21 @@ class Field:
         from scipy.ndimage import binary_dilation
 
         around = binary_dilation(where) if self.order == 2 else where
-        number = np.cumsum(around, dtype=np.int32).reshape(around.shape) - np.int32(1)  # memory is what this costs
+        number = np.cumsum(around, dtype=np.int32).reshape(around.shape)  # from 1; memory is what this costs
         degree = np.zeros(around.shape)
         rows, columns, entries = [], [], []
         for a, b, w in self.edges(around.shape):
             degree[a] += w
             degree[b] += w
             both = around[a] & around[b]
-            i, j = number[a][both], number[b][both]
-            coupling = -np.broadcast_to(w, both.shape)[both]
-            rows += [i, j]
-            columns += [j, i]
-            entries += [coupling, coupling]
-        n = np.arange(np.count_nonzero(around), dtype=np.int32)
-        entries.append(degree[around])
-        parts = (np.concatenate(each) for each in (entries, [*rows, n], [*columns, n]))
-        data, i, j = parts
-        Q = sparse.coo_array((data, (i, j)), shape=(n.size, n.size)).tocsr()
+            rows.append(number[a][both] - np.int32(1))
+            columns.append(number[b][both] - np.int32(1))
+            entries.append(-np.broadcast_to(w, both.shape)[both])
+        n = int(np.count_nonzero(around))
+        i, j, data = np.concatenate(rows), np.concatenate(columns), np.concatenate(entries)
+        del rows, columns, entries, number
+        upper = sparse.coo_array((data, (i, j)), shape=(n, n)).tocsr()
+        Q = upper + upper.T.tocsr() + sparse.diags_array(degree[around], format="csr")
         if self.order == 2:
             inside = where[around]
             Q = (Q[inside] @ Q[:, inside]).tocsr()
@@ -348,7 +348,7 @@ class Piece:
         raise NotImplementedError
 
     def rest(self, x: np.ndarray, load: np.ndarray) -> np.ndarray:
-        """What the other pixels predict of each: ``x - (Q x) / diagonal``, just after `solve`."""
+        """What the other pixels predict of each: ``x - (Q x) / diagonal``, just after `solve`. Both are overwritten."""
         raise NotImplementedError
 
     @property
@@ -375,13 +375,16 @@ class Piece:
         """Variances by draws."""
         v = self.layout.zeros(float)
         for _ in range(draws):
-            load = self.perturbation(rng)
-            x = self.rest(self.solve(load), load)
-            np.multiply(x, x, out=x)
-            v += x
+            v += self._square(rng)
         v /= draws
         v += self.inverse
         return v
+
+    def _square(self, rng: np.random.Generator) -> np.ndarray:
+        """The square of what the other pixels predict of each, in a draw."""
+        load = self.perturbation(rng)
+        x = self.rest(self.solve(load), load)
+        return np.multiply(x, x, out=x)
 
     def probed(self, rng: np.random.Generator, distance: int) -> np.ndarray:
         """Variances by probing: in each solution, pixels of one colour have random signs."""
@@ -393,8 +396,7 @@ class Piece:
             here = self.layout.inner(load)[at]
             here[...] = 2 * rng.integers(2, size=here.shape) - 1
             load *= self.unknown
-            x = self.solve(load)
-            self.layout.inner(v)[at] = self.layout.inner(x)[at] * here
+            self.layout.inner(v)[at] = self.layout.inner(self.solve(load))[at] * here
         return np.maximum(v, least, out=v)
 
 
@@ -429,7 +431,10 @@ class Harmonic(Piece):
 
     def rest(self, x: np.ndarray, load: np.ndarray) -> np.ndarray:
         """The solver leaves its residual behind."""
-        return x - self.inverse * (load - self.system.multigrid.b)
+        load -= self.system.multigrid.b
+        load *= self.inverse
+        x -= load
+        return x
 
     @property
     def inverse(self) -> np.ndarray:
@@ -457,9 +462,11 @@ class Biharmonic(Piece):
 
     def rest(self, x: np.ndarray, load: np.ndarray) -> np.ndarray:
         """From the definition."""
-        u, y = self.layout.zeros(float), self.layout.zeros(float)
-        self.system._square(x, u, y, np.empty(self.layout.rows[0].size))
-        return x - self.inverse * y
+        u = self.layout.zeros(float)
+        self.system._square(x, u, load, np.empty(self.layout.rows[0].size))
+        load *= self.inverse
+        x -= load
+        return x
 
     @property
     def inverse(self) -> np.ndarray:
