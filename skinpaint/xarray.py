@@ -30,8 +30,9 @@ def inpaint(
     method: str | Method = "laplace",
     spacing: float | Sequence[float] | None = None,
     missing_values: Any = None,
+    return_std: bool = False,
     **settings: Any,
-) -> Labelled:
+) -> Any:
     """Restore a labelled array, backed by NumPy or by dask.
 
     Parameters
@@ -51,13 +52,17 @@ def inpaint(
         are none. So ``max_distance`` is in units of the coordinates.
     missing_values : number or tuple of numbers, optional
         Instead of what the array says.
+    return_std : bool
+        Whether to return the standard deviation of every value as well; for arrays in memory.
     **settings
         ``bounds``, ``grow``, ``max_distance`` and ``progress`` of :class:`skinpaint.Inpainter`.
 
     Returns
     -------
     restored : xarray.DataArray or xarray.Dataset
-        With the coordinates, attributes, encoding, dtype and chunks of `array`.
+        With the coordinates, attributes, encoding, dtype and chunks of `array`. With `return_std`, a Dataset: of a
+        DataArray with the variables ``fill`` and ``std``, of a Dataset with a variable ``NAME_std`` beside each `NAME`
+        that was restored. Standard deviations are floats in the array's units, 0 where known.
 
     Raises
     ------
@@ -71,9 +76,13 @@ def inpaint(
     >>> filled = dem.skinpaint.inpaint()
     >>> filled.values.tolist(), filled.attrs["units"]
     ([[10, 11, 12], [11, 12, 13]], 'm')
+    >>> both = dem.skinpaint.inpaint(return_std=True)
+    >>> both["fill"].equals(filled), both["std"].attrs["units"], both["std"].values.round(1).tolist()
+    (True, 'm', [[0.0, 0.0, 0.0], [0.0, 0.7, 0.0]])
     """
     dim = (dim,) if isinstance(dim, str) else tuple(dim)
-    settings = {"method": method, "spacing": spacing, "missing_values": missing_values, **settings}
+    named = {"method": method, "spacing": spacing, "missing_values": missing_values, "return_std": return_std}
+    settings = {**named, **settings}
     if isinstance(array, xr.Dataset):
         return _dataset(array, mask, dim, settings)
     if not isinstance(array, xr.DataArray):
@@ -90,11 +99,16 @@ def inpaint(
         settings["missing_values"] = _nodata(array)
     others: list[Any] = [name for name in array.dims if name not in dim]
     mask = _labelled(mask, array, dim)
-    filled = _slices(array.transpose(*others, *dim), mask, len(others), dim, settings)
+    fill, *std = _slices(array.transpose(*others, *dim), mask, len(others), dim, settings)
     order = [[*others, *dim].index(name) for name in array.dims]
-    restored = array.copy(data=filled.transpose(order))
+    restored = array.copy(data=fill.transpose(order))
     restored.encoding = dict(array.encoding)
-    return restored
+    if not return_std:
+        return restored
+    deviation = array.copy(data=std[0].transpose(order))
+    deviation.attrs = {key: value for key, value in array.attrs.items() if key not in NODATA_NAMES}
+    deviation.encoding = {}
+    return xr.Dataset({"fill": restored.rename("fill"), "std": deviation.rename("std")})
 
 
 class Accessor:
@@ -118,10 +132,14 @@ def _dataset(dataset: xr.Dataset, mask: Any, dim: tuple[str, ...], settings: dic
     if not suited:
         raise ValueError(f"The 'dim' parameter must name axes of a variable of numbers. Got {dim!r} instead.")
     masks = {name: mask[name] if isinstance(mask, xr.Dataset) and name in mask else mask for name in suited}
-    restored = {}
+    restored: dict[Any, xr.DataArray] = {}
     for name in suited:
         own = None if isinstance(masks[name], xr.Dataset) else masks[name]
-        restored[name] = inpaint(dataset[name], own, dim=dim, **settings)
+        found = inpaint(dataset[name], own, dim=dim, **settings)
+        if settings["return_std"]:
+            restored[f"{name}_std"] = found["std"].rename(f"{name}_std")
+            found = found["fill"].rename(name)
+        restored[name] = found
     made = dataset.assign(restored)
     made.encoding = dict(dataset.encoding)
     return made
@@ -184,18 +202,19 @@ def _labelled(mask: Any, array: xr.DataArray, dim: tuple[str, ...]) -> Any:
     )
 
 
-def _slices(array: xr.DataArray, mask: Any, depth: int, dim: tuple[str, ...], settings: dict[str, Any]) -> Any:
-    """Restore each slice on its own; the first `depth` axes are those of the slices."""
+def _slices(array: xr.DataArray, mask: Any, depth: int, dim: tuple[str, ...], settings: dict[str, Any]) -> list[Any]:
+    """Restore each slice on its own; the first `depth` axes are those of the slices. The fill, and if asked its std."""
     if depth == 0:
         own = None if mask is None else mask.transpose(*dim).data
-        return inpaint_array(array.data, own, **settings)
+        found = inpaint_array(array.data, own, **settings)
+        return list(found) if settings["return_std"] else [found]
     name = array.dims[0]
     filled = []
     for k in range(array.sizes[name]):
         own = mask.isel({name: k}) if mask is not None and name in mask.dims else mask
         filled.append(_slices(array.isel({name: k}), own, depth - 1, dim, settings))
     if not in_chunks(array.data):
-        return np.stack(filled)
+        return [np.stack(each) for each in zip(*filled, strict=True)]
     import dask.array as da
 
-    return da.stack(filled).rechunk(array.chunks)
+    return [da.stack(each).rechunk(array.chunks) for each in zip(*filled, strict=True)]

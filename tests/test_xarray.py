@@ -129,6 +129,27 @@ def test_a_scene_of_rioxarray(scene, tmp_path):
         assert again.rio.crs == "EPSG:32633"
 
 
+def test_the_standard_deviation_is_a_variable_beside_the_fill(scene):
+    stack = xr.concat([scene, scene + np.where(scene.values == -9999, 0, 7).astype(np.int16)], "time").transpose(
+        "y", "time", "x"
+    )
+    both = stack.skinpaint.inpaint(return_std=True)
+    assert list(both) == ["fill", "std"]
+    xr.testing.assert_identical(both["fill"].rename("height"), stack.skinpaint.inpaint())
+    assert both["std"].dims == stack.dims
+    assert both["std"].attrs == {"units": "m"}
+    for k in range(2):
+        one = stack.isel(time=k)
+        mask = one.values == -9999
+        _, std = inpaint(one.values, mask, method="laplace", spacing=(20.0, 10.0), return_std=True)
+        np.testing.assert_array_equal(both["std"].isel(time=k), std)
+        assert ((std > 0) == mask).all()
+    several = xr.Dataset({"height": scene, "name": ("band", [1, 2])}).skinpaint.inpaint(return_std=True)
+    assert list(several) == ["height", "name", "height_std"]
+    with pytest.raises(ValueError, match=r"return_std.*compute"):
+        scene.chunk({"y": 30}).skinpaint.inpaint(return_std=True)
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("settings", "match"),
