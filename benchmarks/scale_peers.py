@@ -3,7 +3,7 @@
 Each runs in a process of its own, and is stopped when its time is up. Smooth hills with some grain lie under clouds of
 many sizes, as in `scale.py`.
 
-    python benchmarks/scale_peers.py --side 1024 --chunk 256 --budget 75 --write docs/benchmarks
+    python benchmarks/scale_peers.py --side 4096 --chunk 1024 --budget 400 --write docs/benchmarks
 """
 
 from __future__ import annotations

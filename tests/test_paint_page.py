@@ -4,10 +4,13 @@ import json
 import sys
 import threading
 import time
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from skinpaint.io import Extras, read, write
@@ -175,6 +178,34 @@ def test_paint_undo_redo_erase_compare_choose_save(page, tmp_path, photo):
     np.testing.assert_array_equal(restored[~mask], photo[~mask])
     assert (restored[100:104, 60:240] < 250).any(axis=-1).mean() > 0.9, "the stroke is filled"
     page.wait(lambda: not page.tab.title().startswith("•"))
+
+
+@pytest.mark.parametrize("repeats", [1, 9])  # enlarged on the screen, and reduced
+def test_what_is_drawn_in_parts_is_what_is_drawn_at_once(chromium, tmp_path, photo, repeats):
+    write(tmp_path / "photo.png", np.tile(photo, (repeats, repeats, 1)), overwrite=True)
+    opened = Opened(chromium, Files([places(tmp_path, "photo.png")], method="laplace"))
+    tab, width = opened.tab, 300 * repeats
+
+    def picture():
+        encoded = tab.evaluate("document.querySelector('.picture').toDataURL()")
+        return np.array(Image.open(BytesIO(b64decode(encoded.partition(",")[2]))).convert("RGB"), int)
+
+    empty = picture()
+    tab.mouse.move(*opened.at(0.2 * width, 0.1 * width))
+    tab.mouse.down()
+    tab.mouse.move(*opened.at(0.7 * width, 0.4 * width), steps=30)
+    tab.wait_for_timeout(500)
+    parts = picture()
+    tab.set_viewport_size({"width": SIZE["width"] + 40, "height": SIZE["height"]})
+    opened.wait(lambda: picture().shape != parts.shape)
+    tab.set_viewport_size(SIZE)
+    opened.wait(lambda: picture().shape == parts.shape)
+    tab.wait_for_timeout(500)
+    assert np.abs(parts - empty).max() > 50
+    # The browser reduces a part of an image as it reduces all of it, but for rounding.
+    assert np.abs(parts - picture()).max() <= (0 if repeats == 1 else 3)
+    tab.mouse.up()
+    opened.close()
 
 
 def test_a_file_is_replaced_only_when_the_user_says_so(page, tmp_path, photo):

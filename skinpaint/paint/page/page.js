@@ -517,8 +517,9 @@ class Stage {
     if (!this.stale.length) return null;
     const sides = [0, 1, 2, 3].map((k) => (k < 2 ? Math.min : Math.max)(...this.stale.map((box) => box[k])));
     const screen = sides.map((side, k) => (side * this.scale + (k % 2 ? this.x : this.y)) * this.ratio);
-    // A pixel more, as the picture may be smoothed.
-    const around = screen.map((side, k) => (k < 2 ? Math.floor(side) - 1 : Math.ceil(side) + 1));
+    // Two pixels of the level more: a pixel changes as a whole, and the ones beside it where the picture is smoothed.
+    const more = 2 ** (this.level + 1) * this.scale * this.ratio;
+    const around = screen.map((side, k) => (k < 2 ? Math.floor(side - more) : Math.ceil(side + more)));
     return overlap(around, [0, 0, height, width]);
   }
 
