@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise, product
 
 import numpy as np
@@ -175,35 +176,56 @@ class Stencils:
         """The Galerkin product for interpolation along one axis."""
         shape, d = self.layout.shape, len(self.layout.shape)
         layout = Layout((*shape[:axis], (shape[axis] + 1) // 2, *shape[axis + 1 :]), STENCIL_RADIUS)
-        vectors = ahead(d, STENCIL_RADIUS * d)
-        every = [*vectors, (0,) * d]
-        number = {o: k for k, o in enumerate([*self.vectors, (0,) * d])}
-        sources = np.full((len(every), 5, 2), -1)
-        for (k, o), s in product(enumerate(every), range(-STENCIL_RADIUS, STENCIL_RADIUS + 1)):
-            source = (*o[:axis], s, *o[axis + 1 :])
-            mirrored = tuple(-i for i in source)
-            if source in number:
-                sources[k, s + STENCIL_RADIUS] = number[source], 0
-            elif mirrored in number:
-                sources[k, s + STENCIL_RADIUS] = number[mirrored], self.flat(source)
+        vectors, along_axis, numbers, mirrored = _sources(tuple(self.vectors), axis)
+        sources = np.stack([numbers, mirrored @ np.array(self.layout.strides)], axis=-1)
         places = np.indices(layout.shape[:-1]).reshape(d - 1, layout.rows[0].size)
         along = places[axis] if axis < d - 1 else np.full(layout.rows[0].size, -1)
         first = np.full(along.size, STENCIL_RADIUS * sum(self.layout.strides))
         for i in range(d - 1):
             first += 0 if i == axis else places[i] * self.layout.strides[i]
-        coefficients = np.zeros((len(every), layout.length))
+        coefficients = np.zeros((len(numbers), layout.length))
         layout.run(
             kernels.galerkin, shape[axis], along, first, self.layout.strides[axis],
-            *Transfer(self.layout, layout).weights[axis], np.array([o[axis] for o in every]), sources,
+            *Transfer(self.layout, layout).weights[axis], along_axis, sources,
             self.coefficients, coefficients,
         )  # fmt: skip
         spacing = tuple(h * (1 + (i == axis)) for i, h in enumerate(self.spacing))
-        return Stencils(layout, spacing, vectors, coefficients)
+        return Stencils(layout, spacing, list(vectors), coefficients)
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
         *couplings, diagonal = self.coefficients
         return dense_matrix(diagonal, zip(self.offsets, couplings, strict=True))
+
+
+@lru_cache
+def _sources(fine: tuple[Vector, ...], axis: int) -> tuple[tuple[Vector, ...], np.ndarray, np.ndarray, np.ndarray]:
+    """Where the coefficients of a Galerkin product along an axis come from.
+
+    Returns
+    -------
+    vectors : tuple of offsets
+        Those of the product.
+    along_axis : ndarray of int, one for each offset, and 0 for the diagonal
+        The offset along the axis.
+    numbers : ndarray of int, shape (offsets + 1, 5)
+        Which coefficient of the fine matrix couples an entry with the one 2 behind to 2 ahead along the axis, and
+        otherwise at the offset; -1 if none does.
+    mirrored : ndarray of int, shape (offsets + 1, 5, d)
+        What to add to the place of the entry, as only coefficients with entries ahead are kept.
+    """
+    d = len(fine[0])
+    vectors = tuple(ahead(d, STENCIL_RADIUS * d))
+    every, number = [*vectors, (0,) * d], {o: k for k, o in enumerate([*fine, (0,) * d])}
+    numbers, mirrored = np.full((len(every), 5), -1), np.zeros((len(every), 5, d), int)
+    for (k, o), s in product(enumerate(every), range(-STENCIL_RADIUS, STENCIL_RADIUS + 1)):
+        source = (*o[:axis], s, *o[axis + 1 :])
+        opposite = tuple(-i for i in source)
+        if source in number:
+            numbers[k, s + STENCIL_RADIUS] = number[source]
+        elif opposite in number:
+            numbers[k, s + STENCIL_RADIUS], mirrored[k, s + STENCIL_RADIUS] = number[opposite], source
+    return vectors, np.array([o[axis] for o in every]), numbers, mirrored
 
 
 def smoothing(
@@ -313,14 +335,16 @@ class BiharmonicSystem:
         sums = np.empty(layout.rows[0].size)
         layout.inner(x)[...] = np.random.default_rng(0).random(layout.shape) - 0.5
         x *= level.inverse > 0
-        norm = 1.0
-        for _ in range(POWER_STEPS):
-            steps = 1 / norm, 0.0, 0.0
-            layout.sweep(smoothing([FIRST], level, self.transfers[k], steps, (zero, x, d, y), self.work[k]))
+        steps, args = (1.0, 0.0, 0.0), (level, self.transfers[k])
+        there, back = (smoothing([FIRST], *args, steps, (zero, *pair, y), self.work[k]) for pair in ((x, d), (d, x)))
+        norms = []
+        for step in range(POWER_STEPS):
+            layout.sweep(back if step % 2 else there)
             x, d = d, x
-            layout.run(kernels.dot, x, x, sums)
-            norm = float(np.sqrt(sums.sum()))
-        return norm
+            if step >= POWER_STEPS - 2:
+                layout.run(kernels.dot, x, x, sums)
+                norms.append(float(np.sqrt(sums.sum())))
+        return norms[1] / norms[0] if norms[0] > 0 else 0.0
 
     def cycle(self, b: np.ndarray, x: np.ndarray, d: np.ndarray, y: np.ndarray) -> None:
         """Write an approximate solution of ``A x = b`` into `x`, symmetric and linear in `b`; `d`, `y` are scratch."""
