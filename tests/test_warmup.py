@@ -46,6 +46,12 @@ for image, mask, channel_axis in images():
     for method in METHODS:
         inpaint(image, few, method=method, channel_axis=channel_axis)
     inpaint(image, mask, method=Biharmonic(solver="multigrid"), channel_axis=channel_axis)
+from skinpaint.paint import Session, edits
+from skinpaint.paint.boxes import Box
+from skinpaint.paint.preview import draft
+session = Session(np.zeros((60, 60, 3), np.uint8), method="laplace")
+session.apply(edits.Stroke(points=((20, 20), (40, 40)), diameter=12))
+draft(session, 0, Box(10, 10, 50, 50), 12)
 gap = np.arange(50_000)
 inpaint(np.sqrt(gap), (gap > 9) & (gap < 49_990), method="biharmonic")
 """

@@ -21,7 +21,7 @@ from skinpaint.methods.base import Method
 from skinpaint.paint.album import Album
 from skinpaint.paint.boxes import Box
 from skinpaint.paint.edits import MAX_DIAMETER, as_data
-from skinpaint.paint.preview import draft, layers, shown
+from skinpaint.paint.preview import draft, layers, shown, warm_up
 from skinpaint.paint.session import Filled, Session, fill_crop
 
 __all__ = ["TILE", "Desk", "Page"]
@@ -325,6 +325,7 @@ class Desk:
         """Load the compiled kernels before the first stroke needs them."""
         with self._wake:
             self._wake.wait_for(lambda: self._closed or self.session.missing > 0, 0.5)
+        warm_up()
         crop = np.linspace(0, 1, 48 * 48, dtype=np.float32).reshape(48, 48, 1)
         missing = np.zeros((48, 48), bool)
         missing[4:44, 4:44] = True

@@ -7,7 +7,7 @@ import numpy as np
 from skinpaint.paint.boxes import Box
 from skinpaint.paint.session import Session
 
-__all__ = ["COVERED", "draft", "layers", "shown"]
+__all__ = ["COVERED", "draft", "layers", "shown", "warm_up"]
 
 COVERED = 127  # coverage of a pixel that is missing as a whole
 PROPOSED = 128  # added to it where something is proposed
@@ -124,6 +124,12 @@ def _harmonic(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
     channels = np.moveaxis(np.where(known[..., None], values, 0), -1, 0)
     relax(channels, ~known, TOL)
     return np.moveaxis(channels, 0, -1)
+
+
+def warm_up() -> None:
+    """Load, or compile, what the first draft needs."""
+    missing = np.pad(np.ones((8, 8), bool), 1)
+    _harmonic(np.zeros((*missing.shape, 3), np.float32), missing)
 
 
 def _halved(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
