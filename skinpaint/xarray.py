@@ -6,7 +6,7 @@ Importing this module gives every DataArray and Dataset the accessor ``skinpaint
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,11 +19,9 @@ __all__ = ["Accessor", "inpaint"]
 
 MAX_UNEVEN = 1e-3  # of the mean distance: coordinates that differ by more are not even
 
-Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
-
 
 def inpaint(
-    array: Labelled,
+    array: xr.DataArray | xr.Dataset,
     mask: Any = None,
     *,
     dim: Sequence[str] = ("y", "x"),

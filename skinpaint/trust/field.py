@@ -375,12 +375,12 @@ class Piece:
         """Variances by draws."""
         v = self.layout.zeros(float)
         for _ in range(draws):
-            v += self._square(rng)
+            v += self._squared_draw(rng)
         v /= draws
         v += self.inverse
         return v
 
-    def _square(self, rng: np.random.Generator) -> np.ndarray:
+    def _squared_draw(self, rng: np.random.Generator) -> np.ndarray:
         """The square of what the other pixels predict of each, in a draw."""
         load = self.perturbation(rng)
         x = self.rest(self.solve(load), load)
