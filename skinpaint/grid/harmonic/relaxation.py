@@ -16,6 +16,7 @@ from math import log, pi, sin, sqrt
 import numpy as np
 
 from skinpaint.grid.harmonic import kernels
+from skinpaint.grid.jit import KNOWN
 from skinpaint.grid.layout import Layout
 from skinpaint.grid.threads import share
 
@@ -51,7 +52,10 @@ def relax(channels: np.ndarray, missing: np.ndarray, tol: float) -> None:
     box = tuple(slice(max(i[0] - 1, 0), i[-1] + 2) for i in (rows, columns))
     missing, channels = missing[box], channels[:, *box]
     layout, known = Layout(missing.shape, 1), ~missing
-    shares = missing * np.float32(1) / np.maximum(_neighbours(missing.shape), 1)
+    n = missing.shape[1]
+    edges = np.array(layout.strides), np.ones((2, n), np.float32), 0, np.zeros(n, np.float32), 0  # all weigh 1
+    state, shares = layout.flatten(missing + np.uint8(KNOWN), np.uint8), layout.zeros()
+    layout.run(kernels.invert_diagonal, state, *edges, shares)
     enough = np.float32(tol) * np.ptp(channels[:, known], axis=1)
     omega = 2 / (1 + sin(pi / (_width(missing) + 1)))
     sweeps = MIN_MAX_SWEEPS + missing.size
@@ -60,24 +64,10 @@ def relax(channels: np.ndarray, missing: np.ndarray, tol: float) -> None:
     rows, first, last = _spans(missing)
     starts = layout.rows[0][rows] + first
     grid = starts, last + 1 - first, (rows + first) % 2, layout.strides[0]
-    flat = (layout.flatten(each, np.float32) for each in (shares, missing))
-    args = *grid, *flat, np.float32(omega), enough, sweeps, x
+    args = *grid, shares, layout.flatten(missing, np.float32), np.float32(omega), enough, sweeps, x
     share(kernels.over_relax, 0, len(x), WORK_PER_PIXEL * x.size, *args)
     for channel, values in zip(channels, x, strict=True):
         np.copyto(channel, layout.inner(values), where=missing)
-
-
-def _neighbours(shape: tuple[int, ...]) -> np.ndarray:
-    """How many neighbours each pixel has inside the image.
-
-    Examples
-    --------
-    >>> _neighbours((2, 3))
-    array([[2, 3, 2],
-           [2, 3, 2]])
-    """
-    rows, columns = ((np.arange(n) > 0).astype(int) + (np.arange(n) < n - 1) for n in shape)
-    return rows[:, None] + columns
 
 
 def _spans(missing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
