@@ -28,11 +28,11 @@ UNKNOWN = 2
 # Without nnan and ninf: kernels compute divisions by zero whose results they do not use.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
-OPTIONS: Any = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
-INLINED: Any = {**OPTIONS, "forceinline": True}
+OPTIONS: Any = {"nogil": True, "fastmath": FAST, "error_model": "numpy", "no_cfunc_wrapper": True}
+INLINED: Any = {**OPTIONS, "forceinline": True, "no_cpython_wrapper": True}
 
 inlined = njit(**INLINED)  # a part of several kernels, repeated in each place that calls it
-part = njit(**OPTIONS)  # a part that is called
+part = njit(**OPTIONS, no_cpython_wrapper=True)  # a part that is called
 _compile = njit(**OPTIONS, cache=True)
 _kernels: list[Any] = []
 
