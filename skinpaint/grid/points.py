@@ -69,9 +69,9 @@ class Points:
         colours = 1 + max(lags)
         colour = (places.sum(axis=0, dtype=np.int32) % colours).astype(np.uint8)
         order = np.argsort(colour, kind="stable")
-        places = places[:, order]
+        places = places.take(order, axis=1)
         starts = np.concatenate([[0], np.bincount(colour, minlength=colours).cumsum()])
-        low, high = (places.min(axis=1), places.max(axis=1)) if at.size else (np.zeros(len(shape), int),) * 2
+        low, high = (places.min(axis=1), places.max(axis=1)) if at.size else (np.zeros(len(shape), np.int32),) * 2
         low, high = np.maximum(low - max(lags), 0), np.minimum(high + max(lags) + 1, shape)
         box = tuple((high - low).tolist())  # of all points
         strides = np.array([prod(box[axis + 1 :]) for axis in range(len(box))])
