@@ -19,7 +19,7 @@ from typing import Any
 from numba import njit
 from numba.core import event
 
-__all__ = ["FAST", "INLINED", "KNOWN", "OUTSIDE", "UNKNOWN", "inlined", "kernel", "kernel_folder", "part"]
+__all__ = ["FAST", "KNOWN", "OUTSIDE", "UNKNOWN", "inlined", "kernel", "kernel_folder", "part"]
 
 OUTSIDE = 0
 KNOWN = 1
@@ -29,10 +29,10 @@ UNKNOWN = 2
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 OPTIONS: Any = {"nogil": True, "fastmath": FAST, "error_model": "numpy", "no_cfunc_wrapper": True}
-INLINED: Any = {**OPTIONS, "forceinline": True, "no_cpython_wrapper": True}
+PART: Any = {**OPTIONS, "no_cpython_wrapper": True}
 
-inlined = njit(**INLINED)  # a part of several kernels, repeated in each place that calls it
-part = njit(**OPTIONS, no_cpython_wrapper=True)  # a part that is called
+inlined = njit(**PART, forceinline=True)  # a part of several kernels, repeated in each place that calls it
+part = njit(**PART)  # a part that is called
 _compile = njit(**OPTIONS, cache=True)
 _kernels: list[Any] = []
 

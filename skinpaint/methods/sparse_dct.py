@@ -219,7 +219,9 @@ class SparseDCT(CountedMethod):
             return x[core]
         wanted = np.zeros_like(holes)
         wanted[core] = holes[core]
-        planes, missing, wanted = (np.require(np.moveaxis(p[:, 0], -1, 0), None, "CW") for p in (x, holes, wanted))
+        planes, missing, wanted = (
+            np.require(np.moveaxis(p[:, 0], -1, 0), None, ["C", "W"]) for p in (x, holes, wanted)
+        )
         out = planes.copy()
         for part in [slice(None)] if self.joint_channels else [slice(c, c + 1) for c in range(len(planes))]:
             together, holes = planes[part], missing[part]

@@ -148,14 +148,15 @@ class Canvas:
 
     def energies(self) -> np.ndarray:
         """Sum of each channel over all edges of the squared difference, divided by the squared spacing."""
-        layout, (starts, _), terms, weights = self.layout, self.layout.rows, self.harmonic.terms, self.harmonic.weights
-        counts = _edges_of_rows(layout.shape, layout.shape, terms)
-        offsets = tuple(layout.strides[axis] * lag for axis, lag in terms)
+        layout, (starts, _), harmonic = self.layout, self.layout.rows, self.harmonic
+        counts = _edges_of_rows(layout.shape, layout.shape, harmonic.terms)
+        offsets = np.array([layout.strides[axis] * lag for axis, lag in harmonic.terms])
+        weights = np.array(harmonic.weights)
         energies, sums = np.empty(self.channels), np.empty(starts.size)
         for c, x in enumerate(self.flat):
             share(kernels.squares, 0, starts.size, layout.size, starts, counts, offsets, weights, x, sums)
             energies[c] = sums.sum()
-        return energies / self.harmonic.shortest**2
+        return energies / harmonic.shortest**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,12 +237,13 @@ class Sheets:
             begin = [*extents[: slab.axis], slab.layers, *extents[slab.axis + 1 :]]
             counts = _edges_of_rows(extents, begin, harmonic.terms)
             starts, sums = np.arange(counts.shape[1]) * extents[-1], np.empty(counts.shape[1])
-            offsets = tuple(lag * prod(extents[axis + 1 :]) for axis, lag in harmonic.terms)
+            offsets = np.array([lag * prod(extents[axis + 1 :]) for axis, lag in harmonic.terms])
+            weights = np.array(harmonic.weights)
             totals = np.empty(self.found.shape[1])
             for c in range(totals.size):
                 x = np.ascontiguousarray(self.image.pane(c)[slab.box], float).reshape(-1)
                 x[at] = self.found[some, c]
-                kernels.squares(0, sums.size, starts, counts, offsets, harmonic.weights, x, sums)
+                kernels.squares(0, sums.size, starts, counts, offsets, weights, x, sums)
                 totals[c] = sums.sum()
             return totals
 

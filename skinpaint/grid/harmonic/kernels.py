@@ -2,17 +2,19 @@
 
 Grids are flat and padded with zeros, so the neighbour of entry `i` along an axis is entry ``i + offset``, and no loop
 tests for borders. A *row* is a run of `n` entries along the last axis. `starts` holds where the rows begin; `phase`
-holds the sum of their leading indices, from which the colour of an entry follows. A *term* is an axis and a lag. Its
-weight is a number, the same for all edges, or an array with the weight of each edge at the edge's lower end.
+holds the sum of their leading indices, from which the colour of an entry follows. A *term* is an axis and a lag.
+
+`weights` has a row for each term, with the weight of each edge at the edge's lower end. A row of the grid begins in it
+at ``step`` times its place: a step of 0 means that all rows are equal. `shift` and `load` have steps of their own. So a
+kernel is compiled once for each number of terms, whatever the weights.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import types, uintp
-from numba.extending import overload
+from numba import uintp
 
-from skinpaint.grid.jit import INLINED, KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
+from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
 
 __all__ = [
     "BEGIN",
@@ -41,33 +43,29 @@ PROLONG = -3
 CHECK = 8  # sweeps of `over_relax` between two looks at how much they change
 
 
-def weight_at(w, i):
-    """The weight of the edge that begins at `i`."""
-    raise NotImplementedError
-
-
-@overload(weight_at, jit_options=INLINED)
-def _weight_at(w, i):
-    return (lambda w, i: w[i]) if isinstance(w, types.Array) else (lambda w, i: w)
+@inlined
+def neighbours(base, j, offsets, weights, step, x):
+    """Weighted sum over the neighbours of entry `j` of the row that begins at `base`."""
+    s = np.float32(0)
+    for k in range(len(offsets)):
+        ahead, behind = base + offsets[k], base - offsets[k]
+        w, v = weights[k, uintp(step * base + j)], weights[k, uintp(step * behind + j)]
+        s += w * x[uintp(ahead + j)] + v * x[uintp(behind + j)]
+    return s
 
 
 @inlined
-def neighbours(x, i, offsets, weights):
-    """Weighted sum over the neighbours of entry `i`."""
+def equal_neighbours(i, offsets, weights, x):
+    """Weighted sum over the neighbours of entry `i`, where all edges of a term have the same weight."""
     s = np.float32(0)
     for k in range(len(offsets)):
-        ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
-        s += weight_at(weights[k], uintp(i)) * x[ahead] + weight_at(weights[k], behind) * x[behind]
+        s += weights[k, 0] * (x[uintp(i + offsets[k])] + x[uintp(i - offsets[k])])
     return s
 
 
 @kernel
 def invert_diagonal(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, inverse):
-    """One over the diagonal of ``L_UU + shift``, which sums all edges to neighbours inside the image; 0 where known.
-
-    `weights` is an array here, one row of it a term, so that this is compiled once. A row of the grid begins in it at
-    ``step`` times its place: a step of 0 means that all rows are equal. `shift` has a step of its own.
-    """
+    """One over the diagonal of ``L_UU + shift``, which sums all edges to neighbours inside the image; 0 where known."""
     for r in range(lo, hi):
         base = starts[r]
         for j in range(n):
@@ -97,7 +95,7 @@ def add_row(halve, n, row, coarse, out):
 @kernel
 def smooth(
     top, fall, bottom, rise, reach, thick, passes, rows, starts, n, phase, colours, halve, inverse, offsets, weights,
-    b, x, children, parents, coarse_starts, factor, coarse_b, coarse_x,
+    step, b, x, children, parents, coarse_starts, factor, coarse_b, coarse_x,
 ):  # fmt: skip
     """Run `passes` over the layers, which have so many `rows`.
 
@@ -122,16 +120,6 @@ def smooth(
                         x[uintp(i)] = np.float32(0)
                     for i in range(base + (-phase[r]) % colours, base + n, colours):
                         x[uintp(i)] = inverse[uintp(i)] * b[uintp(i)]
-                elif what == RESTRICT:
-                    for j in range(n):
-                        i = base + j
-                        v = b[uintp(i)] + neighbours(x, i, offsets, weights) - x[uintp(i)] / inverse[uintp(i)]
-                        row[uintp(j)] = v if inverse[uintp(i)] > 0 else np.float32(0)
-                    row[uintp(n)] = np.float32(0)
-                    if r == children[parents[r], 0]:
-                        for J in range((n + halve) >> halve):
-                            coarse_b[uintp(out + J)] = np.float32(0)
-                    add_row(halve, n, row, coarse_b, out)
                 elif what == PROLONG:
                     if halve == 1:
                         for J in range((n + 1) >> 1):
@@ -144,13 +132,28 @@ def smooth(
                         row[uintp(j)] = row[uintp(j)] if inverse[uintp(base + j)] > 0 else np.float32(0)
                     for j in range(n):
                         x[uintp(base + j)] += row[uintp(j)]
-                else:
-                    # Compute all colours, as the compiler can vectorise that, and keep one.
-                    for j in range(n):
-                        i = base + j
-                        row[uintp(j)] = inverse[uintp(i)] * (b[uintp(i)] + neighbours(x, i, offsets, weights))
-                    for j in range((what - phase[r]) % colours, n, colours):
-                        x[uintp(base + j)] = row[uintp(j)]
+                else:  # relax all colours, as the compiler can vectorise that
+                    if step == 0:  # the weights stay in registers
+                        for j in range(n):
+                            i = base + j
+                            row[uintp(j)] = inverse[uintp(i)] * (b[uintp(i)] + equal_neighbours(i, offsets, weights, x))
+                    else:
+                        for j in range(n):
+                            i = base + j
+                            s = neighbours(base, j, offsets, weights, step, x)
+                            row[uintp(j)] = inverse[uintp(i)] * (b[uintp(i)] + s)
+                    if what == RESTRICT:  # the residual is the diagonal times what that changes
+                        for j in range(n):
+                            v = (row[uintp(j)] - x[uintp(base + j)]) / inverse[uintp(base + j)]
+                            row[uintp(j)] = v if inverse[uintp(base + j)] > 0 else np.float32(0)
+                        row[uintp(n)] = np.float32(0)
+                        if r == children[parents[r], 0]:
+                            for J in range((n + halve) >> halve):
+                                coarse_b[uintp(out + J)] = np.float32(0)
+                        add_row(halve, n, row, coarse_b, out)
+                    else:  # keep one
+                        for j in range((what - phase[r]) % colours, n, colours):
+                            x[uintp(base + j)] = row[uintp(j)]
         start += thick
 
 
@@ -194,8 +197,7 @@ def coarsen(
 ):
     """Galerkin sums over blocks. Edges between blocks are summed; the diagonal loses twice the edges inside a block.
 
-    ``reach[k]`` holds the distance to the neighbour of term `k`, in rows and along the row, and the axis. `weights` and
-    `step` are as for `invert_diagonal`.
+    ``reach[k]`` holds the distance to the neighbour of term `k`, in rows and along the row, and the axis.
     """
     own, crossing = np.zeros(n + 1, np.float32), np.zeros(n + 1, np.float32)  # of the entries of a row
     for R in range(lo, hi):
@@ -227,15 +229,16 @@ def coarsen(
 
 
 @kernel
-def apply(lo, hi, starts, n, inverse, offsets, weights, x, y, sums):
+def apply(lo, hi, starts, n, inverse, offsets, weights, step, x, y, sums):
     """``y = A x``, and the row sums of ``<x, y>``."""
     for r in range(lo, hi):
-        s = np.float32(0)
-        for i in range(starts[r], starts[r] + n):
-            v = x[uintp(i)] / inverse[uintp(i)] - neighbours(x, i, offsets, weights)
-            v = v if inverse[uintp(i)] > 0 else np.float32(0)
-            y[uintp(i)] = v
-            s += v * x[uintp(i)]
+        base, s = starts[r], np.float32(0)
+        for j in range(n):
+            i = uintp(base + j)
+            v = x[i] / inverse[i] - neighbours(base, j, offsets, weights, step, x)
+            v = v if inverse[i] > 0 else np.float32(0)
+            y[i] = v
+            s += v * x[i]
         sums[r] = s
 
 
@@ -264,21 +267,21 @@ def products(lo, hi, starts, n, z, r, q, sums):
 
 
 @kernel
-def residual(lo, hi, starts, n, state, offsets, weights, shift, load, x, r, sums):
+def residual(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, load, load_step, x, r, sums):
     """``r = b - A x`` from the definition, in double precision, and the row sums of ``|r|^2``."""
     for row in range(lo, hi):
-        size = 0.0
-        for i in range(starts[row], starts[row] + n):
-            here = x[uintp(i)]
-            s = weight_at(load, uintp(i)) - weight_at(shift, uintp(i)) * here
+        base, size = starts[row], 0.0
+        for j in range(n):
+            here = x[uintp(base + j)]
+            s = load[uintp(load_step * base + j)] - shift[uintp(shift_step * base + j)] * here
             for k in range(len(offsets)):
-                ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
-                v = weight_at(weights[k], uintp(i)) * (x[ahead] - here)
-                s += v if state[ahead] != OUTSIDE else 0.0
-                v = weight_at(weights[k], behind) * (x[behind] - here)
-                s += v if state[behind] != OUTSIDE else 0.0
-            s = s if state[uintp(i)] == UNKNOWN else 0.0
-            r[uintp(i)] = s
+                ahead, behind = base + offsets[k], base - offsets[k]
+                v = weights[k, uintp(step * base + j)] * (x[uintp(ahead + j)] - here)
+                s += v if state[uintp(ahead + j)] != OUTSIDE else 0.0
+                v = weights[k, uintp(step * behind + j)] * (x[uintp(behind + j)] - here)
+                s += v if state[uintp(behind + j)] != OUTSIDE else 0.0
+            s = s if state[uintp(base + j)] == UNKNOWN else 0.0
+            r[uintp(base + j)] = s
             size += s * s
         sums[row] = size
 
@@ -303,19 +306,19 @@ def guess_along_rows(lo, hi, starts, n, state, x):
 
 
 @kernel
-def source(lo, hi, starts, n, state, offsets, weights, load, x, sums):
+def source(lo, hi, starts, n, state, offsets, weights, step, load, load_step, x, sums):
     """The row sums of ``|b|^2``, where ``b = load - L_UK x_K``."""
     for row in range(lo, hi):
-        size = 0.0
-        for i in range(starts[row], starts[row] + n):
-            b = weight_at(load, uintp(i))
+        base, size = starts[row], 0.0
+        for j in range(n):
+            b = load[uintp(load_step * base + j)]
             for k in range(len(offsets)):
-                ahead, behind = uintp(i + offsets[k]), uintp(i - offsets[k])
-                v = weight_at(weights[k], uintp(i)) * x[ahead]
-                b += v if state[ahead] == KNOWN else 0.0
-                v = weight_at(weights[k], behind) * x[behind]
-                b += v if state[behind] == KNOWN else 0.0
-            b = b if state[uintp(i)] == UNKNOWN else 0.0
+                ahead, behind = base + offsets[k], base - offsets[k]
+                v = weights[k, uintp(step * base + j)] * x[uintp(ahead + j)]
+                b += v if state[uintp(ahead + j)] == KNOWN else 0.0
+                v = weights[k, uintp(step * behind + j)] * x[uintp(behind + j)]
+                b += v if state[uintp(behind + j)] == KNOWN else 0.0
+            b = b if state[uintp(base + j)] == UNKNOWN else 0.0
             size += b * b
         sums[row] = size
 
@@ -325,10 +328,10 @@ def squares(lo, hi, starts, counts, offsets, weights, x, sums):
     """The row sums of weighted squared differences; ``counts[k, row]`` entries of a row have a neighbour ahead."""
     for row in range(lo, hi):
         s = 0.0
-        for k in range(len(offsets)):
-            t = 0.0
-            for i in range(starts[row], starts[row] + counts[k, row]):
-                t += (x[uintp(i + offsets[k])] - x[uintp(i)]) ** 2
+        for k in range(offsets.size):
+            here, ahead, t = starts[row], starts[row] + offsets[k], 0.0
+            for j in range(counts[k, row]):
+                t += (x[uintp(ahead + j)] - x[uintp(here + j)]) ** 2
             s += weights[k] * t
         sums[row] = s
 

@@ -66,6 +66,7 @@ class Level:
 
     @lazy
     def offsets(self) -> tuple[int, ...]:
+        """How far apart the ends of an edge of each term are."""
         return tuple(self.layout.strides[axis] * lag for axis, lag in self.terms)
 
     @lazy
@@ -148,7 +149,7 @@ class Level:
         layers, (starts, phase) = self.layout.layers, self.layout.rows
         thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
         grid = starts.size // layers, starts, self.layout.shape[-1], phase, self.colours, self.halved[-1]
-        matrix = self.inverse, self.offsets, self.weights
+        matrix = self.inverse, self.offsets, *self.table
         transfer = *self.children_and_parents, self.coarse_layout.rows[0], self.overcorrection, coarse_b, coarse_x
         args = *grid, *matrix, b, x, *transfer
         down, up, between = (
@@ -358,13 +359,12 @@ class HarmonicSystem(System):
     def __post_init__(self) -> None:
         self.layout = Layout(self.state.shape, max(lag for _, lag in self.terms))
         self.flat_state = self.layout.flatten(self.state, np.uint8)
-        self.exact_weights, self.exact_shift = self._in(np.float64)
-        self.level = Level(self.layout, self.terms, self._table(*self.weights), self.layout.zeros())
+        self.exact_weights, self.exact_shift = (self._table(np.float64, *w) for w in (self.weights, [self.shift]))
+        self.level = Level(self.layout, self.terms, self._table(np.float32, *self.weights), self.layout.zeros())
         self.weights = ()  # they are not needed in a third form
-        (shift,), shift_step = self._table(self.shift)
-        offsets = np.array(self.level.offsets)
-        args = (self.flat_state, offsets, *self.level.table, shift, shift_step, self.level.inverse)
-        self.layout.run(kernels.invert_diagonal, *args)
+        (shift,), shift_step = self._table(np.float32, self.shift)
+        matrix = np.array(self.level.offsets), *self.level.table, shift, shift_step, self.level.inverse
+        self.layout.run(kernels.invert_diagonal, self.flat_state, *matrix)
         self.multigrid = Multigrid(self.level)
 
     def guess(self, x: np.ndarray) -> None:
@@ -373,33 +373,33 @@ class HarmonicSystem(System):
 
     def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """The row sums of ``|b|^2``."""
-        return self.layout.stage(kernels.source, self.flat_state, self.level.offsets, self.exact_weights, load, x, sums)
+        matrix = self.level.offsets, *self.exact_weights, *self._load(load)
+        return self.layout.stage(kernels.source, self.flat_state, *matrix, x, sums)
 
     def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """``r = b - A x`` from the definition, and the row sums of ``|r|^2``."""
-        matrix = self.level.offsets, self.exact_weights, self.exact_shift
-        return self.layout.stage(kernels.residual, self.flat_state, *matrix, load, x, r, sums)
+        (shift,), shift_step = self.exact_shift
+        matrix = self.level.offsets, *self.exact_weights, shift, shift_step, *self._load(load)
+        return self.layout.stage(kernels.residual, self.flat_state, *matrix, x, r, sums)
 
     def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
         """``q = A p``, and the row sums of ``<p, q>``."""
         level = self.level
-        return self.layout.stage(kernels.apply, level.inverse, level.offsets, level.weights, p, q, sums)
+        return self.layout.stage(kernels.apply, level.inverse, level.offsets, *level.table, p, q, sums)
 
     def clear(self, x: np.ndarray) -> None:
         """Set the unknowns to zero."""
         x[self.flat_state == UNKNOWN] = 0
 
-    def _table(self, *each: Any) -> Table:
-        """The weights, or the shift, in single precision, in the form in which kernels that run once take them."""
+    def _table(self, dtype: type, *each: Any) -> Table:
+        """The weights, numbers or arrays, in the form and the precision in which kernels take them."""
         if any(np.ndim(w) for w in each):
-            rows = np.zeros((len(each), self.layout.length), np.float32)
+            rows: np.ndarray = np.zeros((len(each), self.layout.length), dtype)
             for row, w in zip(rows, each, strict=True):
                 self.layout.inner(row)[...] = w
             return rows, 1
-        return np.repeat(np.array(each, np.float32)[:, None], self.layout.shape[-1], axis=1), 0
+        return np.repeat(np.array(each, dtype)[:, None], self.layout.shape[-1], axis=1), 0
 
-    def _in(self, dtype: type) -> tuple[Weights, Any]:
-        """The weights and the shift in a precision: numbers, or flat padded arrays."""
-        each = (self.layout.flatten(w, dtype) if np.ndim(w) else dtype(w) for w in (*self.weights, self.shift))
-        *weights, shift = each
-        return tuple(weights), shift
+    def _load(self, load: float | np.ndarray) -> tuple[np.ndarray, int]:
+        """A load in the same form, without its rows."""
+        return (load, 1) if isinstance(load, np.ndarray) else (np.full(self.layout.shape[-1], load), 0)
