@@ -1,5 +1,6 @@
 """What several test files need: small images and masks for them, and the command line in this process."""
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -23,7 +24,11 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes():
-    """Compile all kernels before several processes begin, as they would compile the same ones side by side."""
+    """Compile all kernels before several processes begin, as they would compile the same ones side by side.
+
+    The processes share the processors already, and threads of BLAS that wait for each other take them away.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     subprocess.run([sys.executable, "-m", "skinpaint", "warmup", "--quiet"], check=True)
 
 

@@ -23,14 +23,14 @@ from skinpaint.lazy import lazy
 SIDE = 256
 
 
-def image_and_mask(seed, missing=0.9):
+def image_and_mask(seed, missing=0.9, side=SIDE):
     rng = np.random.default_rng(seed)
-    smooth = np.add.outer(np.arange(SIDE), np.arange(SIDE)) / (2 * SIDE)
-    return np.rint(200 * smooth + 55 * rng.random((SIDE, SIDE))).astype(np.uint8), rng.random((SIDE, SIDE)) < missing
+    smooth = np.add.outer(np.arange(side), np.arange(side)) / (2 * side)
+    return np.rint(200 * smooth + 55 * rng.random((side, side))).astype(np.uint8), rng.random((side, side)) < missing
 
 
-def restored(seed, method="laplace", missing=0.9):
-    return inpaint(*image_and_mask(seed, missing), method=method).tobytes()
+def restored(seed, method="laplace", missing=0.9, side=SIDE):
+    return inpaint(*image_and_mask(seed, missing, side), method=method).tobytes()
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ LISTED = [(name, 0.03) for name in ("laplace", "gd", "reweighted")]  # where lit
 @pytest.mark.parametrize("count", [1, 3])
 def test_eight_threads_restore_as_one_does(count, method, missing, pool_of):
     pool_of(count)
-    restore = partial(restored, method=METHODS[method], missing=missing)
+    restore = partial(restored, method=METHODS[method], missing=missing, side=SIDE // 2)
     one_after_another = [restore(seed) for seed in range(4)]
     with ThreadPoolExecutor(8) as eight:
         at_once = list(eight.map(restore, [0, 1, 2, 3] * 2))
@@ -178,7 +178,7 @@ EMBEDDED = """
 import numba
 from threading import Lock, Thread
 
-@numba.njit(parallel=True)
+@numba.njit(parallel=True, cache=True)
 def total(x):
     s = 0.0
     for i in numba.prange(x.size):
@@ -214,9 +214,14 @@ assert numba.threading_layer() == os.environ["NUMBA_THREADING_LAYER"]
 """
 
 
+@pytest.fixture(scope="module")
+def one_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("embedded")  # what the program compiles is kept there
+
+
 @pytest.mark.parametrize("layer", ["omp", "tbb", "workqueue"])
-def test_beside_a_program_that_runs_numba_in_parallel(layer, tmp_path):
-    done = run(EMBEDDED, tmp_path, NUMBA_THREADING_LAYER=layer)
+def test_beside_a_program_that_runs_numba_in_parallel(layer, one_folder):
+    done = run(EMBEDDED, one_folder, NUMBA_THREADING_LAYER=layer)
     if done.returncode == 77:
         pytest.skip(f"numba has no {layer} here: {done.stdout.strip()}")
     assert done.returncode == 0, done.stderr
