@@ -127,7 +127,7 @@ LISTED = [(name, 0.03) for name in ("laplace", "gd", "reweighted")]  # where lit
 @pytest.mark.parametrize("count", [1, 3])
 def test_eight_threads_restore_as_one_does(count, method, missing, pool_of):
     pool_of(count)
-    restore = partial(restored, method=METHODS[method], missing=missing, side=SIDE // 2)
+    restore = partial(restored, method=METHODS[method], missing=missing, side=SIDE // 4)
     one_after_another = [restore(seed) for seed in range(4)]
     with ThreadPoolExecutor(8) as eight:
         at_once = list(eight.map(restore, [0, 1, 2, 3] * 2))
