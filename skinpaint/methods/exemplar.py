@@ -18,7 +18,8 @@ __all__ = ["Exemplar"]
 
 SCANS = 2  # over the matches, in each round
 FIRST_ROUNDS = 2  # times as many rounds on the coarsest scale
-LEAST_REACH = 128  # pixels around the holes in which patches are sought; more around larger holes
+LEAST_REACH = 64  # pixels around the holes in which patches are sought
+REACH = 0.6  # the same around larger holes, as a fraction of their extent: texture further away is often another one
 INITIAL_FILL_TOL = 1e-4  # relative residual of the harmonic fill of the coarsest scale
 MIN_WINDOW = 4  # pixels, in which texture is measured
 PULL_WINDOW = 9  # pixels, in which roughness is measured for blending
@@ -54,7 +55,7 @@ class Exemplar(CountedMethod):
         Blend the seams at the end.
     source : ndarray of bool or None
         True where patches may be copied from, in the spatial shape of the image. By default that is everywhere within
-        a distance of the holes: 128 pixels, or the extent of what is missing if that is larger.
+        a distance of the holes: 64 pixels, or 0.6 of the extent of what is missing if that is larger.
     rng : int
         Seed of the random search.
     max_iter : int
@@ -284,7 +285,7 @@ class Copies:
 def _window(missing: np.ndarray) -> tuple[slice, ...]:
     """The bounding box of what is missing, with the pixels around it in which patches are sought."""
     places = np.nonzero(missing)
-    reach = max(LEAST_REACH, max(int(np.ptp(i)) for i in places))
+    reach = max(LEAST_REACH, *(round(REACH * np.ptp(i)) for i in places))
     return tuple(
         slice(max(0, int(i.min()) - reach), min(n, int(i.max()) + 1 + reach))
         for i, n in zip(places, missing.shape, strict=True)
