@@ -41,11 +41,11 @@ class Claim:
 # share a step length.
 UNTIL_CONVERGED = ("flips", "axes", "channels")
 CLAIMS = {
-    "gd": Claim(tol=1e-7, settings={"max_iter": 12, "tol": None}, skip=UNTIL_CONVERGED),
-    "reweighted": Claim(tol=1e-6, settings={"max_iter": 6, "tol": None}, skip=UNTIL_CONVERGED),
+    "gd": Claim(tol=1e-7, settings={"max_iter": 20, "tol": None}, skip=UNTIL_CONVERGED),
+    "reweighted": Claim(tol=1e-6, settings={"max_iter": 10, "tol": None}, skip=UNTIL_CONVERGED),
     "laplace": Claim(linear=True),
     # scikit-image's denoisers are not symmetric under mirrors; its channels share the moment to stop
-    "pnp": Claim(tol=1e-6, settings={"max_iter": 8, "tol": None}, skip=("flips",)),
+    "pnp": Claim(tol=1e-6, settings={"max_iter": 20, "tol": None}, skip=("flips",)),
     # It computes in single precision. Its blocks are shifted at random, so that the mirrored image is cut otherwise.
     "dct": Claim(tol=1e-9, settings={"decay": 0.8}, skip=("flips", "axes", "channels")),
     # Its search is random, it scans from one corner to the other, and a patch is compared in all channels at once.

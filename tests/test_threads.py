@@ -120,18 +120,19 @@ METHODS = {
 }
 
 
-LISTED = [(name, 0.03) for name in ("laplace", "gd", "reweighted")]  # where little is missing
+LISTED = [(name, 0.03, SIDE) for name in ("laplace", "gd", "reweighted")]  # where little is missing
 
 
-@pytest.mark.parametrize(("method", "missing"), [*((name, 0.9) for name in METHODS), *LISTED])
+@pytest.mark.parametrize(("method", "missing", "side"), [*((name, 0.9, SIDE // 2) for name in METHODS), *LISTED])
 @pytest.mark.parametrize("count", [1, 3])
-def test_eight_threads_restore_as_one_does(count, method, missing, pool_of):
+def test_eight_threads_restore_as_one_does(count, method, missing, side, pool_of):
     pool_of(count)
-    restore = partial(restored, method=METHODS[method], missing=missing, side=SIDE // 4)
+    restore = partial(restored, method=METHODS[method], missing=missing, side=side)
     one_after_another = [restore(seed) for seed in range(4)]
     with ThreadPoolExecutor(8) as eight:
         at_once = list(eight.map(restore, [0, 1, 2, 3] * 2))
     assert at_once == one_after_another * 2
+    assert bool(threads._threads) == (count > 1)  # work was shared
 
 
 @pytest.mark.parametrize("dtype", [">u2", ">i4", ">f4", ">f8"])
