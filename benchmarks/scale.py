@@ -202,7 +202,7 @@ def main() -> None:
     if args.workers:
         from dask.distributed import Client, LocalCluster, performance_report
 
-        cluster = LocalCluster(args.workers, threads_per_worker=1, memory_limit=0, dashboard_address=None)
+        cluster = LocalCluster(args.workers, threads_per_worker=1, memory_limit=0, dashboard_address=":0")
         client = Client(cluster)
         report = performance_report(args.report) if args.report else contextlib.nullcontext()
     else:

@@ -389,31 +389,36 @@ class TestCluster:
         np.savez(tmp_path / "in.npz", image=image, hidden=hidden, hole=hole)
         code = """
 import os, signal
-import dask.array as da, numpy as np
+import dask, dask.array as da, numpy as np
 from dask.distributed import Client, LocalCluster
-from skinpaint import Laplace
 from skinpaint.dask import chunked, solve
 
 def main():
     chunked.MIN_TASK = 1
-    given = np.load("in.npz")
-    options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
-    with LocalCluster(**options, silence_logs=50) as cluster, Client(cluster) as client:
-        def kill(record, restore):
+    given, killed = np.load("in.npz"), []
+    options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "silence_logs": 50}
+    options |= {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        def kill():
+            # The one that answers: a worker that only begins to run takes its nanny with it.
+            killed.append(client.submit(os.getpid, pure=False).result())
+            os.kill(killed[-1], signal.SIGKILL)
+
+        def kill_once(record, restore):
             if record.n_iter == 1:
-                os.kill(cluster.workers[0].pid, signal.SIGKILL)
+                kill()
 
         for name, work in {"memory": None, "store": "work"}.items():
-            client.wait_for_workers(2)
-            solution = solve(da.from_array(given["image"], 50), given["hidden"], work=work, callback=kill)
+            solution = solve(da.from_array(given["image"], 50), given["hidden"], work=work, callback=kill_once)
             np.save(name, solution.restored.compute())
-        client.wait_for_workers(2)
         lazy = solve(da.from_array(given["image"], 50), given["hole"], method="biharmonic")
-        os.kill(cluster.workers[1].pid, signal.SIGKILL)  # before a method that restores when it is computed
+        kill()  # before a method that restores when it is computed
         np.save("lazy", lazy.restored.compute())
+    assert len(set(killed)) == 3
 
 if __name__ == "__main__":
-    main()
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):  # they begin sooner
+        main()
 """
         script = tmp_path / "run.py"
         script.write_text(code)

@@ -314,7 +314,8 @@ class TestHowItIsDone:
 def client():
     """A scheduler with workers, all in this process."""
     distributed = pytest.importorskip("distributed")
-    options = {"processes": False, "n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"processes": False, "n_workers": 2, "threads_per_worker": 1}
+    options |= {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         yield client
 

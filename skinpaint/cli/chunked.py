@@ -116,10 +116,9 @@ def _workers(number: int | None) -> Iterator[None]:
         return
     from distributed import Client, LocalCluster
 
-    with (
-        LocalCluster(n_workers=number, threads_per_worker=1, memory_limit=0, dashboard_address=None) as cluster,
-        Client(cluster),
-    ):
+    options = {"n_workers": number, "threads_per_worker": 1, "memory_limit": 0}
+    no_page = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}  # None would take port 8787
+    with LocalCluster(**options, **no_page) as cluster, Client(cluster):
         yield
 
 
