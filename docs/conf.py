@@ -68,6 +68,7 @@ sphinx_gallery_conf = {
     "capture_repr": (),
     "download_all_examples": False,
     "remove_config_comments": True,
+    "run_stale_examples": True,  # this is their test: the library may have changed, if they have not
     "show_memory": False,
     "write_computation_times": False,  # their page loads scripts from the network
 }

@@ -293,9 +293,9 @@ def _first_fill(problem: Problem) -> np.ndarray:
 
     filled = problem.write(np.empty(problem.shape, np.float32))
     if problem.whole is not None:
-        return problem.fill().astype(np.float32)
+        return problem.fill().astype(np.float32, order="C")
     if not problem.sparse:
-        return fill(filled, problem.mask, problem.spacing, tol=INITIAL_FILL_TOL).astype(np.float32, copy=False)
+        return fill(filled, problem.mask, problem.spacing, tol=INITIAL_FILL_TOL).astype(np.float32, "C", copy=False)
     found = problem.harmonic()
     filled.reshape(-1, problem.shape[-1])[found.at] = found.values
     return filled
