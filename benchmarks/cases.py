@@ -12,7 +12,7 @@ from skimage.color import rgb2gray
 
 from skinpaint import damage
 
-__all__ = ["KINDS", "Case", "discs", "make", "photograph", "specks"]
+__all__ = ["KINDS", "PHOTOGRAPHS", "Case", "discs", "make", "photograph", "photographs", "specks"]
 
 PHOTOGRAPHS = "camera", "astronaut", "brick", "coffee", "grass", "rocket", "gravel", "chelsea", "moon", "retina"
 COLOURED = "astronaut", "coffee", "rocket", "chelsea"

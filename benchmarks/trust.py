@@ -10,11 +10,14 @@ Masks differ from image to image, and no choice in the library was made on `--se
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from cases import discs, photograph, photographs
+from cases import PHOTOGRAPHS, discs, photograph, photographs
 from machine import describe
 from scipy import ndimage
 
@@ -41,6 +44,8 @@ MASKS = "50 % random", "80 % random", "90 % random", "text", "scratches", "discs
 METHODS = "laplace", "biharmonic", "dct", "gd"
 SIDE, CROP = 256, 64
 LEVEL = 0.9
+
+Answer = tuple[np.ndarray, np.ndarray]  # the values and their standard deviations
 
 
 def make_mask(kind: str, shape: tuple[int, int], seed: int) -> np.ndarray:
@@ -165,7 +170,7 @@ def cost(seed: int) -> None:
     """Seconds and memory of a standard deviation relative to a solve, at 1 megapixel; and peers at their size."""
     print(f"{'method':<12}{'mask':<13}{'solve s':>8}{'field s':>9}{'ratio':>7}{'calibrated s':>14}{'ratio':>7}")
     rng = np.random.default_rng(seed)
-    image = photographs(1000, rng)
+    image = photographs(1000, rng, PHOTOGRAPHS, colour=False)
     for kind in ("50 % random", "80 % random", "text"):
         mask = make_mask(kind, image.shape, seed)
         for method in (Laplace(), Biharmonic()):
@@ -188,68 +193,85 @@ def cost(seed: int) -> None:
                 f"{calibrated / solve:7.1f}",
                 flush=True,
             )
-    for what in ("a solve", "a solve and its standard deviation"):
-        print(f"largest memory of {what} (laplace, 1 megapixel, 50 % random): {peak_memory(what != 'a solve')} MB")
+    alone, both = (memory(std) / 1e6 for std in (False, True))
+    print(
+        f"memory (laplace, 1 megapixel, 50 % random): a solve {alone:.0f} MB, with the standard deviation "
+        f"{both:.0f} MB, {both / alone:.1f} times as much"
+    )
     peers(seed)
 
 
-def peak_memory(std: bool) -> int:
-    """Largest resident memory of a new process, in MB, beyond that of one that has restored a small image."""
-    import subprocess
-    import sys
-
+def memory(std: bool) -> int:
+    """Bytes that a call takes beyond the image, the mask and the libraries, with the standard deviation or without."""
     code = (
-        "import sys, numpy as np, resource\n"
-        "from skinpaint import Inpainter\n"
+        "import sys, numpy as np\n"
+        "from machine import peak\n"
+        "from skinpaint import inpaint\n"
         "side, std = int(sys.argv[1]), sys.argv[2] == 'True'\n"
         "rng = np.random.default_rng(0)\n"
-        "i = Inpainter('laplace').fit(rng.random((side, side)), mask=rng.random((side, side)) < 0.5)\n"
-        "i.std() if std else None\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+        "for n in (64, side):  # the small one loads what is compiled\n"
+        "    image, mask = rng.random((n, n)), rng.integers(0, 2, (n, n), np.uint8).astype(bool)\n"
+        "    before = peak()\n"
+        "    answer = inpaint(image, mask, method='laplace', return_std=std)\n"
+        "print(peak() - before)\n"
     )
-    large, small = (
-        int(subprocess.check_output([sys.executable, "-c", code, side, str(std)])) for side in ("1000", "64")
-    )
-    return large - small
+    folder = str(Path(__file__).parent)
+    return int(subprocess.check_output([sys.executable, "-c", code, "1000", str(std)], cwd=folder))
+
+
+def by_us(rows: np.ndarray, columns: np.ndarray, y: np.ndarray, u: np.ndarray, v: np.ndarray, side: int) -> Answer:
+    """The fill of "laplace" and its standard deviation."""
+    image, mask = np.zeros((side, side)), np.ones((side, side), bool)
+    image[rows, columns], mask[rows, columns] = y, False
+    inpainter = Inpainter("laplace").fit(image, mask=mask)
+    return inpainter.restored_[u, v], inpainter.std()[u, v]
+
+
+def by_pykrige(rows: np.ndarray, columns: np.ndarray, y: np.ndarray, u: np.ndarray, v: np.ndarray, _: int) -> Answer:
+    """Ordinary kriging with an exponential variogram that is fitted."""
+    from pykrige.ok import OrdinaryKriging
+
+    kriging = OrdinaryKriging(columns.astype(float), rows.astype(float), y, variogram_model="exponential")
+    mean, variance = kriging.execute("points", v.astype(float), u.astype(float))
+    return np.asarray(mean), np.sqrt(np.maximum(np.asarray(variance), 0))
+
+
+def by_gstools(rows: np.ndarray, columns: np.ndarray, y: np.ndarray, u: np.ndarray, v: np.ndarray, _: int) -> Answer:
+    """Ordinary kriging with an exponential variogram that is fitted, from a guess without which it is not found."""
+    import gstools
+
+    points = rows.astype(float), columns.astype(float)
+    model = gstools.Exponential(dim=2, var=y.var(), len_scale=10.0)
+    centres, gamma = gstools.vario_estimate(points, y, np.arange(0, 40, 2.0), sampling_size=2000, sampling_seed=0)
+    model.fit_variogram(centres, gamma, nugget=False, init_guess={"default": "current"})
+    krige = gstools.krige.Ordinary(model, points, y, pseudo_inv=False)  # the pseudo-inverse takes several times as long
+    mean, variance = krige((u.astype(float), v.astype(float)), return_var=True)
+    return np.asarray(mean), np.sqrt(np.maximum(np.asarray(variance), 0))
 
 
 def peers(seed: int) -> None:
-    """Means and standard deviations by kriging, on a size that its libraries can do."""
-    import gstools
-    from pykrige.ok import OrdinaryKriging
-
-    print("\n100 x 100, 50 % random: fill and standard deviation, seconds (one run after one that compiles)")
-    truth = photograph("camera", SIDE)[80:180, 80:180].astype(float)
-    mask = np.random.default_rng(seed).random(truth.shape) < 0.5
-    (rows, columns), (u, v) = np.nonzero(~mask), np.nonzero(mask)
-    y = truth[~mask]
-
-    def report(name: str, seconds: float, mean: np.ndarray, std: np.ndarray) -> None:
+    """Means and standard deviations by kriging, on sizes that its libraries can do in half a minute."""
+    warm = np.random.default_rng(0).integers(0, 20, (2, 90))
+    by_us(*warm, warm[0].astype(float), *warm, 20)  # loads what is compiled
+    print("\n50 % random, fill and standard deviation, float64, one run")
+    for side, name, solve in (
+        (64, "skinpaint, laplace", by_us),
+        (64, "PyKrige", by_pykrige),
+        (64, "GSTools", by_gstools),
+        (100, "skinpaint, laplace", by_us),
+        (100, "PyKrige", by_pykrige),
+    ):
+        truth = photograph("camera", SIDE)[80 : 80 + side, 80 : 80 + side].astype(float)
+        mask = np.random.default_rng(seed).random(truth.shape) < 0.5
+        began = perf_counter()
+        mean, std = solve(*np.nonzero(~mask), truth[~mask], *np.nonzero(mask), side)
+        seconds = perf_counter() - began
         error = mean - truth[mask]
         print(
-            f"{name:<22}{seconds:8.2f} s   RMSE {np.sqrt(np.mean(error**2)):6.2f}   CRPS {crps(error, std):6.2f}   "
-            f"inside 90 %: {100 * np.mean(np.abs(error) <= 1.644854 * std):5.1f} %",
+            f"{side:4} squared  {name:<20}{seconds:8.2f} s   RMSE {np.sqrt(np.mean(error**2)):6.2f}   "
+            f"CRPS {crps(error, std):6.2f}   inside 90 %: {100 * np.mean(np.abs(error) <= 1.644854 * std):5.1f} %",
             flush=True,
         )
-
-    Inpainter("laplace").fit(truth, mask=mask).std()
-    began = perf_counter()
-    inpainter = Inpainter("laplace").fit(truth, mask=mask)
-    std = inpainter.std()
-    report("skinpaint, laplace", perf_counter() - began, inpainter.restored_[mask], std[mask])
-    began = perf_counter()
-    kriging = OrdinaryKriging(columns.astype(float), rows.astype(float), y, variogram_model="exponential")
-    mean, variance = kriging.execute("points", v.astype(float), u.astype(float))
-    report("PyKrige", perf_counter() - began, np.asarray(mean), np.sqrt(np.maximum(np.asarray(variance), 0)))
-    began = perf_counter()
-    model = gstools.Exponential(dim=2)
-    centres, gamma = gstools.vario_estimate(
-        (rows, columns), y, np.arange(0, 40, 2), sampling_size=2000, sampling_seed=0
-    )
-    model.fit_variogram(centres, gamma, nugget=False)
-    krige = gstools.krige.Ordinary(model, (rows, columns), y)
-    mean, variance = krige((u, v), return_var=True)
-    report("GSTools", perf_counter() - began, np.asarray(mean), np.sqrt(np.maximum(np.asarray(variance), 0)))
 
 
 def dct_pls(noisy: np.ndarray, mask: np.ndarray, rounds: int = 100) -> np.ndarray:

@@ -24,6 +24,7 @@ __all__ = [
     "grow",
     "known_ranges",
     "saturated",
+    "some_distances_to_known",
 ]
 
 GUESSED = "took"  # how a note about saturated pixels begins
@@ -160,6 +161,26 @@ def distance_to_known(missing: np.ndarray, spacing: tuple[float, ...]) -> np.nda
 
     channels = [distance_transform_edt(missing[..., c], sampling=spacing) for c in range(missing.shape[-1])]
     return np.stack(channels, axis=-1)
+
+
+def some_distances_to_known(missing: np.ndarray, spacing: tuple[float, ...], where: np.ndarray) -> np.ndarray:
+    """Distance to the nearest known entry from each entry `where` of one channel; it takes less memory than all.
+
+    Examples
+    --------
+    >>> missing = np.array([False, True, True])
+    >>> some_distances_to_known(missing, (0.5,), missing)
+    array([0.5, 1. ])
+    """
+    from scipy.ndimage import distance_transform_edt  # slow to load
+
+    nearest = distance_transform_edt(missing, sampling=spacing, return_distances=False, return_indices=True)
+    squares = np.zeros(np.count_nonzero(where))
+    for axis, (there, step) in enumerate(zip(nearest, spacing, strict=True)):
+        along = [-1 if k == axis else 1 for k in range(missing.ndim)]
+        there -= np.arange(missing.shape[axis], dtype=there.dtype).reshape(along)
+        squares += (step * there[where]) ** 2
+    return np.sqrt(squares, out=squares)
 
 
 def dtype_range(dtype: np.dtype) -> tuple[float, float]:

@@ -405,6 +405,12 @@ class Problem:
         filled = self._in_units(np.asarray(values, dtype=float), slice(None))
         return filled if smoothed else np.where(self.mask, filled, self._image)
 
+    def measured_at(self, values: np.ndarray, c: int, where: np.ndarray) -> np.ndarray:
+        """What `measured` returns for the pixels `where` of channel `c`, without an image of them all."""
+        filled = self._in_units(np.asarray(values[..., c][where], dtype=float), c)
+        missing = self.mask[..., c % self.mask.shape[-1]][where]
+        return np.where(missing, filled, self._image[..., c][where])
+
     def _in_units(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """`values` of these channels in the image's units, within the bounds."""
         low, high = self._limits

@@ -294,6 +294,11 @@ def test_compare_ranks_and_draws(run, tmp_path, pictures):
     assert done.stderr == ""
     with Image.open(tmp_path / "damaged-compared.png") as sheet:
         assert sheet.mode == "RGB"
+        size = sheet.size
+    run("compare", "damaged.png", "--mask", "mask.png", "--std", "--overwrite", "--draws", "1", "--methods", "laplace")
+    with Image.open(tmp_path / "damaged-compared.png") as sheet:
+        assert sheet.height < size[1]  # one row in place of two: damaged, restored, and how sure that is
+        assert len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 300  # in colours, of a grey picture
     assert "exists" in run("compare", "damaged.png", "--mask", "mask.png", "--methods", "laplace", status=2).stderr
 
 

@@ -22,6 +22,7 @@ from skinpaint.methods import METHODS
 from skinpaint.methods.base import Method
 from skinpaint.scores import psnr
 from skinpaint.show.contact_sheet import widest_difference
+from skinpaint.show.heat import STOPS, in_colours
 from skinpaint.solution import Reason, Record
 from skinpaint.testing import TRIALS
 
@@ -586,6 +587,27 @@ class TestSheet:
         sheet = compare(image, mask, ["laplace"]).sheet()
         assert sheet.width == 2 * 640 + 3 * 12
         assert widest_difference([image], mask)[1].stop <= 160
+
+    @pytest.mark.parametrize("channel_axis", [None, 0])
+    def test_a_map_shows_where_the_best_one_is_unsure(self, channel_axis):
+        rng = np.random.default_rng(0)
+        shape = (48, 56) if channel_axis is None else (3, 48, 56)
+        image, mask = rng.integers(0, 255, shape, dtype=np.uint8), rng.random((48, 56)) < 0.3
+        comparison = compare(image, mask, ["laplace", "biharmonic"], channel_axis=channel_axis, draws=1)
+        best = Inpainter(comparison.best.method, channel_axis=channel_axis).fit(image, mask=mask)
+        std = comparison.std()
+        assert std.tobytes() == best.std().tobytes()
+        plain, sheet = (np.asarray(comparison.sheet(std=asked)) for asked in (False, True))
+        assert plain.shape[0] < sheet.shape[0]
+        zoom, margin, below = -(-320 // 56), 12, 38 + 2 * 24  # a bar and two lines
+        row = margin + (48 + 56) * zoom + margin // 2 + below + margin  # below the damaged image and two restored ones
+        colours = sheet[row : row + 48 * zoom : zoom, margin : margin + 56 * zoom : zoom]
+        expected, top = in_colours(std if channel_axis is None else np.sqrt((std**2).mean(axis=0)))
+        assert top > 0
+        assert (colours == expected).all(axis=-1).mean() > 0.85  # the frame of the detail is in front
+        bar = sheet[row + (48 + 56) * zoom + margin // 2 :, margin : margin + 56 * zoom].astype(int)
+        for colour in STOPS:
+            assert (np.abs(bar - colour) < 4).all(axis=-1).any()
 
     def test_a_volume_has_no_sheet(self):
         trial = TRIALS["volume"]

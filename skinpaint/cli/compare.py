@@ -52,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", metavar="SECONDS", type=float, help="begin no further draw after this time (default: no limit)"
     )
+    parser.add_argument(
+        "--std",
+        action="store_true",
+        help="add a map of the best method's standard deviations to the sheet: where it is sure, and where not",
+    )
     add_seed(parser, "seed of the choice of hidden pixels")
     add_overwrite(parser, "replace a sheet that exists")
 
@@ -95,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             progress=sys.stderr.isatty(),
         )
     print(comparison)
-    comparison.save(sheet, overwrite=args.overwrite)
+    comparison.save(sheet, overwrite=args.overwrite, std=args.std)
     print(f"{sheet}: the pictures side by side.")
     if interruption.seen:
         complain("interrupted; the table says which methods did not finish, and how many draws were made.")

@@ -193,8 +193,9 @@ def _restored(
     except Exception as error:
         said = " ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
         return Entry(name=name, method=method, status=said, error=error)
+    anew = Inpainter(**inpainter.get_params(deep=False))
     status = inpainter.solution_.status
-    return Entry(name=name, method=method, seconds=seconds, status=status, restored=restored, **scored)
+    return Entry(name=name, method=method, seconds=seconds, status=status, restored=restored, inpainter=anew, **scored)
 
 
 def _warm_up(inpainters: Iterable[Inpainter], ndim: int) -> None:

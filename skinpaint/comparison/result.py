@@ -16,6 +16,8 @@ from skinpaint.methods.base import Method
 if TYPE_CHECKING:
     from PIL import Image
 
+    from skinpaint.inpainter import Inpainter
+
 __all__ = ["Comparison", "Entry"]
 
 
@@ -48,6 +50,9 @@ class Entry:
         The restored image; None if it failed.
     error : Exception or None
         Why it failed.
+    inpainter : Inpainter or None
+        A new one with the method, its bounds and its spacing, which are to be fitted with the comparison's `image` and
+        `mask` for more than `restored`: the solution, the standard deviation, intervals. None if the method failed.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Entry:
     status: str = ""
     restored: np.ndarray | None = None
     error: Exception | None = None
+    inpainter: Inpainter | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -184,10 +190,49 @@ class Comparison:
         doubt = "" if not self.close else ": too close to call" if self.draws > 1 else ", in one draw alone"
         return f"{first} leads {second} by {_interval(*self.lead)} dB{doubt}."
 
-    def sheet(self) -> Image.Image:
+    def std(self, rng: np.random.Generator | int = 0) -> np.ndarray:
+        """How sure the best method is of each pixel: the standard deviation of its error.
+
+        The image is restored once more, and then :meth:`skinpaint.Inpainter.std` does what it says.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator or int
+            Source of the hidden pixels and of the draws.
+
+        Returns
+        -------
+        std : ndarray of float64, of the image's shape
+            In the image's units; 0 where known.
+
+        Raises
+        ------
+        ValueError
+            If every method failed.
+
+        Examples
+        --------
+        >>> from skimage import data
+        >>> from skinpaint import compare
+        >>> from skinpaint.damage import scratches
+        >>> damaged, mask = scratches(data.camera()[:128, :128], count=6, rng=0)
+        >>> std = compare(damaged, mask, ["laplace", "biharmonic"]).std()
+        >>> bool((std[mask] > 0).all()), bool((std[~mask] == 0).all())
+        (True, True)
+        """
+        best = self.best.inpainter
+        assert best is not None  # as it did not fail
+        return best.fit(self.image, mask=self.mask).std(rng)
+
+    def sheet(self, *, std: bool = False) -> Image.Image:
         """Draw the damaged image, the restored ones and the truth side by side, with a detail enlarged.
 
         The detail is where the answers differ most.
+
+        Parameters
+        ----------
+        std : bool
+            Whether to add a map of :meth:`std`, with a colour bar. Of channels it shows the root mean square.
 
         Returns
         -------
@@ -219,15 +264,20 @@ class Comparison:
                 tiles.append(((f"{rank}. {entry.name}", figures), self._last(entry.restored)))
         if self.truth is not None:
             tiles.append((("truth", ""), self._last(self.truth)))
+        heat = None
+        if std:
+            squares = self._last(self.std()) ** 2
+            spread = np.sqrt(squares if squares.ndim == 2 else squares.mean(axis=-1))
+            heat = ("standard deviation", f"of {self.best.name}, in the image's units"), spread
         detail = widest_difference(answers, missing)
-        return contact_sheet(tiles, detail=detail, missing=missing, remarks=self._remarks())
+        return contact_sheet(tiles, detail=detail, missing=missing, heat=heat, remarks=self._remarks())
 
     def _can_be_shown(self) -> bool:
         from skinpaint.show.notebook import is_picture
 
         return is_picture(self.image, self.channel_axis)
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: str | Path, *, overwrite: bool = False, std: bool = False) -> None:
         """Write the sheet as a picture.
 
         Parameters
@@ -236,6 +286,8 @@ class Comparison:
             The file; PNG is best.
         overwrite : bool, optional
             Whether an existing file may be replaced.
+        std : bool, optional
+            Whether to add a map of the best method's standard deviations.
 
         Raises
         ------
@@ -247,7 +299,7 @@ class Comparison:
         from skinpaint import io
 
         io.check_target(path, overwrite=overwrite)
-        io.write(path, np.asarray(self.sheet()), overwrite=overwrite)
+        io.write(path, np.asarray(self.sheet(std=std)), overwrite=overwrite)
 
     def _last(self, array: np.ndarray) -> np.ndarray:
         """The plain array, channels last."""

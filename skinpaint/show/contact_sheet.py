@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import uniform_filter
 
 from skinpaint.show.frames import displayed, with_caption, with_sentences
+from skinpaint.show.heat import in_colours, with_bar
 
 __all__ = ["contact_sheet", "in_rows", "widest_difference"]
 
@@ -25,7 +26,12 @@ Tile = tuple[Sequence[str], np.ndarray | None]
 
 
 def contact_sheet(
-    tiles: Sequence[Tile], *, detail: tuple[slice, slice], missing: np.ndarray, remarks: Sequence[str] = ()
+    tiles: Sequence[Tile],
+    *,
+    detail: tuple[slice, slice],
+    missing: np.ndarray,
+    heat: tuple[Sequence[str], np.ndarray] | None = None,
+    remarks: Sequence[str] = (),
 ) -> Image.Image:
     """Lay pictures out in rows of four, or of three for up to six, on a white ground.
 
@@ -38,6 +44,8 @@ def contact_sheet(
         The rows and columns to show enlarged.
     missing : ndarray of bool, of the shape of the pictures
         What is missing in the first picture.
+    heat : (lines, numbers), optional
+        Lines of text and numbers from 0 up, of shape (M, N), which are the last tile: a map in colours, with a bar.
     remarks : sequence of str
         Sentences below the pictures, each on lines of its own.
 
@@ -58,9 +66,14 @@ def contact_sheet(
     shown = [picture for _, picture in tiles if picture is not None]
     first, *others = displayed(shown)
     greys = iter([np.where(missing, WHITE, first), *others])
+    size = shown[0].shape[:2]
     drawn = [
-        _tile(lines, None if picture is None else next(greys), shown[0].shape[:2], detail) for lines, picture in tiles
+        _with_lines(_tile(None if picture is None else next(greys), size, detail), lines) for lines, picture in tiles
     ]
+    if heat is not None:
+        lines, numbers = heat
+        colours, top = in_colours(numbers)
+        drawn.append(_with_lines(with_bar(_tile(colours, size, detail), top, ""), lines))
     sheet = in_rows(drawn, columns=min(len(drawn), 3 if len(drawn) <= 6 else 4))
     return with_sentences(sheet, remarks, size=0.04 * drawn[0].width, margin=MARGIN)
 
@@ -117,10 +130,15 @@ def widest_difference(answers: Sequence[np.ndarray], missing: np.ndarray) -> tup
     return rows, columns
 
 
-def _tile(
-    lines: Sequence[str], picture: np.ndarray | None, shape: tuple[int, ...], detail: tuple[slice, slice]
-) -> Image.Image:
-    """A picture with its detail framed, the detail below it, and the lines below that."""
+def _with_lines(tile: Image.Image, lines: Sequence[str]) -> Image.Image:
+    """A tile with lines of text below it."""
+    for line in lines:
+        tile = with_caption(tile, line)
+    return tile
+
+
+def _tile(picture: np.ndarray | None, shape: tuple[int, ...], detail: tuple[slice, slice]) -> Image.Image:
+    """A picture with its detail framed, and the detail below it."""
     zoom = max(1, ceil(MIN_TILE / shape[1])) if shape[1] <= MAX_TILE else MAX_TILE / shape[1]
     height, width = (max(1, round(zoom * n)) for n in shape)
     rows, columns = detail
@@ -136,6 +154,4 @@ def _tile(
         tile.paste(cut.resize((width, below), Image.Resampling.NEAREST), (0, height + MARGIN // 2))
         box = [round(zoom * n) for n in (columns.start, rows.start, columns.stop, rows.stop)]
         ImageDraw.Draw(tile).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), outline=FRAME_COLOUR, width=2)
-    for line in lines:
-        tile = with_caption(tile, line)
     return tile

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from skinpaint.show.frames import reduced
 
-__all__ = ["heat_map"]
+__all__ = ["heat_map", "in_colours", "with_bar"]
 
 # Dark violet to yellow, of evenly rising brightness: readable in grey, and by the colour blind.
 STOPS = np.array(
@@ -16,7 +16,7 @@ STOPS = np.array(
 OUT_OF_SCALE = (190, 190, 190)  # pixels without a number, or of which nothing is known
 TOP = 0.995  # quantile of the numbers that is the top of the bar
 MAX_SIDE, MIN_SIDE = 640, 320  # pixels of the map
-BAR, GAP = 14, 8  # pixels
+GAP = 8  # pixels around the bar
 
 
 def heat_map(values: np.ndarray, unit: str = "grey levels", *, side: int = MAX_SIDE) -> Image.Image:
@@ -41,30 +41,49 @@ def heat_map(values: np.ndarray, unit: str = "grey levels", *, side: int = MAX_S
     >>> heat_map(np.eye(8)).size
     (320, 358)
     """
+    colours, top = in_colours(values)
+    picture = Image.fromarray(reduced(colours, side))
+    enlarge = max(1, min(MIN_SIDE, side) // max(picture.size))
+    picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
+    return with_bar(picture, top, unit)
+
+
+def in_colours(values: np.ndarray) -> tuple[np.ndarray, float]:
+    """The colours of numbers from 0 up, and the number that has the brightest one: nearly all are below it.
+
+    Examples
+    --------
+    >>> colours, top = in_colours(np.array([[0.0, 3.0, np.inf]]))
+    >>> colours[0].tolist(), top
+    ([[10, 7, 35], [245, 225, 110], [190, 190, 190]], 3.0)
+    """
     finite = values[np.isfinite(values)]
     shown = finite[finite > 0]
     top = float(np.quantile(shown, TOP)) if shown.size else 1.0
-    level = np.where(np.isfinite(values), np.clip(values / top, 0, 1), np.nan)
-    colours = _colours(level)
-    colours[np.isnan(level)] = OUT_OF_SCALE
-    picture = Image.fromarray(reduced(np.rint(colours).astype(np.uint8), side))
-    enlarge = max(1, min(MIN_SIDE, side) // max(picture.size))
-    picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
-    font = ImageFont.load_default(size=12)
-    out = Image.new("RGB", (max(picture.width, 160), picture.height + 2 * GAP + BAR + 8), "white")
+    colours = _colours(np.where(np.isfinite(values), np.clip(values / top, 0, 1), 0))
+    colours[~np.isfinite(values)] = OUT_OF_SCALE
+    return np.rint(colours).astype(np.uint8), top
+
+
+def with_bar(picture: Image.Image, top: float, unit: str) -> Image.Image:
+    """Put a bar with all colours below a map, between 0 and the number that has the brightest one."""
+    size = max(12, round(0.03 * picture.width))
+    font = ImageFont.load_default(size=size)
+    height = size + 2
+    out = Image.new("RGB", (max(picture.width, 160), picture.height + 2 * GAP + height + 8), "white")
     out.paste(picture, ((out.width - picture.width) // 2, 0))
-    ends, pen = ("0", f"{top:.3g} {unit}"), ImageDraw.Draw(out)
+    ends, pen = ("0", f"{top:.3g} {unit}".rstrip()), ImageDraw.Draw(out)
     left, right = (int(font.getlength(text)) + GAP for text in ends)
     width = max(1, out.width - left - right)
-    bar = np.broadcast_to(_colours(np.linspace(0, 1, width)), (BAR, width, 3))
+    bar = np.broadcast_to(_colours(np.linspace(0, 1, width)), (height, width, 3))
     y = picture.height + GAP
     out.paste(Image.fromarray(np.rint(bar).astype(np.uint8)), (left, y))
-    pen.text((left - GAP // 2, y + BAR / 2), ends[0], fill="black", font=font, anchor="rm")
-    pen.text((left + width + GAP // 2, y + BAR / 2), ends[1], fill="black", font=font, anchor="lm")
+    pen.text((left - GAP // 2, y + height / 2), ends[0], fill="black", font=font, anchor="rm")
+    pen.text((left + width + GAP // 2, y + height / 2), ends[1], fill="black", font=font, anchor="lm")
     return out
 
 
 def _colours(level: np.ndarray) -> np.ndarray:
     """The colours of numbers in [0, 1], of shape ``(*level.shape, 3)``."""
-    at = np.nan_to_num(level) * (len(STOPS) - 1)
+    at = level * (len(STOPS) - 1)
     return np.stack([np.interp(at, np.arange(len(STOPS)), stops) for stops in STOPS.T], axis=-1)

@@ -34,7 +34,7 @@ import numpy as np
 
 from skinpaint.holdout import hold_out
 from skinpaint.lazy import lazy
-from skinpaint.masks import distance_to_known
+from skinpaint.masks import some_distances_to_known
 from skinpaint.methods.base import Method
 from skinpaint.problem import Problem
 from skinpaint.solution import Solution
@@ -318,11 +318,6 @@ class _Restored:
         return sum(gaussian.solves() for _, _, gaussian in self.variances)
 
     @lazy
-    def measured(self) -> np.ndarray:
-        """The restored image in its units, not rounded."""
-        return self.problem.measured(self.values)
-
-    @lazy
     def harmonic(self) -> np.ndarray:
         """The harmonic fill, whose roughness is measured whatever the method."""
         if self.exact and all(gaussian.order == 1 and gaussian.lags == (1,) for _, _, gaussian in self.variances):
@@ -338,7 +333,7 @@ class _Restored:
         energy, overall = _energy(self.harmonic[..., c], gaussian.mask, self.problem.spacing)
         for window in _windows(energy, overall, gaussian.mask):
             yield np.log(window[where], dtype=float)
-        yield np.log(distance_to_known(gaussian.mask[..., None], self.problem.spacing)[where, 0])
+        yield np.log(some_distances_to_known(gaussian.mask, self.problem.spacing, where))
 
 
 PRIOR = np.array([0.0, 1.0, *[1 / len(WINDOWS)] * len(WINDOWS), 0.0])
@@ -394,7 +389,8 @@ def uncertainty_of(
                 scale[..., c][at] = own * np.sqrt(v[at]) * problem.scales[c]
                 bare += 1
     note = _note(calibrated, bare, problem, here.solves + more)
-    return Uncertainty(problem, here.measured, scale, tuple(ladders), here.variances, note)
+    centre = problem.measured(values)
+    return Uncertainty(problem, centre, scale, tuple(ladders), here.variances, note)
 
 
 def _note(calibrated: int, bare: int, problem: Problem, solves: int) -> str:
@@ -461,7 +457,7 @@ def _rehearse(
     for v, channels, gaussian in there.variances:
         for c in channels:
             where = hidden[..., c % hidden.shape[-1]]
-            errors = there.measured[..., c][where] - problem.measured(problem.values)[..., c][where]
+            errors = more.measured_at(there.values, c, where) - problem.measured_at(problem.values, c, where)
             if problem.low[c] < problem.high[c] and errors.size >= MIN_HIDDEN and errors.any():
                 trials[c] = _Trial(errors, np.stack(list(there.features(v, gaussian, c, where)), axis=1))
     return trials, there.solves + 1

@@ -117,7 +117,9 @@ class Field:
         x = drop_short_axes(filled)
         out = np.zeros(x.shape)
         for a, b, w in self.edges(x.shape):
-            energy = w * (x[b] - x[a]) ** 2 / 2
+            energy = x[b] - x[a]
+            energy *= energy
+            energy *= 0.5 * w
             out[a] += energy
             out[b] += energy
         return out.reshape(filled.shape)
@@ -267,11 +269,15 @@ class Field:
             rows.append(number[a][both] - np.int32(1))
             columns.append(number[b][both] - np.int32(1))
             entries.append(-np.broadcast_to(w, both.shape)[both])
-        n = int(np.count_nonzero(around))
+        diagonal = degree[around]
+        del degree, number
         i, j, data = np.concatenate(rows), np.concatenate(columns), np.concatenate(entries)
-        del rows, columns, entries, number
-        upper = sparse.coo_array((data, (i, j)), shape=(n, n)).tocsr()
-        Q = upper + upper.T.tocsr() + sparse.diags_array(degree[around], format="csr")
+        del rows, columns, entries
+        upper = sparse.coo_array((data, (i, j)), shape=(diagonal.size, diagonal.size)).tocsr()
+        del i, j, data
+        Q = upper + upper.T.tocsr()
+        del upper
+        Q = Q + sparse.diags_array(diagonal, format="csr")
         if self.order == 2:
             inside = where[around]
             Q = (Q[inside] @ Q[:, inside]).tocsr()
@@ -292,7 +298,7 @@ class Field:
         place[members] = np.arange(members.size) - np.repeat(first[:-1], sizes)
         out = np.empty(members.size)
         work = int(min((sizes.astype(float) ** 3).sum(), 2**40))
-        block = (first, members, place, Q.indptr.astype(np.int64), Q.indices.astype(np.int64), Q.data)
+        block = (first, members, place, Q.indptr, Q.indices, Q.data)
         share(inverse_diagonals, 0, sizes.size, work, *block, int(sizes.max()), out)
         return out
 
@@ -373,7 +379,7 @@ class Piece:
 
     def drawn(self, rng: np.random.Generator, draws: int) -> np.ndarray:
         """Variances by draws."""
-        v = self.layout.zeros(float)
+        v = self.layout.zeros(np.float32)  # enough for a mean of draws
         for _ in range(draws):
             v += self._squared_draw(rng)
         v /= draws
@@ -388,7 +394,7 @@ class Piece:
 
     def probed(self, rng: np.random.Generator, distance: int) -> np.ndarray:
         """Variances by probing: in each solution, pixels of one colour have random signs."""
-        v, load = self.layout.zeros(float), self.layout.zeros(float)
+        v, load = self.layout.zeros(np.float32), self.layout.zeros(float)
         least = self.inverse  # no pixel is surer than if all others were known
         for start in product(range(distance), repeat=len(self.layout.shape)):
             at = tuple(slice(s, None, distance) for s in start)
