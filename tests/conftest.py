@@ -3,11 +3,19 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
 import pytest
+
+import skinpaint
+
+# Processes that tests start in other folders import the copy that is tested, and not one that is installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(skinpaint.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 # The first call of a kernel compiles it; how long an example takes is not what these tests are about.
 hypothesis.settings.register_profile("skinpaint", deadline=None, derandomize=True)

@@ -388,7 +388,7 @@ class TestCluster:
         hole[40:60, 45:62] = True
         np.savez(tmp_path / "in.npz", image=image, hidden=hidden, hole=hole)
         code = """
-import os, signal
+import multiprocessing.forkserver, os, signal
 import dask, dask.array as da, numpy as np
 from dask.distributed import Client, LocalCluster
 from skinpaint.dask import chunked, solve
@@ -417,7 +417,10 @@ def main():
     assert len(set(killed)) == 3
 
 if __name__ == "__main__":
-    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):  # they begin sooner
+    # Workers are forked from a process that has imported all: they begin sooner.
+    multiprocessing.set_forkserver_preload(["distributed", "skinpaint.dask.tasks", "skinpaint.methods.biharmonic"])
+    multiprocessing.forkserver.ensure_running()
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
         main()
 """
         script = tmp_path / "run.py"
