@@ -1,5 +1,6 @@
 """What several test files need: small images and masks for them, and the command line in this process."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -38,6 +39,17 @@ def pytest_xdist_setupnodes():
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     subprocess.run([sys.executable, "-m", "skinpaint", "warmup", "--quiet"], check=True)
+
+
+def pytest_collection(session):
+    """Collect no garbage while tests are collected: nearly all of it stays."""
+    gc.disable()
+
+
+def pytest_collection_finish(session):
+    """Collect garbage again, but do not look at what was there before: it stays to the end."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

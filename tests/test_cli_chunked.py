@@ -1,5 +1,8 @@
 """The command line on what does not fit into memory: zarr arrays and GeoTIFF, in chunks."""
 
+import multiprocessing
+import multiprocessing.forkserver
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from skinpaint import PlugAndPlay, inpaint
 from skinpaint.cli import main
 from skinpaint.dask import chunked
 
+dask = pytest.importorskip("dask")
 zarr = pytest.importorskip("zarr")
 
 
@@ -78,6 +82,19 @@ def test_other_methods(method, scene, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["filled.zarr", "scene.zarr"]
 
 
+@pytest.fixture
+def forked_workers():
+    """Workers that are forked from a process that has imported all begin sooner."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        yield
+        return
+    multiprocessing.set_forkserver_preload(["distributed", "skinpaint.dask.tasks", "skinpaint.methods.biharmonic"])
+    multiprocessing.forkserver.ensure_running()
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        yield
+
+
+@pytest.mark.usefixtures("forked_workers")
 def test_two_workers(scene, tmp_path, capsys):
     pytest.importorskip("distributed")
     scene[20:40, 15:42] = 1000
