@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
@@ -12,6 +13,7 @@ import numpy as np
 
 from skinpaint.comparison.draws import everywhere
 from skinpaint.methods.base import Method
+from skinpaint.solution import ConvergenceWarning
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,8 +53,8 @@ class Entry:
     error : Exception or None
         Why it failed.
     inpainter : Inpainter or None
-        A new one with the method, its bounds and its spacing, which are to be fitted with the comparison's `image` and
-        `mask` for more than `restored`: the solution, the standard deviation, intervals. None if the method failed.
+        One with the method, its bounds and its spacing. Fit it with the comparison's `image` and `mask` for more than
+        `restored`: the solution, the standard deviation, intervals. None if the method failed.
     """
 
     name: str
@@ -222,7 +224,10 @@ class Comparison:
         """
         best = self.best.inpainter
         assert best is not None  # as it did not fail
-        return best.fit(self.image, mask=self.mask).std(rng)
+        anew = type(best)(**best.get_params(deep=False))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the status in its row says so
+            return anew.fit(self.image, mask=self.mask).std(rng)
 
     def sheet(self, *, std: bool = False) -> Image.Image:
         """Draw the damaged image, the restored ones and the truth side by side, with a detail enlarged.
