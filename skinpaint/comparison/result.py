@@ -166,17 +166,18 @@ class Comparison:
 
     def _remarks(self) -> list[str]:
         """What the figures are, below the table."""
-        unit = "values" if self.channel_axis is not None and self.mask.ndim == self.image.ndim else "pixels"
+        unit = "value" if self.channel_axis is not None and self.mask.ndim == self.image.ndim else "pixel"
         missing = int(self.mask.sum())
+        those = f"the {missing:,} missing {unit}{'s' if missing != 1 else ''}"
         if self.truth is not None:
-            remarks = [f"Scores are of the {missing:,} missing {unit}, against the truth."]
+            remarks = [f"Scores are of {those}, against the truth."]
         else:
             remarks = [
-                f"PSNR is of {self.hidden:,} known {unit} that were hidden as the missing ones are, and predicted, in "
+                f"PSNR is of {self.hidden:,} known {unit}s that were hidden as the missing ones are, and predicted, in "
                 f"{self.draws} draw{'s' if self.draws > 1 else ''}."
             ]
             if self.draws > 1 and missing:
-                remarks.append(f"±: the PSNR of the {missing:,} missing {unit} is in this interval in 9 of 10 cases.")
+                remarks.append(f"±: the PSNR of {those} is in this interval in 9 of 10 cases.")
             remarks += [self._said_of_the_lead(), self.ended]
         return [remark for remark in [*remarks, f"We {self.note}." if self.note else ""] if remark]
 

@@ -56,8 +56,8 @@ class Rim:
 class Shelf:
     """A place in a zarr store for the values of all chunks.
 
-    Each chunk is an array of its own there, and its border another one. So no two tasks write to the same zarr chunk,
-    and no task reads much more than it needs.
+    Each chunk is an array of its own there, and its border another one, which has the values in its first row and the
+    mask in its second. So no two tasks write to the same zarr chunk, and no task reads much more than it needs.
     """
 
     path: str
@@ -65,11 +65,14 @@ class Shelf:
 
     def put(self, block: Block, width: int, *, mask: bool) -> Shelved:
         """Write a block and its border, with or without its mask, which does not change."""
-        for what, array in (("values", block.values), ("missing", block.missing)):
-            if what == "values" or mask:
-                self._write(self._place(what, block.box), array)
-                rim = [array[within(slab, block.box)].ravel() for slab in _slabs(block.box, width)]
-                self._write(f"{self._place(what, block.box)}-rim", np.concatenate(rim))
+        self._write(self._place("values", block.box), block.values)
+        if mask:
+            self._write(self._place("missing", block.box), block.missing)
+        both = [
+            np.stack([array[within(slab, block.box)].ravel() for array in (block.values, block.missing)])
+            for slab in _slabs(block.box, width)
+        ]
+        self._write(self._place("rims", block.box), np.concatenate(both, axis=1))
         return self.at(block.box, width)
 
     def at(self, box: Box, width: int) -> Shelved:
@@ -83,7 +86,8 @@ class Shelf:
 
     def rim(self, box: Box, width: int) -> Rim:
         """Read the border of a block."""
-        values, missing = (self._read(f"{self._place(what, box)}-rim") for what in ("values", "missing"))
+        values, missing = self._read(self._place("rims", box))
+        missing = missing != 0
         slabs, start = [], 0
         for slab in _slabs(box, width):
             shape = tuple(s.stop - s.start for s in slab)
@@ -92,7 +96,7 @@ class Shelf:
         return Rim(slabs)
 
     def _place(self, what: str, box: Box) -> str:
-        under = "missing" if what == "missing" else f"values-{self.name}"
+        under = "missing" if what == "missing" else f"{what}-{self.name}"
         return f"{under}/{'_'.join(str(s.start) for s in box)}"
 
     def _read(self, name: str) -> Array:
