@@ -1,6 +1,5 @@
 """What several test files need: small images and masks for them, and the command line in this process."""
 
-import gc
 import os
 import subprocess
 import sys
@@ -39,17 +38,6 @@ def pytest_xdist_setupnodes():
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     subprocess.run([sys.executable, "-m", "skinpaint", "warmup", "--quiet"], check=True)
-
-
-def pytest_collection(session):
-    """Collect no garbage while tests are collected: nearly all of it stays."""
-    gc.disable()
-
-
-def pytest_collection_finish(session):
-    """Collect garbage again, but do not look at what was there before: it stays to the end."""
-    gc.freeze()
-    gc.enable()
 
 
 @pytest.fixture
