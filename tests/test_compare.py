@@ -609,6 +609,10 @@ class TestSheet:
         for colour in STOPS:
             assert (np.abs(bar - colour) < 4).all(axis=-1).any()
 
+    def test_a_sheet_of_failures_has_no_map(self, scene):
+        comparison = compare(*scene, {"broken": Custom(fill=broken)}, draws=1)
+        assert comparison.sheet(std=True).tobytes() == comparison.sheet().tobytes()
+
     def test_a_volume_has_no_sheet(self):
         trial = TRIALS["volume"]
         with pytest.raises(ValueError, match=r"shape \(M, N\).*Got \(4, 5, 6\)"):

@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             progress=sys.stderr.isatty(),
         )
     print(comparison)
-    comparison.save(sheet, overwrite=args.overwrite, std=args.std)
+    comparison.save(sheet, overwrite=args.overwrite, std=args.std and not interruption.seen)
     print(f"{sheet}: the pictures side by side.")
     if interruption.seen:
         complain("interrupted; the table says which methods did not finish, and how many draws were made.")

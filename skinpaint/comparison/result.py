@@ -251,6 +251,7 @@ class Comparison:
             If the image is not grey or RGB of two dimensions.
         """
         from skinpaint.show.contact_sheet import contact_sheet, widest_difference
+        from skinpaint.show.heat import over_channels
 
         if not self._can_be_shown():
             raise ValueError(
@@ -271,9 +272,8 @@ class Comparison:
         if self.truth is not None:
             tiles.append((("truth", ""), self._last(self.truth)))
         heat = None
-        if std:
-            squares = self._last(self.std()) ** 2
-            spread = np.sqrt(squares if squares.ndim == 2 else squares.mean(axis=-1))
+        if std and answers:  # there is none if every method failed
+            spread = over_channels(self.std(), self.channel_axis)
             heat = ("standard deviation", f"of {self.best.name}, in the image's units"), spread
         detail = widest_difference(answers, missing)
         return contact_sheet(tiles, detail=detail, missing=missing, heat=heat, remarks=self._remarks())

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from skinpaint.show.frames import reduced
 
-__all__ = ["heat_map", "in_colours", "with_bar"]
+__all__ = ["heat_map", "in_colours", "over_channels", "with_bar"]
 
 # Dark violet to yellow, of evenly rising brightness: readable in grey, and by the colour blind.
 STOPS = np.array(
@@ -46,6 +46,17 @@ def heat_map(values: np.ndarray, unit: str = "grey levels", *, side: int = MAX_S
     enlarge = max(1, min(MIN_SIDE, side) // max(picture.size))
     picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
     return with_bar(picture, top, unit)
+
+
+def over_channels(std: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """Standard deviations of pixels: of channels, the root mean square.
+
+    Examples
+    --------
+    >>> over_channels(np.array([[[3.0, 3.0, 3.0]]]), -1)
+    array([[3.]])
+    """
+    return std if channel_axis is None else np.sqrt((std**2).mean(axis=channel_axis))
 
 
 def in_colours(values: np.ndarray) -> tuple[np.ndarray, float]:

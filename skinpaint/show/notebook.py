@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from skinpaint.show.frames import displayed, reduced
-from skinpaint.show.heat import heat_map
+from skinpaint.show.heat import heat_map, over_channels
 from skinpaint.solution import Solution
 
 __all__ = ["as_image", "as_table", "before_and_after", "is_picture"]
@@ -80,8 +80,9 @@ def before_and_after(
         (reduced(picture, MAX_SIDE), text) for picture, text in pictures
     ]
     if std is not None:
-        squares = std**2 if channel_axis is None else (std**2).mean(axis=channel_axis)
-        cells.append((heat_map(np.sqrt(squares), "", side=MAX_SIDE), "standard deviation, in the image's units"))
+        cells.append(
+            (heat_map(over_channels(std, channel_axis), "", side=MAX_SIDE), "standard deviation, in the image's units")
+        )
     cells_html = "".join(
         f'<td style="text-align:center;vertical-align:top">{as_image(picture)}<br>{escape(text)}</td>'
         for picture, text in cells
