@@ -89,3 +89,16 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {page: [] for page in ("index", "benchmarks", "generated/changelog", "search", "genindex")}
+
+
+def every_example_draws(app: object, error: Exception | None) -> None:
+    """Refuse an example without a picture."""
+    if error is None:
+        for example in (HERE.parent / "examples").glob("plot_*.py"):
+            if not list((HERE / "gallery" / "images").glob(f"sphx_glr_{example.stem}_*.png")):
+                raise ValueError(f"{example.name} draws nothing.")
+
+
+def setup(app) -> None:
+    """Connect what is defined here."""
+    app.connect("build-finished", every_example_draws)
