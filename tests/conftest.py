@@ -1,5 +1,6 @@
 """What several test files need: small images and masks for them, and the command line in this process."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -20,6 +21,21 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 # The first call of a kernel compiles it; how long an example takes is not what these tests are about.
 hypothesis.settings.register_profile("skinpaint", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("skinpaint")
+
+
+def pytest_collection():
+    """Nothing that is imported or collected is garbage: do not search it for some."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """From now on the garbage collector looks at what the tests make, and not at what was there before them.
+
+    Hypothesis asks it who refers to the generators of random numbers, once, before its first example.
+    """
+    hypothesis.find(hypothesis.strategies.booleans(), lambda _: True)
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

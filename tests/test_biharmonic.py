@@ -116,7 +116,6 @@ def test_equals_scikit_image_in_colour(channel_axis):
     np.testing.assert_allclose(restored, peer(image, mask, channel_axis=channel_axis), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("tol", [1e-4, 1e-6, 1e-8])
 @pytest.mark.parametrize(
     "mask",
     [
@@ -130,13 +129,14 @@ def test_equals_scikit_image_in_colour(channel_axis):
     ],
     ids=["scattered", "sparse", "hole", "open", "several holes", "volume", "hole in a volume"],
 )
-def test_multigrid_stops_when_the_error_is_what_it_says(mask, tol):
+def test_multigrid_stops_when_the_error_is_what_it_says(mask):
     problem = Problem.from_image(smooth(*mask.shape), mask)
     exact = Biharmonic(solver="direct").solve(problem).values
-    solution = Biharmonic(solver="multigrid", tol=tol).solve(problem)
-    assert solution.converged
-    assert np.abs(solution.values - exact).max() <= tol + 1e-8  # the factorisation's own error
-    assert solution.n_iter <= 18
+    for tol in (1e-4, 1e-6, 1e-8):
+        solution = Biharmonic(solver="multigrid", tol=tol).solve(problem)
+        assert solution.converged
+        assert np.abs(solution.values - exact).max() <= tol + 1e-8  # the factorisation's own error
+        assert solution.n_iter <= 18
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 3.0), (1.0, 0.1)])

@@ -514,7 +514,8 @@ def test_sixteen_bits_profile_resolution_and_transparency_survive(tmp_path):
 
 
 @pytest.fixture
-def server(desk):
+def server(desk, monkeypatch):
+    monkeypatch.setattr("skinpaint.paint.server.POLL", 0.005)  # a test need not wait until it stops
     server = Server(desk, grace=0.3, grace_unsaved=1.5)
     server.start()
     yield server

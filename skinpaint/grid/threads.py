@@ -43,8 +43,7 @@ def limit(number: int) -> None:
 
 def parts(work: int) -> int:
     """Into how many parts it pays to divide `work`, in entries."""
-    alone = getattr(_here, "alone", False)
-    return workers() if work >= MIN_SHARED_ENTRIES and not alone else 1
+    return workers() if work >= MIN_SHARED_ENTRIES and not getattr(_here, "alone", False) else 1
 
 
 @contextmanager
@@ -75,7 +74,10 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     >>> done
     [(0, 10)]
     """
-    count = max(1, min(parts(work), hi - lo))
+    count = min(parts(work), hi - lo)
+    if count <= 1:
+        kernel(lo, hi, *args)
+        return
     cuts = [lo + (hi - lo) * k // count for k in range(count + 1)]
     others: list[_Done] = []
     try:

@@ -29,6 +29,7 @@ MAX_BODY = 64 * 2**20  # bytes: a mask of a large picture, compressed
 MAX_PAGES = 16
 MAX_WAITING = 2000  # messages that a page may leave unread before it is let go
 PING = 1.0  # seconds between signs of life, by which a closed page is noticed
+POLL = 0.1  # seconds between looks whether it is to stop
 GRACE = 10.0  # seconds without a page after which the server ends: enough for a reload
 GRACE_UNSAVED = 600.0  # the same where something is not saved
 IDLE = 60.0  # seconds after which a connection that says nothing is closed
@@ -71,7 +72,7 @@ class Server(ThreadingHTTPServer):
         self.grace, self.grace_unsaved = grace, grace_unsaved
         self._alone_since: float | None = None  # nobody came yet
         self._changed = Condition()
-        self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._thread = Thread(target=self.serve_forever, kwargs={"poll_interval": POLL}, daemon=True)
         self._stopped = False
 
     @property
