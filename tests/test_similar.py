@@ -38,7 +38,7 @@ def plain_mean(x, missing, found, noise, members):
     return np.where(missing & (weight > 0), total / np.maximum(weight, 1e-30), x)
 
 
-@pytest.mark.parametrize("fraction", [0.04, 0.5, 0.9])  # more known than there are patches, about as many, fewer
+@pytest.mark.parametrize("fraction", [0.04, 0.2, 0.5, 0.9])  # each of the systems is the cheapest for one of them
 @pytest.mark.parametrize(("channels", "stacked"), [(1, False), (3, True), (2, False)])
 def test_the_conditional_mean_is_what_its_definition_says(fraction, channels, stacked):
     rng = np.random.default_rng(0)

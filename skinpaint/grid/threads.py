@@ -16,9 +16,10 @@ from queue import SimpleQueue
 from threading import local
 from typing import Any, TypeAlias
 
-__all__ = ["SOLVE_COST", "alone", "limit", "share", "workers"]
+__all__ = ["SOLVE_COST", "alone", "limit", "share", "share_unevenly", "workers"]
 
 MIN_SHARED_ENTRIES = 300_000  # with fewer, waking a thread (some 70 microseconds) costs more than it saves
+PARTS_IN_TURN = 8  # for each thread, where parts of the same size cost differently
 SOLVE_COST = 100  # work per entry of a transform or of a linear system, relative to a plain loop
 
 _Done: TypeAlias = SimpleQueue[BaseException | None]
@@ -78,7 +79,7 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
     if count <= 1:
         kernel(lo, hi, *args)
         return
-    cuts = [lo + (hi - lo) * k // count for k in range(count + 1)]
+    cuts = _cuts(lo, hi, count)
     others: list[_Done] = []
     try:
         for start, stop in pairwise(cuts[1:]):
@@ -88,6 +89,34 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
         failures = [other.get() for other in others]
     for failure in filter(None, failures):
         raise failure
+
+
+def share_unevenly(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -> None:
+    """Do what `share` does where parts of the same size cost differently: who has done a small part takes the next one.
+
+    Examples
+    --------
+    >>> done = []
+    >>> share_unevenly(lambda lo, hi: done.append((lo, hi)), 0, 10, 0)
+    >>> sum(hi - lo for lo, hi in done)
+    10
+    """
+    count = parts(work)
+    number = max(1, min(hi - lo, PARTS_IN_TURN * count)) if count > 1 else 1
+    todo: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
+    for part in [*pairwise(_cuts(lo, hi, number)), *[None] * count]:
+        todo.put(part)
+
+    def take(first: int, last: int) -> None:
+        for _ in range(first, last):
+            for start, stop in iter(todo.get, None):
+                kernel(start, stop, *args)
+
+    share(take, 0, count, work)
+
+
+def _cuts(lo: int, hi: int, count: int) -> list[int]:
+    return [lo + (hi - lo) * k // count for k in range(count + 1)]
 
 
 def _hand_over(kernel: Callable[..., Any], *args: Any) -> _Done:

@@ -9,7 +9,7 @@ import numpy as np
 
 from skinpaint.grid.axes import Box
 from skinpaint.grid.patches.kernels_groups import condition, match
-from skinpaint.grid.threads import SOLVE_COST, share
+from skinpaint.grid.threads import SOLVE_COST, share_unevenly
 
 __all__ = ["PATCH_SIDE", "TILE_MARGIN", "Tile", "conditional_mean", "groups", "tiles"]
 
@@ -76,7 +76,7 @@ def groups(x: np.ndarray, missing: np.ndarray, step: int) -> np.ndarray:
     """Find the group of each reference patch with missing pixels. There is one patch every `step` pixels of (A, X)."""
     shape = tuple(1 - (PATCH_SIDE - n) // step for n in x.shape)
     found = np.empty((*shape, GROUP_SIZE), np.int32)
-    share(match, 0, shape[0], x.size * SOLVE_COST, x, missing, PATCH_SIDE, step, SEARCH_RADIUS, found)
+    share_unevenly(match, 0, shape[0], x.size * SOLVE_COST, x, missing, PATCH_SIDE, step, SEARCH_RADIUS, found)
     return found
 
 
@@ -109,7 +109,7 @@ def conditional_mean(
         sums = np.zeros((pieces, len(planes), height, x.shape[2]), np.float32)
         weights = np.zeros((pieces, height, x.shape[2]), np.float32)
         options = (PATCH_SIDE, FILLED_PER_GROUP, np.float32(noise), ROWS_PER_PIECE, top)
-        share(condition, 0, pieces, x[0].size * SOLVE_COST, planes, holes, found, *options, sums, weights)
+        share_unevenly(condition, 0, pieces, x[0].size * SOLVE_COST, planes, holes, found, *options, sums, weights)
         total, weight = np.zeros_like(planes), np.zeros_like(planes[0])
         for piece, row in enumerate(top):
             rows = slice(row, row + height)

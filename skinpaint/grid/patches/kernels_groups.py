@@ -78,7 +78,12 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
 
     for :math:`S = Z Z^T`, where Z has a column :math:`z = y - \mu` for each of the n patches, and :math:`\lambda` is
     n times the variance of the noise. The matrix on the left has one row for each known entry, the one on the right n
-    rows. The smaller system is solved.
+    rows. With :math:`P = (S + \lambda)^{-1}`, which all patches of a group have in common, the missing entries u are
+
+    .. math:: \mu_u - P_{uu}^{-1} P_{uk} (y - \mu)_k
+
+    This has one row for each missing entry. The known entries are solved for where they are few; else the missing ones,
+    or n unknowns where patches have so many entries that P would cost more than it saves.
 
     Piece ``p`` holds the reference patches of ``rows`` rows from ``p * rows`` on, and adds to ``total[p]`` and
     ``weight[p]``, whose first row is row ``top[p]`` of `x`. Groups with a smaller variance have larger weights.
@@ -96,12 +101,16 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
     size = C * side * side
     Z = np.empty((size, n), np.float32)
     S = np.empty((size, size), np.float32)
+    W = np.empty((size, size), np.float32)
     gram = np.empty((n, n), np.float32)
-    L = np.empty((n, n), np.float32)
-    z = np.empty(n, np.float32)
+    L = np.empty((max(n, size), max(n, size)), np.float32)
+    z = np.empty(max(n, size), np.float32)
+    white = np.empty(size, np.float32)
     mean = np.empty(size, np.float32)
-    hole = np.empty((n, size), np.bool_)
+    hole = np.empty((size, n), np.bool_)
     known = np.empty(size, np.int64)
+    unknown = np.empty(size, np.int64)
+    small = size <= 2 * n
     for piece in range(lo, hi):
         for r in range(piece * rows, min(found.shape[0], (piece + 1) * rows)):
             for c in range(found.shape[1]):
@@ -112,39 +121,48 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                 spread = np.float32(0)
                 for q in range(size):
                     for g in range(n):
-                        spread += Z[q, g] * Z[q, g]
+                        spread += Z[q, uintp(g)] * Z[q, uintp(g)]
                 ridge = np.float32(n * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
                 w = np.float32(1 / np.sqrt(spread / (n * size) + VARIANCE_FLOOR * noise * noise + MIN_DENOMINATOR))
-                S_ready = gram_ready = False
+                S_ready = W_ready = gram_ready = False
                 for g in range(members):
-                    k = _known_entries(hole, g, known)
-                    if k == size:
+                    k = _split(hole, g, known, unknown)
+                    m = size - k
+                    if m == 0:
                         continue
-                    few = k <= n
+                    few = k <= n and (k <= 2 * m or not small)
+                    if not S_ready and (few or small):
+                        _products(Z, S)
+                        S_ready = True
                     if few:
-                        if not S_ready:
-                            _products(Z, S)
-                            S_ready = True
-                        _among_entries(S, Z, known, k, g, ridge, L, z)
+                        _among_known(S, Z, known, k, g, ridge, L, z)
+                    elif small:
+                        if not W_ready:
+                            _whiten(S, ridge, L, W)
+                            W_ready = True
+                        _among_missing(W, Z, known, k, unknown, m, g, ridge + spread, white, L, z)
                     else:
                         if not gram_ready:
                             _gram(Z, gram)
                             gram_ready = True
                         _among_patches(gram, Z, hole, g, ridge, L, z)
                     a, b = found[r, c, g] // X - top[piece], found[r, c, g] % X
-                    q = 0
+                    q = u = 0
                     for channel in range(C):
                         for i in range(side):
                             for j in range(side):
-                                if hole[g, q]:
+                                if hole[q, g]:
                                     v = mean[q]
                                     if few:
                                         for p in range(k):
                                             v += S[q, known[p]] * z[p]
+                                    elif small:
+                                        v -= z[u]
                                     else:
                                         for p in range(n):
                                             v += Z[q, p] * z[p]
                                     total[piece, channel, a + i, b + j] += w * v
+                                    u += 1
                                 q += 1
                     for i in range(side):
                         for j in range(side):
@@ -161,7 +179,7 @@ def _gather(x, missing, found, r, c, side, Z, hole):
             for i in range(side):
                 for j in range(side):
                     Z[q, g] = x[channel, a + i, b + j]
-                    hole[g, q] = missing[channel, a + i, b + j]
+                    hole[q, g] = missing[channel, a + i, b + j]
                     q += 1
 
 
@@ -172,8 +190,8 @@ def _center(Z, hole, mean):
     for q in range(size):
         total = weight = np.float32(0)
         for g in range(n):
-            w = FILLED_WEIGHT if hole[g, q] else np.float32(1)
-            total += w * Z[q, g]
+            w = FILLED_WEIGHT if hole[q, uintp(g)] else np.float32(1)
+            total += w * Z[q, uintp(g)]
             weight += w
         total /= weight
         mean[q] = total
@@ -182,11 +200,14 @@ def _center(Z, hole, mean):
 
 
 @part
-def _known_entries(hole, g, known):
-    """Write which entries of patch `g` are known; their number."""
-    k = 0
-    for q in range(hole.shape[1]):
-        if not hole[g, q]:
+def _split(hole, g, known, unknown):
+    """Write which entries of patch `g` are known, and which are not; the number of those that are."""
+    k = m = 0
+    for q in range(hole.shape[0]):
+        if hole[q, g]:
+            unknown[m] = q
+            m += 1
+        else:
             known[k] = q
             k += 1
     return k
@@ -225,7 +246,7 @@ def _add_square(matrix, Z, q, sign):
 
 
 @part
-def _among_entries(S, Z, known, k, g, ridge, L, z):
+def _among_known(S, Z, known, k, g, ridge, L, z):
     """Solve ``(S_kk + ridge) z = Z[k, g]`` for the `k` known entries."""
     for i in range(k):
         p = known[i]
@@ -237,6 +258,60 @@ def _among_entries(S, Z, known, k, g, ridge, L, z):
 
 
 @part
+def _whiten(S, ridge, U, W):
+    """Write the upper triangle `W` with ``W W^T = (S + ridge)^-1``, by elimination in `U`."""
+    size = len(S)
+    for i in range(size):
+        for j in range(size):
+            U[i, j] = S[i, j]
+            W[i, j] = 0
+        U[i, i] += ridge
+        W[i, i] = 1
+    for j in range(size):  # W holds a lower triangle until the end, so that loops run along rows
+        scale = np.float32(1) / max(U[j, j], ridge)
+        for i in range(j + 1, size):
+            f = scale * U[j, i]
+            for p in range(i, size):
+                U[i, uintp(p)] -= f * U[j, uintp(p)]
+            for p in range(j + 1):
+                W[i, uintp(p)] -= f * W[j, uintp(p)]
+        scale = np.sqrt(scale)
+        for p in range(j + 1):
+            W[j, uintp(p)] *= scale
+    for i in range(size):
+        for j in range(i):
+            W[j, i], W[i, j] = W[i, j], np.float32(0)
+
+
+@part
+def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z):
+    """Solve ``P_uu z = P_uk Z[k, g]`` for the `m` missing entries u and ``P = W W^T``.
+
+    No eigenvalue of the inverse of P is above `largest`.
+    """
+    size = len(W)
+    for p in range(size):
+        white[p] = 0
+    for i in range(k):
+        v = Z[known[i], g]
+        for p in range(size):
+            white[uintp(p)] += v * W[known[i], uintp(p)]
+    for i in range(m):
+        z[i] = _dot(W[unknown[i]], white)
+        for j in range(i + 1):
+            L[i, j] = _dot(W[unknown[i]], W[unknown[j]])
+    _solve(L, z, m, np.float32(1) / largest)
+
+
+@part
+def _dot(x, y):
+    s = np.float32(0)
+    for p in range(len(x)):
+        s += x[uintp(p)] * y[uintp(p)]
+    return s
+
+
+@part
 def _among_patches(gram, Z, hole, g, ridge, L, z):
     """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``, where `hole` holds all entries of patch `g` but k."""
     n = len(gram)
@@ -244,7 +319,7 @@ def _among_patches(gram, Z, hole, g, ridge, L, z):
         for j in range(i + 1):
             L[i, j] = gram[i, j]
     for q in range(len(Z)):
-        if hole[g, q]:
+        if hole[q, g]:
             _add_square(L, Z, q, np.float32(-1))
     for i in range(n):
         z[i] = L[max(i, g), min(i, g)]
