@@ -21,6 +21,7 @@ BENCHMARKS = {
     "energy": ("peers.py --task energy", "the gradient of 'lines' alone"),
     "volume": ("peers.py --volume", "the harmonic fill of a volume, 256 x 256 x 256"),
     "growth": ("peers.py --growth", "time and memory for each missing pixel as images grow"),
+    "memory": ("footprint.py", "peak memory of every method, in bytes a pixel"),
     "targets": ("targets.py", "what is aimed at on large images and on little damage, and whether it is met"),
     "cold": ("peers.py --cold", "the first call, the command line and the import, in new processes"),
     "quality": ("quality.py", "PSNR, SSIM and time of every method and its peers"),

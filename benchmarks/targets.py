@@ -35,8 +35,6 @@ from measure import memory, seconds
 from report import Table
 from rivals import TASKS
 
-from skinpaint.methods import METHODS
-
 MOST_DIFFERENT = 1e-6  # answers of the drop-in and of scikit-image
 HEAD = ("", "figure", "at most", "", "ours", "the other")
 ONE_CORE, BEFORE = "on one core", "before"
@@ -97,7 +95,7 @@ ROWS = {
 DROP_IN = {"pixel": 1.0, "text": 0.8, "scratches": 0.8, "dust": 0.8, "few": 0.8}
 COLD = {"gd": 6.0, "laplace": 5.0}
 COMMAND_LINE = 1.2
-GROUPS = (*ROWS, "drop-in", "memory", "cold")
+GROUPS = (*ROWS, "drop-in", "cold")
 
 
 class Contender:
@@ -212,10 +210,6 @@ def rows_of(group: str, scale: float, repeats: int, before: Path | None) -> list
                     add(cells(what, race.ours / race.theirs, most, "", f"{race.ours:.3g} s", f"{race.theirs:.3g} s"))
                     if not race.difference <= MOST_DIFFERENT:
                         add(cells(f"{what}, difference", race.difference, MOST_DIFFERENT, ""))
-    if group == "memory":
-        for method in METHODS:
-            for kind in ("random", "scratches-11"):
-                add(taken(Row(method, kind, 1000), round(1000 * scale)))
     if group == "cold":
         for method, most in COLD.items():
             add(cells(f"{method}, first call, empty kernel cache", first_call(method, repeats), most, " s"))
