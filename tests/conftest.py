@@ -23,19 +23,19 @@ hypothesis.settings.register_profile("skinpaint", deadline=None, derandomize=Tru
 hypothesis.settings.load_profile("skinpaint")
 
 
+@pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Nothing that is imported or collected is garbage: do not search it for some."""
-    gc.disable()
-
-
-def pytest_collection_finish():
-    """From now on the garbage collector looks at what the tests make, and not at what was there before them.
+    """Let the garbage collector look at what the tests make alone: what is imported and collected is no garbage.
 
     Hypothesis asks it who refers to the generators of random numbers, once, before its first example.
     """
-    hypothesis.find(hypothesis.strategies.booleans(), lambda _: True)
-    gc.freeze()
-    gc.enable()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        hypothesis.find(hypothesis.strategies.booleans(), lambda _: True)
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
