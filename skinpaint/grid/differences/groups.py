@@ -87,9 +87,9 @@ class ByLine(Grouping):
     def prepare(self) -> None:
         """Number the lines that a missing pixel lies on."""
         shape, places = self.points.shape, self.points.places
-        self.kinds = [(1, 0), (2, 0), (2, 1)] if 2 in self.lags else [(1, 0)]  # lag, and parity of the entries
+        kinds = sum(self.lags)  # with lag 2, the even and the odd entries of a line are two lines
         lines = [prod(shape) // n for n in shape]
-        starts = np.cumsum([0, *(len(self.kinds) * n for n in lines)])
+        starts = np.cumsum([0, *(kinds * n for n in lines)])
         self.of = np.zeros(self.points.neighbours.shape, np.int32)
         touched = np.zeros(starts[-1], bool)
         for k, (axis, lag) in enumerate(self.points.directions):
@@ -113,8 +113,9 @@ class ByLine(Grouping):
                 np.stack([
                     [
                         factor * q[(*ahead, slice((parity - begin) % lag, None, lag))].sum(axis=axis)
-                        for lag, parity in self.kinds
+                        for lag in self.lags
                         for q in [_known_squares(slab, x, axis, lag)]
+                        for parity in range(lag)
                     ]
                     for x in channels
                 ])
