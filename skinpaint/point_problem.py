@@ -63,7 +63,9 @@ class PointProblem:
 
     def clip(self, values: np.ndarray) -> np.ndarray:
         """Project `values` onto the bounds and the known values."""
-        return np.where(self.mask, np.clip(values, self.low, self.high), self.values)
+        clipped, n = self.values.copy(), self.points.unknowns
+        np.copyto(clipped[:n], np.clip(values[:n], self.low, self.high), where=self.mask[:n])
+        return clipped
 
     def answer(self, values: np.ndarray) -> Filling:
         """What a `Solution` holds for `values` of this problem."""
