@@ -101,10 +101,12 @@ def share_unevenly(kernel: Callable[..., Any], lo: int, hi: int, work: int, *arg
     >>> sum(hi - lo for lo, hi in done)
     10
     """
-    count = parts(work)
-    number = max(1, min(hi - lo, PARTS_IN_TURN * count)) if count > 1 else 1
+    count = min(parts(work), hi - lo)
+    if count <= 1:
+        kernel(lo, hi, *args)
+        return
     todo: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
-    for part in [*pairwise(_cuts(lo, hi, number)), *[None] * count]:
+    for part in [*pairwise(_cuts(lo, hi, min(hi - lo, PARTS_IN_TURN * count))), *[None] * count]:
         todo.put(part)
 
     def take(first: int, last: int) -> None:

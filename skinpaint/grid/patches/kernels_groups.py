@@ -214,15 +214,19 @@ def _split(hole, g, known, unknown):
 
 
 @part
+def _dot(x, y):
+    s = np.float32(0)
+    for p in range(len(x)):
+        s += x[uintp(p)] * y[uintp(p)]
+    return s
+
+
+@part
 def _products(Z, S):
     """Write ``S = Z Z^T``."""
-    size, n = Z.shape
-    for p in range(size):
+    for p in range(len(Z)):
         for q in range(p + 1):
-            s = np.float32(0)
-            for g in range(n):
-                s += Z[p, uintp(g)] * Z[q, uintp(g)]
-            S[p, q] = S[q, p] = s
+            S[p, q] = S[q, p] = _dot(Z[p], Z[q])
 
 
 @part
@@ -301,14 +305,6 @@ def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z):
         for j in range(i + 1):
             L[i, j] = _dot(W[unknown[i]], W[unknown[j]])
     _solve(L, z, m, np.float32(1) / largest)
-
-
-@part
-def _dot(x, y):
-    s = np.float32(0)
-    for p in range(len(x)):
-        s += x[uintp(p)] * y[uintp(p)]
-    return s
 
 
 @part
