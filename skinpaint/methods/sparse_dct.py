@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SparseDCT", "decay_for", "wide_holes"]
 
-QUICK_DECAY, SLOW_DECAY = 0.93, 0.98  # of the threshold, from round to round; slow if some hole is at least
+QUICK_DECAY, SLOW_DECAY = 0.96, 0.98  # of the threshold, from round to round; slow if some hole is at least
 WIDE_HOLE = 17  # pixels wide along all axes: edges take longer to grow into it
 DEFAULT_FINAL_THRESHOLD = 0.006
 FIRST_SWEEP_THRESHOLD = 4  # times the final threshold
@@ -55,13 +55,13 @@ class SparseDCT(CountedMethod):
         of the known pixels. In the sweeps the threshold falls once more, to the last one from four times as much;
         there it stands for three standard deviations of the noise that patches are assumed to have.
     decay : float in (0, 1) or None
-        Ratio of the threshold in a round to the one before. None means 0.93, or 0.98 if some hole is wider than 16
+        Ratio of the threshold in a round to the one before. None means 0.96, or 0.98 if some hole is wider than 16
         pixels along all axes (8 at the border): edges need more rounds to grow into it.
     sweeps : int
         Number of sweeps over groups of similar patches; only images with two axes have them.
     patch_stride : int
-        Distance in pixels between the patches that groups are made for. Smaller is slower and better. Above 6, the side
-        of a patch, missing pixels between two patches keep what the blocks gave them.
+        Distance in pixels between the patches that groups are made for. Smaller is slower and better. Above 7, the side
+        of the largest patches, missing pixels between two patches keep what the blocks gave them.
     joint_channels : bool
         Restore the channels of an image together, or each on its own.
     rng : int
@@ -189,13 +189,14 @@ class SparseDCT(CountedMethod):
     def _sweep(self, problem: Problem, state: Rounds) -> float:
         """Take the conditional means of patches, tile by tile; the largest change."""
         from skinpaint.grid.patches.blocks import as_planes, plane_axes
-        from skinpaint.grid.patches.groups import TILE_MARGIN, tiles
+        from skinpaint.grid.patches.groups import PATCH_SIDES, TILE_MARGIN, tiles
 
         state.blocks.clear()  # their memory is free from here on
         falling = np.geomspace(
             FIRST_SWEEP_THRESHOLD * self.threshold[1], self.threshold[1], state.steps - state.rounds + 1
         )
         noise = falling[state.k - state.rounds] / SIGMAS_PER_THRESHOLD
+        side = PATCH_SIDES[(state.k - state.steps) % len(PATCH_SIDES)]  # the last sweep has the largest patches
         shape, whole = problem.shape[:-1], problem.whole
         place: Any = {}
         if whole is not None:
@@ -206,16 +207,16 @@ class SparseDCT(CountedMethod):
                 part = x[tile.box]
                 holes = np.broadcast_to(missing[tile.box], part.shape)
                 inner, wanted = part[tile.core], holes[tile.core]
-                new = np.clip(self._means(part, holes, tile.core, noise * state.scale), *state.bounds)
+                new = np.clip(self._means(part, holes, tile.core, noise * state.scale, side), *state.bounds)
                 change = max(change, float(np.abs(new - inner).max(where=wanted, initial=0)))
                 np.copyto(inner, new, where=wanted)
         return change
 
-    def _means(self, x: np.ndarray, holes: np.ndarray, core: Box, noise: np.ndarray) -> np.ndarray:
+    def _means(self, x: np.ndarray, holes: np.ndarray, core: Box, noise: np.ndarray, side: int) -> np.ndarray:
         """The conditional means of patches that miss something in the core."""
-        from skinpaint.grid.patches.groups import PATCH_SIDE, conditional_mean, groups
+        from skinpaint.grid.patches.groups import conditional_mean, groups
 
-        if min(x.shape[0], x.shape[2]) < PATCH_SIDE:
+        if min(x.shape[0], x.shape[2]) < side:
             return x[core]
         wanted = np.zeros_like(holes)
         wanted[core] = holes[core]
@@ -225,11 +226,11 @@ class SparseDCT(CountedMethod):
         out = planes.copy()
         for part in [slice(None)] if self.joint_channels else [slice(c, c + 1) for c in range(len(planes))]:
             together, holes = planes[part], missing[part]
-            found = groups(together.mean(axis=0), np.logical_or.reduce(wanted[part]), self.patch_stride)
+            some, asked = (np.logical_or.reduce(p[part]) for p in (missing, wanted))
+            found = groups(together.mean(axis=0), some, asked, side, self.patch_stride)
             stacked = bool((holes != holes[:1]).any())
-            out[part] = conditional_mean(
-                together, holes, found, float(noise[part][0]) / sqrt(len(together)), self.patch_stride, stacked
-            )
+            sigma = float(noise[part][0]) / sqrt(len(together))
+            out[part] = conditional_mean(together, holes, found, sigma, side, self.patch_stride, stacked)
         return np.moveaxis(out, 0, -1)[:, None][core]
 
     def explain(self, reason: Reason, state: Rounds, n_iter: int) -> str:

@@ -11,14 +11,16 @@ from skinpaint.grid.axes import Box
 from skinpaint.grid.patches.kernels_groups import condition, match
 from skinpaint.grid.threads import SOLVE_COST, share_unevenly
 
-__all__ = ["PATCH_SIDE", "TILE_MARGIN", "Tile", "conditional_mean", "groups", "tiles"]
+__all__ = ["PATCH_SIDES", "TILE_MARGIN", "Tile", "conditional_mean", "groups", "tiles"]
 
-PATCH_SIDE = 6  # pixels
+PATCH_SIDES = (5, 6, 7)  # pixels; sweeps take one after the other
+PRIOR_WEIGHT = 0.05  # of the prior covariance of a group, relative to that of its patches
+PRIOR_CORRELATION = 0.95  # of two neighbours, in the prior
 GROUP_SIZE = 32  # patches
 FILLED_PER_GROUP = 16  # the patches of a group that are filled: those nearest to the reference patch
 SEARCH_RADIUS = 16  # pixels, in which similar patches are searched
 TILE_SIDE = 512  # pixels
-TILE_MARGIN = SEARCH_RADIUS + PATCH_SIDE  # pixels around a tile that its groups can reach
+TILE_MARGIN = SEARCH_RADIUS + max(PATCH_SIDES)  # pixels around a tile that its groups can reach
 MAX_STACKED_CHANNELS = 4  # that one patch spans
 ROWS_PER_PIECE = 8  # rows of reference patches that are summed together
 
@@ -72,16 +74,17 @@ def tiles(
             yield Tile(tuple(inside), tuple(boxes))
 
 
-def groups(x: np.ndarray, missing: np.ndarray, step: int) -> np.ndarray:
-    """Find the group of each reference patch with missing pixels. There is one patch every `step` pixels of (A, X)."""
-    shape = tuple(1 - (PATCH_SIDE - n) // step for n in x.shape)
+def groups(x: np.ndarray, missing: np.ndarray, wanted: np.ndarray, side: int, step: int) -> np.ndarray:
+    """Find the group of each reference patch with wanted pixels. There is one patch every `step` pixels of (A, X)."""
+    shape = tuple(1 - (side - n) // step for n in x.shape)
     found = np.empty((*shape, GROUP_SIZE), np.int32)
-    share_unevenly(match, 0, shape[0], x.size * SOLVE_COST, x, missing, PATCH_SIDE, step, SEARCH_RADIUS, found)
+    options = (side, step, SEARCH_RADIUS, found)
+    share_unevenly(match, 0, shape[0], x.size * SOLVE_COST, x, missing, wanted, *options)
     return found
 
 
 def conditional_mean(
-    x: np.ndarray, missing: np.ndarray, found: np.ndarray, noise: float, step: int, stacked: bool
+    x: np.ndarray, missing: np.ndarray, found: np.ndarray, noise: float, side: int, step: int, stacked: bool
 ) -> np.ndarray:
     """Estimate the missing pixels of patches from their known ones, and average where patches overlap.
 
@@ -93,14 +96,14 @@ def conditional_mean(
         The groups of :func:`groups`.
     noise : float
         Standard deviation of the known values from what a group has in common.
-    step : int
+    side, step : int
         As for :func:`groups`.
     stacked : bool
         Whether a patch spans up to four channels, or each channel is filled alone.
     """
     pieces = -(-found.shape[0] // ROWS_PER_PIECE)
     top = np.maximum((np.arange(pieces) * ROWS_PER_PIECE - 1) * step - SEARCH_RADIUS, 0)
-    height = min(ROWS_PER_PIECE * step + 2 * SEARCH_RADIUS + PATCH_SIDE, x.shape[1])
+    height = min(ROWS_PER_PIECE * step + 2 * SEARCH_RADIUS + side, x.shape[1])
     out = x.copy()
     channels = MAX_STACKED_CHANNELS if stacked else 1
     for first in range(0, len(x), channels):
@@ -108,7 +111,7 @@ def conditional_mean(
         planes, holes = x[stack], missing[stack]
         sums = np.zeros((pieces, len(planes), height, x.shape[2]), np.float32)
         weights = np.zeros((pieces, height, x.shape[2]), np.float32)
-        options = (PATCH_SIDE, FILLED_PER_GROUP, np.float32(noise), ROWS_PER_PIECE, top)
+        options = (side, FILLED_PER_GROUP, np.float32(noise), prior(side, len(planes)), ROWS_PER_PIECE, top)
         share_unevenly(condition, 0, pieces, x[0].size * SOLVE_COST, planes, holes, found, *options, sums, weights)
         total, weight = np.zeros_like(planes), np.zeros_like(planes[0])
         for piece, row in enumerate(top):
@@ -117,3 +120,18 @@ def conditional_mean(
             weight[rows] += weights[piece, : len(weight[rows])]
         np.divide(total, weight, out=out[stack], where=holes & (weight > 0))
     return out
+
+
+def prior(side: int, channels: int) -> np.ndarray:
+    """What the covariance of a patch is without a group: that of a separable Markov field; 0 for several channels.
+
+    Examples
+    --------
+    >>> prior(2, 1)[0].round(4)
+    array([0.05  , 0.0475, 0.0475, 0.0451], dtype=float32)
+    """
+    if channels > 1:
+        return np.zeros((channels * side * side,) * 2, np.float32)
+    i = np.arange(side)
+    line = PRIOR_CORRELATION ** np.abs(i[:, None] - i)
+    return (PRIOR_WEIGHT * np.kron(line, line)).astype(np.float32)

@@ -9,15 +9,17 @@ from skinpaint.grid.jit import kernel, part
 
 __all__ = ["condition", "match"]
 
+FILLED_LIKENESS = np.float32(0.2)  # weight of a filled pixel in the distance of two patches; known pixels weigh 1
 FILLED_WEIGHT = np.float32(0.1)  # of a filled pixel in the mean of its group; known pixels weigh 1
 SINGLE_ROUNDING = np.float32(1e-6)  # rounding of single precision, relative to the variance of a group
+OWN_WEIGHT = np.float32(0.5)  # of a patch in the covariance that fills itself; the others of its group weigh 1
 VARIANCE_FLOOR = np.float32(16)  # in noise variances: groups that vary less all have about the same weight
 MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
 
 
 @kernel
-def match(lo, hi, x, missing, side, step, reach, found):
-    """Find the patches most similar to each reference patch with missing pixels; -1 where nothing is missing.
+def match(lo, hi, x, missing, wanted, side, step, reach, found):
+    """Find the patches most similar to each reference patch with wanted pixels; -1 where no pixel is wanted.
 
     Reference patch ``(r, c)`` has its corner at ``(step * r, step * c)``, or as close to that as it fits. `found` holds
     flat indices of corners, the reference patch first. If there are too few patches, the reference patch is repeated.
@@ -34,7 +36,7 @@ def match(lo, hi, x, missing, side, step, reach, found):
             some = False
             for i in range(side):
                 for j in range(side):
-                    some |= missing[a + i, b + j]
+                    some |= wanted[a + i, b + j]
             if not some:
                 found[r, c, 0] = -1
                 continue
@@ -43,16 +45,27 @@ def match(lo, hi, x, missing, side, step, reach, found):
                 where[g] = a * X + b
             left = max(0, b - reach)
             n = min(X - side, b + reach) - left + 1
-            for y in range(max(0, a - reach), min(A - side, a + reach) + 1):
+            for away in range(2 * reach + 1):  # rows near the reference patch come first
+                y = a + (away + 1) // 2 * (1 if away % 2 else -1)
+                if y < 0 or y > A - side:
+                    continue
                 for k in range(n):
                     squares[k] = 0
                 for i in range(side):
                     for j in range(side):
                         v = x[a + i, b + j]
+                        w = FILLED_LIKENESS if missing[a + i, b + j] else np.float32(1)
                         for k in range(n):
                             difference = x[y + i, uintp(left + j + k)] - v
-                            squares[uintp(k)] += difference * difference
-                if y == a:
+                            squares[uintp(k)] += w * difference * difference
+                    close = 0
+                    for k in range(n):
+                        close += squares[uintp(k)] < best[size - 1]
+                    if close == 0:
+                        break
+                if close == 0:
+                    continue
+                if away == 0:
                     squares[b - left] = -1
                 for k in range(n):
                     if squares[k] < best[size - 1]:
@@ -68,7 +81,7 @@ def match(lo, hi, x, missing, side, step, reach, found):
 
 
 @kernel
-def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total, weight):
+def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top, total, weight):
     r"""Replace the missing pixels of the first `members` patches of each group by their conditional mean.
 
     The patches y of a group are samples of a Gaussian with mean :math:`\mu` and covariance :math:`S / n`. Given the
@@ -85,6 +98,16 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
     This has one row for each missing entry. The known entries are solved for where they are few; else the missing ones,
     or n unknowns where patches have so many entries that P would cost more than it saves.
 
+    A few patches say little about the covariance of many entries, so S is the sum of :math:`Z Z^T` and a prior: the
+    mean variance of the entries times `prior`, which must be 0 for patches of so many entries that n unknowns are
+    solved for.
+
+    What a patch was filled with before should not confirm itself. Let :math:`\theta` be the part of its own weight that
+    is left out of the covariance, and :math:`h = z_k^T (S_{kk} + \lambda)^{-1} z_k` its leverage. Without
+    :math:`\theta z z^T`, a conditional mean :math:`\mu + v` becomes
+
+    .. math:: \mu + (v - \theta h z) / (1 - \theta h)
+
     Piece ``p`` holds the reference patches of ``rows`` rows from ``p * rows`` on, and adds to ``total[p]`` and
     ``weight[p]``, whose first row is row ``top[p]`` of `x`. Groups with a smaller variance have larger weights.
 
@@ -94,6 +117,8 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
         The planes that a patch spans.
     found : ndarray of int32, shape (R, Q, n)
         The groups of :func:`match`.
+    prior : ndarray of float32, shape (size, size)
+        For patches of ``size`` entries.
     total, weight : ndarray of float32, shapes (pieces, C, height, X) and (pieces, height, X)
     """
     C, _, X = x.shape
@@ -111,6 +136,9 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
     known = np.empty(size, np.int64)
     unknown = np.empty(size, np.int64)
     small = size <= 2 * n
+    trace = np.float32(0)  # of the prior
+    for q in range(size):
+        trace += prior[q, q]
     for piece in range(lo, hi):
         for r in range(piece * rows, min(found.shape[0], (piece + 1) * rows)):
             for c in range(found.shape[1]):
@@ -123,6 +151,7 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                     for g in range(n):
                         spread += Z[q, uintp(g)] * Z[q, uintp(g)]
                 ridge = np.float32(n * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
+                largest = np.float32(ridge + spread * (1 + trace / size))
                 w = np.float32(1 / np.sqrt(spread / (n * size) + VARIANCE_FLOOR * noise * noise + MIN_DENOMINATOR))
                 S_ready = W_ready = gram_ready = False
                 for g in range(members):
@@ -133,26 +162,29 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                     few = k <= n and (k <= 2 * m or not small)
                     if not S_ready and (few or small):
                         _products(Z, S)
+                        _add_prior(prior, np.float32(spread / size), S)
                         S_ready = True
                     if few:
-                        _among_known(S, Z, known, k, g, ridge, L, z)
+                        leverage = _among_known(S, Z, known, k, g, ridge, L, z)
                     elif small:
                         if not W_ready:
                             _whiten(S, ridge, L, W)
                             W_ready = True
-                        _among_missing(W, Z, known, k, unknown, m, g, ridge + spread, white, L, z)
+                        leverage = _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z)
                     else:
                         if not gram_ready:
                             _gram(Z, gram)
                             gram_ready = True
-                        _among_patches(gram, Z, hole, g, ridge, L, z)
+                        leverage = _among_patches(gram, Z, hole, g, ridge, L, z)
+                    own = (np.float32(1) - OWN_WEIGHT) * min(max(leverage, np.float32(0)), np.float32(1))
+                    scale = np.float32(1) / (np.float32(1) - own)
                     a, b = found[r, c, g] // X - top[piece], found[r, c, g] % X
                     q = u = 0
                     for channel in range(C):
                         for i in range(side):
                             for j in range(side):
                                 if hole[q, g]:
-                                    v = mean[q]
+                                    v = np.float32(0)
                                     if few:
                                         for p in range(k):
                                             v += S[q, known[p]] * z[p]
@@ -161,6 +193,7 @@ def condition(lo, hi, x, missing, found, side, members, noise, rows, top, total,
                                     else:
                                         for p in range(n):
                                             v += Z[q, p] * z[p]
+                                    v = mean[q] + scale * (v - own * Z[q, g])
                                     total[piece, channel, a + i, b + j] += w * v
                                     u += 1
                                 q += 1
@@ -230,6 +263,14 @@ def _products(Z, S):
 
 
 @part
+def _add_prior(prior, variance, S):
+    """Add `variance` times the prior to `S`."""
+    for p in range(len(S)):
+        for q in range(len(S)):
+            S[p, uintp(q)] += variance * prior[p, uintp(q)]
+
+
+@part
 def _gram(Z, gram):
     """Write the lower half of ``Z^T Z``."""
     size, n = Z.shape
@@ -251,14 +292,14 @@ def _add_square(matrix, Z, q, sign):
 
 @part
 def _among_known(S, Z, known, k, g, ridge, L, z):
-    """Solve ``(S_kk + ridge) z = Z[k, g]`` for the `k` known entries."""
+    """Solve ``(S_kk + ridge) z = Z[k, g]`` for the `k` known entries; the leverage of patch `g`."""
     for i in range(k):
         p = known[i]
         for j in range(i + 1):
             L[i, j] = S[p, known[j]]
         L[i, i] += ridge
         z[i] = Z[p, g]
-    _solve(L, z, k, ridge)
+    return _solve(L, z, k, ridge)
 
 
 @part
@@ -289,7 +330,7 @@ def _whiten(S, ridge, U, W):
 
 @part
 def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z):
-    """Solve ``P_uu z = P_uk Z[k, g]`` for the `m` missing entries u and ``P = W W^T``.
+    """Solve ``P_uu z = P_uk Z[k, g]`` for the `m` missing entries u and ``P = W W^T``; the leverage of patch `g`.
 
     No eigenvalue of the inverse of P is above `largest`.
     """
@@ -304,12 +345,12 @@ def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z):
         z[i] = _dot(W[unknown[i]], white)
         for j in range(i + 1):
             L[i, j] = _dot(W[unknown[i]], W[unknown[j]])
-    _solve(L, z, m, np.float32(1) / largest)
+    return _dot(white, white) - _solve(L, z, m, np.float32(1) / largest)
 
 
 @part
 def _among_patches(gram, Z, hole, g, ridge, L, z):
-    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``, where `hole` holds all entries of patch `g` but k."""
+    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``; the leverage of patch `g`, in which `hole` holds all but k."""
     n = len(gram)
     for i in range(n):
         for j in range(i + 1):
@@ -322,14 +363,16 @@ def _among_patches(gram, Z, hole, g, ridge, L, z):
     for i in range(n):
         L[i, i] += ridge
     _solve(L, z, n, ridge)
+    return z[g]
 
 
 @part
 def _solve(L, z, n, least):
-    """Solve ``L z = z`` in place for the symmetric matrix of which `L` holds the lower half, by Cholesky.
+    """Solve ``A x = z`` in place for the symmetric matrix A of which `L` holds the lower half, by Cholesky; ``z^T x``.
 
     All eigenvalues are at least `least`. A smaller pivot is a rounding error, and is replaced by `least`.
     """
+    square = np.float32(0)
     for i in range(n):
         v = z[i]
         for j in range(i):
@@ -345,8 +388,10 @@ def _solve(L, z, n, least):
         s = np.float32(1) / np.sqrt(max(s, least))
         L[i, i] = s
         z[i] = v * s
+        square += z[i] * z[i]
     for i in range(n - 1, -1, -1):
         v = z[i] * L[i, i]
         z[i] = v
         for j in range(i):
             z[uintp(j)] -= L[i, uintp(j)] * v
+    return square
