@@ -60,8 +60,8 @@ class SparseDCT(CountedMethod):
     sweeps : int
         Number of sweeps over groups of similar patches; only images with two axes have them.
     patch_stride : int
-        Distance in pixels between the patches that groups are made for. Smaller is slower and better. Above 7, the side
-        of the largest patches, missing pixels between two patches keep what the blocks gave them.
+        Distance in pixels between the patches of side 5 that groups are made for; it grows with the side. Smaller is
+        slower and better. Above 5, missing pixels between two patches keep what the blocks gave them.
     joint_channels : bool
         Restore the channels of an image together, or each on its own.
     rng : int
@@ -197,22 +197,26 @@ class SparseDCT(CountedMethod):
         )
         noise = falling[state.k - state.rounds] / SIGMAS_PER_THRESHOLD
         side = PATCH_SIDES[(state.k - state.steps) % len(PATCH_SIDES)]  # the last sweep has the largest patches
+        step = self.patch_stride * side // min(PATCH_SIDES)
         shape, whole = problem.shape[:-1], problem.whole
         place: Any = {}
         if whole is not None:
             place = {"corner": plane_axes(shape, whole.corner, 0), "whole": plane_axes(shape, whole.shape, 1)}
         change = 0.0
         for x, missing in zip(as_planes(state.image), as_planes(problem.mask), strict=True):
-            for tile in tiles(missing.any(axis=-1), TILE_MARGIN, self.patch_stride, **place):
+            for tile in tiles(missing.any(axis=-1), TILE_MARGIN, step, **place):
                 part = x[tile.box]
                 holes = np.broadcast_to(missing[tile.box], part.shape)
                 inner, wanted = part[tile.core], holes[tile.core]
-                new = np.clip(self._means(part, holes, tile.core, noise * state.scale, side), *state.bounds)
+                means = self._means(part, holes, tile.core, noise * state.scale, side, step)
+                new = np.clip(means, *state.bounds)
                 change = max(change, float(np.abs(new - inner).max(where=wanted, initial=0)))
                 np.copyto(inner, new, where=wanted)
         return change
 
-    def _means(self, x: np.ndarray, holes: np.ndarray, core: Box, noise: np.ndarray, side: int) -> np.ndarray:
+    def _means(
+        self, x: np.ndarray, holes: np.ndarray, core: Box, noise: np.ndarray, side: int, step: int
+    ) -> np.ndarray:
         """The conditional means of patches that miss something in the core."""
         from skinpaint.grid.patches.groups import conditional_mean, groups
 
@@ -227,10 +231,10 @@ class SparseDCT(CountedMethod):
         for part in [slice(None)] if self.joint_channels else [slice(c, c + 1) for c in range(len(planes))]:
             together, holes = planes[part], missing[part]
             some, asked = (np.logical_or.reduce(p[part]) for p in (missing, wanted))
-            found = groups(together.mean(axis=0), some, asked, side, self.patch_stride)
+            found = groups(together.mean(axis=0), some, asked, side, step)
             stacked = bool((holes != holes[:1]).any())
             sigma = float(noise[part][0]) / sqrt(len(together))
-            out[part] = conditional_mean(together, holes, found, sigma, side, self.patch_stride, stacked)
+            out[part] = conditional_mean(together, holes, found, sigma, side, step, stacked)
         return np.moveaxis(out, 0, -1)[:, None][core]
 
     def explain(self, reason: Reason, state: Rounds, n_iter: int) -> str:
