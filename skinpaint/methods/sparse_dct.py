@@ -120,7 +120,7 @@ class SparseDCT(CountedMethod):
 
     @classmethod
     def high(cls) -> SparseDCT:
-        """More rounds and sweeps: better, and up to ten times slower.
+        """More rounds and sweeps: 0.1 to 0.2 dB better on photographs, and up to twelve times slower.
 
         Examples
         --------
