@@ -109,10 +109,10 @@ class TestDCT:
         mask = islands(image.shape)
         mask[20:42, 240:262] = True
         found = differences(image, mask, "dct", (70, 70))
-        far = np.nonzero(mask)[1] < 170  # the hole itself lies in more chunks than its own can see
+        far = np.nonzero(mask)[1] < 170  # in the hole, the choice of similar patches amplifies what comes from afar
         assert_alike(found[far])
         assert np.median(found[far]) < 1e-6
-        assert found[~far].max() < 0.01
+        assert found.max() < 5e-3
 
     @pytest.mark.parametrize(("shape", "chunks"), [((280, 150), 140), ((150, 420), ((150,), (129, 151, 140)))])
     def test_any_mask_is_equal_to_the_stated_figure(self, shape, chunks):

@@ -144,7 +144,6 @@ def test_how_pieces_are_shared_makes_no_difference_to_the_last_bit():
     x, missing = rng.random((1, 60, 40), np.float32), rng.random((1, 60, 40)) < 0.5
     found = all_groups(x[0], missing[0], SIDE, 4)
     top = np.maximum((np.arange(7) * 2 - 1) * 4 - similar.SEARCH_RADIUS, 0)
-
     options = (SIDE, 16, np.float32(0.1), prior(SIDE, 1), 2, top)
 
     def sums(*cuts):

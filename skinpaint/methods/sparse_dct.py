@@ -208,8 +208,7 @@ class SparseDCT(CountedMethod):
                 part = x[tile.box]
                 holes = np.broadcast_to(missing[tile.box], part.shape)
                 inner, wanted = part[tile.core], holes[tile.core]
-                means = self._means(part, holes, tile.core, noise * state.scale, side, step)
-                new = np.clip(means, *state.bounds)
+                new = np.clip(self._means(part, holes, tile.core, noise * state.scale, side, step), *state.bounds)
                 change = max(change, float(np.abs(new - inner).max(where=wanted, initial=0)))
                 np.copyto(inner, new, where=wanted)
         return change
