@@ -120,6 +120,17 @@ def test_a_large_hole_has_a_cut_out_of_its_own():
     assert shapes == [(24, 9), (304, 304)]
 
 
+def test_narrow_and_thin_holes_are_listed_and_wide_ones_are_not():
+    mask = np.zeros((1000, 1000), bool)
+    mask[100:400, 100:400] = True
+    narrow = np.zeros_like(mask)
+    narrow[500:520, 800:818] = narrow[600, :] = narrow[700:990:60, 700:990:60] = True
+    box, listed = holes.cut_out(mask | narrow, 1, lags=(1,))
+    assert box.state.shape == (302, 302)
+    assert np.array_equal(np.sort(listed.points.at), np.flatnonzero(narrow))
+    assert np.array_equal(np.flatnonzero(mask | narrow)[listed.members], listed.points.at)
+
+
 @pytest.mark.parametrize("solver", ["multigrid", "direct"])
 def test_a_mask_from_pillow_whose_true_is_255(solver):
     mask = np.asarray(Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 4)).convert("1"))

@@ -136,6 +136,17 @@ def test_the_status_names_the_solvers_and_the_residual(rng):
     assert solution.status.startswith("Solved by a factorisation and by multigrid. The relative residual is ")
 
 
+def test_narrow_holes_are_factorised_and_wide_ones_are_not(rng):
+    mask = np.zeros((400, 500), bool)
+    mask[::20, ::20] = mask[50, :] = True
+    narrow = Inpainter(Laplace(solver="multigrid")).fit(rng.random(mask.shape), mask=mask).solution_
+    assert narrow.status.startswith("Solved by a factorisation. The relative residual is ")
+    assert narrow.n_iter <= 2
+    mask[200:350, 200:350] = True
+    both = Inpainter("laplace").fit(rng.random(mask.shape), mask=mask).solution_
+    assert both.status.startswith("Solved by a factorisation and by multigrid.")
+
+
 def test_what_a_factorisation_cannot_hold_is_not_called_solved(rng):
     with pytest.warns(
         ConvergenceWarning, match=r"Not solved: the relative residual is .*, above tol 1e-18. Raise tol.$"

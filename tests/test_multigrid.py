@@ -7,8 +7,9 @@ import pytest
 from scipy import ndimage
 
 from skinpaint import Inpainter, Laplace, damage
-from skinpaint.grid.harmonic import kernels, kernels_points, multigrid
-from skinpaint.grid.harmonic.multigrid import HarmonicSystem
+from skinpaint.grid.harmonic import factors, kernels, kernels_points, multigrid
+from skinpaint.grid.harmonic.factors import Factors
+from skinpaint.grid.harmonic.multigrid import HarmonicSystem, Multigrid
 from skinpaint.grid.harmonic.points import PointSystem
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.matrix import laplacian
@@ -62,10 +63,10 @@ def cycle_matrix(system):
     at = np.flatnonzero(system.level.inverse > 0)
     columns = []
     for i in at:
-        system.multigrid.b.fill(0)
-        system.multigrid.b[i] = 1
-        system.multigrid.cycle()
-        columns.append(system.multigrid.x[at].astype(float))
+        system.preconditioner.b.fill(0)
+        system.preconditioner.b[i] = 1
+        system.preconditioner.cycle()
+        columns.append(system.preconditioner.x[at].astype(float))
     return np.column_stack(columns)
 
 
@@ -100,8 +101,14 @@ def hole(shape, margin):
 
 
 @pytest.fixture
-def _many_levels(monkeypatch):
-    """Small grids get a hierarchy too."""
+def _no_factors(monkeypatch):
+    """Lists get multigrid, too."""
+    monkeypatch.setattr(factors, "MAX_MEAN_SQUARE", 0)
+
+
+@pytest.fixture
+def _many_levels(monkeypatch, _no_factors):
+    """Small grids and lists get a hierarchy, too."""
     monkeypatch.setattr(multigrid, "COARSEST_ENTRIES", 8)
 
 
@@ -120,7 +127,7 @@ def test_solves_the_dense_definition(shape, lags, kind, rng):
     exact = np.linalg.solve(A[np.ix_(U, U)], b)
 
     system = HarmonicSystem(state, terms, weights, shift)
-    assert len(system.multigrid.levels) > 1
+    assert len(system.preconditioner.levels) > 1
     values, n_iter, residual = solve_system(system, x, tol=1e-12, max_iter=60)
     assert n_iter < 60
     assert residual <= 1e-12
@@ -299,7 +306,7 @@ def test_unknowns_that_are_all_alone_are_coarsened_too(lags, rng):
     mask[1::3, 1::3] = True
     image = rng.random(mask.shape)
     system = HarmonicSystem(np.where(mask, UNKNOWN, KNOWN).astype(np.uint8), ((0, 1), (1, 1)), (1.0, 1.0))
-    assert system.multigrid.at.size <= multigrid.COARSEST_ENTRIES
+    assert system.preconditioner.at.size <= multigrid.COARSEST_ENTRIES
     solution = Laplace(solver="multigrid", lags=lags).solve(Problem.from_image(image, mask))
     assert solution.n_iter <= 3
     if lags == (1,):
@@ -332,7 +339,7 @@ def test_coarse_matrices_are_galerkin_products(shape, lags, edges, stretched, rn
     weights = tuple(
         (1 / stretched**2 if axis == 0 else 1.0) * (rng.uniform(0.5, 1.5, shape) if edges else 1.0) for axis, _ in terms
     )
-    levels = HarmonicSystem(some_state(shape, rng, missing=0.8), terms, weights).multigrid.levels
+    levels = HarmonicSystem(some_state(shape, rng, missing=0.8), terms, weights).preconditioner.levels
     assert len(levels) > 1
     for fine, coarse in pairwise(levels):
         product, C = galerkin_product(fine, coarse)
@@ -341,7 +348,7 @@ def test_coarse_matrices_are_galerkin_products(shape, lags, edges, stretched, rn
 
 
 def test_a_wrong_coarse_matrix_is_seen(rng):
-    fine, coarse = HarmonicSystem(some_state((30, 25), rng), ((0, 1), (1, 1)), (1.0, 1.0)).multigrid.levels[:2]
+    fine, coarse = HarmonicSystem(some_state((30, 25), rng), ((0, 1), (1, 1)), (1.0, 1.0)).preconditioner.levels[:2]
     coarse.weights[0][...] *= 0.9
     product, C = galerkin_product(fine, coarse)
     assert np.abs(C - product).max() > 1e-2
@@ -368,9 +375,10 @@ def listed_system(mask, terms, weights, unknown=None):
 @pytest.mark.parametrize("kind", ["scalar", "edges"])
 @pytest.mark.parametrize("lags", LAGS)
 @pytest.mark.parametrize(("shape", "missing"), [((60,), 0.6), ((11, 12), 0.3), ((9, 10), 0.95), ((5, 6, 4), 0.5)])
-@pytest.mark.parametrize("loaded", [False, True])
-@pytest.mark.usefixtures("_many_levels")
-def test_a_list_equals_the_grid_and_the_dense_definition(shape, missing, lags, kind, loaded, rng):
+@pytest.mark.parametrize(("loaded", "factored"), [(False, False), (True, False), (True, True)])
+def test_a_list_equals_the_grid_and_the_dense_definition(shape, missing, lags, kind, loaded, factored, rng, request):
+    if not factored:
+        request.getfixturevalue("_many_levels")
     terms = tuple((axis, lag) for axis in range(len(shape)) for lag in lags)
     mask, weights = rng.random(shape) < missing, some_weights(kind, shape, terms, rng)
     mask.flat[0] = False
@@ -380,11 +388,11 @@ def test_a_list_equals_the_grid_and_the_dense_definition(shape, missing, lags, k
     exact = np.linalg.solve(A[np.ix_(U, U)], load.ravel()[U] - A[np.ix_(U, ~U)] @ x.ravel()[~U])
 
     at, system = listed_system(mask, terms, weights)
-    assert len(system.multigrid.levels) > 1
+    assert isinstance(system.preconditioner, Factors) if factored else len(system.preconditioner.levels) > 1
     flat = system.layout.flatten(x.ravel()[at])
     given = {"load": system.layout.flatten(load.ravel()[at])} if loaded else {}
     n_iter, residual = system.improve(flat, tol=1e-12, max_iter=60, **given)
-    assert n_iter < 60
+    assert n_iter < (8 if factored else 60)
     assert residual <= 1e-12
     found = x.copy()
     found.ravel()[at[: U.sum()]] = system.layout.inner(flat)
@@ -411,6 +419,72 @@ def small_list(rng, shape=(11, 12), lags=(1,), missing=0.8):
 @pytest.mark.usefixtures("_many_levels")
 def test_a_cycle_on_a_list_is_symmetric_and_positive_definite(shape, lags, rng):
     check_preconditioner(*small_list(rng, shape, lags))
+
+
+def check_factors(system, A):
+    """As good as the inverse, in single precision."""
+    assert isinstance(system.preconditioner, Factors)
+    exact = np.linalg.inv(A)
+    np.testing.assert_allclose(cycle_matrix(system), exact, rtol=0, atol=1e-5 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("missing", [0.3, 0.8])
+@pytest.mark.parametrize("shape", [(60,), (11, 12), (5, 6, 4), (3, 2, 3, 4)])
+def test_factors_are_those_of_the_matrix(shape, missing, lags, rng):
+    check_factors(*small_list(rng, shape, lags, missing))
+
+
+@pytest.mark.parametrize("fault", ["a row is too short", "an edge is forgotten", "one way only"])
+def test_wrong_factors_are_seen(fault, monkeypatch, rng):
+    order, assemble, substitute = factors.kernels.order, factors.kernels.assemble, factors.substitute
+
+    def shorter(*args):
+        count, first = order(*args), args[-1]
+        first[args[-2][count] - 1] += 1
+        return count
+
+    def without(*args):
+        weights = args[8].copy()
+        weights[:, 0] = 0
+        assemble(*args[:8], weights, *args[9:])
+
+    def halfway(*args):
+        x = args[-1]
+        substitute(*args)
+        x[:, : x.shape[1] // 2] = args[-2][:, : x.shape[1] // 2]
+
+    name, replacement = {
+        "a row is too short": ("kernels.order", shorter),
+        "an edge is forgotten": ("kernels.assemble", without),
+        "one way only": ("substitute", halfway),
+    }[fault]
+    monkeypatch.setattr(f"skinpaint.grid.harmonic.factors.{name}", replacement)
+    with pytest.raises(AssertionError):
+        check_factors(*small_list(rng))
+
+
+def test_rows_are_short_enough_for_factors_or_multigrid_takes_over(monkeypatch):
+    mask = np.zeros((60, 60), bool)
+    mask[5:50, 5:30] = mask[55, :] = True
+    terms = ((0, 1), (1, 1))
+    _, system = listed_system(mask, terms, (1.0, 1.0))
+    lengths = np.diff(system.preconditioner.ends, prepend=0)
+    assert lengths.max() <= 2 + 25  # the shorter side
+    mean = np.square(lengths, dtype=float).mean()
+    for most, expected in ((mean * 1.01, Factors), (mean * 0.99, Multigrid), (mean * 0.1, Multigrid)):
+        monkeypatch.setattr(factors, "MAX_MEAN_SQUARE", most)
+        assert isinstance(listed_system(mask, terms, (1.0, 1.0))[1].preconditioner, expected)
+
+
+def test_factors_of_a_matrix_that_single_precision_cannot_hold_are_survived():
+    mask = np.arange(40) % 39 > 0
+    at, system = listed_system(mask, ((0, 1),), (np.where(np.arange(40) % 2 == 0, 1e8, 1.0),))
+    assert isinstance(system.preconditioner, Factors)
+    flat = system.layout.flatten(np.linspace(0, 1, 40)[at])
+    _, residual = system.improve(flat, tol=1e-6, max_iter=100)
+    assert residual >= 0
+    assert np.isfinite(flat).all()
 
 
 @pytest.mark.usefixtures("_many_levels")
@@ -446,6 +520,7 @@ def test_what_is_known_in_one_system_stays_and_is_no_neighbour_of_the_unknown(rn
 @pytest.mark.parametrize("lags", LAGS)
 @pytest.mark.parametrize("side", [40, 160, 400])
 @pytest.mark.parametrize("kind", ["hole", "scratches", "both"])
+@pytest.mark.usefixtures("_no_factors")
 def test_iterations_on_lists_do_not_grow(kind, side, lags, rng):
     mask = np.zeros((side, side), bool)
     if kind != "scratches":
@@ -460,11 +535,12 @@ def test_iterations_on_lists_do_not_grow(kind, side, lags, rng):
     assert n_iter <= 11
 
 
+@pytest.mark.usefixtures("_no_factors")
 def test_thin_holes_have_few_levels():
     mask = np.zeros((2000, 60), bool)
     mask[:, 20:23] = True
     _, system = listed_system(mask, ((0, 1), (1, 1)), (1.0, 1.0))
-    assert len(system.multigrid.levels) <= 4
+    assert len(system.preconditioner.levels) <= 4
 
 
 @pytest.mark.usefixtures("_many_levels")
@@ -473,7 +549,7 @@ def test_pairs_that_hang_together_too_strongly_for_single_precision_are_survived
     mask = np.arange(40) % 39 > 0
     strong = np.where(np.arange(40) % 2 == 0, 1e8, 1.0)
     at, system = listed_system(mask, ((0, 1),), (strong,))
-    assert (system.multigrid.levels[1].inverse == 0).all()
+    assert (system.preconditioner.levels[1].inverse == 0).all()
     flat = system.layout.flatten(np.linspace(0, 1, 40)[at])
     _, residual = system.improve(flat, tol=1e-6, max_iter=100)
     assert residual >= 0

@@ -426,7 +426,7 @@ def test_filled_values_at_a_bound_are_counted():
     assert problem.at_bound(filling) == problem.at_bound(np.asarray(filling)) == 4
 
 
-@pytest.mark.parametrize("method", [GradientDescent(tol=1e-7), Reweighted(tol=1e-9), Laplace()], ids=repr)
+@pytest.mark.parametrize("method", [GradientDescent(tol=1e-11), Reweighted(tol=1e-9), Laplace()], ids=repr)
 def test_the_callback_sees_pictures_and_may_stop(method):
     image, mask = picture(80, 70)
     pictures = []

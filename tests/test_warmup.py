@@ -47,6 +47,10 @@ for image, mask, channel_axis in images():
     for method in METHODS:
         inpaint(image, few, method=method, channel_axis=channel_axis)
     inpaint(image, mask, method=Biharmonic(solver="multigrid"), channel_axis=channel_axis)
+wide = np.zeros((300, 300), bool)  # a list of pixels that is too wide to be factorised
+wide[100:180, 100:180] = True
+for method in METHODS:
+    inpaint(np.add.outer(np.arange(300.0), np.arange(300.0)), wide, method=method)
 from skinpaint.paint import Session, edits
 from skinpaint.paint.boxes import Box
 from skinpaint.paint.preview import draft

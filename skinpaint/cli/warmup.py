@@ -28,6 +28,7 @@ FIRST, LAST = ("biharmonic", "laplace", "dct", "gd"), ("reweighted",)
 SHAPES = {"grey": (64, 64), "colour": (48, 48, 3), "one mask per channel": (48, 48, 3), "volume": (16, 16, 16)}
 SIGNAL, GAP = 3000, 40_000  # samples
 LITTLE = 0.1  # missing, so that the missing pixels are listed
+SIDE, WIDE = 300, slice(100, 180)  # of an image with a hole that is too wide to be factorised, and takes many levels
 STEPS = 5  # of a method that stops when it has converged
 STRETCHED = (1, 3, 3)  # spacing of a volume two axes of which are halved later, as those of some energies are
 
@@ -103,6 +104,9 @@ def images() -> Iterator[tuple[np.ndarray, np.ndarray, int | None]]:
         yield rng.random(shape), mask, -1 if colour else None
     yield rng.random(SIGNAL), rng.random(SIGNAL) < 0.8, None
     yield rng.random(SHAPES["grey"]), rng.random(SHAPES["grey"]) < LITTLE, None
+    wide = np.zeros((SIDE, SIDE), bool)
+    wide[WIDE, WIDE] = True
+    yield rng.random(wide.shape), wide, None
 
 
 def settings(name: str) -> Iterator[Method]:

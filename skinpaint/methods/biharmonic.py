@@ -10,7 +10,7 @@ import numpy as np
 
 from skinpaint.grid.axes import drop_short_axes, long_axes
 from skinpaint.grid.biharmonic import STENCIL_RADIUS
-from skinpaint.methods.closed_form import ClosedForm, Solver
+from skinpaint.methods.closed_form import ClosedForm, Solved, Solver
 from skinpaint.problem import Problem
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ class Biharmonic(ClosedForm):
         thin = mask & ~wide
         return [(["direct"], thin), (["multigrid"], wide)] if thin.any() else [(["multigrid"], mask)]
 
-    def multigrid(self, image: Image, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
-        """Fill `channels` by multigrid; the number of cycles and the estimated error of each solve."""
+    def multigrid(self, image: Image, mask: np.ndarray, channels: list[int]) -> list[Solved]:
+        """Fill `channels` by multigrid."""
         from skinpaint.grid.biharmonic.multigrid import BiharmonicSystem
         from skinpaint.grid.holes import cut_out, solve_holes
 
@@ -115,14 +115,14 @@ class Biharmonic(ClosedForm):
         return solve_holes(
             ((cut, BiharmonicSystem(cut.state, spacing)) for cut in cuts),
             [drop_short_axes(image.values[..., c]) for c in channels],
-            lambda system, x: system.improve(x, tol=self.tol, max_iter=MAX_CYCLES),
+            lambda system, x: (*system.improve(x, tol=self.tol, max_iter=MAX_CYCLES), "multigrid"),
         )
 
-    def direct(self, image: Image, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
-        """Fill `channels` by a factorisation; the number of solves and the estimated error."""
+    def direct(self, image: Image, mask: np.ndarray, channels: list[int]) -> list[Solved]:
+        """Fill `channels` by a factorisation."""
         from skinpaint.grid.biharmonic.direct import solve
 
-        return [solve(image.parts(mask), image.values, channels, tol=self.tol, max_iter=MAX_SOLVES)]
+        return [(*solve(image.parts(mask), image.values, channels, tol=self.tol, max_iter=MAX_SOLVES), "direct")]
 
 
 @dataclass(eq=False)

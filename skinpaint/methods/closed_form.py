@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from skinpaint.methods.base import Method, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
 
-__all__ = ["ClosedForm", "Solver"]
+__all__ = ["ClosedForm", "Solved", "Solver"]
 
 Solver = Literal["auto", "multigrid", "direct"]
+Solved: TypeAlias = tuple[int, float, str]
+"""Of one solve: the number of iterations, the accuracy, and what was used, "multigrid" or "direct"."""
 
 
 class ClosedForm(Method):
@@ -42,12 +44,12 @@ class ClosedForm(Method):
         """Pairs of solvers and masks, which make up `mask`. The solvers are tried in order, until one reaches `tol`."""
 
     @abstractmethod
-    def multigrid(self, image: Any, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
-        """Fill `channels` by multigrid; the number of cycles and the accuracy of each solve."""
+    def multigrid(self, image: Any, mask: np.ndarray, channels: list[int]) -> list[Solved]:
+        """Fill `channels` by multigrid, or by factors in its place."""
 
     @abstractmethod
-    def direct(self, image: Any, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
-        """Fill `channels` by a factorisation; the number of steps and the accuracy of each solve."""
+    def direct(self, image: Any, mask: np.ndarray, channels: list[int]) -> list[Solved]:
+        """Fill `channels` by a factorisation."""
 
     def check_solver(self) -> None:
         """Check the settings that `solve` reads; called from a subclass's ``__post_init__``."""
@@ -67,22 +69,20 @@ class ClosedForm(Method):
             return self._smooth(problem, callback)
         began = perf_counter()
         image = self.begin(problem)
-        used: set[str] = set()
-        results: list[tuple[int, float]] = []
+        results: list[Solved] = []
         for mask, channels in problem.groups():
             asked = [([self.solver], mask)]
             for solvers, part in self.auto(image, mask, len(channels)) if self.solver == "auto" else asked:
-                solver, found = self._first(solvers, image, part, channels)
-                used.add(solver)
-                results += found
-        n_iter, worst = np.max(results, axis=0).tolist()
+                results += self._first(solvers, image, part, channels)
+        counts, accuracies, used = zip(*results, strict=True)
+        n_iter, worst = max(counts), max(accuracies)
         energies = image.energies()
-        n_iter, energy = int(n_iter), float(energies.sum())
+        energy = float(energies.sum())
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.write_back, image.values))
         converged = worst <= self.tol
-        status = self._status(converged, used, n_iter, worst)
+        status = self._status(converged, set(used), n_iter, worst)
         if not converged:
             warn(status, ConvergenceWarning)
         reached: dict[str, Any] = {self.accuracy: worst}
@@ -146,16 +146,14 @@ class ClosedForm(Method):
             **reached,
         )
 
-    def _first(
-        self, solvers: Sequence[str], image: Any, mask: np.ndarray, channels: list[int]
-    ) -> tuple[str, list[tuple[int, float]]]:
-        """Fill `channels` by the first of the solvers that reaches `tol`, or by the last; its name and its results."""
+    def _first(self, solvers: Sequence[str], image: Any, mask: np.ndarray, channels: list[int]) -> list[Solved]:
+        """Fill `channels` by the first of the solvers that reaches `tol`, or by the last."""
         for solver in solvers:
             solve = {"multigrid": self.multigrid, "direct": self.direct}[solver]
             results = solve(image, mask, channels)
-            if np.max(results, axis=0)[1] <= self.tol:
+            if max(accuracy for _, accuracy, _ in results) <= self.tol:
                 break
-        return solver, results
+        return results
 
     def _status(self, converged: bool, used: set[str], n_iter: int, worst: float) -> str:
         """What happened and, if it failed, what to do."""

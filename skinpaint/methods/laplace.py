@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skinpaint.grid import check_lags
-from skinpaint.methods.closed_form import ClosedForm, Solver
+from skinpaint.methods.closed_form import ClosedForm, Solved, Solver
 from skinpaint.problem import Problem
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ class Laplace(ClosedForm):
     lags : (1,) or (1, 2)
         Distances between the pixels that are compared; (1, 2) is the energy "lines" with squared differences.
     solver : {"auto", "multigrid", "direct"}
-        "multigrid" is the method of conjugate gradients, preconditioned by multigrid. Its cost is proportional to the
-        number of missing pixels. "direct" factorises the matrix with SciPy's SuperLU; it is the independent reference.
-        "auto" is "direct" up to a thousand missing pixels, where that is faster, and "multigrid" above. If "multigrid"
-        fails, as it may in gaps of a million samples in a signal, where single precision is not enough, "auto" turns to
-        "direct".
+        "multigrid" is the method of conjugate gradients, preconditioned by multigrid, or by a Cholesky factor in single
+        precision where holes are narrow. Its cost is proportional to the number of missing pixels. "direct" factorises
+        the matrix with SciPy's SuperLU; it is the independent reference. "auto" is "direct" up to a thousand missing
+        pixels, where that is faster, and "multigrid" above. If "multigrid" fails, as it may in gaps of a million
+        samples in a signal, where single precision is not enough, "auto" turns to "direct".
     tol : float in (0, 1)
         Relative residual at which "multigrid" stops. Double precision allows 1e-10 and less.
     noise : float, ndarray, "estimate" or None
@@ -92,12 +92,12 @@ class Laplace(ClosedForm):
         few = np.count_nonzero(mask) <= MAX_DIRECT_UNKNOWNS
         return [(["direct"] if few else ["multigrid", "direct"], mask)]
 
-    def multigrid(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
-        """Fill `channels` by multigrid; the number of cycles and the relative residual of each solve."""
+    def multigrid(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[Solved]:
+        """Fill `channels` by multigrid, or by factors where holes are narrow."""
         return image.solve(mask, channels, self.tol)
 
-    def direct(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[tuple[int, float]]:
-        """Fill `channels` by SuperLU; 1 and the relative residual of each."""
+    def direct(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[Solved]:
+        """Fill `channels` by SuperLU."""
         from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
 
         from skinpaint.grid.matrix import laplacian, places_of_known
@@ -112,6 +112,6 @@ class Laplace(ClosedForm):
             b = -(L_UK @ image.read(index, c))
             x[:] = factor.solve(b)
             size = np.linalg.norm(b)
-            results.append((1, float(np.linalg.norm(b - L_UU @ x) / size) if size else 0.0))
+            results.append((1, float(np.linalg.norm(b - L_UU @ x) / size) if size else 0.0, "direct"))
         image.put(np.flatnonzero(mask), channels, found)
         return results

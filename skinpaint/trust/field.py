@@ -437,7 +437,7 @@ class Harmonic(Piece):
 
     def rest(self, x: np.ndarray, load: np.ndarray) -> np.ndarray:
         """The solver leaves its residual behind."""
-        load -= self.system.multigrid.b
+        load -= self.system.preconditioner.b
         load *= self.inverse
         x -= load
         return x

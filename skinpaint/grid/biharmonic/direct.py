@@ -25,6 +25,7 @@ import numpy as np
 
 from skinpaint.grid.biharmonic import kernels_direct as kernels
 from skinpaint.grid.biharmonic.parts import Parts
+from skinpaint.grid.kernels_envelope import eliminate, substitute
 from skinpaint.grid.threads import SOLVE_COST, share
 
 __all__ = ["Factors", "solve"]
@@ -32,6 +33,7 @@ __all__ = ["Factors", "solve"]
 MAX_MEAN_SQUARE = 50_000  # of the lengths of a part's rows; SuperLU is faster if they are longer
 SLOW = 0.01  # refinement should divide the error of a Cholesky factorisation by at least 100
 RESIDUAL_COST = 20  # work per unknown, relative to a plain loop
+LEAST_PIVOT = 1e-15  # relative to the diagonal
 ROUNDING = 2 * np.finfo(float).eps  # error of values of 1 that is always there, if the spacing is even
 
 
@@ -52,17 +54,20 @@ class Factors:
         self.entries = np.empty(self.ends[-1])
         self.others: list[Any] = [None] * self.long.size  # SuperLU's
         self.cholesky = short  # which parts have a Cholesky factorisation
-        share(
-            kernels.factorise, 0, self.short.size, int(parts.work[short].sum()), self.short, *self._rows, parts.at,
-            parts.state, parts.number, parts.offsets, parts.constant, parts.slope, parts.degree, parts.diagonal,
-            self.entries,
-        )  # fmt: skip
+        share(self._factorise, 0, self.short.size, int(parts.work[short].sum()))
         share(self._hand_over, 0, self.long.size, int(parts.work[~short].sum()))
 
     @property
     def _rows(self) -> tuple[np.ndarray, ...]:
         """Where the rows of the factors lie."""
         return self.parts.starts, self.parts.sizes, self.parts.first, self.ends
+
+    def _factorise(self, lo: int, hi: int) -> None:
+        """Factorise some of the parts with short rows."""
+        p, rows = self.parts, (lo, hi, self.short, *self._rows)
+        stencil = p.offsets, p.constant, p.slope
+        kernels.assemble(*rows, p.at, p.state, p.number, *stencil, p.degree, self.entries)
+        eliminate(*rows, p.diagonal, LEAST_PIVOT, self.entries)
 
     def _hand_over(self, lo: int, hi: int) -> None:
         """Have SuperLU factorise some of the parts with long rows."""
@@ -91,7 +96,7 @@ class Factors:
                 x[:, begin : begin + n] = self.others[k].solve(np.ascontiguousarray(b[:, begin : begin + n].T)).T
 
         share(
-            kernels.substitute, 0, self.short.size, self.entries.size * len(b), self.short, *self._rows, self.entries,
+            substitute, 0, self.short.size, self.entries.size * len(b), self.short, *self._rows, self.entries,
             b, x,
         )  # fmt: skip
         share(other, 0, self.long.size, b.size * SOLVE_COST)

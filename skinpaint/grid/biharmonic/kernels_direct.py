@@ -4,9 +4,7 @@ Unknown pixels that the matrix couples, directly or through others, form a *part
 numbered part by part. ``state`` is flat and padded by two, as in :mod:`skinpaint.grid.biharmonic.kernels`; ``at[i]`` is
 where unknown `i` lies in it.
 
-Row `i` of a factor is stored from its first non-zero column, ``first[i]``, to its diagonal, and ends before
-``ends[i]``: so entry (i, j) is ``factor[ends[i] - 1 - i + j]``. Elimination fills nothing outside of that. The diagonal
-holds its own inverse.
+Factors are stored as in :mod:`skinpaint.grid.kernels_envelope`.
 """
 
 from __future__ import annotations
@@ -16,9 +14,7 @@ from numba import njit, uintp
 
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, kernel
 
-__all__ = ["factorise", "order", "orthogonalise", "residual", "substitute"]
-
-LEAST_PIVOT = 1e-15  # relative to the diagonal; rounding errors may make smaller ones negative
+__all__ = ["assemble", "order", "orthogonalise", "residual"]
 
 
 @kernel
@@ -74,10 +70,8 @@ def order(at, state, number, offsets, slope, max_work, order, starts, first, deg
 
 
 @kernel
-def factorise(
-    lo, hi, parts, starts, sizes, first, ends, at, state, number, offsets, constant, slope, degree, diagonal, factor
-):
-    """Assemble and factorise some of the parts.
+def assemble(lo, hi, parts, starts, sizes, first, ends, at, state, number, offsets, constant, slope, degree, factor):
+    """Write the rows of some of the parts, without their diagonals.
 
     An unknown and the one at ``offsets[k]`` from it have the entry ``constant[k] + slope[k] (their degrees)``.
     """
@@ -91,16 +85,6 @@ def factorise(
                 if state[there] == UNKNOWN and number[there] < i:
                     j = number[there]
                     factor[uintp(row + j)] = constant[k] + slope[k] * (degree[i] + degree[j])
-            pivot = diagonal[i]
-            for j in range(first[i], i):
-                other = ends[j] - 1 - j
-                s = factor[uintp(row + j)]
-                for k in range(max(first[i], first[j]), j):
-                    s -= factor[uintp(row + k)] * factor[uintp(other + k)]
-                s *= factor[uintp(other + j)]
-                factor[uintp(row + j)] = s
-                pivot -= s * s
-            factor[uintp(row + i)] = 1 / np.sqrt(max(pivot, LEAST_PIVOT * diagonal[i]))
 
 
 @njit(cache=True, nogil=True)
@@ -152,25 +136,6 @@ def orthogonalise(lo, hi, parts, starts, sizes, first, ends, at, state, number, 
                     j += 1
         for i in range(begin, end):
             factor[ends[i] - 1] = 1 / factor[ends[i] - 1]
-
-
-@kernel
-def substitute(lo, hi, parts, starts, sizes, first, ends, factor, b, x):
-    """Solve for each row of `b`, with the factors of some of the parts."""
-    for p in range(lo, hi):
-        begin, end = starts[parts[p]], starts[parts[p]] + sizes[parts[p]]
-        for c in range(len(b)):
-            for i in range(begin, end):
-                row, s = ends[i] - 1 - i, b[c, i]
-                for j in range(first[i], i):
-                    s -= factor[uintp(row + j)] * x[c, uintp(j)]
-                x[c, i] = s * factor[uintp(row + i)]
-            for i in range(end - 1, begin - 1, -1):
-                row = ends[i] - 1 - i
-                s = x[c, i] * factor[uintp(row + i)]
-                x[c, i] = s
-                for j in range(first[i], i):
-                    x[c, uintp(j)] -= factor[uintp(row + j)] * s
 
 
 @njit(cache=True, nogil=True)  # differences of neighbours are to be rounded as they are written: they cancel

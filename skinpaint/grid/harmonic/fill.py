@@ -65,15 +65,15 @@ class Harmonic:
 
     def solve(
         self, cuts: Sequence[CutOut | Listed], images: Sequence[Any], tol: float, **where: Any
-    ) -> list[tuple[int, float]]:
-        """Fill `images`; the number of cycles and the relative residual of each solve.
+    ) -> list[tuple[int, float, str]]:
+        """Fill `images`; the number of cycles, the relative residual, and what was used, "multigrid" or "direct".
 
         `where` is that of :func:`skinpaint.grid.holes.solve_holes`.
         """
 
-        def solve(system: HarmonicSystem | PointSystem, x: np.ndarray) -> tuple[int, float]:
+        def solve(system: HarmonicSystem | PointSystem, x: np.ndarray) -> tuple[int, float, str]:
             system.guess(x)
-            return system.improve(x, tol=tol, max_iter=MAX_CYCLES)
+            return *system.improve(x, tol=tol, max_iter=MAX_CYCLES), system.preconditioner.name
 
         return solve_holes(((cut, self._system(cut)) for cut in cuts), images, solve, **where)
 
@@ -101,7 +101,7 @@ class Canvas:
     --------
     >>> canvas = Canvas(Harmonic((4,), (1,), (1.0,)), 1)
     >>> canvas.values[:, 0] = 0, 5, 5, 3
-    >>> [cycles for cycles, residual in canvas.solve(np.array([False, True, True, False]), [0], tol=1e-6)]
+    >>> [cycles for cycles, residual, used in canvas.solve(np.array([False, True, True, False]), [0], tol=1e-6)]
     [1]
     >>> canvas.values[:, 0].round(6)
     array([0., 1., 2., 3.])
@@ -130,8 +130,8 @@ class Canvas:
         short = [1 + axis for axis in range(len(self.harmonic.shape)) if axis not in self.harmonic.long]
         return np.moveaxis(np.expand_dims(inner, short), 0, -1)
 
-    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
-        """Fill the missing pixels of `channels`; the number of cycles and the relative residual of each solve."""
+    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float, str]]:
+        """Fill the missing pixels of `channels`; what `Harmonic.solve` says of each solve."""
         flats = [self.flat[c] for c in channels]
         images = [self.layout.inner(flat) for flat in flats]
         return self.harmonic.solve(self.harmonic.cuts(mask), images, tol, padded=flats)
@@ -175,7 +175,7 @@ class Sheets:
     >>> from skinpaint.problem import Problem
     >>> image = Problem.from_image(np.array([0.0, np.nan, np.nan, 3.0, 3.0, 3.0, 4.0]))
     >>> sheets = Sheets(image, Harmonic((7,), (1,), (1.0,)))
-    >>> [cycles for cycles, residual in sheets.solve(image.mask[:, 0], [0], tol=1e-6)]
+    >>> [cycles for cycles, residual, used in sheets.solve(image.mask[:, 0], [0], tol=1e-6)]
     [1]
     >>> sheets.values.at, sheets.found.round(6)
     (array([1, 2]), array([[0.25],
@@ -199,8 +199,8 @@ class Sheets:
         """The answer, for a `Solution`."""
         return self.image.filling(self.image.missing, self.found)
 
-    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float]]:
-        """Fill the missing pixels of `channels`; the number of cycles and the relative residual of each solve."""
+    def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float, str]]:
+        """Fill the missing pixels of `channels`; what `Harmonic.solve` says of each solve."""
         images = [self.image.pane(c) for c in channels]
         found = np.empty((len(channels), np.count_nonzero(mask)))
         results = self.harmonic.solve(self.harmonic.cuts(mask), images, tol, found=list(found))

@@ -175,6 +175,8 @@ class Multigrid:
         Two more vectors of the finest level, for whoever runs the cycle.
     """
 
+    name = "multigrid"
+
     def __init__(self, finest: Level) -> None:
         self.levels = [finest]
         while self.levels[-1].layout.size > COARSEST_ENTRIES and any(self.levels[-1].halved):
@@ -233,7 +235,7 @@ class System:
 
     layout: Any
     level: Any
-    multigrid: Multigrid
+    preconditioner: Any
 
     def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """The partial sums of ``|b|^2``, in double precision."""
@@ -253,9 +255,9 @@ class System:
 
     def cycle(self, b: np.ndarray) -> None:
         """Replace `b` by an approximate solution of ``A x = b``: a symmetric linear map."""
-        self.multigrid.b[...] = b
-        self.multigrid.cycle()
-        b[...] = self.multigrid.x
+        self.preconditioner.b[...] = b
+        self.preconditioner.cycle()
+        b[...] = self.preconditioner.x
 
     def improve(
         self,
@@ -288,9 +290,9 @@ class System:
         residual : float
             ``|b - A x| / |b|``, from the definition; infinite if the steps broke down.
         """
-        layout, multigrid = self.layout, self.multigrid
+        layout, preconditioner = self.layout, self.preconditioner
         rows = layout.rows[0].size
-        r, z, p, q = multigrid.b, multigrid.x, multigrid.p, multigrid.q
+        r, z, p, q = preconditioner.b, preconditioner.x, preconditioner.p, preconditioner.q
         share(lambda lo, hi: p[lo:hi].fill(0), 0, p.size, p.size)
         sums, pairs = np.empty(rows), np.empty((rows, 2))
         residual, apply = self.residual(x, r, sums, load), self.apply(p, q, sums)
@@ -310,9 +312,9 @@ class System:
             start = square
             target = max(0.25 * enough, MAX_SINGLE_REDUCTION**2 * square)
             zr, a = 0.0, 0.0
-            multigrid.descend()
+            preconditioner.descend()
             while square > target and n_iter < max_iter:
-                multigrid.ascend(products)
+                preconditioner.ascend(products)
                 n_iter += 1
                 new, turn = pairs.sum(axis=0)
                 if not 0 < new < np.inf:  # single precision cannot resolve this system
@@ -324,7 +326,7 @@ class System:
                 if not 0 < curvature < np.inf:
                     return n_iter, np.inf
                 a = zr / curvature
-                multigrid.descend(layout.stage(kernels.advance, np.float32(a), p, q, x, r, sums))
+                preconditioner.descend(layout.stage(kernels.advance, np.float32(a), p, q, x, r, sums))
                 square = sums.sum()
             layout.sweep(residual)
             square = sums.sum()
@@ -365,7 +367,7 @@ class HarmonicSystem(System):
         (shift,), shift_step = self._table(np.float32, self.shift)
         matrix = np.array(self.level.offsets), *self.level.table, shift, shift_step, self.level.inverse
         self.layout.run(kernels.invert_diagonal, self.flat_state, *matrix)
-        self.multigrid = Multigrid(self.level)
+        self.preconditioner = Multigrid(self.level)
 
     def guess(self, x: np.ndarray) -> None:
         """Interpolate the unknowns linearly along the last axis, in place. This saves a cycle."""

@@ -1,8 +1,9 @@
-"""Multigrid on a list of unknowns: for holes that are thin, whose boxes hold little but known pixels.
+"""Systems on a list of unknowns: for holes that are narrow, or thin, so that their boxes hold little but known pixels.
 
-Levels are those of :mod:`skinpaint.grid.harmonic.multigrid`, but each lists its unknowns and their neighbours. An
-unknown whose edges to known pixels outweigh those to unknown ones needs no coarser level, as Gauss-Seidel settles it.
-So the hierarchy of a thin hole ends after a few levels, whatever its length.
+Conjugate gradients are preconditioned by a Cholesky factor where that is small, and else by multigrid. Its levels are
+those of :mod:`skinpaint.grid.harmonic.multigrid`, but each lists its unknowns and their neighbours. An unknown whose
+edges to known pixels outweigh those to unknown ones needs no coarser level, as Gauss-Seidel settles it. So the
+hierarchy of a thin hole ends after a few levels, whatever its length.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.harmonic import kernels_points as kernels
+from skinpaint.grid.harmonic.factors import Factors, TooWide
 from skinpaint.grid.harmonic.multigrid import MIN_COUPLING, OVERCORRECTION, Multigrid, System
 from skinpaint.grid.layout import Stage
 from skinpaint.grid.points import Points, flat_index
@@ -202,7 +204,10 @@ class PointSystem(System):
         self.level = PointLevel(points, weights, inverse)
         self.layout = self.level.layout
         self.level.inverse = self.layout.flatten(inverse, np.float32)
-        self.multigrid = Multigrid(self.level)
+        try:
+            self.preconditioner = Factors(self.level)
+        except TooWide:
+            self.preconditioner = Multigrid(self.level)
 
     @classmethod
     def uniform(cls, points: Points, terms: tuple[tuple[int, int], ...], weights: tuple[float, ...]) -> PointSystem:
