@@ -104,6 +104,12 @@ def difference(ours: Filled, other: Filled) -> float | None:
     return float(np.abs(values - other.values).max())
 
 
+def frequency_selective(image: np.ndarray, mask: np.ndarray, tol: float) -> Filled:
+    out = np.zeros_like(image)
+    cv2.xphoto.inpaint(image, 255 * (~mask).astype(np.uint8), out, cv2.xphoto.INPAINT_FSR_FAST)
+    return Filled(out)
+
+
 def opencv(flag: int) -> Fill:
     def fill(image: np.ndarray, mask: np.ndarray, tol: float) -> Filled:
         return Filled(cv2.inpaint(image, mask.view(np.uint8), 3, flag))
@@ -221,4 +227,5 @@ TASKS = {
         Rival("SciPy SuperLU", algebraic(2, superlu), pixels=3e5, voxels=2e4),
     ),
 }
+TASKS["dct"] = (Rival("ours", ours("dct")), Rival("OpenCV FSR_FAST", frequency_selective, voxels=0))
 TASKS |= {method: (Rival("ours", ours(method)),) for method in METHODS if method not in TASKS}

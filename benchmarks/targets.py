@@ -91,9 +91,17 @@ ROWS = {
         Row("laplace", "random", 2880, 1.2, colour=True),  # as many pixels as 3840 x 2160
         Row("laplace", "random", 6928, 1.2, "1000"),
     ],
+    "dct": [
+        Row("dct", "scratches-14", 1000, 0.8, colour=True),
+        Row("dct", "scratches-14", 1000, 0.2, "OpenCV FSR_FAST", colour=True),
+        Row("dct", "text", 1000, 0.2, "OpenCV FSR_FAST"),
+        Row("dct", "scratches-11", 3464, 12.0, colour=True, memory=1e9),
+        Row("dct", "random", 512, 1.0, BEFORE),
+        Row("dct", "scratches-11", 6928, 1.2, "1000"),
+    ],
 }
 DROP_IN = {"pixel": 1.0, "text": 0.8, "scratches": 0.8, "dust": 0.8, "few": 0.8}
-COLD = {"gd": 6.0, "laplace": 5.0}
+COLD = {"dct": 10.0, "gd": 6.0, "laplace": 5.0}
 COMMAND_LINE = 1.2
 GROUPS = (*ROWS, "drop-in", "cold")
 
