@@ -151,7 +151,8 @@ def _share_dct(method: SparseDCT, channels: Sequence[Channel], whole: Whole) -> 
     decay = method.decay
     if decay is None:
         found = [da.map_overlap(_wide, one.missing, depth=WIDE_HOLE, boundary="none", dtype=bool) for one in channels]
-        decay = decay_for(any(compute(*(each.any() for each in found))))
+        planar = len(long_axes(whole.shape)) == 2
+        decay = decay_for(any(compute(*(each.any() for each in found))), planar)
     return replace(method, decay=decay), replace(whole, ranges=ranges)
 
 

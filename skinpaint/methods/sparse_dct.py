@@ -23,6 +23,7 @@ WIDE_HOLE = 17  # pixels wide along all axes: edges take longer to grow into it
 DEFAULT_FINAL_THRESHOLD = 0.006
 FIRST_SWEEP_THRESHOLD = 4  # times the final threshold
 SIGMAS_PER_THRESHOLD = 3  # a threshold stands for so many standard deviations of noise
+MOMENTUM = 0.6  # in an image: fraction of its last change that a missing pixel is carried on by; half the rounds do
 FIRST_FEEDBACK = 1.0  # weight of the error at known pixels in the first round; it falls to 0
 INITIAL_FILL_TOL = 1e-4  # relative residual of the harmonic fill that the rounds start from
 PERCENTILE_SAMPLE = 2**20  # largest number of values of a channel that percentiles are computed from
@@ -55,8 +56,9 @@ class SparseDCT(CountedMethod):
         of the known pixels. In the sweeps the threshold falls once more, to the last one from four times as much;
         there it stands for three standard deviations of the noise that patches are assumed to have.
     decay : float in (0, 1) or None
-        Ratio of the threshold in a round to the one before. None means 0.96, or 0.98 if some hole is wider than 16
-        pixels along all axes (8 at the border): edges need more rounds to grow into it.
+        Ratio of the threshold in a round to the one before. None means 0.92 for images, and 0.96 for signals and
+        volumes; or 0.96 and 0.98 if some hole is wider than 16 pixels along all axes (8 at the border): edges need more
+        rounds to grow into it.
     sweeps : int
         Number of sweeps over groups of similar patches; only images with two axes have them.
     patch_stride : int
@@ -127,7 +129,7 @@ class SparseDCT(CountedMethod):
         >>> SparseDCT.high().sweeps > SparseDCT().sweeps
         True
         """
-        return cls(decay=0.98, sweeps=8, patch_stride=2)
+        return cls(decay=0.96, sweeps=8, patch_stride=2)
 
     def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
         """Refuse large blocks for volumes."""
@@ -138,7 +140,8 @@ class SparseDCT(CountedMethod):
         """Start from the harmonic fill."""
         self.check_grid(problem.shape[:-1], problem.spacing)
         image = _first_fill(problem)
-        decay = self.decay or decay_for(bool(wide_holes(problem.mask).any()))
+        planar = _axes(problem) == 2
+        decay = self.decay or decay_for(bool(wide_holes(problem.mask).any()), planar)
         first, last = self.threshold
         rounds = 1 + ceil(log(last / first) / log(decay) - 1e-9)
         return Rounds(
@@ -148,8 +151,9 @@ class SparseDCT(CountedMethod):
             bounds=(problem.low.astype(np.float32), problem.high.astype(np.float32)),
             blocks=self._blocks(problem, image),
             decay=decay,
+            momentum=MOMENTUM if planar else 0.0,
             rounds=rounds,
-            steps=rounds + (self.sweeps if _axes(problem) == 2 else 0),
+            steps=rounds + (self.sweeps if planar else 0),
         )
 
     def step(self, problem: Problem, state: Rounds) -> Rounds:
@@ -181,9 +185,9 @@ class SparseDCT(CountedMethod):
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3)
         if problem.whole is not None:  # blocks lie where those of the whole image lie
             shifts -= plane_axes(problem.shape[:-1], problem.whole.corner, 0)
+        options = feedback, state.momentum, *state.bounds
         return max(
-            blocks.round((shifts % stride(blocks.side)).tolist(), t * state.scale, feedback, *state.bounds)
-            for blocks in state.blocks
+            blocks.round((shifts % stride(blocks.side)).tolist(), t * state.scale, *options) for blocks in state.blocks
         )
 
     def _sweep(self, problem: Problem, state: Rounds) -> float:
@@ -255,6 +259,7 @@ class Rounds:
     scale: np.ndarray  # of the thresholds, one a channel
     bounds: tuple[np.ndarray, np.ndarray]
     decay: float
+    momentum: float
     rounds: int  # over the blocks
     steps: int  # rounds and sweeps
     k: int = 0
@@ -286,9 +291,10 @@ def wide_holes(mask: np.ndarray) -> np.ndarray:
     return minimum_filter(mask.view(np.uint8), size=(*sides, 1), mode="reflect").view(bool)
 
 
-def decay_for(wide: bool) -> float:
-    """The decay of the threshold where none is given, for a mask with or without wide holes."""
-    return SLOW_DECAY if wide else QUICK_DECAY
+def decay_for(wide: bool, planar: bool) -> float:
+    """The decay of the threshold where none is given, for a mask with or without wide holes, of an image or not."""
+    decay = SLOW_DECAY if wide else QUICK_DECAY
+    return decay**2 if planar else decay  # an image has momentum
 
 
 def _first_fill(problem: Problem) -> np.ndarray:

@@ -66,7 +66,7 @@ class Blocks:
     --------
     >>> image = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 1, 10, 1)
     >>> blocks = Blocks(image, image > 0.5, side=8, matrix=np.eye(1, dtype=np.float32), joint=True)
-    >>> change = blocks.round((0, 0, 0), np.zeros(1), 0.0, np.zeros(1, np.float32), np.ones(1, np.float32))
+    >>> change = blocks.round((0, 0, 0), np.zeros(1), 0.0, 0.0, np.zeros(1, np.float32), np.ones(1, np.float32))
     >>> bool(change < 1e-6)
     True
     """
@@ -87,7 +87,13 @@ class Blocks:
         self.total, self.weight = np.zeros(within, np.float32), np.zeros(within, np.float32)
 
     def round(
-        self, shifts: Sequence[int], thresholds: np.ndarray, feedback: float, low: np.ndarray, high: np.ndarray
+        self,
+        shifts: Sequence[int],
+        thresholds: np.ndarray,
+        feedback: float,
+        momentum: float,
+        low: np.ndarray,
+        high: np.ndarray,
     ) -> float:
         """Shrink the coefficients of all blocks that miss something, and write the average to the missing pixels.
 
@@ -101,6 +107,8 @@ class Blocks:
             The threshold of each plane.
         feedback : float
             Weight of the error at known pixels.
+        momentum : float
+            Fraction of its last change that a missing pixel is carried on by, in the next round's blocks.
         low, high : ndarray of float32, shape (C,)
             The bounds of each channel.
 
@@ -134,7 +142,7 @@ class Blocks:
                 work = (last - first) * x[0].size * SOLVE_COST
                 share(estimate, *inner, work, x[top:bottom], wanted, *options)
             sums = self.total, self.weight, self.x
-            image = self.image, self.missing, self.matrix, low, high, np.float32(feedback)
+            image = self.image, self.missing, self.matrix, low, high, np.float32(feedback), np.float32(momentum)
             share(settle, first, last, self.x[:, first:last].size, top, self.pads, *sums, *image, changes)
         return float(changes.max())
 

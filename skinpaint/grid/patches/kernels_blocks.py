@@ -314,7 +314,7 @@ def estimate(lo, hi, x, missing, side, sides, starts, stride, window, t2, total,
 
 
 @kernel
-def settle(lo, hi, top, pads, total, weight, x, image, missing, matrix, low, high, feedback, changes):
+def settle(lo, hi, top, pads, total, weight, x, image, missing, matrix, low, high, feedback, momentum, changes):
     """Write the averages of the blocks to the missing entries of rows ``lo <= a < hi``, and feed back the rest's error.
 
     `total` and `weight` are left as zeros.
@@ -337,6 +337,8 @@ def settle(lo, hi, top, pads, total, weight, x, image, missing, matrix, low, hig
         The bounds.
     feedback : float
         Weight of the error at known entries.
+    momentum : float
+        Fraction of its last change that a missing entry is carried on by, in `x`.
     changes : ndarray of float32, shape (A,)
         The largest change in each row.
     """
@@ -371,7 +373,8 @@ def settle(lo, hi, top, pads, total, weight, x, image, missing, matrix, low, hig
                         change = abs(inside - old[m])
                         fed = old[m] + feedback * (old[m] - y[m])
                         is_hidden = missing[a, j, uintp(first + m), shared]
-                        new[c, m] = inside if is_hidden else fed
+                        carried = inside + momentum * (inside - old[m])
+                        new[c, m] = carried if is_hidden else fed
                         image[a, j, uintp(first + m), c] = inside if is_hidden else old[m]
                         largest = max(largest, change if is_hidden else np.float32(0))
                 for k in range(C):
