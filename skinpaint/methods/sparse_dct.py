@@ -24,6 +24,7 @@ DEFAULT_FINAL_THRESHOLD = 0.006
 FIRST_SWEEP_THRESHOLD = 4  # times the final threshold
 SIGMAS_PER_THRESHOLD = 3  # a threshold stands for so many standard deviations of noise
 MOMENTUM = 0.6  # in an image: fraction of its last change that a missing pixel is carried on by; half the rounds do
+SWEEP_MOMENTUM = 0.2  # the same from sweep to sweep
 FIRST_FEEDBACK = 1.0  # weight of the error at known pixels in the first round; it falls to 0
 INITIAL_FILL_TOL = 1e-4  # relative residual of the harmonic fill that the rounds start from
 PERCENTILE_SAMPLE = 2**20  # largest number of values of a channel that percentiles are computed from
@@ -202,6 +203,7 @@ class SparseDCT(CountedMethod):
         noise = falling[state.k - state.rounds] / SIGMAS_PER_THRESHOLD
         side = PATCH_SIDES[(state.k - state.steps) % len(PATCH_SIDES)]  # the last sweep has the largest patches
         step = self.patch_stride * side // min(PATCH_SIDES)
+        carry = np.float32(SWEEP_MOMENTUM if state.k + 1 < state.steps else 0)
         shape, whole = problem.shape[:-1], problem.whole
         place: Any = {}
         if whole is not None:
@@ -212,7 +214,8 @@ class SparseDCT(CountedMethod):
                 part = x[tile.box]
                 holes = np.broadcast_to(missing[tile.box], part.shape)
                 inner, wanted = part[tile.core], holes[tile.core]
-                new = np.clip(self._means(part, holes, tile.core, noise * state.scale, side, step), *state.bounds)
+                new = self._means(part, holes, tile.core, noise * state.scale, side, step)
+                new = np.clip(new + carry * (new - inner), *state.bounds)
                 change = max(change, float(np.abs(new - inner).max(where=wanted, initial=0)))
                 np.copyto(inner, new, where=wanted)
         return change
