@@ -213,11 +213,12 @@ class SparseDCT(CountedMethod):
             for tile in tiles(missing.any(axis=-1), TILE_MARGIN, step, **place):
                 part = x[tile.box]
                 holes = np.broadcast_to(missing[tile.box], part.shape)
-                inner, wanted = part[tile.core], holes[tile.core]
-                new = self._means(part, holes, tile.core, noise * state.scale, side, step)
-                new = np.clip(new + carry * (new - inner), *state.bounds)
-                change = max(change, float(np.abs(new - inner).max(where=wanted, initial=0)))
-                np.copyto(inner, new, where=wanted)
+                means = self._means(part, holes, tile.core, noise * state.scale, side, step)
+                wanted = np.nonzero(holes[tile.core])  # far less than the tile, if little is missing
+                old, new = part[tile.core][wanted], means[wanted]
+                new = np.clip(new + carry * (new - old), *(bound[wanted[-1]] for bound in state.bounds))
+                change = max(change, float(np.abs(new - old).max()))
+                part[tile.core][wanted] = new
         return change
 
     def _means(
@@ -326,9 +327,9 @@ def _scale(problem: Problem, filled: np.ndarray, joint: bool) -> np.ndarray:
         some = slice(None)
     known = [x[~mask] for x, mask in zip(values[some].T, masks[some].T, strict=True)]
     if joint:
-        known = [np.concatenate(known) * np.float32(np.sqrt(len(known)))] * len(known)
+        known = [np.concatenate(known) * np.float32(np.sqrt(len(known)))]
     lowest, low, high, highest = np.transpose([np.percentile(each, [0, 1, 99, 100]) for each in known])
-    return np.where(high > low, high - low, highest - lowest)
+    return np.broadcast_to(np.where(high > low, high - low, highest - lowest), values.shape[1])
 
 
 def _cosines(n: int) -> np.ndarray:
