@@ -50,7 +50,7 @@ class Factors:
         Two more vectors, for whoever solves.
     """
 
-    name = "direct"
+    name = "direct"  # what a method says that it used
 
     def __init__(self, level: Any) -> None:
         n, matrix = level.points.unknowns, (level.neighbours, level.inverse)

@@ -175,7 +175,7 @@ class Multigrid:
         Two more vectors of the finest level, for whoever runs the cycle.
     """
 
-    name = "multigrid"
+    name = "multigrid"  # what a method says that it used
 
     def __init__(self, finest: Level) -> None:
         self.levels = [finest]
