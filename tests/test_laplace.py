@@ -157,6 +157,22 @@ def test_what_a_factorisation_cannot_hold_is_not_called_solved(rng):
     assert not inpainter.converged_
 
 
+@pytest.mark.parametrize("accuracies", [(1e-9, np.nan), (np.nan, 1e-9)])
+def test_an_accuracy_that_is_no_number_is_not_called_solved(accuracies, monkeypatch, rng):
+    monkeypatch.setattr(Laplace, "direct", lambda *_: [(1, accuracy, "direct") for accuracy in accuracies])
+    mask = rng.random((9, 9)) < 0.5
+    with pytest.warns(ConvergenceWarning, match="Not solved: the relative residual is nan"):
+        inpainter = Inpainter("laplace", channel_axis=-1).fit(rng.random((9, 9, 2)), mask=mask)
+    assert not inpainter.converged_
+
+
+def test_the_way_out_of_factors_is_the_exact_factorisation(rng):
+    mask = np.zeros((400, 500), bool)
+    mask[::20, ::20] = True
+    with pytest.warns(ConvergenceWarning, match=r"above tol 1e-18. Raise tol or use Laplace\(solver='direct'\)\.$"):
+        Inpainter(Laplace(solver="multigrid", tol=1e-18)).fit(rng.random(mask.shape), mask=mask)
+
+
 def test_halves_are_rounded_the_same_by_every_solver():
     rng = np.random.default_rng(0)
     image, mask = rng.integers(0, 256, (90, 90), dtype=np.uint8), rng.random((90, 90)) < 0.3

@@ -75,7 +75,7 @@ class ClosedForm(Method):
             for solvers, part in self.auto(image, mask, len(channels)) if self.solver == "auto" else asked:
                 results += self._first(solvers, image, part, channels)
         counts, accuracies, used = zip(*results, strict=True)
-        n_iter, worst = max(counts), max(accuracies)
+        n_iter, worst = max(counts), float(np.max(accuracies))  # what is no number stays none
         energies = image.energies()
         energy = float(energies.sum())
         record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
@@ -151,7 +151,7 @@ class ClosedForm(Method):
         for solver in solvers:
             solve = {"multigrid": self.multigrid, "direct": self.direct}[solver]
             results = solve(image, mask, channels)
-            if max(accuracy for _, accuracy, _ in results) <= self.tol:
+            if np.max([accuracy for _, accuracy, _ in results]) <= self.tol:
                 break
         return results
 
@@ -161,7 +161,8 @@ class ClosedForm(Method):
         if converged:
             names = {"direct": "a factorisation", "multigrid": "multigrid"}
             return f"Solved by {' and by '.join(names[solver] for solver in sorted(used))}. The {accuracy}."
-        way_out = f" or use {type(self).__name__}(solver='direct')" if "multigrid" in used else ""
+        other = "multigrid" in used or self.solver == "multigrid"
+        way_out = f" or use {type(self).__name__}(solver='direct')" if other else ""
         spent = f" after {n_iter} cycles" if "multigrid" in used else ""
         return f"Not solved{spent}: the {accuracy}, above tol {self.tol:g}. Raise tol{way_out}."
 
