@@ -13,6 +13,7 @@ from time import perf_counter
 import cv2
 import numpy as np
 import pyamg
+from quality import frequency_selective
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import LinearOperator, cg, splu
 from skimage.restoration import inpaint_biharmonic
@@ -102,12 +103,6 @@ def difference(ours: Filled, other: Filled) -> float | None:
         return None
     values = np.clip(ours.values, 0, 1) if other.clipped else ours.values
     return float(np.abs(values - other.values).max())
-
-
-def frequency_selective(image: np.ndarray, mask: np.ndarray, tol: float) -> Filled:
-    out = np.zeros_like(image)
-    cv2.xphoto.inpaint(image, 255 * (~mask).astype(np.uint8), out, cv2.xphoto.INPAINT_FSR_FAST)
-    return Filled(out)
 
 
 def opencv(flag: int) -> Fill:
@@ -226,6 +221,9 @@ TASKS = {
         Rival("PyAMG", algebraic(2, smoothed_aggregation), pixels=3e5, voxels=2e5),
         Rival("SciPy SuperLU", algebraic(2, superlu), pixels=3e5, voxels=2e4),
     ),
+    "dct": (
+        Rival("ours", ours("dct")),
+        Rival("OpenCV FSR_FAST", lambda image, mask, tol: Filled(frequency_selective(image, mask)), voxels=0),
+    ),
 }
-TASKS["dct"] = (Rival("ours", ours("dct")), Rival("OpenCV FSR_FAST", frequency_selective, voxels=0))
 TASKS |= {method: (Rival("ours", ours(method)),) for method in METHODS if method not in TASKS}

@@ -112,8 +112,7 @@ class TestDCT:
         far = np.nonzero(mask)[1] < 170  # in the hole, the choice of similar patches amplifies what comes from afar
         assert_alike(found[far])
         assert np.median(found[far]) < 1e-6
-        assert np.sqrt(np.mean(found**2)) < 1e-3  # the stated figures
-        assert found.max() < 0.05
+        assert found[~far].max() < 0.01
 
     @pytest.mark.parametrize(("shape", "chunks"), [((280, 150), 140), ((150, 420), ((150,), (129, 151, 140)))])
     def test_any_mask_is_equal_to_the_stated_figure(self, shape, chunks):

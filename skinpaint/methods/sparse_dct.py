@@ -152,7 +152,6 @@ class SparseDCT(CountedMethod):
             bounds=(problem.low.astype(np.float32), problem.high.astype(np.float32)),
             blocks=self._blocks(problem, image),
             decay=decay,
-            momentum=MOMENTUM if planar else 0.0,
             rounds=rounds,
             steps=rounds + (self.sweeps if planar else 0),
         )
@@ -186,7 +185,7 @@ class SparseDCT(CountedMethod):
         shifts = np.random.default_rng((self.rng, k)).integers(0, 2**30, 3)
         if problem.whole is not None:  # blocks lie where those of the whole image lie
             shifts -= plane_axes(problem.shape[:-1], problem.whole.corner, 0)
-        options = feedback, state.momentum, *state.bounds
+        options = feedback, MOMENTUM if _axes(problem) == 2 else 0.0, *state.bounds
         return max(
             blocks.round((shifts % stride(blocks.side)).tolist(), t * state.scale, *options) for blocks in state.blocks
         )
@@ -263,7 +262,6 @@ class Rounds:
     scale: np.ndarray  # of the thresholds, one a channel
     bounds: tuple[np.ndarray, np.ndarray]
     decay: float
-    momentum: float
     rounds: int  # over the blocks
     steps: int  # rounds and sweeps
     k: int = 0

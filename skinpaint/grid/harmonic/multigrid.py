@@ -23,7 +23,7 @@ D. Braess, "Towards algebraic multigrid for elliptic problems of second order", 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,9 @@ from skinpaint.grid.kernels_dense import invert_dense
 from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix, vectors
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
+
+if TYPE_CHECKING:
+    from skinpaint.grid.harmonic.factors import Factors
 
 __all__ = ["HarmonicSystem", "Level", "Multigrid", "System"]
 
@@ -235,7 +238,7 @@ class System:
 
     layout: Any
     level: Any
-    preconditioner: Any
+    preconditioner: Multigrid | Factors
 
     def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
         """The partial sums of ``|b|^2``, in double precision."""
