@@ -1,4 +1,4 @@
-"""Second order: the harmonic fill, by multigrid."""
+"""Second order: the harmonic fill, by multigrid or a factorisation."""
 
 from __future__ import annotations
 
