@@ -15,11 +15,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NODATA_NAMES", "Contents", "in_chunks", "mask_in", "plain", "unpack"]
+__all__ = [
+    "MAX_UNEVEN",
+    "NODATA_NAMES",
+    "Contents",
+    "aligned",
+    "in_chunks",
+    "is_scaled",
+    "mask_in",
+    "nodata_of_raster",
+    "plain",
+    "unpack",
+]
 
 CHANNEL_NAMES = ("band", "bands", "channel", "channels", "c", "rgb")  # of axes along which values do not continue
 TIME_NAMES = ("time", "t", "date")
 NODATA_NAMES = ("_FillValue", "missing_value", "nodata")  # of attributes
+MAX_UNEVEN = 1e-3  # of the distance between neighbours: coordinates that differ by less are the same
 
 Wrap = Callable[[np.ndarray, np.ndarray], Any]
 
@@ -159,8 +171,49 @@ def mask_in(mask: Any, image: Any, *, chunked: bool = False) -> Any:
                 f"The 'mask' parameter must have axes of the image, {tuple(image.dims)}. "
                 f"Got {tuple(mask.dims)} instead."
             )
-        return mask.transpose(*(name for name in image.dims if name in mask.dims)).to_numpy()
+        return aligned(mask.transpose(*(name for name in image.dims if name in mask.dims)), image).to_numpy()
     return mask
+
+
+def aligned(mask: Any, image: Any) -> Any:
+    """A labelled mask with its rows, columns and so on in the order of the image's, by their coordinates.
+
+    Raises
+    ------
+    ValueError
+        If the image has coordinates that the mask has not.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> mask, image = xr.DataArray([True, False], {"y": [0, 1]}), xr.DataArray([5, 6], {"y": [1, 0]})
+    >>> aligned(mask, image).values
+    array([False,  True])
+    """
+    for name in set(mask.indexes) & set(image.indexes) & set(mask.dims):
+        wanted, given = image.indexes[name], mask.indexes[name]
+        if given.equals(wanted):
+            continue
+        at = _places(wanted, given)
+        if (at < 0).any():
+            raise ValueError(
+                f"The 'mask' parameter must have the coordinates of the image along {name!r}, from {wanted[0]} to "
+                f"{wanted[-1]}. Got {given[0]} to {given[-1]} instead. Pass mask.values to ignore them."
+            )
+        mask = mask.isel({name: at})
+    return mask
+
+
+def _places(wanted: Any, given: Any) -> np.ndarray:
+    """Where each label of one index is in another, -1 where it is not; numbers may differ by rounding."""
+    if not given.is_unique:
+        return np.full(len(wanted), -1)
+    exact = given.get_indexer(wanted)
+    monotonic = given.is_monotonic_increasing or given.is_monotonic_decreasing
+    if (exact >= 0).all() or len(given) < 2 or given.dtype.kind not in "uif" or not monotonic:
+        return exact
+    step = abs(given[-1] - given[0]) / (len(given) - 1)
+    return given.get_indexer(wanted, method="nearest", tolerance=MAX_UNEVEN * step)
 
 
 def _is_a(thing: Any, module: str, name: str) -> bool:
@@ -228,12 +281,17 @@ def _quantity(image: Any) -> Contents:
     return Contents(np.asarray(image.value), wrap=wrap)
 
 
+def is_scaled(image: Any) -> bool:
+    """Whether a labelled array was computed from stored numbers, so that stored nodata values are none of its own."""
+    return any(name in image.encoding for name in ("scale_factor", "add_offset"))
+
+
 def nodata_of_raster(image: Any) -> Any:
     """What rioxarray says is missing in a labelled array, or None. It fails for integers said to be masked by NaN."""
     if "rioxarray" not in sys.modules:
         return None
     encoded = image.rio.encoded_nodata
-    return image.rio.nodata if encoded is None else encoded
+    return image.rio.nodata if encoded is None or is_scaled(image) else encoded
 
 
 def _data_array(image: Any) -> Contents:

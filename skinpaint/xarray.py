@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from skinpaint.containers import NODATA_NAMES, in_chunks, nodata_of_raster
+from skinpaint.containers import MAX_UNEVEN, NODATA_NAMES, aligned, in_chunks, is_scaled, nodata_of_raster
 from skinpaint.inpainter import inpaint as inpaint_array
 from skinpaint.methods.base import Method
 
 __all__ = ["Accessor", "inpaint"]
-
-MAX_UNEVEN = 1e-3  # of the mean distance: coordinates that differ by more are not even
 
 
 def inpaint(
@@ -38,9 +36,10 @@ def inpaint(
     array : xarray.DataArray or xarray.Dataset
         Of a Dataset every variable of numbers that has the axes `dim` is restored, and the others are kept.
     mask : xarray.DataArray or array_like, optional
-        Where pixels are missing. A DataArray needs no axes that do not matter: one without ``time`` is for all times.
-        Without a mask, missing is what equals ``rio.nodata``, or ``_FillValue`` or ``missing_value`` in attributes or
-        encoding. NaN are missing in any case.
+        Where pixels are missing. A DataArray is taken by its coordinates, and needs no axes that do not matter: one
+        without ``time`` is for all times. Missing as well is what equals ``rio.nodata``, or ``_FillValue`` or
+        ``missing_value`` in attributes or encoding, and NaN. If the encoding has a scale or an offset, values were
+        computed from stored ones, and nodata values in the encoding are not theirs.
     dim : sequence of str
         The axes along which values continue. Along all others, such as time or band, each slice is restored on its own.
     method : str or Method
@@ -93,7 +92,7 @@ def inpaint(
         raise ValueError(f"The 'dim' parameter must name axes of the array, {array.dims}. Got {dim!r} instead.")
     if spacing is None:
         settings["spacing"] = tuple(_step(array, name) for name in dim)
-    if mask is None and missing_values is None:
+    if missing_values is None:
         settings["missing_values"] = _nodata(array)
     others: list[Any] = [name for name in array.dims if name not in dim]
     mask = _labelled(mask, array, dim)
@@ -166,7 +165,7 @@ def _step(array: xr.DataArray, name: str) -> float:
 def _nodata(array: xr.DataArray) -> Any:
     """What the array says is missing: rioxarray's nodata, or attributes and encoding."""
     found: list[Any] = [nodata_of_raster(array)]
-    for said in (array.attrs, array.encoding):
+    for said in (array.attrs, {} if is_scaled(array) else array.encoding):
         found += [value for name in NODATA_NAMES if name in said for value in np.ravel(said[name]).tolist()]
     numbers = tuple(dict.fromkeys(value for value in found if isinstance(value, int | float | np.number)))
     return numbers or None
@@ -182,6 +181,7 @@ def _labelled(mask: Any, array: xr.DataArray, dim: tuple[str, ...]) -> Any:
                 f"The 'mask' parameter must have the axes {dim}, and no others than {array.dims}. "
                 f"Got {mask.dims} instead."
             )
+        mask = aligned(mask, array)
         for name in mask.dims:
             if mask.sizes[name] != array.sizes[name]:
                 raise ValueError(

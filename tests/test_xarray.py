@@ -105,11 +105,67 @@ def test_nodata_wherever_it_is_said(scene, where, name, raster):
     np.testing.assert_array_equal(scene.skinpaint.inpaint().values, expected(scene))
 
 
-def test_a_mask_goes_before_nodata(scene):
+@pytest.mark.parametrize("raster", [False, True])
+@pytest.mark.parametrize("scale", [{"scale_factor": 0.01, "add_offset": -1.0}, {"add_offset": -100.0}])
+def test_stored_nodata_says_nothing_about_scaled_values(raster, scale):
+    if raster:
+        pytest.importorskip("rioxarray")
+    stored = np.add.outer(np.arange(40), np.arange(50)).astype(np.int16) + 60
+    stored[5:9, 5:9] = 0
+    stored[20, 20] = 100
+    ndvi = xr.decode_cf(xr.Dataset({"ndvi": (("y", "x"), stored, {"_FillValue": 0, **scale})})).ndvi
+    assert ndvi[20, 20] == 0  # which is known
+    known = ~np.isnan(ndvi.values)
+    assert known.sum() == 40 * 50 - 16
+    for filled in (ndvi.skinpaint.inpaint(), inpaint(ndvi, method="laplace")):
+        np.testing.assert_array_equal(filled.values[known], ndvi.values[known])
+        assert np.isfinite(filled).all()
+
+
+def test_a_mask_says_what_is_missing_beyond_nodata(scene):
     mask = np.zeros(scene.shape, bool)
-    mask[:5, :5] = True
+    mask[15:25, 10:20] = True  # beside nodata values, which are no neighbours
     filled = scene.skinpaint.inpaint(mask)
-    assert (filled.values[20:40, 15:50] == -9999).all()
+    want = inpaint(scene.values, mask | (scene.values == -9999), method="laplace", spacing=(20.0, 10.0))
+    np.testing.assert_array_equal(filled.values, want)
+    other = scene.skinpaint.inpaint(mask, missing_values=-1)
+    assert (other.values[26:40, 21:50] == -9999).all()
+
+
+class TestLabelsOfAMask:
+    """A mask is taken by its coordinates, as all arithmetic of xarray does it."""
+
+    @pytest.fixture
+    def mask(self, scene):
+        mask = scene == -9999
+        mask.values[3:6, 2:30] = True
+        return mask
+
+    @pytest.mark.parametrize("chunks", [None, {"y": 30, "x": 30}])
+    @pytest.mark.parametrize("order", ["reversed", "rounded", "larger"])
+    def test_any_order_is_the_same_mask(self, scene, mask, chunks, order):
+        want = scene.skinpaint.inpaint(mask)
+        assert not want.identical(scene.skinpaint.inpaint(mask.values[::-1]))
+        other = mask[::-1, ::-1] if order != "larger" else mask.pad(x=2, constant_values=True)
+        if order == "larger":
+            other = other.assign_coords(x=scene.x.values[0] + 10.0 * np.arange(-2, 72))
+        if order == "rounded":
+            other = other.assign_coords(x=other.x + 1e-9)
+        xr.testing.assert_identical(scene.skinpaint.inpaint(other), want)
+        xr.testing.assert_identical(
+            inpaint(scene, other, method="laplace"), inpaint(scene, mask.values, method="laplace")
+        )
+        if chunks is not None:
+            np.testing.assert_allclose(scene.chunk(chunks).skinpaint.inpaint(other.chunk(20)), want, atol=1)
+
+    def test_other_coordinates_are_refused(self, scene, mask):
+        shifted = mask.assign_coords(x=mask.x + 5.0)
+        for call in (scene.skinpaint.inpaint, lambda mask: inpaint(scene, mask, method="laplace")):
+            with pytest.raises(
+                ValueError, match=r"coordinates of the image along 'x'.* Pass mask\.values to ignore them"
+            ):
+                call(shifted)
+            call(shifted.drop_vars("x"))  # without coordinates there is nothing to compare
 
 
 def test_a_scene_of_rioxarray(scene, tmp_path):
