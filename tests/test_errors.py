@@ -46,6 +46,12 @@ class TestMask:
         with raises(ValueError, r"'mask' parameter must", "0/1", "0/255", f"Got {named}"):
             inpaint(GREY, mask)
 
+    def test_that_is_masked_itself(self):
+        mask = np.ma.MaskedArray(ONE, ~ONE)
+        with raises(ValueError, "'mask' parameter must not be masked", r"mask\.filled\(True\)"):
+            inpaint(GREY, mask)
+        np.testing.assert_array_equal(inpaint(GREY, np.ma.MaskedArray(ONE)), inpaint(GREY, ONE))
+
     @pytest.mark.parametrize("mask", [np.full((3, 4), "a"), np.full((3, 4), 1j), np.full((3, 4), None)])
     def test_of_another_kind(self, mask):
         with raises((TypeError, ValueError), "'mask' parameter must", "Got"):

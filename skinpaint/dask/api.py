@@ -67,7 +67,8 @@ def solve(
     image : dask.array.Array of shape (M[, N[, ..., P]][, C])
         Integers or floats.
     mask : array_like or dask.array.Array, optional
-        Where pixels are missing (True, 1 or 255), in any chunks. NaN are missing in any case.
+        Where pixels are missing (True, 1 or 255), in any chunks. NaN are missing in any case, and so are masked entries
+        of an array of dask.array.ma.
     method : str or Method
         "laplace", "dct", "biharmonic" or "pnp", or a method object of one of these. All but "laplace" restore a chunk
         when it is computed, with a halo of pixels around it.

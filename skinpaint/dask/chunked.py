@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +61,10 @@ class Chunked:
                 )
         axis = _checked_axis(image, channel_axis)
         array = image[..., None] if axis is None else da.moveaxis(image, axis, -1)
-        missing = _missing(array, mask, missing_values, axis)
+        hidden = None
+        if isinstance(array._meta, np.ma.MaskedArray):
+            array, hidden = da.ma.getdata(array), da.ma.getmaskarray(array)
+        missing = _missing(array, hidden, mask, missing_values, axis)
         if check_grow(grow):
             depth = {k: grow if k < missing.ndim - 1 else 0 for k in range(missing.ndim)}
             missing = da.map_overlap(
@@ -152,7 +157,7 @@ def _checked_axis(image: Any, channel_axis: int | None) -> int | None:
     return int(channel_axis) % image.ndim
 
 
-def _missing(array: Any, mask: Any, missing_values: Any, axis: int | None) -> Any:
+def _missing(array: Any, hidden: Any, mask: Any, missing_values: Any, axis: int | None) -> Any:
     """What is missing, chunk by chunk; of the shape of `array`, or with a last axis of length 1."""
     words = ("auto", None)
     if isinstance(missing_values, str) and missing_values not in words:
@@ -161,15 +166,17 @@ def _missing(array: Any, mask: Any, missing_values: Any, axis: int | None) -> An
             f"Got {missing_values!r} instead. Pass mask=, for example (image == 0) | (image == 255)."
         )
     values = None if missing_values == "auto" else missing_values
-    if mask is None and values is None and array.dtype.kind != "f":
+    said = [] if hidden is None else [hidden]
+    if mask is not None:
+        said.append(_given(mask, array, axis))
+    if array.dtype.kind == "f" or values is not None:
+        said.append(da.map_blocks(_found, array, values, dtype=bool, meta=np.empty((0,) * array.ndim, bool)))
+    if not said:
         raise ValueError(
             "The 'mask' parameter must be given for a dask array of integers, of which nothing is guessed. "
             "Pass mask= or missing_values=."
         )
-    if mask is not None and values is None and array.dtype.kind != "f":
-        return _given(mask, array, axis)
-    found = da.map_blocks(_found, array, values, dtype=bool, meta=np.empty((0,) * array.ndim, bool))
-    return found if mask is None else found | _given(mask, array, axis)
+    return functools.reduce(operator.or_, said)
 
 
 def _found(block: np.ndarray, values: Any) -> np.ndarray:
