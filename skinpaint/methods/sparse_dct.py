@@ -43,8 +43,9 @@ class SparseDCT(CountedMethod):
     of one Gaussian. The missing pixels of a patch become their conditional mean, given its known pixels.
 
     The channels of an image are restored together. Blocks are first transformed by cosines over the channels; for RGB,
-    this gives opponent colours. Patches are grouped by the mean of the channels. With one mask per channel, a patch
-    spans up to four channels.
+    this gives opponent colours. Patches are grouped by the mean of the channels. If all channels miss the same pixels,
+    the patches of up to four channels are samples of one Gaussian, wherever these channels are correlated by 0.5 or
+    more. With one mask per channel, a patch spans up to four channels.
 
     There is no energy and no residual, so nothing is proven about the answer: it ends when all rounds are done.
 
@@ -238,9 +239,9 @@ class SparseDCT(CountedMethod):
             together, holes = planes[part], missing[part]
             some, asked = (np.logical_or.reduce(p[part]) for p in (missing, wanted))
             found = groups(together.mean(axis=0), some, asked, side, step)
-            stacked = bool((holes != holes[:1]).any())
+            same = bool((holes == holes[:1]).all())
             sigma = float(noise[part][0]) / sqrt(len(together))
-            out[part] = conditional_mean(together, holes, found, sigma, side, step, stacked)
+            out[part] = conditional_mean(together, holes[:1] if same else holes, found, sigma, side, step)
         return np.moveaxis(out, 0, -1)[:, None][core]
 
     def explain(self, reason: Reason, state: Rounds, n_iter: int) -> str:
@@ -248,7 +249,7 @@ class SparseDCT(CountedMethod):
         sweeps = state.steps - state.rounds
         if reason is Reason.CONVERGED:
             then = f" and {sweeps} sweep{'' if sweeps == 1 else 's'} over similar patches" if sweeps else ""
-            return f"Finished after {state.rounds} rounds{then}."
+            return f"Finished after {state.rounds} round{'' if state.rounds == 1 else 's'}{then}."
         return f"Not finished: {n_iter} of {state.steps} rounds and sweeps (max_iter). Raise max_iter."
 
 

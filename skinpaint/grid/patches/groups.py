@@ -21,7 +21,7 @@ FILLED_PER_GROUP = 16  # the patches of a group that are filled: those nearest t
 SEARCH_RADIUS = 24  # pixels, in which similar patches are searched
 TILE_SIDE = 512  # pixels
 TILE_MARGIN = SEARCH_RADIUS + max(PATCH_SIDES)  # pixels around a tile that its groups can reach
-MAX_STACKED_CHANNELS = 4  # that one patch spans
+CHANNELS_TOGETHER = 4  # at most, that one patch spans, or whose patches are samples of one Gaussian
 ROWS_PER_PIECE = 8  # rows of reference patches that are summed together
 
 
@@ -84,41 +84,43 @@ def groups(x: np.ndarray, missing: np.ndarray, wanted: np.ndarray, side: int, st
 
 
 def conditional_mean(
-    x: np.ndarray, missing: np.ndarray, found: np.ndarray, noise: float, side: int, step: int, stacked: bool
+    x: np.ndarray, missing: np.ndarray, found: np.ndarray, noise: float, side: int, step: int
 ) -> np.ndarray:
     """Estimate the missing pixels of patches from their known ones, and average where patches overlap.
 
     Parameters
     ----------
-    x, missing : ndarray of float32 and of bool, shape (C, A, X)
+    x : ndarray of float32, shape (C, A, X)
         The image, with a guess where it is missing.
+    missing : ndarray of bool, shape (C, A, X) or (1, A, X)
+        The missing pixels. If each channel has its own, a patch spans up to four channels. If all channels miss the
+        same pixels, their patches are samples of one Gaussian, where channels are correlated.
     found : ndarray of int32
         The groups of :func:`groups`.
     noise : float
         Standard deviation of the known values from what a group has in common.
     side, step : int
         As for :func:`groups`.
-    stacked : bool
-        Whether a patch spans up to four channels, or each channel is filled alone.
     """
     pieces = -(-found.shape[0] // ROWS_PER_PIECE)
     top = np.maximum((np.arange(pieces) * ROWS_PER_PIECE - 1) * step - SEARCH_RADIUS, 0)
     height = min(ROWS_PER_PIECE * step + 2 * SEARCH_RADIUS + side, x.shape[1])
     out = x.copy()
-    channels = MAX_STACKED_CHANNELS if stacked else 1
-    for first in range(0, len(x), channels):
-        stack = slice(first, first + channels)
-        planes, holes = x[stack], missing[stack]
-        sums = np.zeros((pieces, len(planes), height, x.shape[2]), np.float32)
-        weights = np.zeros((pieces, height, x.shape[2]), np.float32)
-        options = (side, FILLED_PER_GROUP, np.float32(noise), prior(side, len(planes)), ROWS_PER_PIECE, top)
-        share_unevenly(condition, 0, pieces, x[0].size * SOLVE_COST, planes, holes, found, *options, sums, weights)
-        total, weight = np.zeros_like(planes), np.zeros_like(planes[0])
-        for piece, row in enumerate(top):
-            rows = slice(row, row + height)
-            total[:, rows] += sums[piece, :, : len(weight[rows])]
-            weight[rows] += weights[piece, : len(weight[rows])]
-        np.divide(total, weight, out=out[stack], where=holes & (weight > 0))
+    for channels in np.array_split(np.arange(len(x)), -(-len(x) // CHANNELS_TOGETHER)):
+        together = slice(channels[0], channels[-1] + 1)
+        holes = missing[together] if len(missing) > 1 else missing
+        planes = x[together].reshape(-1, *holes.shape)  # one, or one for each channel
+        sums = np.zeros((pieces, *planes.shape[:2], height, x.shape[2]), np.float32)
+        weights = np.zeros((pieces, len(planes), 1, height, x.shape[2]), np.float32)
+        options = (side, FILLED_PER_GROUP, np.float32(noise), prior(side, len(holes)), ROWS_PER_PIECE, top)
+        work = x[0].size * SOLVE_COST
+        share_unevenly(condition, 0, pieces, work, planes, holes, found, *options, sums, weights)
+        total, weight = np.zeros_like(planes), np.zeros_like(planes[:, :1])
+        for piece, first in enumerate(top):
+            rows = slice(first, min(first + height, x.shape[1]))
+            total[:, :, rows] += sums[piece, :, :, : rows.stop - first]
+            weight[:, :, rows] += weights[piece, :, :, : rows.stop - first]
+        np.divide(total, weight, out=out[together].reshape(planes.shape), where=holes & (weight > 0))
     return out
 
 

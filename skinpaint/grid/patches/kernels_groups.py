@@ -14,6 +14,7 @@ FILLED_WEIGHT = np.float32(0.1)  # of a filled pixel in the mean of its group; k
 SINGLE_ROUNDING = np.float32(1e-6)  # rounding of single precision, relative to the variance of a group
 OWN_WEIGHT = np.float32(0.5)  # of a patch in the covariance that fills itself; the others of its group weigh 1
 VARIANCE_FLOOR = np.float32(16)  # in noise variances: groups that vary less all have about the same weight
+SAME_CORRELATION = np.float32(0.5)  # least, of planes whose patches count as samples of one Gaussian
 MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
 
 
@@ -102,134 +103,185 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
     mean variance of the entries times `prior`, which must be 0 for patches of so many entries that n unknowns are
     solved for.
 
-    What a patch was filled with before should not confirm itself. Let :math:`\theta` be the part of its own weight that
-    is left out of the covariance, and :math:`h = z_k^T (S_{kk} + \lambda)^{-1} z_k` its leverage. Without
-    :math:`\theta z z^T`, a conditional mean :math:`\mu + v` becomes
+    Planes have holes in common. Where each plane is correlated with each, by :data:`SAME_CORRELATION` or more, the
+    patches of all planes are samples of one Gaussian, apart from their means: Z has n columns for each plane, and a
+    patch one column z for each. Else each plane has its own Gaussian.
 
-    .. math:: \mu + (v - \theta h z) / (1 - \theta h)
+    What a patch was filled with before should not confirm itself. Let :math:`\theta` be the part of its own weight that
+    is left out of the covariance, and :math:`H = z_k^T (S_{kk} + \lambda)^{-1} z_k` its leverages, one number for one
+    plane. Without :math:`\theta z z^T`, a conditional mean :math:`\mu + v` of the patch :math:`y = \mu + z` becomes
+
+    .. math:: y + (v - z) (1 - \theta H)^{-1}
 
     Piece ``p`` holds the reference patches of ``rows`` rows from ``p * rows`` on, and adds to ``total[p]`` and
     ``weight[p]``, whose first row is row ``top[p]`` of `x`. Groups with a smaller variance have larger weights.
 
     Parameters
     ----------
-    x, missing : ndarray of float32 and of bool, shape (C, A, X)
-        The planes that a patch spans.
+    x : ndarray of float32, shape (P, C, A, X)
+        P planes, each of C channels that a patch spans. C is 1 if there are several planes.
+    missing : ndarray of bool, shape (C, A, X)
     found : ndarray of int32, shape (R, Q, n)
         The groups of :func:`match`.
     prior : ndarray of float32, shape (size, size)
         For patches of ``size`` entries.
-    total, weight : ndarray of float32, shapes (pieces, C, height, X) and (pieces, height, X)
+    total, weight : ndarray of float32, shapes (pieces, P, C, height, X) and (pieces, P, 1, height, X)
     """
-    C, _, X = x.shape
+    P, C = x.shape[:2]
     n = found.shape[2]
     size = C * side * side
-    Z = np.empty((size, n), np.float32)
+    Z = np.empty((size, P, n), np.float32)
+    alone = np.empty((size, 1, n), np.float32)
+    hole = np.empty((size, n), np.bool_)
     S = np.empty((size, size), np.float32)
     W = np.empty((size, size), np.float32)
     gram = np.empty((n, n), np.float32)
     L = np.empty((max(n, size), max(n, size)), np.float32)
-    z = np.empty(max(n, size), np.float32)
-    white = np.empty(size, np.float32)
-    mean = np.empty(size, np.float32)
-    hole = np.empty((size, n), np.bool_)
+    z = np.empty((P, max(n, size)), np.float32)
+    H = np.empty((P, P), np.float32)
+    white = np.empty((P, size), np.float32)
+    innovation = np.empty((P, size), np.float32)
+    change = np.empty(size, np.float32)
     known = np.empty(size, np.int64)
     unknown = np.empty(size, np.int64)
-    small = size <= 2 * n
-    trace = np.float32(0)  # of the prior
-    for q in range(size):
-        trace += prior[q, q]
+    work = S, W, gram, L, z, H, white, innovation, change, known, unknown
     for piece in range(lo, hi):
         for r in range(piece * rows, min(found.shape[0], (piece + 1) * rows)):
             for c in range(found.shape[1]):
                 if found[r, c, 0] < 0:
                     continue
                 _gather(x, missing, found, r, c, side, Z, hole)
-                _center(Z, hole, mean)
-                spread = np.float32(0)
-                for q in range(size):
-                    for g in range(n):
-                        spread += Z[q, uintp(g)] * Z[q, uintp(g)]
-                ridge = np.float32(n * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
-                largest = np.float32(ridge + spread * (1 + trace / size))
-                w = np.float32(1 / np.sqrt(spread / (n * size) + VARIANCE_FLOOR * noise * noise + MIN_DENOMINATOR))
-                S_ready = W_ready = gram_ready = False
-                for g in range(members):
-                    k = _split(hole, g, known, unknown)
-                    m = size - k
-                    if m == 0:
-                        continue
-                    few = k <= n and (k <= 2 * m or not small)
-                    if not S_ready and (few or small):
-                        _products(Z, S)
-                        _add_prior(prior, np.float32(spread / size), S)
-                        S_ready = True
-                    if few:
-                        leverage = _among_known(S, Z, known, k, g, ridge, L, z)
-                    elif small:
-                        if not W_ready:
-                            _whiten(S, ridge, L, W)
-                            W_ready = True
-                        leverage = _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z)
-                    else:
-                        if not gram_ready:
-                            _gram(Z, gram)
-                            gram_ready = True
-                        leverage = _among_patches(gram, Z, hole, g, ridge, L, z)
-                    own = (np.float32(1) - OWN_WEIGHT) * min(max(leverage, np.float32(0)), np.float32(1))
-                    scale = np.float32(1) / (np.float32(1) - own)
-                    a, b = found[r, c, g] // X - top[piece], found[r, c, g] % X
-                    q = u = 0
-                    for channel in range(C):
-                        for i in range(side):
-                            for j in range(side):
-                                if hole[q, g]:
-                                    v = np.float32(0)
-                                    if few:
-                                        for p in range(k):
-                                            v += S[q, known[p]] * z[p]
-                                    elif small:
-                                        v -= z[u]
-                                    else:
-                                        for p in range(n):
-                                            v += Z[q, p] * z[p]
-                                    v = mean[q] + scale * (v - own * Z[q, g])
-                                    total[piece, channel, a + i, b + j] += w * v
-                                    u += 1
-                                q += 1
-                    for i in range(side):
-                        for j in range(side):
-                            weight[piece, a + i, b + j] += w
+                _center(Z, hole)
+                if _alike(Z):
+                    _fill(0, x, found, r, c, side, Z, hole, members, noise, prior, work, piece, top, total, weight)
+                    continue
+                for p in range(P):
+                    for q in range(size):
+                        for g in range(n):
+                            alone[q, 0, uintp(g)] = Z[q, p, uintp(g)]
+                    _fill(p, x, found, r, c, side, alone, hole, members, noise, prior, work, piece, top, total, weight)
+
+
+@part
+def _fill(first, x, found, r, c, side, Z, hole, members, noise, prior, work, piece, top, total, weight):
+    """Fill the patches of a group; Z holds the planes from plane `first` on."""
+    S, W, gram, L, z, H, white, innovation, change, known, unknown = work
+    C, X = x.shape[1], x.shape[3]
+    size, P, n = Z.shape
+    samples = P * n
+    flat = Z.reshape(size, samples)
+    small = size <= 2 * n
+    trace = spread = np.float32(0)
+    for q in range(size):
+        trace += prior[q, q]
+        for g in range(samples):
+            spread += flat[q, uintp(g)] * flat[q, uintp(g)]
+    ridge = np.float32(samples * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
+    largest = np.float32(ridge + spread * (1 + trace / size))
+    variance = spread / (samples * size) + VARIANCE_FLOOR * noise * noise
+    w = np.float32(1 / np.sqrt(variance + MIN_DENOMINATOR))
+    S_ready = W_ready = gram_ready = False
+    for g in range(members):
+        k = _split(hole, g, known, unknown)
+        m = size - k
+        if m == 0:
+            continue
+        few = k <= n and (k <= 2 * m or not small)
+        if not S_ready and (few or small):
+            _products(flat, S)
+            _add_prior(prior, np.float32(spread / size), S)
+            S_ready = True
+        if few:
+            _among_known(S, Z, known, k, g, ridge, L, z, H)
+            _means(P, S, z, known, k, unknown, m, innovation)
+        elif small:
+            if not W_ready:
+                _whiten(S, ridge, L, W)
+                W_ready = True
+            _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z, H, innovation)
+        else:
+            if not gram_ready:
+                _gram(flat, gram)
+                gram_ready = True
+            _among_patches(gram, flat, hole, unknown, m, g, ridge, L, z, H, innovation)
+        _leave_out(P, H)
+        a, b = found[r, c, g] // X, found[r, c, g] % X
+        row = a - top[piece]
+        for p in range(P):
+            for u in range(m):
+                innovation[p, u] -= Z[unknown[u], p, g]
+        for p in range(P):
+            for u in range(m):
+                change[u] = 0
+            for e in range(P):
+                for u in range(m):
+                    change[uintp(u)] += H[p, e] * innovation[e, uintp(u)]
+            q = u = 0
+            for channel in range(C):
+                for i in range(side):
+                    for j in range(side):
+                        if hole[q, g]:
+                            y = x[first + p, channel, a + i, b + j] + change[u]
+                            total[piece, first + p, channel, row + i, b + j] += w * y
+                            u += 1
+                        q += 1
+            for i in range(side):
+                for j in range(side):
+                    weight[piece, first + p, 0, row + i, b + j] += w
 
 
 @part
 def _gather(x, missing, found, r, c, side, Z, hole):
-    """A column for each patch."""
+    """A column for each patch, plane by plane."""
+    X = x.shape[3]
     for g in range(found.shape[2]):
-        a, b = found[r, c, g] // x.shape[2], found[r, c, g] % x.shape[2]
+        a, b = found[r, c, g] // X, found[r, c, g] % X
+        for p in range(x.shape[0]):
+            q = 0
+            for channel in range(x.shape[1]):
+                for i in range(side):
+                    for j in range(side):
+                        Z[uintp(q), uintp(p), uintp(g)] = x[uintp(p), uintp(channel), uintp(a + i), uintp(b + j)]
+                        q += 1
         q = 0
-        for channel in range(x.shape[0]):
+        for channel in range(x.shape[1]):
             for i in range(side):
                 for j in range(side):
-                    Z[q, g] = x[channel, a + i, b + j]
-                    hole[q, g] = missing[channel, a + i, b + j]
+                    hole[uintp(q), uintp(g)] = missing[uintp(channel), uintp(a + i), uintp(b + j)]
                     q += 1
 
 
 @part
-def _center(Z, hole, mean):
-    """Subtract the mean of the patches, in which filled entries have a small weight."""
-    size, n = Z.shape
+def _center(Z, hole):
+    """Subtract the mean of the patches of each plane, in which filled entries have a small weight."""
+    size, P, n = Z.shape
     for q in range(size):
-        total = weight = np.float32(0)
-        for g in range(n):
-            w = FILLED_WEIGHT if hole[q, uintp(g)] else np.float32(1)
-            total += w * Z[q, uintp(g)]
-            weight += w
-        total /= weight
-        mean[q] = total
-        for g in range(n):
-            Z[q, uintp(g)] -= total
+        for p in range(P):
+            total = weight = np.float32(0)
+            for g in range(n):
+                w = FILLED_WEIGHT if hole[q, uintp(g)] else np.float32(1)
+                total += w * Z[q, p, uintp(g)]
+                weight += w
+            total /= weight
+            for g in range(n):
+                Z[q, p, uintp(g)] -= total
+
+
+@part
+def _alike(Z):
+    """Whether all planes are correlated, each with each; a constant one is not."""
+    size, P, n = Z.shape
+    for p in range(P):
+        for e in range(p):
+            both = one = other = np.float32(0)
+            for q in range(size):
+                for g in range(n):
+                    both += Z[q, p, uintp(g)] * Z[q, e, uintp(g)]
+                    one += Z[q, p, uintp(g)] * Z[q, p, uintp(g)]
+                    other += Z[q, e, uintp(g)] * Z[q, e, uintp(g)]
+            if both <= SAME_CORRELATION * np.sqrt(one * other):
+                return False
+    return True
 
 
 @part
@@ -291,15 +343,28 @@ def _add_square(matrix, Z, q, sign):
 
 
 @part
-def _among_known(S, Z, known, k, g, ridge, L, z):
-    """Solve ``(S_kk + ridge) z = Z[k, g]`` for the `k` known entries; the leverage of patch `g`."""
+def _among_known(S, Z, known, k, g, ridge, L, z, H):
+    """Solve ``(S_kk + ridge) z = Z[k, g]`` for the `k` known entries; write the leverages of patch `g`."""
     for i in range(k):
-        p = known[i]
+        q = known[i]
         for j in range(i + 1):
-            L[i, j] = S[p, known[j]]
+            L[i, j] = S[q, known[j]]
         L[i, i] += ridge
-        z[i] = Z[p, g]
-    return _solve(L, z, k, ridge)
+        for p in range(Z.shape[1]):
+            z[p, i] = Z[q, p, g]
+    _factorize(L, k, ridge)
+    _solve(L, Z.shape[1], z, k, H)
+
+
+@part
+def _means(P, S, z, known, k, unknown, m, out):
+    """Write ``S_uk z``, for the `k` known entries and the `m` missing entries u."""
+    for p in range(P):
+        for u in range(m):
+            v = np.float32(0)
+            for i in range(k):
+                v += S[unknown[u], known[i]] * z[p, i]
+            out[p, u] = v
 
 
 @part
@@ -329,28 +394,36 @@ def _whiten(S, ridge, U, W):
 
 
 @part
-def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z):
-    """Solve ``P_uu z = P_uk Z[k, g]`` for the `m` missing entries u and ``P = W W^T``; the leverage of patch `g`.
+def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z, H, out):
+    """Write ``-P_uu^-1 P_uk Z[k, g]`` for the `m` missing entries u and ``P = W W^T``, and the leverages of patch `g`.
 
     No eigenvalue of the inverse of P is above `largest`.
     """
-    size = len(W)
-    for p in range(size):
-        white[p] = 0
-    for i in range(k):
-        v = Z[known[i], g]
-        for p in range(size):
-            white[uintp(p)] += v * W[known[i], uintp(p)]
+    P = Z.shape[1]
+    for p in range(P):
+        for q in range(len(W)):
+            white[p, q] = 0
+        for i in range(k):
+            v = Z[known[i], p, g]
+            for q in range(len(W)):
+                white[p, uintp(q)] += v * W[known[i], uintp(q)]
     for i in range(m):
-        z[i] = _dot(W[unknown[i]], white)
+        for p in range(P):
+            z[p, i] = _dot(W[unknown[i]], white[p])
         for j in range(i + 1):
             L[i, j] = _dot(W[unknown[i]], W[unknown[j]])
-    return _dot(white, white) - _solve(L, z, m, np.float32(1) / largest)
+    _factorize(L, m, np.float32(1) / largest)
+    _solve(L, P, z, m, H)
+    for p in range(P):
+        for u in range(m):
+            out[p, u] = -z[p, u]
+        for e in range(P):
+            H[p, e] = _dot(white[p], white[e]) - H[p, e]
 
 
 @part
-def _among_patches(gram, Z, hole, g, ridge, L, z):
-    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``; the leverage of patch `g`, in which `hole` holds all but k."""
+def _among_patches(gram, Z, hole, unknown, m, g, ridge, L, z, H, out):
+    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``, and write ``Z_u z`` and the leverage of patch `g`."""
     n = len(gram)
     for i in range(n):
         for j in range(i + 1):
@@ -359,39 +432,70 @@ def _among_patches(gram, Z, hole, g, ridge, L, z):
         if hole[q, g]:
             _add_square(L, Z, q, np.float32(-1))
     for i in range(n):
-        z[i] = L[max(i, g), min(i, g)]
+        z[0, i] = L[max(i, g), min(i, g)]
     for i in range(n):
         L[i, i] += ridge
-    _solve(L, z, n, ridge)
-    return z[g]
+    _factorize(L, n, ridge)
+    _solve(L, 1, z, n, H)
+    H[0, 0] = z[0, g]
+    for u in range(m):
+        out[0, u] = _dot(Z[unknown[u]], z[0, :n])
 
 
 @part
-def _solve(L, z, n, least):
-    """Solve ``A x = z`` in place for the symmetric matrix A of which `L` holds the lower half, by Cholesky; ``z^T x``.
+def _leave_out(P, H):
+    """Replace the leverages H by the inverse of ``1 - theta H``, whose eigenvalues are between 1 - theta and 1."""
+    theta = np.float32(1) - OWN_WEIGHT
+    for p in range(P):
+        for e in range(P):
+            H[p, e] *= -theta
+        H[p, p] += np.float32(1)
+    for p in range(P):
+        scale = np.float32(1) / min(max(H[p, p], OWN_WEIGHT), np.float32(1))
+        H[p, p] = np.float32(1)
+        for e in range(P):
+            H[p, e] *= scale
+        for q in range(P):
+            f = H[q, p]
+            if q != p:
+                H[q, p] = np.float32(0)
+                for e in range(P):
+                    H[q, e] -= f * H[p, e]
+
+
+@part
+def _factorize(L, n, least):
+    """Replace the lower half of a symmetric matrix by its Cholesky factor, whose diagonal is inverted.
 
     All eigenvalues are at least `least`. A smaller pivot is a rounding error, and is replaced by `least`.
     """
-    square = np.float32(0)
     for i in range(n):
-        v = z[i]
         for j in range(i):
             s = L[i, j]
             for p in range(j):
                 s -= L[i, uintp(p)] * L[j, uintp(p)]
-            s *= L[j, j]
-            L[i, j] = s
-            v -= s * z[j]
+            L[i, j] = s * L[j, j]
         s = L[i, i]
         for p in range(i):
             s -= L[i, uintp(p)] * L[i, uintp(p)]
-        s = np.float32(1) / np.sqrt(max(s, least))
-        L[i, i] = s
-        z[i] = v * s
-        square += z[i] * z[i]
-    for i in range(n - 1, -1, -1):
-        v = z[i] * L[i, i]
-        z[i] = v
-        for j in range(i):
-            z[uintp(j)] -= L[i, uintp(j)] * v
-    return square
+        L[i, i] = np.float32(1) / np.sqrt(max(s, least))
+
+
+@part
+def _solve(L, P, z, n, H):
+    """Solve ``L L^T x = z`` in place for each row of `z`; write ``H = z A^-1 z^T``."""
+    for p in range(P):
+        for i in range(n):
+            v = z[p, i]
+            for j in range(i):
+                v -= L[i, uintp(j)] * z[p, uintp(j)]
+            z[p, i] = v * L[i, i]
+    for p in range(P):
+        for e in range(p + 1):
+            H[p, e] = H[e, p] = _dot(z[p, :n], z[e, :n])
+    for p in range(P):
+        for i in range(n - 1, -1, -1):
+            v = z[p, i] * L[i, i]
+            z[p, i] = v
+            for j in range(i):
+                z[p, uintp(j)] -= L[i, uintp(j)] * v
