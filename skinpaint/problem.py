@@ -29,6 +29,8 @@ __all__ = [
 
 CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
 FEW_CHANNELS = 16  # so many at most are scaled one by one
+MAX_SPACING_RATIO = 1e4  # weights go with the square of it, and those of curvature with its fourth power
+LARGEST_EXACT = 2**53  # integers below this are what they are in double precision
 FILL_TOL = 1e-6  # relative residual of a harmonic fill
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
@@ -103,6 +105,7 @@ class Problem:
     _masked: bool = field(repr=False)  # whether a mask was given
     _contents: containers.Contents = field(repr=False)  # what the image came in
     whole: Whole | None = field(default=None, repr=False)
+    _exact: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)  # bounds that no float can hold
 
     @classmethod
     def from_image(
@@ -154,7 +157,7 @@ class Problem:
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         bounds = default_bounds if bounds is None else bounds
         low, high = _find_bounds(array, missing, bounds) if whole is None else (whole.low, whole.high)
-        offset, scale = _affine(low, high, shared=bounds is not None)
+        offset, scale = _affine(low, high, array.dtype, shared=bounds is not None)
         distances = check_spacing(spacing, array.ndim - 1)
         unit = min(distances)
         return cls(
@@ -173,6 +176,7 @@ class Problem:
             _masked=mask is not None,
             _contents=contents,
             whole=whole,
+            _exact=masks.known_ranges(array, missing) if bounds is None and _too_large(low, high, array) else None,
         )
 
     @property
@@ -215,11 +219,12 @@ class Problem:
 
     def harmonic(self) -> Filling:
         """The harmonic fill of the missing pixels, in order, where little is missing."""
+        from skinpaint.grid.harmonic.direct import solve_surely
         from skinpaint.grid.harmonic.fill import Harmonic, Sheets
 
         sheets = Sheets(self, Harmonic(self.shape[:-1], (1,), self.spacing))
         for mask, channels in self.groups():
-            sheets.solve(mask, channels, FILL_TOL)
+            solve_surely(sheets, mask, channels, FILL_TOL)
         return sheets.values
 
     @lazy
@@ -414,13 +419,18 @@ class Problem:
     def _in_units(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """`values` of these channels in the image's units, within the bounds."""
         low, high = self._limits
-        values = values * self._scale[channels]
-        values += self._offset[channels]
+        with np.errstate(over="ignore"):  # what is beyond all numbers is beyond the bounds
+            values = values * self._scale[channels]
+            values += self._offset[channels]
         return np.clip(values, low[channels], high[channels], out=values)
 
     def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """The same in the image's dtype."""
-        return cast(self._in_units(values, channels), self._image.dtype)
+        found = cast(self._in_units(values, channels), self._image.dtype)
+        if self._exact is None:
+            return found
+        low, high = self._exact
+        return np.clip(found, low[channels], high[channels])
 
     @lazy
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -527,18 +537,23 @@ def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tupl
     return np.where(constant, lowest, low), np.where(constant, highest, high)
 
 
-def _affine(lowest: np.ndarray, highest: np.ndarray, *, shared: bool) -> tuple[np.ndarray, np.ndarray]:
+def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype, *, shared: bool) -> tuple[np.ndarray, np.ndarray]:
     """Offset and scale of each channel's map to [0, 1]; with `shared` bounds it is the same for all channels."""
     if shared:
         lowest, highest = np.full_like(lowest, lowest.min()), np.full_like(highest, highest.max())
     with np.errstate(over="ignore"):
         scale = highest - lowest
-    if not np.isfinite(scale).all():
+    if scale.max() > np.finfo(_working(dtype)).max:
         raise ValueError(
-            "The 'image' parameter must have known values whose range is finite. "
+            f"The 'image' parameter must have known values whose range {np.dtype(_working(dtype))} can hold. "
             f"Got {lowest.min():g} to {highest.max():g} instead. Divide the image by a constant first."
         )
     return lowest, np.where(scale > 0, scale, 1.0)
+
+
+def _too_large(low: np.ndarray, high: np.ndarray, array: np.ndarray) -> bool:
+    """Whether an image holds integers that double precision rounds."""
+    return array.dtype.kind in "iu" and max(-low.min(), high.max()) >= LARGEST_EXACT
 
 
 def check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
@@ -593,6 +608,11 @@ def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[f
         raise ValueError(
             f"The 'spacing' parameter of Inpainter must be a positive number or {ndim} of them, one for "
             f"each spatial axis. Got {spacing!r} instead."
+        )
+    if given.max() > MAX_SPACING_RATIO * given.min():
+        raise ValueError(
+            f"The 'spacing' parameter of Inpainter must have a ratio of at most {MAX_SPACING_RATIO:g} between its "
+            f"numbers. Got {spacing!r} instead. Restore each slice along the axis of the largest one on its own."
         )
     return tuple(np.broadcast_to(given, (ndim,)).tolist())
 

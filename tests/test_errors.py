@@ -187,6 +187,11 @@ class TestParameters:
         with raises(ValueError, "'spacing' parameter of Inpainter must be", "positive", "Got"):
             inpaint(GREY, ONE, spacing=spacing)
 
+    def test_spacing_too_uneven_for_double_precision(self):
+        inpaint(GREY, ONE, spacing=(1e4, 1), method="laplace")
+        with raises(ValueError, "'spacing' parameter of Inpainter must have a ratio of at most 10000", "Got", "slice"):
+            inpaint(GREY, ONE, spacing=(1, 1e5), method="laplace")
+
     def test_spacing_with_an_energy_of_your_own(self):
         method = GradientDescent(energy=lambda x: anp.sum(x**2))
         with raises(ValueError, "'spacing' parameter of Inpainter", "energy", r"\(1\.0, 2\.0\)"):

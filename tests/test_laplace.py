@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
 from skinpaint import ConvergenceWarning, Inpainter, Laplace, inpaint
+from skinpaint.grid.harmonic.direct import MAX_RESIDUAL
 from skinpaint.problem import Problem
 
 
@@ -178,3 +179,19 @@ def test_halves_are_rounded_the_same_by_every_solver():
     image, mask = rng.integers(0, 256, (90, 90), dtype=np.uint8), rng.random((90, 90)) < 0.3
     a, b = (inpaint(image, mask, method=Laplace(solver=solver)) for solver in ("multigrid", "direct"))
     assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("rows", [3, 70])  # so little is missing that it is listed, or not
+def test_where_multigrid_fails_the_fill_that_methods_start_from_is_right(rows):
+    """Pixels along a row are ten thousand times as close as the rows: weights differ by more than single precision."""
+    y, x = np.indices((120, 80)) / 10
+    mask = np.zeros(x.shape, bool)
+    mask[1 : 1 + rows] = mask[100:102] = True
+    problem = Problem.from_image(np.sin(x) + y, mask, spacing=(1e4, 1.0))
+    assert problem.sparse == (rows == 3)
+    found = problem.harmonic().values[:, 0] if problem.sparse else problem.fill()[mask][:, 0]
+    expected = Laplace(solver="direct").solve(problem).values
+    np.testing.assert_allclose(found, np.asarray(expected)[mask][:, 0], rtol=0, atol=1e-6)
+    with pytest.warns(ConvergenceWarning, match="Not solved"):
+        residual = Laplace(solver="multigrid").solve(problem).residual
+    assert not residual <= MAX_RESIDUAL

@@ -155,6 +155,8 @@ def test_only_first_differences_of_one_kind_have_a_majorizer():
 def test_the_gap_is_zero_where_nothing_is_left_and_infinite_without_a_bound():
     assert relative_gap(0.0, 0.0) == 0.0
     assert relative_gap(2.0, 0.0) == np.inf
+    assert relative_gap(2.0, np.nan) == np.inf
+    assert relative_gap(np.nan, 2.0) == np.inf
     assert relative_gap(3.0, 2.0) == 0.5
 
 

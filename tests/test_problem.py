@@ -333,6 +333,37 @@ class TestRange:
         assert filled(image, None)[[0, 2, 3]].tobytes() == image[[0, 2, 3]].tobytes()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_range_that_single_precision_cannot_hold(method):
+    image = np.array([-3e38, 0, 3e38, np.nan, 1e38])
+    with pytest.raises(ValueError, match=r"range float32 can hold\. Got -3e\+38 to 3e\+38 instead\. Divide the image"):
+        inpaint(image.astype(np.float32), method=method)
+    if method != "gd:classic":  # which asks for values in [0, 1]
+        assert np.isfinite(inpaint(image, method=method)).all()
+
+
+def test_overshoot_beyond_all_numbers_is_clipped(rng):
+    image = (rng.random((40, 42)) - 0.5) * 1.7e308
+    mask = rng.random(image.shape) < 0.3
+    restored = inpaint(image, mask, method="biharmonic", missing_values=None)
+    assert image[~mask].min() <= restored[mask].min()
+    assert restored[mask].max() <= image[~mask].max()
+
+
+@pytest.mark.parametrize("method", ["laplace", "biharmonic", "gd", "dct"])
+@pytest.mark.parametrize(
+    "known", [[2**64 - 1, 2**64 - 1001, 2**64 - 801], [2**53 + 1] * 3, [-(2**62) - 1, -(2**62) - 3, -(2**62)]]
+)
+def test_integers_that_double_precision_rounds_stay_in_the_known_range(method, known):
+    kind = np.uint64 if max(known) >= 2**63 else np.int64
+    image = np.array([known[0], known[1], 5, 5, known[2]], kind)
+    restored = inpaint(image, [0, 0, 1, 1, 0], method=method, missing_values=None)
+    assert restored.dtype == kind
+    assert restored[[0, 1, 4]].tolist() == known
+    assert min(known) <= int(restored[2]) <= max(known)
+    assert min(known) <= int(restored[3]) <= max(known)
+
+
 class TestHiddenValues:
     """What the image holds under the mask makes no difference, to the last bit."""
 

@@ -116,7 +116,8 @@ class Majorizer:
         """
         channels = np.ones(x.shape[-1])
         box = (low * channels, high * channels)
-        return np.array([field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields])
+        found = [field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields]
+        return np.nan_to_num(found, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
 
     def release(self) -> None:
         """Free the memory of the systems, of a majorizer that is not needed any more."""
@@ -144,7 +145,7 @@ def relative_gap(energies: np.ndarray | float, bounds: np.ndarray | float) -> fl
     0.5
     """
     energies, bounds = np.atleast_1d(energies), np.atleast_1d(bounds)
-    gaps = np.where(energies > bounds, np.inf, 0.0)
+    gaps = np.where(energies <= bounds, 0.0, np.inf)  # a bound that is no number proves nothing
     np.divide(energies - bounds, bounds, out=gaps, where=(energies > bounds) & (bounds > 0))
     return float(gaps.max())
 

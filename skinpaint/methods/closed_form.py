@@ -158,6 +158,8 @@ class ClosedForm(Method):
     def _status(self, converged: bool, used: set[str], n_iter: int, worst: float) -> str:
         """What happened and, if it failed, what to do."""
         accuracy = self.accuracy_is.format(worst)
+        if converged and n_iter == 0:
+            return f"The first guess was good enough. The {accuracy}."
         if converged:
             names = {"direct": "a factorisation", "multigrid": "multigrid"}
             return f"Solved by {' and by '.join(names[solver] for solver in sorted(used))}. The {accuracy}."

@@ -242,6 +242,8 @@ class GradientDescent(IterativeMethod):
         energy = float(energies_ahead.sum())
         slope = np.where(problem.mask, gradient, 0.0)
         direction = state.majorizer.precondition(slope) if state.majorizer else slope
+        if not np.isfinite(_dot(slope, direction)):  # single precision is not enough
+            direction = slope
         while True:
             z = problem.clip(y - s * direction)
             d = z - y

@@ -98,20 +98,6 @@ class Laplace(ClosedForm):
 
     def direct(self, image: Canvas | Sheets, mask: np.ndarray, channels: list[int]) -> list[Solved]:
         """Fill `channels` by SuperLU."""
-        from scipy.sparse.linalg import splu  # loading it takes longer than most solutions by multigrid
+        from skinpaint.grid.harmonic.direct import solve_directly
 
-        from skinpaint.grid.matrix import laplacian, places_of_known
-
-        L_UU, L_UK = laplacian(mask, image.harmonic.lags, image.harmonic.spacing)
-        beside = np.unique(L_UK.indices)
-        index = np.unravel_index(places_of_known(mask, beside), mask.shape)
-        L_UK = L_UK[:, beside]
-        factor = splu(L_UU, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        results, found = [], np.empty((len(channels), L_UU.shape[0]))
-        for c, x in zip(channels, found, strict=True):
-            b = -(L_UK @ image.read(index, c))
-            x[:] = factor.solve(b)
-            size = np.linalg.norm(b)
-            results.append((1, float(np.linalg.norm(b - L_UU @ x) / size) if size else 0.0, "direct"))
-        image.put(np.flatnonzero(mask), channels, found)
-        return results
+        return solve_directly(image, mask, channels)

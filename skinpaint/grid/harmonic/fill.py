@@ -1,4 +1,4 @@
-"""The harmonic fill: solve ``L_UU x_U = -L_UK x_K`` by multigrid, in place."""
+"""The harmonic fill: solve ``L_UU x_U = -L_UK x_K``, in place."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from skinpaint.grid.axes import channels_by_mask, drop_short_axes, long_axes
 from skinpaint.grid.harmonic import kernels
+from skinpaint.grid.harmonic.direct import solve_surely
 from skinpaint.grid.harmonic.multigrid import HarmonicSystem, System
 from skinpaint.grid.harmonic.points import PointSystem
 from skinpaint.grid.holes import CutOut, Listed, cut_out, solve_holes
@@ -281,7 +282,7 @@ def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: 
     spacing : tuple of float
         Distance between pixels along each axis.
     tol : float
-        Relative residual.
+        Relative residual at which multigrid stops.
 
     Returns
     -------
@@ -296,5 +297,5 @@ def fill(values: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], tol: 
     canvas = Canvas(Harmonic(values.shape[:-1], (1,), spacing), values.shape[-1])
     canvas.values[...] = values
     for spatial, channels in channels_by_mask(mask, values.shape[-1]):
-        canvas.solve(spatial, channels, tol)
+        solve_surely(canvas, spatial, channels, tol)
     return canvas.values

@@ -32,6 +32,7 @@ __all__ = [
     "solve_dense",
     "source",
     "squares",
+    "surplus",
 ]
 
 
@@ -77,8 +78,31 @@ def invert_diagonal(lo, hi, starts, n, state, offsets, weights, step, shift, shi
                 v = weights[k, uintp(step * behind + j)] if state[uintp(behind + j)] != OUTSIDE else np.float32(0)
                 inverse[uintp(base + j)] += w + v
         for j in range(n):
-            d = np.float32(1) / inverse[uintp(base + j)]
-            inverse[uintp(base + j)] = d if state[uintp(base + j)] == UNKNOWN else np.float32(0)
+            d = inverse[uintp(base + j)]
+            inverse[uintp(base + j)] = (
+                np.float32(1) / d if state[uintp(base + j)] == UNKNOWN and d > 0 else np.float32(0)
+            )
+
+
+@kernel
+def surplus(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, out):
+    """What the diagonal of ``L_UU + shift`` has beyond the edges between unknowns: `shift`, and edges to known entries.
+
+    It is 0 where nothing is unknown.
+    """
+    for r in range(lo, hi):
+        base = starts[r]
+        for j in range(n):
+            out[uintp(base + j)] = shift[uintp(shift_step * base + j)]
+        for k in range(len(offsets)):
+            ahead, behind = base + offsets[k], base - offsets[k]
+            for j in range(n):
+                w = weights[k, uintp(step * base + j)] if state[uintp(ahead + j)] == KNOWN else np.float32(0)
+                v = weights[k, uintp(step * behind + j)] if state[uintp(behind + j)] == KNOWN else np.float32(0)
+                out[uintp(base + j)] += w + v
+        for j in range(n):
+            s = out[uintp(base + j)]
+            out[uintp(base + j)] = s if state[uintp(base + j)] == UNKNOWN else np.float32(0)
 
 
 @inlined
@@ -193,9 +217,12 @@ def over_relax(lo, hi, starts, sizes, phase, stride, shares, unknown, omega, eno
 
 @kernel
 def coarsen(
-    lo, hi, starts, n, halve, inverse, offsets, weights, step, reach, children, parents, coarse_starts, diagonal, edges
-):
-    """Galerkin sums over blocks. Edges between blocks are summed; the diagonal loses twice the edges inside a block.
+    lo, hi, starts, n, halve, inverse, offsets, weights, step, surplus, reach, children, parents, coarse_starts, edges,
+    coarse_surplus,
+):  # fmt: skip
+    """Galerkin sums over blocks, of the edges between blocks and of the surplus of the diagonal.
+
+    The diagonal itself is the sum of both. Nothing is subtracted, so rounding does not make a matrix indefinite.
 
     ``reach[k]`` holds the distance to the neighbour of term `k`, in rows and along the row, and the axis.
     """
@@ -207,39 +234,44 @@ def coarsen(
             if r < 0:
                 continue
             base = starts[r]
-            for j in range(n):
-                d = np.float32(1) / inverse[uintp(base + j)]
-                own[uintp(j)] = d if inverse[uintp(base + j)] > 0 else np.float32(0)
             for k in range(len(offsets)):
+                # Along a halved row every second edge is inside a block. Across rows it is all edges, or none.
+                if reach[k, 0] > 0 and parents[r] == parents[min(r + reach[k, 0], parents.size - 1)]:
+                    continue
                 for j in range(n):
                     both = min(inverse[uintp(base + j)], inverse[uintp(base + j + offsets[k])])
                     w = weights[k, uintp(step * base + j)]  # read in any case, so that there is no branch
                     crossing[uintp(j)] = w if both > 0 else np.float32(0)
-                # Along a halved row every second edge is inside a block. Across rows it is all edges, or none.
                 if reach[k, 0] == 0 and halve == 1 and reach[k, 1] == 1:
                     for t in range((n + 1) >> 1):
-                        own[uintp(2 * t)] -= 2 * crossing[uintp(2 * t)]
                         crossing[uintp(2 * t)] = np.float32(0)
-                elif reach[k, 0] > 0 and parents[r] == parents[min(r + reach[k, 0], parents.size - 1)]:
-                    for j in range(n):
-                        own[uintp(j)] -= 2 * crossing[uintp(j)]
-                    continue
                 add_row(halve, n, crossing, edges[reach[k, 2]], out)
-            add_row(halve, n, own, diagonal, out)
+            for j in range(n):
+                own[uintp(j)] = surplus[uintp(base + j)]
+            add_row(halve, n, own, coarse_surplus, out)
 
 
 @kernel
-def apply(lo, hi, starts, n, inverse, offsets, weights, step, x, y, sums):
-    """``y = A x``, and the row sums of ``<x, y>``."""
-    for r in range(lo, hi):
-        base, s = starts[r], np.float32(0)
+def apply(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, x, y, sums):
+    """``y = A x``, and the row sums of ``<x, y>``; `x` is zero where nothing is unknown.
+
+    Sums are in double precision, and of differences: where `x` is smooth, anything else would cancel.
+    """
+    for row in range(lo, hi):
+        base, size = starts[row], 0.0
         for j in range(n):
-            i = uintp(base + j)
-            v = x[i] / inverse[i] - neighbours(base, j, offsets, weights, step, x)
-            v = v if inverse[i] > 0 else np.float32(0)
-            y[i] = v
-            s += v * x[i]
-        sums[r] = s
+            here = np.float64(x[uintp(base + j)])
+            s = shift[uintp(shift_step * base + j)] * here
+            for k in range(len(offsets)):
+                ahead, behind = base + offsets[k], base - offsets[k]
+                v = weights[k, uintp(step * base + j)] * (here - x[uintp(ahead + j)])
+                s += v if state[uintp(ahead + j)] != OUTSIDE else 0.0
+                v = weights[k, uintp(step * behind + j)] * (here - x[uintp(behind + j)])
+                s += v if state[uintp(behind + j)] != OUTSIDE else 0.0
+            s = s if state[uintp(base + j)] == UNKNOWN else 0.0
+            y[uintp(base + j)] = s
+            size += s * here
+        sums[row] = size
 
 
 @kernel

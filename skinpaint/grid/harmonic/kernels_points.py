@@ -49,32 +49,40 @@ def prolong(lo, hi, parents, coarse, factor, x):
 
 
 @kernel
-def coarsen(inverse, neighbours, weights, parents, directions, diagonal, edges):
-    """Galerkin sums over blocks. Edges between blocks are summed; the diagonal loses twice the edges inside a block.
+def coarsen(inverse, neighbours, weights, surplus, parents, directions, edges, coarse_surplus):
+    """Galerkin sums over blocks, of the edges between blocks and of the surplus of the diagonal.
 
-    ``directions[k]`` is the direction of the next level that direction `k` becomes.
+    ``directions[k]`` is the direction of the next level that direction `k` becomes. An edge to an unknown that has no
+    block counts as one to a known entry.
     """
-    blocks = diagonal.size
+    blocks = coarse_surplus.size
     for i in range(neighbours.shape[0]):
         block = parents[uintp(i)]
         if block < blocks:
-            diagonal[uintp(block)] += np.float32(1) / inverse[uintp(i)]
+            coarse_surplus[uintp(block)] += surplus[uintp(i)]
             for k in range(neighbours.shape[1]):
-                other = parents[uintp(neighbours[uintp(i), uintp(k)])]
-                if other == block:
-                    diagonal[uintp(block)] -= weights[uintp(i), uintp(k)]
-                elif other < blocks:
-                    edges[uintp(block), uintp(directions[k])] += weights[uintp(i), uintp(k)]
+                j = neighbours[uintp(i), uintp(k)]
+                other = parents[uintp(j)]
+                if other < blocks:
+                    if other != block:
+                        edges[uintp(block), uintp(directions[k])] += weights[uintp(i), uintp(k)]
+                elif inverse[uintp(j)] > 0:
+                    coarse_surplus[uintp(block)] += weights[uintp(i), uintp(k)]
 
 
 @kernel
 def apply(lo, hi, length, inverse, neighbours, weights, x, y, sums):
-    """``y = A x``, and the sums of ``<x, y>`` over rows of `length` entries."""
+    """``y = A x``, and the sums of ``<x, y>`` over rows of `length` entries.
+
+    Sums are in double precision, and of differences: where `x` is smooth, anything else would cancel.
+    """
     for row in range(lo, hi):
         s = 0.0
         for i in range(row * length, min((row + 1) * length, neighbours.shape[0])):
-            v = x[uintp(i)] / inverse[uintp(i)] - neighbours_of(i, neighbours, weights, x)
-            v = v if inverse[uintp(i)] > 0 else np.float32(0)
+            v, here = 0.0, np.float64(x[uintp(i)])
+            for k in range(neighbours.shape[1]):
+                v += weights[uintp(i), uintp(k)] * (here - x[uintp(neighbours[uintp(i), uintp(k)])])
+            v = v if inverse[uintp(i)] > 0 else 0.0
             y[uintp(i)] = v
             s += v * x[uintp(i)]
         sums[row] = s

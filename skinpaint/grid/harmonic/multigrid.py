@@ -22,7 +22,9 @@ D. Braess, "Towards algebraic multigrid for elliptic problems of second order", 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +62,7 @@ class Level:
     terms: tuple[tuple[int, int], ...]  # axis and lag of each kind of edge
     table: Table
     inverse: np.ndarray  # of the diagonal; zero where nothing is unknown
+    surplus: Callable[[], np.ndarray]  # what the diagonal has beyond the edges between unknowns
 
     @lazy
     def weights(self) -> Weights:
@@ -120,24 +123,21 @@ class Level:
         """The next level."""
         layout, (children, parents) = self.coarse_layout, self.children_and_parents
         d, terms = len(layout.shape), self.coarse_terms
-        diagonal, edges = layout.zeros(), np.zeros((len(terms), layout.length), np.float32)
+        surplus, edges = layout.zeros(), np.zeros((len(terms), layout.length), np.float32)
         reach = []  # of each term: rows, places along the row, and the coarse term that it is added to
         for axis, lag in self.terms:
             target = terms.index((axis, 1 if self.halved[axis] else lag))
             rows = lag * int(np.prod(self.layout.shape[axis + 1 : -1]))
             reach.append((0, lag, target) if axis == d - 1 else (rows, 0, target))
         coarse_starts, _ = layout.rows
-        block = (np.array(reach), children, parents, coarse_starts, diagonal, edges)
+        block = (np.array(reach), children, parents, coarse_starts, edges, surplus)
         grid = (self.layout.rows[0], self.layout.shape[-1], self.halved[-1])
-        fine = (*grid, self.inverse, np.array(self.offsets), *self.table)
+        fine = (*grid, self.inverse, np.array(self.offsets), *self.table, self.surplus())
         self.layout.sweep(Stage(kernels.coarsen, coarse_starts.size, (*fine, *block)))
-
-        def invert(lo: int, hi: int) -> None:
-            some = diagonal[lo:hi]
-            np.divide(1, some, out=some, where=some > 0)
-
-        share(invert, 0, diagonal.size, diagonal.size)
-        return Level(layout, terms, (edges, 1), diagonal)
+        level = Level(layout, terms, (edges, 1), layout.zeros(), lambda: surplus)
+        anywhere = np.full(layout.length, UNKNOWN, np.uint8)
+        layout.run(kernels.invert_diagonal, anywhere, np.array(level.offsets), edges, 1, surplus, 1, level.inverse)
+        return level
 
     def stages(
         self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray
@@ -163,7 +163,12 @@ class Level:
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
-        diagonal = np.divide(1, self.inverse, out=np.zeros(self.inverse.size), where=self.inverse > 0, dtype=float)
+        diagonal, unknown = self.surplus().astype(float), self.inverse > 0
+        for offset, weight in zip(self.offsets, self.weights, strict=True):
+            i = np.flatnonzero(unknown[:-offset] & unknown[offset:])
+            edges = weight[i] if np.ndim(weight) else weight
+            diagonal[i] += edges
+            diagonal[i + offset] += edges
         return dense_matrix(diagonal, ((o, -w) for o, w in zip(self.offsets, self.weights, strict=True)))
 
 
@@ -365,11 +370,13 @@ class HarmonicSystem(System):
         self.layout = Layout(self.state.shape, max(lag for _, lag in self.terms))
         self.flat_state = self.layout.flatten(self.state, np.uint8)
         self.exact_weights, self.exact_shift = (self._table(np.float64, *w) for w in (self.weights, [self.shift]))
-        self.level = Level(self.layout, self.terms, self._table(np.float32, *self.weights), self.layout.zeros())
+        table = self._table(np.float32, *self.weights)
+        self.level = Level(self.layout, self.terms, table, self.layout.zeros(), self.layout.zeros)
         self.weights = ()  # they are not needed in a third form
         (shift,), shift_step = self._table(np.float32, self.shift)
-        matrix = np.array(self.level.offsets), *self.level.table, shift, shift_step, self.level.inverse
-        self.layout.run(kernels.invert_diagonal, self.flat_state, *matrix)
+        matrix = self.flat_state, np.array(self.level.offsets), *self.level.table, shift, shift_step
+        self.layout.run(kernels.invert_diagonal, *matrix, self.level.inverse)
+        self.level.surplus = partial(_surplus, self.layout, *matrix)
         self.preconditioner = Multigrid(self.level)
 
     def guess(self, x: np.ndarray) -> None:
@@ -389,8 +396,9 @@ class HarmonicSystem(System):
 
     def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
         """``q = A p``, and the row sums of ``<p, q>``."""
-        level = self.level
-        return self.layout.stage(kernels.apply, level.inverse, level.offsets, *level.table, p, q, sums)
+        (shift,), shift_step = self.exact_shift
+        matrix = self.level.offsets, *self.level.table, shift, shift_step
+        return self.layout.stage(kernels.apply, self.flat_state, *matrix, p, q, sums)
 
     def clear(self, x: np.ndarray) -> None:
         """Set the unknowns to zero."""
@@ -408,3 +416,10 @@ class HarmonicSystem(System):
     def _load(self, load: float | np.ndarray) -> tuple[np.ndarray, int]:
         """A load in the same form, without its rows."""
         return (load, 1) if isinstance(load, np.ndarray) else (np.full(self.layout.shape[-1], load), 0)
+
+
+def _surplus(layout: Layout, *matrix: Any) -> np.ndarray:
+    """What the diagonal of the finest level has beyond the edges between unknowns: it is needed for a moment only."""
+    out = layout.zeros()
+    layout.run(kernels.surplus, *matrix, out)
+    return out

@@ -77,11 +77,23 @@ class PointLevel:
         The weight of each edge, 0 where there is none.
     inverse : ndarray of float32
         Of the diagonal, which also counts the edges to known pixels; zero where an entry is not unknown.
+    given : ndarray of float32, optional
+        The surplus, if it is not that of the edges to known pixels.
     """
 
     points: Points
     weights: np.ndarray
     inverse: np.ndarray
+    given: np.ndarray | None = None
+
+    def surplus(self) -> np.ndarray:
+        """What the diagonal has beyond the edges between unknowns, shape (n,)."""
+        if self.given is not None:
+            return self.given
+        surplus = np.zeros(self.points.unknowns, np.float32)
+        for k in range(self.weights.shape[1]):
+            surplus += np.where(self.inverse[self.neighbours[:, k]] > 0, 0, self.weights[:, k])
+        return surplus
 
     @lazy
     def layout(self) -> Listing:
@@ -133,10 +145,12 @@ class PointLevel:
             target.setdefault(direction, k)
         towards = [target[axis, 1 if self.halved[axis] else lag] for axis, lag in self.points.directions]
         directions = np.array([k + side % 2 for side, k in enumerate(towards)])
-        diagonal = np.zeros(coarse.unknowns, np.float32)
+        surplus = np.zeros(coarse.unknowns, np.float32)
         edges = np.zeros(coarse.neighbours.shape, np.float32)
-        kernels.coarsen(self.inverse, self.neighbours, self.weights, parents, directions, diagonal, edges)
-        level = PointLevel(coarse, edges, np.empty(0, np.float32))
+        matrix = self.inverse, self.neighbours, self.weights, self.surplus()
+        kernels.coarsen(*matrix, parents, directions, edges, surplus)
+        level = PointLevel(coarse, edges, np.empty(0, np.float32), surplus)
+        diagonal = surplus + edges.sum(axis=1)
         inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
         level.inverse = level.layout.flatten(inverse, np.float32)
         return level
@@ -169,11 +183,12 @@ class PointLevel:
         """Where the unknowns of a small level are, and the matrix between them."""
         at = np.flatnonzero(self.inverse)
         A = np.zeros((self.points.unknowns + 1,) * 2)
-        each = np.arange(self.points.unknowns)
+        each, surplus = np.arange(self.points.unknowns), self.surplus().astype(float)
         for k in range(self.weights.shape[1]):
             A[each, self.neighbours[:, k]] -= self.weights[:, k]
-        A[at, at] += 1 / self.inverse[at].astype(float)
-        return at, np.ascontiguousarray(A[np.ix_(at, at)])
+        A = A[np.ix_(at, at)]
+        A[np.diag_indices(at.size)] = surplus[at] - A.sum(axis=1)
+        return at, A
 
 
 class PointSystem(System):
