@@ -113,6 +113,20 @@ def test_the_mask_of_ccddata_is_taken(restore, tmp_path):
     np.testing.assert_array_equal(nddata.CCDData.read(tmp_path / "a-restored.fits").mask, MASK)
 
 
+def test_a_mask_beside_a_cube_is_one_for_all_planes(restore, tmp_path):
+    cube = np.where(MASK, -1e4, np.stack([PLANE, PLANE + 500])).astype("f4")
+    fits.HDUList([fits.PrimaryHDU(cube), fits.ImageHDU(MASK.astype("u1"), name="MASK")]).writeto(tmp_path / "a.fits")
+    assert "Took the file's own mask for missing." in restore("a.fits").out
+    np.testing.assert_allclose(fits.getdata(tmp_path / "a-restored.fits"), [PLANE, PLANE + 500], atol=5)
+
+
+def test_a_mask_of_another_shape_is_said_to_be_none(restore, tmp_path, mask):
+    other = fits.ImageHDU(MASK[1:].astype("u1"), name="MASK")
+    fits.HDUList([fits.PrimaryHDU(PLANE.astype("f4")), other]).writeto(tmp_path / "a.fits")
+    said = restore("a.fits", "--mask", mask).out
+    assert f"HDU MASK is no mask of it: its shape is {MASK[1:].shape}." in said
+
+
 @pytest.mark.parametrize("unsigned", [False, True])
 def test_blank_is_missing(restore, tmp_path, unsigned):
     values = np.where(MASK, 0, PLANE).astype("u2" if unsigned else "i2")

@@ -43,15 +43,17 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             raise Unreadable("its image is compressed. Unpack it first, for example with funpack.")
         check_size(path, math.prod(header[f"NAXIS{k + 1}"] for k in range(header["NAXIS"])) * 8)
         stored = hdu.data
-        masks = [k for k in images if hdus[k].name == MASK_HDU and hdus[k].shape == hdu.shape]
-        missing = hdus[masks[0]].data != 0 if masks and masks[0] != which else None
+        masks = [k for k in images if hdus[k].name == MASK_HDU and k != which]
+        fitting = [k for k in masks if hdus[k].shape in (hdu.shape, hdu.shape[-2:])]  # one for all planes of a cube
+        missing = np.broadcast_to(hdus[fitting[0]].data != 0, hdu.shape) if fitting else None
+        other = "" if fitting or not masks else f"HDU {MASK_HDU} is no mask of it: its shape is {hdus[masks[0]].shape}"
         flagged = [hdus[k].name for k in images if hdus[k].name in FLAGS and k != which]
     bits, zero, scale = header["BITPIX"], header.get("BZERO", 0), header.get("BSCALE", 1)
     unsigned = scale == 1 and zero == UNSIGNED.get(bits, -1)
     image = _as_unsigned(stored) if unsigned else np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
     blank = header.get("BLANK")
     nodata = () if blank is None or bits < 0 else (int(blank) + (int(zero) if unsigned else 0),)
-    about = [_which(which, hdu.name, len(images))]
+    about = [_which(which, hdu.name, len(images)), other]
     if not unsigned and (scale, zero) != (1, 0):
         about.append(f"values are as stored: {zero:g} + {scale:g} times them is what they stand for")
     return image, Extras(
