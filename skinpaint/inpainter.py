@@ -217,7 +217,7 @@ class Inpainter:
             self.mask_ = problem.as_user(problem.filled)
             self._missing = problem.as_user(problem.mask)
             if self.solution_.posterior is not None:
-                self._measured = problem
+                self._measured = problem.bare()
         self.n_iter_ = self.solution_.n_iter
         self.converged_ = self.solution_.converged
         self.history_ = self.solution_.history

@@ -272,6 +272,10 @@ class Problem:
         """The same problem with a copy of the image, which stays as it is when the user's array changes."""
         return replace(self, _image=self._image.copy())
 
+    def bare(self) -> Problem:
+        """The same problem of a plain array, whatever the image came in: it can be pickled."""
+        return replace(self, _contents=containers.Contents(self._contents.array))
+
     @lazy
     def filled(self) -> np.ndarray:
         """What is missing and near enough to known pixels to be filled; of the shape of `mask`."""

@@ -1,5 +1,6 @@
 """Containers are understood with all that they say about their values, or refused with the line to type."""
 
+import pickle
 import sys
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from skinpaint import GuessedMaskWarning, Inpainter, compare, inpaint
+from skinpaint import GuessedMaskWarning, Inpainter, Laplace, compare, inpaint
 from skinpaint.damage import random_pixels
 
 CAMERA = data.camera()[:40, :50]
@@ -246,6 +247,16 @@ class TestPandas:
     def test_tables_of_several_kinds_are_refused(self, dtypes):
         with pytest.raises(TypeError, match=r"a pandas DataFrame of the dtypes .*Pass image\.astype\(float\) instead"):
             fill(self.pandas.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}).astype(dtypes))
+
+
+@pytest.mark.parametrize("settings", [{}, {"noise": 0.5}])
+def test_a_fit_of_a_container_can_be_pickled_and_asked(settings, rng):
+    pandas = pytest.importorskip("pandas")
+    frame, mask = pandas.DataFrame(rng.random((20, 25))), rng.random((20, 25)) < 0.3
+    inpainter = Inpainter(Laplace(**settings)).fit(frame, mask=mask)
+    again = pickle.loads(pickle.dumps(inpainter))
+    pandas.testing.assert_frame_equal(again.restore(), inpainter.restore())
+    np.testing.assert_array_equal(np.asarray(again.std()), np.asarray(inpainter.std()))
 
 
 class Labelled(np.ndarray):

@@ -134,7 +134,7 @@ class Level:
         grid = (self.layout.rows[0], self.layout.shape[-1], self.halved[-1])
         fine = (*grid, self.inverse, np.array(self.offsets), *self.table, self.surplus())
         self.layout.sweep(Stage(kernels.coarsen, coarse_starts.size, (*fine, *block)))
-        level = Level(layout, terms, (edges, 1), layout.zeros(), lambda: surplus)
+        level = Level(layout, terms, (edges, 1), layout.zeros(), partial(np.asarray, surplus))
         anywhere = np.full(layout.length, UNKNOWN, np.uint8)
         layout.run(kernels.invert_diagonal, anywhere, np.array(level.offsets), edges, 1, surplus, 1, level.inverse)
         return level
