@@ -152,7 +152,7 @@ def mask_in(mask: Any, image: Any, *, chunked: bool = False) -> Any:
         )
     if mask is None or (chunked and in_chunks(mask)):
         return mask
-    if np.ma.is_masked(mask):
+    if isinstance(mask, np.ma.MaskedArray) and np.ma.is_masked(mask):
         raise ValueError(
             "The 'mask' parameter must not be masked itself: masked entries are neither missing nor known. "
             "Pass mask.filled(True) to call them missing, or mask.filled(False)."
