@@ -160,6 +160,15 @@ class TestWhatIsMissing:
         assert np.isnan(restored).any()
         np.testing.assert_allclose(restored, expected, atol=1e-5)
 
+    @pytest.mark.parametrize("method", [Laplace(tol=1e-9), "dct"], ids=str)
+    @pytest.mark.parametrize("settings", [{"max_distance": 60.0}, {"max_distance": np.inf}, {"grow": 13}])
+    def test_distances_beyond_a_short_side(self, rng, method, settings):
+        image = rng.random((12, 300)).cumsum(axis=1)
+        mask = np.zeros(image.shape, bool)
+        mask[3:9, 100:110] = mask[:, 200:240] = True
+        answer = inpaint(da.from_array(image, (12, 60)), mask, method=method, **settings).compute()
+        np.testing.assert_allclose(answer, inpaint(image, mask, method=method, **settings), atol=1e-3 * np.ptp(image))
+
     def test_bounds(self, image, hidden):
         restored = inpaint(da.from_array(image, 64), hidden, method="laplace", bounds=(-2, 2)).compute()
         np.testing.assert_allclose(restored, in_memory(image, hidden, bounds=(-2, 2)), atol=1e-5)

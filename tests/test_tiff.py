@@ -161,6 +161,15 @@ class TestScene:
         said = restore("a.tif", "-o", "a.npy").err
         assert "the position on the ground" in said
 
+    def test_the_usual_nodata_of_float32_is_nothing_unusual(self, restore, tmp_path):
+        lowest = np.finfo(np.float32).min
+        array = np.where(MASK, lowest, slopes((1, 30, 40), "float32"))
+        scene(tmp_path / "a.tif", array, nodata=float(lowest))
+        said = restore("a.tif")
+        assert "Took the file's nodata value -3.4028234663852886e+38 for missing." in said.out
+        assert said.err == ""
+        np.testing.assert_allclose(bands_of(tmp_path / "a-restored.tif"), slopes((1, 30, 40), "float32"), atol=8)
+
     def test_a_fill_that_equals_nodata_is_said(self, restore, tmp_path):
         array = np.full((1, 30, 40), 10, np.int16)
         array[0, :, 20:] = -10

@@ -209,8 +209,11 @@ def _near_enough(missing: Any, spacing: tuple[float, ...], farthest: float | Non
     """What is missing, and not too far from known pixels."""
     if farthest is None:
         return missing
-    depth = {axis: int(farthest // h) + 1 for axis, h in enumerate(spacing)}
-    return da.map_overlap(_near, missing, depth=depth, boundary="none", dtype=bool, spacing=spacing, farthest=farthest)
+    sides = zip(missing.shape, spacing, strict=True)
+    depth = {axis: min(int(min(farthest, n * h) // h) + 1, n) for axis, (n, h) in enumerate(sides)}
+    options: dict[str, Any] = {"depth": depth, "boundary": "none", "dtype": bool}
+    near = da.map_overlap(_near, missing, spacing=spacing, farthest=farthest, **options)
+    return near.rechunk(missing.chunks)  # dask joins chunks that are shorter than the depth
 
 
 def _near(missing: np.ndarray, spacing: tuple[float, ...], farthest: float) -> np.ndarray:

@@ -66,7 +66,7 @@ class Chunked:
             array, hidden = da.ma.getdata(array), da.ma.getmaskarray(array)
         missing = _missing(array, hidden, mask, missing_values, axis)
         if check_grow(grow):
-            depth = {k: grow if k < missing.ndim - 1 else 0 for k in range(missing.ndim)}
+            depth = {axis: min(grow, n) for axis, n in enumerate(missing.shape[:-1])} | {missing.ndim - 1: 0}
             missing = da.map_overlap(
                 masks.grow,
                 missing,

@@ -150,7 +150,8 @@ def _share_dct(method: SparseDCT, channels: Sequence[Channel], whole: Whole) -> 
     ranges = method.ranges(thumbnail, thumbnail.write(np.empty(values.shape, np.float32)))
     decay = method.decay
     if decay is None:
-        found = [da.map_overlap(_wide, one.missing, depth=WIDE_HOLE, boundary="none", dtype=bool) for one in channels]
+        depth = {axis: min(WIDE_HOLE, n) for axis, n in enumerate(whole.shape)}
+        found = [da.map_overlap(_wide, one.missing, depth=depth, boundary="none", dtype=bool) for one in channels]
         planar = len(long_axes(whole.shape)) == 2
         decay = decay_for(any(compute(*(each.any() for each in found))), planar)
     return replace(method, decay=decay), replace(whole, ranges=ranges)
