@@ -193,7 +193,7 @@ def _fill(first, x, found, r, c, side, Z, hole, members, noise, prior, work, pie
             S_ready = True
         if few:
             _among_known(S, Z, known, k, g, ridge, L, z, H)
-            _means(P, S, z, known, k, unknown, m, innovation)
+            _predict(S, Z, z, known, k, unknown, m, g, innovation)
         elif small:
             if not W_ready:
                 _whiten(S, ridge, L, W)
@@ -209,46 +209,42 @@ def _fill(first, x, found, r, c, side, Z, hole, members, noise, prior, work, pie
         row = a - top[piece]
         for p in range(P):
             for u in range(m):
-                innovation[p, u] -= Z[unknown[u], p, g]
-        for p in range(P):
-            for u in range(m):
-                change[u] = 0
+                change[uintp(u)] = np.float32(0)
             for e in range(P):
+                f = H[p, e]
                 for u in range(m):
-                    change[uintp(u)] += H[p, e] * innovation[e, uintp(u)]
-            q = u = 0
+                    change[uintp(u)] += f * innovation[uintp(e), uintp(u)]
+            plane, q, u = uintp(first + p), 0, 0
             for channel in range(C):
                 for i in range(side):
+                    here, there = uintp(a + i), uintp(row + i)
                     for j in range(side):
-                        if hole[q, g]:
-                            y = x[first + p, channel, a + i, b + j] + change[u]
-                            total[piece, first + p, channel, row + i, b + j] += w * y
+                        if hole[uintp(q), uintp(g)]:
+                            y = x[plane, uintp(channel), here, uintp(b + j)] + change[uintp(u)]
+                            total[uintp(piece), plane, uintp(channel), there, uintp(b + j)] += w * y
                             u += 1
                         q += 1
             for i in range(side):
                 for j in range(side):
-                    weight[piece, first + p, 0, row + i, b + j] += w
+                    weight[uintp(piece), plane, uintp(0), uintp(row + i), uintp(b + j)] += w
 
 
 @part
 def _gather(x, missing, found, r, c, side, Z, hole):
     """A column for each patch, plane by plane."""
-    X = x.shape[3]
-    for g in range(found.shape[2]):
-        a, b = found[r, c, g] // X, found[r, c, g] % X
-        for p in range(x.shape[0]):
-            q = 0
-            for channel in range(x.shape[1]):
-                for i in range(side):
-                    for j in range(side):
-                        Z[uintp(q), uintp(p), uintp(g)] = x[uintp(p), uintp(channel), uintp(a + i), uintp(b + j)]
-                        q += 1
-        q = 0
-        for channel in range(x.shape[1]):
-            for i in range(side):
-                for j in range(side):
-                    hole[uintp(q), uintp(g)] = missing[uintp(channel), uintp(a + i), uintp(b + j)]
-                    q += 1
+    P, C, A, X = x.shape
+    values, holes = x.reshape(x.size), missing.reshape(missing.size)
+    q = 0
+    for channel in range(C):
+        for i in range(side):
+            for j in range(side):
+                start = (channel * A + i) * X + j  # of the entry in the patch at the corner of the image
+                for g in range(found.shape[2]):
+                    hole[uintp(q), uintp(g)] = holes[uintp(start + found[r, c, uintp(g)])]
+                for p in range(P):
+                    for g in range(found.shape[2]):
+                        Z[uintp(q), uintp(p), uintp(g)] = values[uintp(p * C * A * X + start + found[r, c, uintp(g)])]
+                q += 1
 
 
 @part
@@ -357,14 +353,15 @@ def _among_known(S, Z, known, k, g, ridge, L, z, H):
 
 
 @part
-def _means(P, S, z, known, k, unknown, m, out):
-    """Write ``S_uk z``, for the `k` known entries and the `m` missing entries u."""
-    for p in range(P):
+def _predict(S, Z, z, known, k, unknown, m, g, out):
+    """Write ``S_uk z - Z[u, g]``, for the `k` known entries and the `m` missing entries u."""
+    for p in range(Z.shape[1]):
         for u in range(m):
-            v = np.float32(0)
+            q = uintp(unknown[uintp(u)])
+            v = -Z[q, uintp(p), uintp(g)]
             for i in range(k):
-                v += S[unknown[u], known[i]] * z[p, i]
-            out[p, u] = v
+                v += S[q, uintp(known[uintp(i)])] * z[uintp(p), uintp(i)]
+            out[uintp(p), uintp(u)] = v
 
 
 @part
@@ -395,7 +392,7 @@ def _whiten(S, ridge, U, W):
 
 @part
 def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z, H, out):
-    """Write ``-P_uu^-1 P_uk Z[k, g]`` for the `m` missing entries u and ``P = W W^T``, and the leverages of patch `g`.
+    """Write ``-P_uu^-1 P_uk Z[k, g] - Z[u, g]`` for the `m` missing entries u, with ``P = W W^T``, and the leverages.
 
     No eigenvalue of the inverse of P is above `largest`.
     """
@@ -416,14 +413,14 @@ def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z, H, out):
     _solve(L, P, z, m, H)
     for p in range(P):
         for u in range(m):
-            out[p, u] = -z[p, u]
+            out[p, u] = -z[p, u] - Z[unknown[u], p, g]
         for e in range(P):
             H[p, e] = _dot(white[p], white[e]) - H[p, e]
 
 
 @part
 def _among_patches(gram, Z, hole, unknown, m, g, ridge, L, z, H, out):
-    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``, and write ``Z_u z`` and the leverage of patch `g`."""
+    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``, and write ``Z_u z - Z[u, g]`` and the leverage of patch `g`."""
     n = len(gram)
     for i in range(n):
         for j in range(i + 1):
@@ -439,7 +436,7 @@ def _among_patches(gram, Z, hole, unknown, m, g, ridge, L, z, H, out):
     _solve(L, 1, z, n, H)
     H[0, 0] = z[0, g]
     for u in range(m):
-        out[0, u] = _dot(Z[unknown[u]], z[0, :n])
+        out[0, u] = _dot(Z[unknown[u]], z[0, :n]) - Z[unknown[u], g]
 
 
 @part
