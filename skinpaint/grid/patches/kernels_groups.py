@@ -401,14 +401,15 @@ def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z, H, out):
         for q in range(len(W)):
             white[p, q] = 0
         for i in range(k):
-            v = Z[known[i], p, g]
-            for q in range(len(W)):
-                white[p, uintp(q)] += v * W[known[i], uintp(q)]
+            row, v = known[i], Z[known[i], p, g]
+            for q in range(row, len(W)):
+                white[p, uintp(q)] += v * W[row, uintp(q)]
     for i in range(m):
+        row = unknown[i]  # of W, whose entries before the diagonal are 0
         for p in range(P):
-            z[p, i] = _dot(W[unknown[i]], white[p])
+            z[p, i] = _dot(W[row, row:], white[p, row:])
         for j in range(i + 1):
-            L[i, j] = _dot(W[unknown[i]], W[unknown[j]])
+            L[i, j] = _dot(W[row, row:], W[unknown[j], row:])
     _factorize(L, m, np.float32(1) / largest)
     _solve(L, P, z, m, H)
     for p in range(P):
