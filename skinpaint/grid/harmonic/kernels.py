@@ -255,20 +255,20 @@ def coarsen(
 def apply(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, x, y, sums):
     """``y = A x``, and the row sums of ``<x, y>``; `x` is zero where nothing is unknown.
 
-    Sums are in double precision, and of differences: where `x` is smooth, anything else would cancel.
+    It is a sum of differences: where `x` is smooth, products with the diagonal and the edges would cancel.
     """
     for row in range(lo, hi):
-        base, size = starts[row], 0.0
+        base, size = starts[row], np.float32(0)
         for j in range(n):
-            here = np.float64(x[uintp(base + j)])
-            s = shift[uintp(shift_step * base + j)] * here
+            here = x[uintp(base + j)]
+            s = np.float32(shift[uintp(shift_step * base + j)]) * here
             for k in range(len(offsets)):
                 ahead, behind = base + offsets[k], base - offsets[k]
                 v = weights[k, uintp(step * base + j)] * (here - x[uintp(ahead + j)])
-                s += v if state[uintp(ahead + j)] != OUTSIDE else 0.0
+                s += v if state[uintp(ahead + j)] != OUTSIDE else np.float32(0)
                 v = weights[k, uintp(step * behind + j)] * (here - x[uintp(behind + j)])
-                s += v if state[uintp(behind + j)] != OUTSIDE else 0.0
-            s = s if state[uintp(base + j)] == UNKNOWN else 0.0
+                s += v if state[uintp(behind + j)] != OUTSIDE else np.float32(0)
+            s = s if state[uintp(base + j)] == UNKNOWN else np.float32(0)
             y[uintp(base + j)] = s
             size += s * here
         sums[row] = size

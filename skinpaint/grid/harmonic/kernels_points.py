@@ -74,15 +74,15 @@ def coarsen(inverse, neighbours, weights, surplus, parents, directions, edges, c
 def apply(lo, hi, length, inverse, neighbours, weights, x, y, sums):
     """``y = A x``, and the sums of ``<x, y>`` over rows of `length` entries.
 
-    Sums are in double precision, and of differences: where `x` is smooth, anything else would cancel.
+    It is a sum of differences: where `x` is smooth, products with the diagonal and the edges would cancel.
     """
     for row in range(lo, hi):
         s = 0.0
         for i in range(row * length, min((row + 1) * length, neighbours.shape[0])):
-            v, here = 0.0, np.float64(x[uintp(i)])
+            v, here = np.float32(0), x[uintp(i)]
             for k in range(neighbours.shape[1]):
                 v += weights[uintp(i), uintp(k)] * (here - x[uintp(neighbours[uintp(i), uintp(k)])])
-            v = v if inverse[uintp(i)] > 0 else 0.0
+            v = v if inverse[uintp(i)] > 0 else np.float32(0)
             y[uintp(i)] = v
             s += v * x[uintp(i)]
         sums[row] = s
