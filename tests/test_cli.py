@@ -314,6 +314,14 @@ def test_compare_makes_as_many_draws_as_it_is_told(run, pictures, arguments, say
     assert says in run("compare", "damaged.png", "--mask", "mask.png", *arguments, *methods).stdout
 
 
+@pytest.mark.parametrize("sheet", ["mask.png", "damaged.png"])
+def test_compare_draws_over_no_input(run, tmp_path, pictures, sheet):
+    before = (tmp_path / sheet).read_bytes()
+    arguments = "compare", "damaged.png", "--mask", "mask.png", "-o", sheet, "--overwrite", "--methods", "laplace"
+    assert f"--output must name a file of its own. Got {sheet}, which is an input." in run(*arguments, status=2).stderr
+    assert (tmp_path / sheet).read_bytes() == before
+
+
 def test_compare_with_a_grown_mask(run, tmp_path, pictures):
     truth, mask = ramp(), np.zeros(ramp().shape, bool)
     mask[4, 5] = True
@@ -352,6 +360,23 @@ def test_compare_says_what_is_wrong_in_one_sentence(run, tmp_path, pictures, say
     done = run("compare", "damaged.png", "--mask", "mask.png", *arguments, status=2)
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("-o", "d.png", "--mask-out", "a.png", "--overwrite"), "--mask-out must name a file of its own. Got a.png"),
+        (("-o", "d.png", "--mask-out", "d.png"), "-o must name a file of its own. Got d.png, which is --mask-out"),
+        (("-o", "b.png", "--mask-out", "m.png"), "b.png exists"),
+        (("-o", "d.png", "--mask-out", "b.png"), "b.png exists"),
+    ],
+)
+def test_damage_writes_nothing_over_what_is_there(run, tmp_path, arguments, says):
+    for name in ("a.png", "b.png"):
+        write(tmp_path / name, ramp(np.uint8))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert says in run("damage", "a.png", *arguments, status=2).stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_damage_and_back(run, tmp_path):

@@ -2,13 +2,16 @@
 
 import multiprocessing
 import multiprocessing.forkserver
+import os
+import signal
 
 import numpy as np
 import pytest
 
 from skinpaint import PlugAndPlay, inpaint
+from skinpaint.cli import chunked as command
 from skinpaint.cli import main
-from skinpaint.dask import chunked
+from skinpaint.dask import api, chunked
 
 dask = pytest.importorskip("dask")
 zarr = pytest.importorskip("zarr")
@@ -85,6 +88,7 @@ def test_other_methods(method, scene, tmp_path):
 @pytest.fixture
 def forked_workers():
     """Workers that are forked from a process that has imported all begin sooner."""
+    pytest.importorskip("distributed")  # before a setting of it is changed, which would be all that is kept of them
     if "forkserver" not in multiprocessing.get_all_start_methods():
         yield
         return
@@ -96,7 +100,6 @@ def forked_workers():
 
 @pytest.mark.usefixtures("forked_workers")
 def test_two_workers(scene, tmp_path, capsys):
-    pytest.importorskip("distributed")
     scene[20:40, 15:42] = 1000
     stored("scene.zarr", scene, _FillValue=-9999)
     assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--workers", "2", "--method", "biharmonic"]) == 0
@@ -115,6 +118,63 @@ def test_a_hole_too_wide_leaves_nothing_behind(scene, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
 
 
+class TestInterrupted:
+    """Ctrl-C writes nothing, and the same command goes on from what was done until then."""
+
+    @pytest.fixture
+    def interrupt(self, monkeypatch):
+        """Press Ctrl-C when a function is first called, after what it does."""
+
+        def when(owner, name):
+            before = getattr(owner, name)
+
+            def pressed(*given):
+                answer = before(*given)
+                monkeypatch.setattr(owner, name, before)
+                os.kill(os.getpid(), signal.SIGINT)
+                return answer
+
+            monkeypatch.setattr(owner, name, pressed)
+
+        return when
+
+    def files(self, folder):
+        return sorted(path.name for path in folder.iterdir())
+
+    @pytest.mark.parametrize("names", [["y", "x"], ["c", "y", "x"]])
+    def test_in_a_pass(self, names, interrupt, scene, tmp_path, capsys):
+        values = np.where(scene == -9999, np.nan, scene).astype(np.float32)
+        values = values if names == ["y", "x"] else np.stack([values, 3 * values[::-1]])
+        chunks = (1,) * (values.ndim - 2) + (40, 50)
+        array = zarr.create_array("scene.zarr", shape=values.shape, chunks=chunks, dtype="f4", dimension_names=names)
+        array[...] = values
+        interrupt(api._Bar, "show")
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
+        said = capsys.readouterr()
+        assert "interrupted; nothing was written. What was done until then is in .filled.zarr.work.zarr" in said.err
+        assert not said.out
+        assert self.files(tmp_path) == [".filled.zarr.work.zarr", "scene.zarr"]
+
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--quiet"]) == 0
+        want = inpaint(values, channel_axis=None if names == ["y", "x"] else 0, method="laplace")
+        np.testing.assert_allclose(zarr.open_array("filled.zarr")[...], want, rtol=1e-4)
+        assert self.files(tmp_path) == ["filled.zarr", "scene.zarr"]
+
+    def test_while_it_is_written(self, interrupt, scene, tmp_path, capsys):
+        stored("scene.zarr", scene, _FillValue=-9999)
+        interrupt(command, "_equal_to_nodata")
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
+        assert "interrupted; nothing was written. What was done until then" in capsys.readouterr().err
+        assert self.files(tmp_path) == [".filled.zarr.work.zarr", "scene.zarr"]
+
+    def test_before_there_is_anything_to_keep(self, interrupt, scene, tmp_path, capsys):
+        stored("scene.zarr", scene, _FillValue=-9999)
+        interrupt(command, "open_zarr")
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
+        assert capsys.readouterr().err == "skinpaint: interrupted; nothing was written.\n"
+        assert self.files(tmp_path) == ["scene.zarr"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -126,9 +186,12 @@ def test_a_hole_too_wide_leaves_nothing_behind(scene, tmp_path, capsys):
         (["scene.zarr", "--film", "a.gif"], "--film is not for files in chunks"),
         (["scene.zarr", "--std", "a.npy"], "--std is not for files in chunks"),
         (["scene.zarr", "--interval", "a.npy"], "--interval is not for files in chunks"),
-        (["scene.zarr", "--method", "gd"], "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks"),
+        (
+            ["scene.zarr", "--method", "gd", "--missing", "0"],
+            "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks",
+        ),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
-        (["scene.zarr"], "Pass mask= or missing_values="),
+        (["scene.zarr"], "Give --mask FILE or --missing NUMBER"),
     ],
 )
 def test_bad_input(arguments, said, scene, tmp_path, capsys):

@@ -143,6 +143,7 @@ class TestWhereTo:
             (("--mask-out", "./a.png"), "--mask-out must name a file of its own. Got a.png, which is an input."),
             (("--film", "a_mask.gif", "--report", "a_mask.gif"), "Got a_mask.gif, which is --report as well."),
             (("--mask", "a_mask.png", "--report", "a_mask.png"), "Got a_mask.png, which is an input."),
+            (("--mask", "a_mask.png", "-o", "a_mask.png"), "-o must name a file of its own. Got a_mask.png, which is"),
         ],
     )
     def test_files_of_their_own(self, restore, tmp_path, pictures, arguments, says):
@@ -151,6 +152,24 @@ class TestWhereTo:
         assert says in restore("a.png", *arguments, "--overwrite", status=2).err
         assert sorted(tmp_path.iterdir()) == before
         assert (read(tmp_path / "a.png")[0] == PICTURE).all()
+
+    @pytest.mark.parametrize(
+        ("arguments", "option"),
+        [(("-o", "out", "--mask-out", "scans"), "--mask-out"), (("-o", "out", "--mask-out", "masks"), "--mask-out"),
+         (("-o", "masks"), "-o")],
+    )  # fmt: skip
+    def test_no_input_of_several_is_replaced_by_a_mask_nor_a_mask_by_a_picture(
+        self, restore, tmp_path, pictures, arguments, option
+    ):
+        pictures("scans/a.png", "scans/b.png")
+        (tmp_path / "masks").mkdir()
+        for name in "ab":
+            (tmp_path / f"scans/{name}_mask.png").rename(tmp_path / f"masks/{name}.png")
+        before = {path: path.read_bytes() for path in tmp_path.glob("*/*.png")}
+        said = restore("scans", "--mask", "masks", "--grow", "2", *arguments, "--overwrite", status=1).err
+        assert "2 of 2 files could not be restored:" in said
+        assert f"is an input, which would be replaced. Give {option} another folder." in said
+        assert {path: path.read_bytes() for path in tmp_path.glob("*/*.png")} == before
 
     def test_the_input_may_be_replaced_if_that_is_asked_for(self, restore, tmp_path, pictures):
         pictures("a.png")

@@ -1,99 +1,246 @@
-"""Restore one file in chunks, so that it never has to fit into memory: a zarr array, or a GeoTIFF through rioxarray."""
+"""Restore one file in chunks, so that it never has to fit into memory: a zarr array, or a GeoTIFF by rasterio."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import shutil
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from skinpaint.cli.common import Status
+import numpy as np
+
+from skinpaint.cli.chunked_mask import SUFFIXES, read_mask_in_chunks
+from skinpaint.cli.chunked_raster import lost_tags, open_raster, written_raster
+from skinpaint.cli.chunked_zarr import is_zarr, open_zarr, store_of, written_zarr
+from skinpaint.cli.common import (
+    Interruption,
+    Status,
+    complain,
+    missing_by,
+    plain_warnings,
+    sentence,
+    without_repetition,
+)
+from skinpaint.cli.frames import Frame, as_stack, frames_of, spacing_of
+from skinpaint.cli.remarks import several, what_was_taken
+from skinpaint.cli.restoring import filled_like, refuse_undamaged
+from skinpaint.cli.tasks import Task, mask_of
+from skinpaint.io import READABLE
+from skinpaint.solution import Reason, warn
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
+    from skinpaint.io import Extras
 
 __all__ = ["in_chunks", "restore_in_chunks"]
 
-CHUNK = 2048  # pixels along each axis, where a file has no chunks of its own
 NEEDED = {".zarr": "dask", ".tif": "xarray", ".tiff": "xarray"}  # the extra for each suffix
-LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("dask", "zarr", "distributed", "rioxarray")}
+LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("dask", "zarr", "distributed", "rasterio", "tifffile")}
+HOW_TO_SAY = "Give a mask that is bright where pixels are missing (--mask FILE), or a nodata value (--missing NUMBER)."
 # arguments of `restore` for files in memory
-UNSUITED = ("film", "mask_out", "std", "interval", "report", "axes", "skip_existing")
+UNSUITED = ("film", "mask_out", "std", "interval", "report", "skip_existing")
 
 
 def in_chunks(args: argparse.Namespace) -> bool:
     """Whether a file is to be restored in chunks: a zarr array, or whatever is given workers."""
-    return args.workers is not None or any(path.suffix == ".zarr" for path in args.inputs)
+    return args.workers is not None or any(is_zarr(path) for path in args.inputs)
 
 
 def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
     """Restore one file in chunks. Values between passes are in a folder beside the output, until it is complete."""
-    source, output = _checked(args)
-    missing = args.missing if args.missing != "none" else None
-    work = output.with_name(f".{output.name}.work.zarr")
-    with _workers(args.workers), _gone_if_refused(work):
-        import dask.array as da
-
-        from skinpaint.dask import solve
-
-        image, nodata, write = _opened(source)
-        mask = None if args.mask is None else _mask(args)
-        began = perf_counter()
-        each = []
-        bands = [image] if image.ndim < 3 or source.suffix == ".zarr" else [image[k] for k in range(image.shape[0])]
-        for k, band in enumerate(bands):
-            solution = solve(
-                band,
-                mask,
-                method=method,
-                missing_values=nodata if missing == "auto" and mask is None and nodata is not None else missing,
-                bounds=args.bounds,
-                spacing=args.spacing,
-                grow=args.grow,
-                max_distance=args.max_distance,
-                work=str(work / f"band-{k}") if len(bands) > 1 else str(work),
-                progress=not args.quiet and sys.stderr.isatty(),
-            )
-            each.append(solution)
-        restored = each[0].restored if len(each) == 1 else da.stack([one.restored for one in each])
-        write(restored.reshape(image.shape) if restored.ndim < image.ndim else restored, output, args.overwrite)
+    with plain_warnings(f"{args.inputs[0]}: "), Interruption():
+        task = _checked(args)
+        work = task.output.with_name(f".{task.output.name}.work.zarr")
+        try:
+            with _workers(args.workers), _gone_if_refused(work):
+                lines = _restored(args, method, task, work)
+        except KeyboardInterrupt:
+            kept = f" What was done until then is in {work}; the same command goes on from there."
+            complain(f"interrupted; nothing was written.{kept if work.exists() else ''}")
+            return Status.INTERRUPTED
     shutil.rmtree(work, ignore_errors=True)
     if not args.quiet:
-        print(f"{output}: done in {perf_counter() - began:.1f} s. {_worst(each).status}")
+        print(lines)
     return Status.OK
 
 
-def _checked(args: argparse.Namespace) -> tuple[Path, Path]:
-    """The input and the output, after all that can be checked without reading."""
+def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> str:
+    """Restore the file and write it; the lines for the user."""
+    source, began = task.source, perf_counter()
+    image, extras = open_zarr(source) if is_zarr(source) else open_raster(source)
+    extras = as_stack(image, extras, args.axes)
+    extras = extras if args.missing == "auto" else replace(extras, hint="")  # the user has said what is missing
+    mask, missing = missing_by(args, source, image, extras, task.masks, read_mask_in_chunks)
+    _check_known_missing(source, image, extras, mask, missing)
+    spacing, spaced = spacing_of(args.spacing, extras)
+    frames = list(frames_of(image, mask, extras))
+    solutions = _solved(args, method, task, work, frames, missing, spacing)
+    if task.masks is None and args.missing == "auto":
+        refuse_undamaged(task, extras, solutions, HOW_TO_SAY)
+
+    restored = _joined([one.restored for one in solutions], image, extras)
+    marked = [filled_like(one.filled, frame) for one, frame in zip(solutions, frames, strict=True)]
+    count = _write(args, task, restored, _joined(marked, image, extras), extras)
+    said = [*what_was_taken(args, task.masks, missing, extras), spaced, several(len(frames), extras, args.axes)]
+    said += [f"{count} filled values equal the file's nodata value, and read as missing"] if count else []
+    summary = f"{task.output}: done in {perf_counter() - began:.1f} s. {_worst(solutions).status}"
+    return summary + "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said if each)
+
+
+def _checked(args: argparse.Namespace) -> Task:
+    """What to restore and where it goes, after all that can be checked without reading."""
     if len(args.inputs) != 1:
         raise ValueError("A file in chunks is restored alone. Give one input.")
     (source,) = args.inputs
-    suffix = source.suffix.lower()
+    suffix = ".zarr" if is_zarr(source) else source.suffix.lower()
     if suffix not in NEEDED:
         raise ValueError(f"--workers is for zarr arrays and GeoTIFF. Got {source}. Convert it, or leave --workers out.")
     for name in UNSUITED:
         if getattr(args, name):
             raise ValueError(f"--{name.replace('_', '-')} is not for files in chunks. Leave it out.")
-    extra = NEEDED[suffix]
-    lacking = [name for name in LIBRARIES[extra] if find_spec(name) is None]
+    if args.missing == "saturated":
+        raise ValueError(
+            "--missing must be auto, transparent, none or numbers for a file in chunks. Got saturated. "
+            "Give the numbers, as in --missing 0,255."
+        )
+    mask = _mask_file(source, args.mask)
+    for path, what in ((source, "file"), (mask, "mask")):
+        if path is not None:
+            _check_libraries(path)
+            if not path.exists():
+                raise FileNotFoundError(f"There is no {what} {path}.")
+    return Task(source, _output(args, source, mask), mask, None, alone=True)
+
+
+def _check_libraries(path: Path) -> None:
+    """Refuse a file whose libraries are not installed."""
+    extra = NEEDED.get(".zarr" if is_zarr(path) else path.suffix.lower())
+    lacking = [name for name in LIBRARIES[extra] if find_spec(name) is None] if extra is not None else []
     if lacking:
-        raise ValueError(f"{source} needs {', '.join(lacking)}. Install them: pip install 'skinpaint[{extra}]'.")
-    if not source.exists():
-        raise FileNotFoundError(f"There is no file {source}.")
-    output = args.output or source.with_name(f"{source.stem}-restored{source.suffix}")
-    if output.suffix.lower() != suffix:
-        raise ValueError(f"-o must have the suffix of the input, {source.suffix}. Got {output}.")
-    if output.exists() and (not args.overwrite or output.resolve() == source.resolve()):
-        raise FileExistsError(f"{output} exists. Choose another name, or pass --overwrite to replace it.")
+        raise ValueError(f"{path} needs {', '.join(lacking)}. Install them: pip install 'skinpaint[{extra}]'.")
+
+
+def _output(args: argparse.Namespace, source: Path, mask: Path | None) -> Path:
+    """Where the answer goes: to a new file, unless another one may be replaced."""
+    store = store_of(source)
+    inner = "".join(f"-{part}" for part in source.relative_to(store).parts)  # an array in a store
+    output: Path = args.output or store.with_name(f"{store.stem}{inner}-restored{store.suffix}")
+    if NEEDED.get(output.suffix.lower()) != NEEDED[store.suffix.lower()]:
+        raise ValueError(f"-o must have the suffix of the input, {store.suffix}. Got {output}.")
+    place = output.resolve()
+    given = [path.resolve() for path in (store, mask) if path is not None]
+    if output.exists() and (place in given or not args.overwrite):
+        way_out = (
+            "Choose another name." if place in given else "Choose another name, or pass --overwrite to replace it."
+        )
+        raise FileExistsError(f"{output} exists{', and is an input' if place in given else ''}. {way_out}")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output} cannot be written: the folder {output.parent} does not exist.")
-    return source, output
+    if any(parent in given for parent in place.parents):
+        raise ValueError(f"-o must not be inside an input. Got {output}. Choose another name.")
+    return output
+
+
+def _mask_file(source: Path, given: Path | None) -> Path | None:
+    """The mask that was given, or the one beside the file."""
+    found = given if given is not None and is_zarr(given) else mask_of(source, given, {*READABLE, *SUFFIXES})
+    if found is not None and not is_zarr(found) and found.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"--mask must be a zarr array or a TIFF for a file in chunks. Got {found}. Convert it.")
+    return found
+
+
+def _check_known_missing(source: Path, image: Any, extras: Extras, mask: Any, missing: Any) -> None:
+    """Refuse integers of which nothing is known to be missing: in chunks nothing is guessed from the values."""
+    if mask is None and (missing is None or missing == "auto") and image.dtype.kind != "f":
+        hint = f" {extras.hint[0].upper()}{extras.hint[1:]}." if extras.hint else ""
+        transparent = "" if extras.alpha is None else ", or --missing transparent"
+        raise ValueError(
+            f"{source} holds integers and states no nodata value, so that nothing is known to be missing.{hint} "
+            f"Give --mask FILE or --missing NUMBER{transparent}."
+        )
+
+
+def _solved(
+    args: argparse.Namespace, method: Any, task: Task, work: Path, frames: list[Frame], missing: Any, spacing: Any
+) -> list[ChunkedSolution]:
+    """The answer for each frame; Ctrl-C ends the work, as an answer so far is none."""
+    from skinpaint.dask import solve
+
+    solutions = []
+    for k, frame in enumerate(frames):
+        try:
+            solution = solve(
+                frame.image,
+                _without_channels(frame),
+                method=method,
+                channel_axis=frame.channel_axis,
+                missing_values=missing,
+                bounds=args.bounds,
+                spacing=spacing,
+                grow=args.grow,
+                max_distance=args.max_distance,
+                work=str(work / f"frame-{k}") if len(frames) > 1 else str(work),
+                progress=not args.quiet and sys.stderr.isatty(),
+            )
+        except (ValueError, TypeError) as error:
+            where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
+            raise ValueError(without_repetition(where, sentence(error))) from error
+        if solution.reason in (Reason.INTERRUPTED, Reason.STOPPED_BY_CALLBACK):  # after Ctrl-C, as there is no callback
+            raise KeyboardInterrupt
+        solutions.append(solution)
+    return solutions
+
+
+def _without_channels(frame: Frame) -> Any:
+    """The mask of a frame, which is the same for all channels."""
+    if frame.mask is None or frame.channel_axis is None:
+        return frame.mask
+    return np.take(frame.mask, 0, axis=frame.channel_axis)
+
+
+def _joined(parts: Sequence[Any], image: Any, extras: Extras) -> Any:
+    """Frames together, as they are in the image."""
+    import dask.array as da
+
+    along = extras.frame_axes
+    for axis in reversed(along):
+        n = image.shape[axis]
+        parts = [da.stack(parts[k : k + n]) for k in range(0, len(parts), n)]
+    return da.moveaxis(parts[0], range(len(along)), along).rechunk(image.chunks)
+
+
+def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, extras: Extras) -> int:
+    """Write the file, and warn of what it does not hold. How many of the filled values equal a nodata value."""
+    from skinpaint.io import MetadataWarning
+    from skinpaint.io.codec import listed
+
+    if args.missing == "transparent" and extras.alpha is not None:
+        extras = extras.opaque_where(extras.alpha == 0)
+    lost = list(extras.lost)
+    if extras.missing is not None and (args.missing is None or args.max_distance is not None):
+        lost.append("a mask of its own")
+    if is_zarr(task.source):
+        with written_zarr(task.source, task.output, restored) as partial:
+            count = _equal_to_nodata(open_zarr(partial)[0], filled, extras)
+    else:
+        with written_raster(task.source, task.output, restored, extras) as partial:
+            count = _equal_to_nodata(open_raster(partial)[0], filled, extras)
+            lost += lost_tags(task.source, partial)
+    if lost:
+        warn(f"{task.output} does not hold what its source does: {listed(lost, 'and')}.", MetadataWarning)
+    return count
+
+
+def _equal_to_nodata(written: Any, filled: Any, extras: Extras) -> int:
+    """How many of the filled values are nodata values by chance."""
+    return sum(int(((written == value) & filled).sum()) for value in extras.nodata)
 
 
 @contextlib.contextmanager
@@ -118,84 +265,13 @@ def _workers(number: int | None) -> Iterator[None]:
 
     options = {"n_workers": number, "threads_per_worker": 1, "memory_limit": 0}
     no_page = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}  # None would take port 8787
-    with LocalCluster(**options, **no_page) as cluster, Client(cluster):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers inherit it: Ctrl-C is for this process alone
+    try:
+        cluster = LocalCluster(**options, **no_page)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with cluster, Client(cluster):
         yield
-
-
-def _opened(source: Path) -> tuple[Any, Any, Any]:
-    """The image in chunks, its nodata value, and how to write one like it."""
-    if source.suffix != ".zarr":
-        return _raster(source)
-    import dask.array as da
-
-    array = _array(source)
-    image = da.from_array(array, chunks=array.chunks)
-    nodata = array.attrs.get("_FillValue")
-
-    def write(restored: Any, output: Path, overwrite: bool) -> None:
-        import zarr
-
-        partial = output.with_name(f".{output.stem}.partial.zarr")
-        shutil.rmtree(partial, ignore_errors=True)
-        made: Any = zarr.create_array(
-            str(partial), shape=array.shape, chunks=array.chunks, shards=array.shards, dtype=array.dtype
-        )
-        made.attrs.update(dict(array.attrs))
-        aligned: Any = restored.rechunk(array.shards or array.chunks)  # no two tasks write to one shard
-        da.store(aligned, made, lock=False)
-        if output.exists():
-            shutil.rmtree(output)
-        os.replace(partial, output)
-
-    return image, nodata, write
-
-
-def _array(source: Path) -> Any:
-    import zarr
-
-    found: Any = zarr.open(str(source), mode="r")
-    if isinstance(found, zarr.Array):
-        return found
-    arrays = [array for _, array in found.arrays() if array.ndim > 1]
-    if len(arrays) != 1:
-        raise ValueError(f"{source} holds {len(arrays)} images. Name one of them: {source}/NAME as the input.")
-    return arrays[0]
-
-
-def _raster(source: Path) -> tuple[Any, Any, Any]:
-    import rioxarray
-
-    scene: Any = rioxarray.open_rasterio(source, chunks={"x": CHUNK, "y": CHUNK})
-
-    def write(restored: Any, output: Path, overwrite: bool) -> None:
-        from threading import Lock
-
-        from skinpaint.io import whole_file
-
-        with whole_file(output, overwrite=overwrite) as partial:
-            made = scene.copy(data=restored)
-            made.encoding = dict(scene.encoding)
-            made.rio.to_raster(partial, tiled=True, lock=Lock())
-
-    return scene.data, scene.rio.nodata, write
-
-
-def _mask(args: argparse.Namespace) -> Any:
-    """The mask, in chunks as well."""
-    import dask.array as da
-
-    if args.mask.suffix == ".zarr":
-        array = _array(args.mask)
-        mask = da.from_array(array, chunks=array.chunks)
-    elif args.mask.suffix.lower() in NEEDED:
-        import rioxarray
-
-        mask = rioxarray.open_rasterio(args.mask, chunks={"x": CHUNK, "y": CHUNK}).data[0]  # type: ignore[union-attr]
-    else:
-        raise ValueError(f"--mask must be a zarr array or a TIFF for a file in chunks. Got {args.mask}.")
-    if mask.dtype != bool:
-        mask = mask >= (args.mask_threshold if mask.dtype == "uint8" else 1)
-    return ~mask if args.invert_mask else mask
 
 
 def _worst(solutions: list[ChunkedSolution]) -> ChunkedSolution:

@@ -9,7 +9,7 @@ import signal
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -30,6 +30,7 @@ __all__ = [
     "add_method_arguments",
     "add_overwrite",
     "add_seed",
+    "check_own_files",
     "complain",
     "in_options",
     "method",
@@ -167,12 +168,20 @@ def _missing(text: str) -> Any:
 
 
 def missing_by(
-    args: argparse.Namespace, source: Path, image: np.ndarray, extras: Any, mask_file: Path | None
-) -> tuple[np.ndarray | None, Any]:
-    """Return the mask, if one was given or the file holds one, and what is missing beyond it."""
+    args: argparse.Namespace,
+    source: Path,
+    image: Any,
+    extras: Any,
+    mask_file: Path | None,
+    read: Callable[..., Any] | None = None,
+) -> tuple[Any, Any]:
+    """Return the mask, if one was given or the file holds one, and what is missing beyond it.
+
+    A mask is read by :func:`skinpaint.io.read_mask`, or as `read` does.
+    """
     mask = None if args.missing is None else extras.missing
     if mask_file is not None:
-        given = _mask_from(args, source, image, extras, mask_file)
+        given = _mask_from(args, source, image, extras, mask_file, read)
         mask = given if mask is None else mask | given
     elif args.invert_mask:
         raise ValueError(f"--invert-mask needs a mask, and {source} has none. Give one: --mask FILE.")
@@ -186,22 +195,47 @@ def missing_by(
     return transparent if mask is None else mask | transparent, None
 
 
-def _mask_from(args: argparse.Namespace, source: Path, image: np.ndarray, extras: Any, mask_file: Path) -> np.ndarray:
+def _mask_from(
+    args: argparse.Namespace,
+    source: Path,
+    image: Any,
+    extras: Any,
+    mask_file: Path,
+    read: Callable[..., Any] | None,
+) -> Any:
     from skinpaint.io import read_mask
 
-    is_picture = extras.axes in ("YX", "YXS") and (image.ndim == 2 or image.shape[2] == 3)
-    mask = read_mask(
+    channel = extras.channel_axis
+    is_picture = extras.axes in ("YX", "YXS", "SYX") and (channel is None or image.shape[channel] == 3)
+    mask = (read or read_mask)(
         mask_file,
         threshold=args.mask_threshold,
-        photograph=image if is_picture else None,
+        photograph=(image if channel is None else np.moveaxis(image, channel, -1)) if is_picture else None,
         invert=args.invert_mask,
     )
-    if is_picture and mask.shape != image.shape[:2]:
+    plane = tuple(n for axis, n in enumerate(image.shape) if axis != channel)
+    if is_picture and mask.shape != plane:
         raise ValueError(
-            f"The mask {mask_file} has {size(mask)} pixels, but {source} has {size(image)}. "
+            f"The mask {mask_file} has {size(mask)} pixels, but {source} has {plane[1]} x {plane[0]}. "
             "Draw the mask on a copy of the picture."
         )
     return mask
+
+
+def check_own_files(
+    places: Mapping[str, Path | None], pictures: Iterable[Path | None], masks: Iterable[Path | None] = ()
+) -> None:
+    """Refuse options of which two name one file, or one names a file that is read.
+
+    Only "-o" may name a picture that is read: whoever asks for it, by --overwrite, has it replaced by the answer.
+    """
+    named = {option: path.resolve() for option, path in places.items() if path is not None}
+    given, drawn = ({path.resolve() for path in paths if path is not None} for paths in (pictures, masks))
+    for option, path in named.items():
+        twice = [other for other, place in named.items() if place == path and other != option]
+        if twice or path in drawn or (path in given and option != "-o"):
+            what = f"{twice[0]} as well" if twice else "an input"
+            raise ValueError(f"{option} must name a file of its own. Got {places[option]}, which is {what}.")
 
 
 def one_picture(source: Path, image: np.ndarray, extras: Any) -> None:

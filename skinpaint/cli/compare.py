@@ -17,6 +17,7 @@ from skinpaint.cli.common import (
     add_mask_arguments,
     add_overwrite,
     add_seed,
+    check_own_files,
     complain,
     method,
     missing_by,
@@ -83,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
     sheet = args.output or args.input.with_name(f"{args.input.stem}-compared.png")
     image, extras = io.read(args.input)
     one_picture(args.input, image, extras)
+    check_own_files({"--output": sheet}, [args.input, args.truth], [args.mask])
     io.check_target(sheet, overwrite=args.overwrite)
     mask, missing = missing_by(args, args.input, image, extras, args.mask)
     with Interruption() as interruption:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skinpaint.cli.common import Status, add_overwrite, add_seed, complain, one_picture, share
+from skinpaint.cli.common import Status, add_overwrite, add_seed, check_own_files, complain, one_picture, share
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -38,7 +38,10 @@ def run(args: argparse.Namespace) -> int:
 
     image, extras = io.read(args.input)
     one_picture(args.input, image, extras)
+    check_own_files({"-o": args.output, "--mask-out": args.mask_out}, [args.input])
     io.check_target(args.output, image.dtype, extras, overwrite=args.overwrite)
+    if args.mask_out is not None:
+        io.check_target(args.mask_out, overwrite=args.overwrite)
     channel_axis = -1 if image.ndim == 3 else None
     kind, offered = DAMAGES[args.kind], {"fraction": args.fraction, "rng": args.seed}
     taken = inspect.signature(kind).parameters

@@ -24,6 +24,7 @@ from skinpaint.cli.common import (
     add_mask_arguments,
     add_method_arguments,
     add_overwrite,
+    check_own_files,
     complain,
     method,
     without_repetition,
@@ -148,14 +149,7 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
             raise ValueError(f"{option} names one file. Restore that picture by its name.")
     one = {"-o": tasks[0].output, "--mask-out": tasks[0].mask_out} if tasks[0].alone else {}
     asked = {"--film": args.film, "--std": args.std, "--interval": args.interval, "--report": args.report}
-    places = {**one, **asked}
-    named = {option: path.resolve() for option, path in places.items() if path is not None}
-    given = {path.resolve() for path in (*args.inputs, args.mask) if path is not None}
-    for option, path in named.items():
-        twice = [other for other, place in named.items() if place == path and other != option]
-        if twice or (path in given and option != "-o"):
-            other = f"{twice[0]} as well" if twice else "an input"
-            raise ValueError(f"{option} must name a file of its own. Got {places[option]}, which is {other}.")
+    check_own_files({**one, **asked}, args.inputs, [args.mask])
 
 
 def _restore_one(args: argparse.Namespace, chosen: Any, tasks: list[Task], interruption: Interruption) -> Status:

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from skinpaint.inpainter import Inpainter
     from skinpaint.io import Extras
 
-__all__ = ["HOW_TO_SAY", "NO_DAMAGE", "Outcome", "restore_file"]
+__all__ = ["HOW_TO_SAY", "NO_DAMAGE", "Outcome", "filled_like", "refuse_undamaged", "restore_file"]
 
 NO_DAMAGE = "no damage was found"
 HOW_TO_SAY = (
@@ -92,7 +92,7 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
 
     restored = _restore_frames(args, method, task, frames, Restored.of(image), missing, spacing, recorder)
     if mask_file is None and args.missing == "auto":
-        _refuse_undamaged(task, extras, restored.solutions)
+        refuse_undamaged(task, extras, restored.solutions)
 
     _write(args, task, image, extras, restored, recorder)
     said = [*what_was_taken(args, mask_file, missing, extras), spaced, several(len(frames), extras, args.axes)]
@@ -162,7 +162,7 @@ def _restore_frames(
         except USER_ERRORS as error:
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
             raise ValueError(without_repetition(where, sentence(error))) from error
-        restored.filled[frame.at] = _like(inpainter.mask_, frame)
+        restored.filled[frame.at] = filled_like(inpainter.mask_, frame)
         try:
             if args.std is not None:
                 restored.sure["std"][frame.at] = inpainter.std()
@@ -178,19 +178,19 @@ def _restore_frames(
     return restored
 
 
-def _refuse_undamaged(task: Task, extras: Extras, solutions: list[Solution]) -> None:
+def refuse_undamaged(task: Task, extras: Extras, solutions: Sequence[Solution], how_to_say: str = HOW_TO_SAY) -> None:
     """Refuse a picture in which no damage was found."""
     if any(solution.reason is not Reason.NOTHING_MISSING for solution in solutions):
         return
     said = [f"{task.source}: {NO_DAMAGE}, and nothing was written."]
     notes = [solution.status.partition(LEFT.capitalize())[2].partition(";")[0] for solution in solutions]
     said += [f"{LEFT.capitalize()}{note}." for note in notes if note][:1]
-    transparent = 0 if extras.alpha is None else np.count_nonzero(extras.alpha == 0)
+    transparent = 0 if extras.alpha is None else int(np.count_nonzero(extras.alpha == 0))
     if transparent:
         said.append(f"Transparent pixels: {transparent:,}; --missing transparent fills them.")
     if extras.hint:
         said.append(f"{extras.hint}.")
-    raise ValueError(" ".join([*said, *([HOW_TO_SAY] if task.alone else [])]))
+    raise ValueError(" ".join([*said, *([how_to_say] if task.alone else [])]))
 
 
 def _write(
@@ -224,7 +224,7 @@ def _sure_targets(
         yield args.interval, (2, *image.shape), io.Extras(axes=pages + extras.axes)
 
 
-def _like(mask: np.ndarray, frame: Frame) -> np.ndarray:
+def filled_like(mask: Any, frame: Frame) -> Any:
     """What was filled in a frame, of the shape of the frame."""
     if mask.ndim < frame.image.ndim:
         mask = np.expand_dims(mask, frame.channel_axis)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -60,6 +60,8 @@ def find_tasks(
     if not sources:
         raise ValueError(f"{inputs[0]} holds no picture whose suffix is one of {', '.join(READABLE)}.")
     tasks, claimed = [], dict[Path, Path]()
+    read = {source.resolve() for source, _ in sources}
+    drawn = {path.resolve() for path in _files(masks)}
     for source, folder in sources:
         target = output or folder
         answer = source.with_name(restored_name(source)) if target is None else target / restored_name(source, "")
@@ -71,8 +73,18 @@ def find_tasks(
                 refusal = f"{path} is for {other} already. Restore this one by its name, with -o OUT."
             elif marked == answer:
                 refusal = f"{path} is for the restored picture already. Give --mask-out another folder."
+            elif path.resolve() in drawn or (path == marked and path.resolve() in read):
+                option = "--mask-out" if path == marked else "-o"
+                refusal = f"{path} is an input, which would be replaced. Give {option} another folder."
         tasks.append(Task(source, answer, masks, marked, alone=False, refusal=refusal))
     return tasks, passed_over
+
+
+def _files(masks: Path | None) -> list[Path]:
+    """The masks that are given, if they are files."""
+    if masks is None or not masks.exists():
+        return []
+    return list(masks.iterdir()) if masks.is_dir() else [masks]
 
 
 def pictures(inputs: Sequence[Path]) -> tuple[list[tuple[Path, Path | None]], list[str]]:
@@ -117,8 +129,11 @@ def restored_name(source: Path, ending: str = RESTORED) -> str:
     return f"{source.stem}{ending}{suffix}"
 
 
-def mask_of(source: Path, masks: Path | None) -> Path | None:
-    """The mask of one picture: the only one, one inside it, the one of its name in a folder, or the one beside it."""
+def mask_of(source: Path, masks: Path | None, suffixes: Collection[str] = tuple(READABLE)) -> Path | None:
+    """The mask of one picture: the only one, one inside it, the one of its name in a folder, or the one beside it.
+
+    A mask beside it has one of these suffixes.
+    """
     if masks is not None and OWN.fullmatch(str(masks)) and not masks.exists():
         return source.with_name(f"{source.name}{masks}")
     if masks is not None and not masks.is_dir():
@@ -126,7 +141,7 @@ def mask_of(source: Path, masks: Path | None) -> Path | None:
     named = {source.stem + ending for ending in MASK_ENDINGS}
     if masks is None:
         near = source.parent.glob(f"{escape(source.stem)}*")
-        found = sorted(path for path in near if path.stem in named and path.suffix.lower() in READABLE)
+        found = sorted(path for path in near if path.stem in named and path.suffix.lower() in suffixes)
         if not found:
             return None
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from skinpaint.io.extras import Extras, opaque
 from skinpaint.io.fits import flags
 from skinpaint.solution import GuessedMaskWarning, warn
 
-__all__ = ["read_mask"]
+__all__ = ["marked", "read_mask"]
 
 INSIDE = re.compile(r"(.+)\[(\w+)\]")  # a file, and the name of an image inside it
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue
@@ -72,14 +73,31 @@ def read_mask(
     ...     read_mask(Path(folder, "mask.png"))
     array([[False, False,  True,  True]])
     """
-    if not 0 < threshold <= 255:
-        raise ValueError(
-            f"The 'threshold' parameter of read_mask must be a number in (0, 255]. Got {threshold!r} instead."
-        )
+    _check_threshold(threshold)
     inside = INSIDE.fullmatch(str(path))
     if inside is not None and not Path(path).exists():
         return _flags(path, inside[1], inside[2]) ^ invert
     image, extras = read(path)
+    return np.asarray(marked(path, image, extras, threshold=threshold, photograph=photograph, invert=invert))
+
+
+def marked(
+    path: str | Path,
+    image: Any,
+    extras: Extras,
+    *,
+    threshold: float = 128,
+    photograph: Any = None,
+    invert: bool = False,
+) -> Any:
+    """What a picture marks as missing, by the rules of :func:`read_mask`; all arrays may be dask arrays.
+
+    Examples
+    --------
+    >>> marked("mask.tif", np.array([[0, -1]], np.int16), Extras(axes="YX"))
+    array([[False,  True]])
+    """
+    _check_threshold(threshold)
     if image.dtype.kind in "iu" and image.dtype not in (np.uint8, np.uint16):
         return _marking(path, image != 0) ^ invert
     levels = _levels(image, extras)
@@ -92,14 +110,23 @@ def read_mask(
         mask, how = np.round(grey, 6) >= threshold, ""
         if not mask.any() and not invert:
             raise ValueError(
-                f"The mask {path} marks no pixel as missing: its brightest grey is {grey.max():.3g} of 255, "
+                f"The mask {path} marks no pixel as missing: its brightest grey is {float(grey.max()):.3g} of 255, "
                 f"below the threshold {threshold:g}. Bright means missing; invert the mask or lower the threshold."
             )
     if not mask.any() and how:
         raise ValueError(f"The mask {path} marks no pixel as missing: it looks like the photograph itself.")
     if how:
-        warn(f"The mask {path} was taken for {how} missing, {mask.mean():.1%} of the pixels.", GuessedMaskWarning)
+        warn(
+            f"The mask {path} was taken for {how} missing, {float(mask.mean()):.1%} of the pixels.", GuessedMaskWarning
+        )
     return ~mask if invert else mask
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 < threshold <= 255:
+        raise ValueError(
+            f"The 'threshold' parameter of read_mask must be a number in (0, 255]. Got {threshold!r} instead."
+        )
 
 
 def _flags(path: str | Path, file: str, name: str) -> np.ndarray:
@@ -112,13 +139,13 @@ def _flags(path: str | Path, file: str, name: str) -> np.ndarray:
         raise ValueError(f"The mask {path} cannot be read: {one_line(error)}.") from error
 
 
-def _marking(path: str | Path, mask: np.ndarray) -> np.ndarray:
+def _marking(path: str | Path, mask: Any) -> Any:
     if not mask.any():
         raise ValueError(f"The mask {path} marks no pixel as missing: it is 0 everywhere.")
     return mask
 
 
-def _levels(image: np.ndarray, extras: Extras) -> np.ndarray:
+def _levels(image: Any, extras: Extras) -> Any:
     """Red, green and blue of a picture, from 0 to 255; only 0 and 1 are black and white as well.
 
     Channels of a microscope and bands are no colours: each of them is a mask of its own.
@@ -132,33 +159,39 @@ def _levels(image: np.ndarray, extras: Extras) -> np.ndarray:
     return np.moveaxis(scaled, extras.axes.index("S"), -1) if in_colours else np.stack([scaled] * 3, axis=-1)
 
 
-def _opacity(extras: Extras) -> np.ndarray:
+def _opacity(extras: Extras) -> Any:
     return np.ones(()) if extras.alpha is None else extras.alpha / opaque(extras.alpha.dtype)
 
 
-def _is_layer(levels: np.ndarray, extras: Extras, threshold: float) -> bool:
+def _is_layer(levels: Any, extras: Extras, threshold: float) -> bool:
     """Whether this is transparent but for strokes that are not simply white."""
     opacity = _opacity(extras)
     if opacity.ndim == 0 or not (opacity == 0).any():
         return False
-    painted = levels[opacity >= threshold / 255]
-    coloured = np.ptp(painted, axis=-1) > COLOURED
-    dark = painted @ GREY_WEIGHTS < threshold
-    return bool(painted.size and (coloured.mean() > 0.5 or dark.all()))
+    painted = opacity >= threshold / 255
+    coloured = np.ptp(levels, axis=-1) > COLOURED
+    dark = levels @ GREY_WEIGHTS < threshold
+    return bool(painted.any()) and (_mostly(coloured, painted) or not (painted & ~dark).any())
 
 
-def _is_copy(levels: np.ndarray, photograph: np.ndarray) -> bool:
+def _is_copy(levels: Any, photograph: Any) -> bool:
     """Whether a mask shows what the photograph shows, wherever that is neither black nor white."""
     shown = _levels(photograph, Extras(axes="YXS"[: photograph.ndim]))
     if shown.shape != levels.shape:
         return False
     telling = ((shown > ALMOST_BLACK) & (shown < ALMOST_WHITE)).any(axis=-1)
-    if np.count_nonzero(telling) >= MIN_TELLING:
-        return bool((~_differs(levels, photograph))[telling].mean() > 0.5)
+    same = ~_differs(levels, photograph)
+    if int(np.count_nonzero(telling)) >= MIN_TELLING:
+        return _mostly(same, telling)
     coloured = np.ptp(levels, axis=-1) > COLOURED
-    return bool(coloured.any() and (~_differs(levels, photograph))[~coloured].mean() > 0.5)
+    return bool(coloured.any()) and _mostly(same, ~coloured)
 
 
-def _differs(levels: np.ndarray, photograph: np.ndarray) -> np.ndarray:
+def _mostly(which: Any, where: Any) -> bool:
+    """Whether this is so at more than half of some pixels."""
+    return bool(np.count_nonzero(which & where) > 0.5 * np.count_nonzero(where))
+
+
+def _differs(levels: Any, photograph: Any) -> Any:
     shown = _levels(photograph, Extras(axes="YXS"[: photograph.ndim]))
-    return np.asarray((np.abs(levels - shown) > DIFFERENT).any(axis=-1))
+    return (np.abs(levels - shown) > DIFFERENT).any(axis=-1)

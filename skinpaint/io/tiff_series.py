@@ -12,12 +12,17 @@ from skinpaint.io.codec import Unreadable
 from skinpaint.io.extras import opaque, upright
 from skinpaint.io.pillow import NEEDS_CONVERSION, opened
 
-__all__ = ["Found", "Pixels", "decode", "find", "inverted", "is_raster", "mask_inside"]
+__all__ = ["Found", "Pixels", "check_samples", "decode", "find", "inverted", "is_raster", "mask_inside"]
 
 MASK_PAGE = 4  # the bit of NewSubfileType
 PICTURE_AXES = ("YX", "YXS", "SYX")
 RASTER_TAGS = (33550, 33922, 34264, 34735, 42112, 42113)  # of GeoTIFF and GDAL: samples are values, not brightness
 SUB_IFDS = 330
+COLOR_MAP = 320
+CLASSES = (
+    "it holds numbers of classes or of colours in a palette, between which there is nothing to fill in. "
+    "Convert it to RGB first, for example with GDAL: gdal_translate -expand rgb IN OUT."
+)
 RAW = ("CFA", "LINEAR_RAW")
 
 
@@ -106,24 +111,35 @@ def is_raster(page: Any) -> bool:
     return any(code in page.tags for code in RASTER_TAGS)
 
 
-def decode(path: Path, series: Any) -> Pixels:
-    """The samples of a series as pixels, in which more is white."""
-    page, axes = series.keyframe, series.axes
+def check_samples(page: Any) -> str:
+    """What the samples of a page are: PALETTE, MINISBLACK, MINISWHITE, RGB or YCBCR; what is no picture is refused.
+
+    GDAL writes the colours of a map of classes beside samples that are said to be grey.
+    """
     parts = int(np.prod(page.chunked))
     if len(page.dataoffsets) < parts:
         raise Unreadable(f"it is damaged: {len(page.dataoffsets):,} of its {parts:,} strips or tiles are there.")
     kind = getattr(page.photometric, "name", str(page.photometric))
-    if kind == "PALETTE":
-        return _without_palette(path, series)
+    if is_raster(page) and (kind == "PALETTE" or COLOR_MAP in page.tags):
+        raise Unreadable(CLASSES)
     if kind in RAW:
         raise Unreadable(f"it holds {kind} data of a camera. Develop it in a raw converter first.")
-    if kind not in ("MINISBLACK", "MINISWHITE", "RGB", "YCBCR"):
+    if kind not in ("PALETTE", "MINISBLACK", "MINISWHITE", "RGB", "YCBCR"):
         raise Unreadable(f"it holds {'CMYK' if kind == 'SEPARATED' else kind} data. {NEEDS_CONVERSION}")
     if "ASSOCALPHA" in [each.name for each in page.extrasamples]:
         raise Unreadable(
             "its colours are multiplied by its alpha. Save it with a separate alpha first, for example with "
             "ImageMagick: magick IN -alpha disassociate OUT.png."
         )
+    return kind
+
+
+def decode(path: Path, series: Any) -> Pixels:
+    """The samples of a series as pixels, in which more is white."""
+    page, axes = series.keyframe, series.axes
+    kind = check_samples(page)
+    if kind == "PALETTE":
+        return _without_palette(path, series)
     values = _samples(path, series, kind)
     kind = "RGB" if kind == "YCBCR" else kind
     bits = 1 if values.dtype == bool else page.bitspersample
@@ -171,11 +187,8 @@ def _by_pillow(path: Path, series: Any, refusal: str) -> np.ndarray:
 
 def _without_palette(path: Path, series: Any) -> Pixels:
     """Colours instead of numbers of colours. Numbers of classes have no colours between them."""
-    if is_raster(series.keyframe) or series.axes != "YX" or series.dtype not in (bool, np.uint8):
-        raise Unreadable(
-            "it holds numbers of classes or of colours in a palette, between which there is nothing to fill in. "
-            "Convert it to RGB first, for example with GDAL: gdal_translate -expand rgb IN OUT."
-        )
+    if series.axes != "YX" or series.dtype not in (bool, np.uint8):
+        raise Unreadable(CLASSES)
     with opened(path, "TIFF") as file:
         values = np.array(file.convert("RGB"))
     return Pixels(values, "YXS", "RGB", "its palette was converted to RGB")

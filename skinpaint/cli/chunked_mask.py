@@ -1,0 +1,20 @@
+"""A mask in chunks, by the rules for masks in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from skinpaint.cli.chunked_raster import open_raster
+from skinpaint.cli.chunked_zarr import is_zarr, open_zarr
+from skinpaint.io.mask import marked
+
+__all__ = ["SUFFIXES", "read_mask_in_chunks"]
+
+SUFFIXES = (".zarr", ".tif", ".tiff")
+
+
+def read_mask_in_chunks(path: Path, **rules: Any) -> Any:
+    """What a zarr array or a TIFF marks as missing, in chunks, by the rules of :func:`skinpaint.io.mask.marked`."""
+    image, extras = open_zarr(path) if is_zarr(path) else open_raster(path)
+    return marked(path, image, extras, **rules)

@@ -1,0 +1,226 @@
+"""A GeoTIFF in chunks, by rasterio: its bands, its alpha, its own mask, and a file like it for what was restored."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skinpaint.io import Extras, whole_file
+from skinpaint.io.codec import Unreadable
+from skinpaint.io.tiff_facts import nodata, spacing
+from skinpaint.io.tiff_layout import OF_THE_CODING, POSITION, UNSAID, WRITTEN
+from skinpaint.io.tiff_series import CLASSES, PICTURE_AXES, check_samples, find, is_raster
+
+__all__ = ["lost_tags", "open_raster", "written_raster"]
+
+CHUNK = 2048  # pixels along each axis, or as many as make whole tiles
+LEAST_CHUNK = 1024  # where a file has many bands, as some methods hold all of them
+WHOLE = (8, 16, 32, 64)  # bits of a sample that a dtype has
+ORIENTATION = 274
+COLOUR_PROFILE = 34675
+PARAMETERS = {34736, 34737}  # of the position on the ground, which GDAL writes as it needs them
+LOSSLESS = ("deflate", "lzw", "zstd", "packbits", "lzma")
+STATED = ("IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "COLOR_PROFILE", "EXIF")  # written otherwise
+
+
+def open_raster(source: Path) -> tuple[Any, Extras]:
+    """The bands of a GeoTIFF in chunks, without its alpha, and what is beside them; its masks are in chunks as well."""
+    try:
+        return _opened(source)
+    except Unreadable as error:
+        raise ValueError(f"{source} cannot be read as a picture: {error}") from None
+
+
+def _opened(source: Path) -> tuple[Any, Extras]:
+    import tifffile
+
+    with tifffile.TiffFile(source) as file, _dataset(source) as raster:
+        found = find(file)
+        page = found.series.keyframe
+        _check(found.series, raster)
+        alphas = [k for k, each in zip(raster.indexes, raster.colorinterp, strict=True) if each.name == "alpha"]
+        bands = [k for k in raster.indexes if k not in alphas]
+        if len(alphas) > 1 or not bands:
+            raise Unreadable(f"it holds {len(bands)} bands and {len(alphas)} alphas. Save it with one alpha at most.")
+        axes = "YX" if len(bands) == 1 else "SYX"
+        plane = (raster.height, raster.width)
+        side = min(CHUNK, max(LEAST_CHUNK, round(CHUNK / math.sqrt(len(bands)))))
+        chunks = tuple(_cut(n, block, side) for n, block in zip(plane, raster.block_shapes[0], strict=True))
+        bits = page.bitspersample
+        dtype = np.dtype(raster.dtypes[bands[0] - 1])
+        beside = raster.nodata is not None and not math.isnan(raster.nodata)  # a file beside this one may state it
+        extras = Extras(
+            alpha=_windows(source, alphas[0], chunks, dtype) if alphas else None,
+            axes=axes,
+            spacing=spacing(file, page, axes),
+            nodata=nodata(page, dtype) or ((raster.nodata,) if beside else ()),
+            missing=_windows(source, None, chunks, np.dtype(bool)) if _has_mask(raster) else None,
+            lost=tuple(found.lost),
+            about="" if bits in WHOLE else f"{bits} bits a sample became {8 * dtype.itemsize}, with the same values",
+        )
+    if axes == "YX":
+        return _windows(source, bands[0], chunks, dtype), extras
+    import dask.array as da
+
+    return da.stack([_windows(source, band, chunks, dtype) for band in bands]), extras
+
+
+def _check(series: Any, raster: Any) -> None:
+    """Refuse what is no picture of bands, and what is read in another way in memory."""
+    page = series.keyframe
+    way_out = "Leave --workers out."
+    if series.axes not in PICTURE_AXES:
+        raise Unreadable(
+            f"it holds several images, {series.axes} of shape {series.shape}, where --workers is for one. {way_out}"
+        )
+    kind, bits = check_samples(page), page.bitspersample
+    if kind == "MINISWHITE" or not isinstance(bits, int) or bits < 8:
+        counted = f"{bits} bit{'s' * (bits != 1)}"
+        raise Unreadable(f"it holds {kind} of {counted} a sample, which --workers does not convert. {way_out}")
+    if kind == "PALETTE" or any(each.name == "palette" for each in raster.colorinterp):
+        raise Unreadable(CLASSES)
+    if page.tags.valueof(ORIENTATION, default=1) != 1 and not is_raster(page):
+        raise Unreadable(f"its picture is stored turned, by an orientation, which --workers does not apply. {way_out}")
+    if len(set(raster.dtypes)) > 1:
+        raise Unreadable(f"its bands are of several dtypes: {', '.join(raster.dtypes)}. Save them as single files.")
+
+
+def _has_mask(raster: Any) -> bool:
+    """Whether there is a mask of its own, in the file or in one beside it: neither a nodata value nor an alpha."""
+    kinds = {frozenset(flag.name for flag in flags) for flags in raster.mask_flag_enums}
+    if frozenset() in kinds:
+        raise Unreadable("it has a mask for each band. Set what is missing to a nodata value first.")
+    return frozenset({"per_dataset"}) in kinds
+
+
+def _dataset(path: str | Path) -> Any:
+    """A raster that is open for reading. That a mask has no place on the ground is no news."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+    return rasterio.open(path)
+
+
+def _cut(length: int, block: int, side: int) -> tuple[int, ...]:
+    """Chunks along an axis: whole tiles or strips, if those are not longer than a chunk.
+
+    Examples
+    --------
+    >>> _cut(5000, 300, 2048), _cut(5000, 5000, 2048)
+    ((1800, 1800, 1400), (2048, 2048, 904))
+    """
+    step = side // block * block or side
+    return tuple(min(step, length - start) for start in range(0, length, step))
+
+
+def _windows(source: Path, band: int | None, chunks: tuple[tuple[int, ...], ...], dtype: np.dtype) -> Any:
+    """A band in chunks, or what the mask of the file marks as not valid; each chunk is read where it is needed."""
+    import dask.array as da
+
+    meta = np.empty((0, 0), dtype)
+    return da.map_blocks(_window, path=str(source.resolve()), band=band, chunks=chunks, dtype=dtype, meta=meta)
+
+
+def _window(path: str, band: int | None, block_info: Any) -> np.ndarray:
+    from rasterio.windows import Window
+
+    with _dataset(path) as raster:
+        window = Window.from_slices(*block_info[None]["array-location"])
+        return raster.dataset_mask(window=window) == 0 if band is None else raster.read(band, window=window)
+
+
+@contextmanager
+def written_raster(source: Path, output: Path, restored: Any, extras: Extras) -> Iterator[Path]:
+    """Write a GeoTIFF like the source, window by window.
+
+    What is yielded is where it lies; it takes its place after a last look at it.
+    """
+    import rasterio
+
+    values = restored[None] if restored.ndim == 2 else restored
+    with _dataset(source) as raster, whole_file(output, overwrite=True) as partial:
+        if extras.alpha is not None:
+            values = _with_alpha(values, extras.alpha, raster)
+        with rasterio.open(partial, "w", **_profile(source, raster)) as made:
+            _describe(made, raster)
+            for window, block in _computed(values.rechunk({0: -1})):
+                made.write(block, window=window)
+        yield partial
+
+
+def _with_alpha(values: Any, alpha: Any, raster: Any) -> Any:
+    import dask.array as da
+
+    at = [each.name for each in raster.colorinterp].index("alpha")
+    return da.concatenate([values[:at], alpha[None], values[at:]])
+
+
+def _profile(source: Path, raster: Any) -> dict[str, Any]:
+    """How the file is to be stored: as its source, but never with a compression that changes values."""
+    import tifffile
+
+    with tifffile.TiffFile(source) as file:
+        photometric = find(file).series.keyframe.photometric.name
+    said = raster.tags(ns="IMAGE_STRUCTURE")
+    profile = {**raster.profile, "bigtiff": "IF_SAFER", "photometric": photometric.replace("YCBCR", "RGB")}
+    if "compress" in profile and profile["compress"].lower() not in LOSSLESS:
+        profile["compress"] = "deflate"
+    if "PREDICTOR" in said and "compress" in profile:
+        profile["predictor"] = said["PREDICTOR"]
+    if not profile["tiled"]:
+        del profile["blockxsize"], profile["blockysize"]
+        profile["tiled"] = raster.width > CHUNK
+    return profile
+
+
+def _describe(made: Any, raster: Any) -> None:
+    """Write what is said about the bands and the scene."""
+    made.colorinterp = raster.colorinterp
+    made.descriptions = raster.descriptions
+    made.scales, made.offsets = raster.scales, raster.offsets
+    made.units = [unit or "" for unit in raster.units]
+    if raster.gcps[0]:
+        made.gcps = raster.gcps
+    if raster.rpcs is not None:
+        made.rpcs = raster.rpcs
+    for band in (0, *raster.indexes):  # 0 for the scene
+        spaces = [each for each in raster.tag_namespaces(band) if each not in STATED and not each.startswith("xml:")]
+        for space in (None, *spaces):
+            said = raster.tags(band, ns=space)
+            if said:
+                made.update_tags(band, ns=space, **said)
+
+
+def _computed(values: Any) -> Iterator[tuple[Any, np.ndarray]]:
+    """Each chunk with its window, row by row, as many at a time as there are processors."""
+    from dask.base import compute
+    from rasterio.windows import Window
+
+    _, *edges = (np.cumsum((0, *lengths)).tolist() for lengths in values.chunks)
+    places = list(np.ndindex(values.numblocks[1:]))
+    at_once = os.cpu_count() or 1
+    for start in range(0, len(places), at_once):
+        some = places[start : start + at_once]
+        blocks = compute(*(values.blocks[0, i, j] for i, j in some))
+        for (i, j), block in zip(some, blocks, strict=True):
+            yield Window.from_slices((edges[0][i], edges[0][i + 1]), (edges[1][j], edges[1][j + 1])), block
+
+
+def lost_tags(source: Path, output: Path) -> list[str]:
+    """The tags that the source has and the output has not, in words."""
+    import tifffile
+
+    with tifffile.TiffFile(source) as before, tifffile.TiffFile(output) as after:
+        told = (
+            tifffile.TIFF.TAG_FILTERED | OF_THE_CODING | UNSAID | POSITION | PARAMETERS | (WRITTEN - {COLOUR_PROFILE})
+        )
+        told |= {tag.code for tag in find(after).series.keyframe.tags}
+        return [f"the tag {tag.name}" for tag in find(before).series.keyframe.tags if tag.code not in told]

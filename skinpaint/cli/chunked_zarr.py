@@ -1,0 +1,194 @@
+"""A zarr array in chunks: what its axes and its nodata value are, and a store like it for what was restored."""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+import shutil
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from skinpaint.io import Extras
+from skinpaint.io.codec import listed
+from skinpaint.io.npy import UNKNOWN
+
+__all__ = ["is_zarr", "open_zarr", "store_of", "written_zarr"]
+
+SUFFIX = ".zarr"
+DESCRIPTIONS = (".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json")  # files of a store that hold no values
+STATED = ("_FillValue", "missing_value")  # attributes by the conventions of netCDF
+DIMENSIONS = "_ARRAY_DIMENSIONS"  # the attribute with the names of the axes, before zarr 3 had them
+LETTERS = {
+    "T": ("t", "time"),
+    "C": ("c", "channel", "channels", "band", "bands", "wavelength"),
+    "S": ("s", "sample", "samples"),
+    "Z": ("z",),
+    "Y": ("y", "lat", "latitude", "northing", "row", "rows"),
+    "X": ("x", "lon", "longitude", "easting", "column", "columns"),
+}
+NAMES = {name: letter for letter, names in LETTERS.items() for name in names}
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a path names a zarr store, or an array in one.
+
+    Examples
+    --------
+    >>> is_zarr(Path("scene.zarr")), is_zarr(Path("scene.zarr/red")), is_zarr(Path("scene.zarr/quicklook.png"))
+    (True, True, False)
+    """
+    return path.suffix.lower() == SUFFIX or (not path.suffix and store_of(path) != path)
+
+
+def store_of(path: Path) -> Path:
+    """The store that an array is in."""
+    return next((each for each in (path, *path.parents) if each.suffix.lower() == SUFFIX), path)
+
+
+def open_zarr(source: Path) -> tuple[Any, Extras]:
+    """The array in chunks, and what is known of it."""
+    import dask.array as da
+
+    array, group = _found(source)
+    name = array.path or source.name
+    names = _names(array, group, name)
+    values, hint = _nodata(array)
+    extras = Extras(axes=_letters(names, array.ndim), nodata=values, hint=hint, lost=_left_behind(source, array))
+    return da.from_array(array, chunks=array.chunks), extras
+
+
+def _found(source: Path) -> tuple[Any, Any]:
+    """The only image of a store, or the array that was named; and the group that it is in, or None."""
+    import zarr
+
+    try:
+        found: Any = zarr.open(str(source), mode="r")
+    except (FileNotFoundError, ValueError) as error:  # zarr's own words are about its files
+        raise ValueError(f"{source} is no zarr store: it has neither a zarr.json nor a .zarray or .zgroup.") from error
+    if isinstance(found, zarr.Array):
+        return found, _group(source.parent)
+    images = {name: array for name, array in sorted(found.arrays()) if array.ndim > 1}
+    if not images:
+        raise ValueError(f"{source} holds no array of two or more axes. Name one of its groups: {source}/NAME.")
+    if len(images) > 1:
+        raise ValueError(
+            f"{source} holds {len(images)} images, {listed(images, 'and')}. Name one of them, as in "
+            f"{source / next(iter(images))}."
+        )
+    return next(iter(images.values())), found
+
+
+def _group(folder: Path) -> Any:
+    """The group in a folder, if there is one."""
+    import zarr
+
+    marked = any((folder / name).exists() for name in (".zgroup", "zarr.json"))
+    return zarr.open_group(str(folder), mode="r") if marked else None
+
+
+def _names(array: Any, group: Any, name: str) -> Sequence[str | None]:
+    """The names of the axes, where the array or its group states them; nothing otherwise."""
+    named = getattr(array.metadata, "dimension_names", None) or array.attrs.get(DIMENSIONS)
+    if named is None and group is not None:
+        stated = group.attrs.get("ome", group.attrs.asdict()).get("multiscales", ())  # OME, by old and new versions
+        of_this = [each for each in stated if any(level.get("path") == name for level in each.get("datasets", ()))]
+        named = (
+            [axis["name"] if isinstance(axis, dict) else axis for axis in of_this[0].get("axes", ())] or None
+            if of_this
+            else None
+        )
+    return named if named is not None and len(named) == array.ndim else ()
+
+
+def _letters(names: Sequence[str | None], ndim: int) -> str:
+    """A letter for each axis; a question mark where more than two axes have no names that tell what they are.
+
+    Examples
+    --------
+    >>> _letters(["time", "lat", "lon"], 3), _letters(["member", "y", "x"], 3), _letters([], 2)
+    ('TYX', '?YX', 'YX')
+    """
+    letters = [NAMES.get(str(name).lower(), UNKNOWN) for name in names]
+    known = len(letters) == ndim and UNKNOWN not in letters and len(set(letters)) == ndim
+    if ndim <= 2:
+        return "".join(letters) if known and set(letters) & set("ZYX") else "YX"[-ndim:]
+    repeated = len(set(letters) - {UNKNOWN}) < sum(letter != UNKNOWN for letter in letters)
+    return UNKNOWN * ndim if len(letters) != ndim or repeated else "".join(letters)
+
+
+def _nodata(array: Any) -> tuple[tuple[float, ...], str]:
+    """The values that mean missing, as the array states them, and what may mean it besides."""
+    stated = [value for name in STATED if name in array.attrs for value in _listed(array.attrs[name])]
+    fill, kept_there = array.fill_value, array.metadata.zarr_format == 2 and DIMENSIONS in array.attrs
+    if fill is not None and kept_there:  # xarray's place for it, in zarr 2
+        stated.append(fill.item() if hasattr(fill, "item") else fill)
+    numbers = [_number(value, array.dtype) for value in stated]
+    values = tuple(dict.fromkeys(number for number in numbers if not math.isnan(number)))
+    telling = fill is not None and array.dtype.kind in "iuf" and fill != 0 and not math.isnan(fill)
+    other = telling and fill not in values
+    return values, f"its fill_value is {fill}; --missing={fill} takes that for missing" if other else ""
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _number(value: Any, dtype: Any) -> float:
+    """A nodata value as JSON holds it: a number, or for floats a word or, by xarray, the bytes of a double.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> _number("AAAAAICHw8A=", np.dtype("float32")), _number(-1, np.dtype("int16")), _number("NaN", np.dtype("f8"))
+    (-9999.0, -1, nan)
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return struct.unpack("<d", base64.b64decode(value, validate=True))[0] if value.endswith("=") else float(value)
+    except (ValueError, struct.error):
+        raise ValueError(f"Its _FillValue must be a number of {dtype}. Got {value!r}. Give --missing NUMBER.") from None
+
+
+def _left_behind(source: Path, array: Any) -> tuple[str, ...]:
+    """What the group of an array that was named holds besides, and a store of that array alone does not."""
+    group = None if array.path else _group(source.parent)
+    if group is None:
+        return ()
+    others = [name for name, _ in sorted(group.members()) if name != source.name]
+    attributes = ["the attributes of its group"] if dict(group.attrs) else []
+    return (*attributes, *([f"what else is in its group ({', '.join(others)})"] if others else []))
+
+
+@contextmanager
+def written_zarr(source: Path, output: Path, restored: Any) -> Iterator[Path]:
+    """Write a store like the source: all of it is copied but the values of the image, which are written anew.
+
+    What is yielded is where it lies; it takes its place after a last look at it.
+    """
+    import dask.array as da
+    import zarr
+
+    array, _ = _found(source)
+    partial = output.with_name(f".{output.stem}.partial.zarr")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        shutil.copytree(source, partial, ignore=_values_in(source / array.path))
+        made: Any = zarr.open_array(str(partial / array.path), mode="r+")
+        aligned: Any = restored.rechunk(array.shards or array.chunks)  # no two tasks write to one shard
+        da.store(aligned, made, lock=False)
+        yield partial
+        if output.exists():
+            shutil.rmtree(output)
+        os.replace(partial, output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _values_in(folder: Path) -> Callable[[str, list[str]], list[str]]:
+    """For :func:`shutil.copytree`: the files with the values of an array."""
+    return lambda place, names: [name for name in names if Path(place) == folder and name not in DESCRIPTIONS]

@@ -1,0 +1,212 @@
+"""The command line on zarr stores: which axes they have, what is missing, and what is kept beside the image."""
+
+import numpy as np
+import pytest
+
+from skinpaint import inpaint
+from skinpaint.cli import main
+
+pytest.importorskip("dask")
+zarr = pytest.importorskip("zarr")
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def scene():
+    y, x = np.indices((40, 50))
+    return (1000 + 200 * np.sin(y / 9) * np.cos(x / 7)).astype(np.float32)
+
+
+@pytest.fixture
+def hole():
+    hole = np.zeros((40, 50), bool)
+    hole[10:20, 15:40] = True
+    return hole
+
+
+def stored(name, values, chunks=(20, 25), **more):
+    chunks = (1,) * (values.ndim - 2) + chunks
+    array = zarr.create_array(name, shape=values.shape, chunks=chunks, dtype=values.dtype, **more)
+    array[...] = values
+    return array
+
+
+def restored(*arguments):
+    assert main(["restore", *arguments, "-o", "filled.zarr", "--quiet"]) == 0
+    return zarr.open_array("filled.zarr")[...]
+
+
+class TestAxes:
+    @pytest.fixture
+    def stack(self, scene, hole):
+        return np.stack([np.where(hole, np.nan, scene), np.full_like(scene, 50_000)]).astype(np.float32)
+
+    def alone(self, stack):
+        return np.stack([inpaint(each, method="laplace") if np.isnan(each).any() else each for each in stack])
+
+    @pytest.mark.parametrize("names", [["c", "y", "x"], ["time", "lat", "lon"], ["band", "row", "column"]])
+    def test_channels_and_frames_are_restored_each_on_its_own(self, names, stack):
+        stored("scene.zarr", stack, dimension_names=names)
+        np.testing.assert_allclose(restored("scene.zarr"), self.alone(stack), rtol=1e-5)
+
+    def test_names_in_an_attribute(self, stack):
+        stored("scene.zarr", stack, zarr_format=2).attrs["_ARRAY_DIMENSIONS"] = ["time", "y", "x"]
+        np.testing.assert_allclose(restored("scene.zarr"), self.alone(stack), rtol=1e-5)
+
+    @pytest.mark.parametrize("version", ["0.4", "0.5"])
+    def test_names_in_the_multiscales_of_ome(self, version, stack):
+        group = zarr.create_group("scene.zarr")
+        array = group.create_array("0", shape=stack.shape, chunks=(1, 20, 25), dtype=stack.dtype)
+        array[...] = stack
+        scales = [{"axes": [{"name": name} for name in "cyx"], "datasets": [{"path": "0"}]}]
+        group.attrs.update({"multiscales": scales} if version == "0.4" else {"ome": {"multiscales": scales}})
+        for source in ("scene.zarr", "scene.zarr/0"):
+            assert main(["restore", source, "-o", "filled.zarr", "--overwrite", "--quiet"]) == 0
+            filled = zarr.open("filled.zarr")
+            found = filled["0"] if source == "scene.zarr" else filled
+            np.testing.assert_allclose(found[...], self.alone(stack), rtol=1e-5)
+
+    @pytest.mark.parametrize("names", [None, ["member", "y", "x"], ["y", "y", "x"]])
+    def test_axes_that_are_not_named_have_to_be_given(self, names, stack, capsys):
+        stored("scene.zarr", stack, dimension_names=names)
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 2
+        assert "Name them, as in --axes TCZYX" in capsys.readouterr().err
+        np.testing.assert_allclose(restored("scene.zarr", "--axes", "TYX"), self.alone(stack), rtol=1e-5)
+
+    def test_several_axes_of_frames(self, stack):
+        stack = np.stack([stack, stack[::-1], stack])
+        stored("scene.zarr", stack, dimension_names=["t", "c", "y", "x"])
+        want = np.stack([self.alone(each) for each in stack])
+        np.testing.assert_allclose(restored("scene.zarr"), want, rtol=1e-5)
+
+    def test_frames_in_the_last_axis_and_a_mask_for_all(self, scene, hole, capsys):
+        stack = np.stack([scene, 2 * scene[::-1]], axis=-1)
+        array = zarr.create_array("scene.zarr", shape=stack.shape, chunks=(20, 25, 2), dtype=stack.dtype)
+        array[...] = stack
+        stored("mask.zarr", hole)
+        assert main(["restore", "scene.zarr", "--mask", "mask.zarr", "--axes", "YXT", "-o", "filled.zarr"]) == 0
+        want = np.stack([inpaint(stack[..., k], hole, method="laplace") for k in range(2)], axis=-1)
+        np.testing.assert_allclose(zarr.open_array("filled.zarr")[...], want, rtol=1e-5)
+        assert "2 frames along time (T), each on its own" in capsys.readouterr().out
+
+    def test_a_volume(self, stack):
+        stack[1] = 0
+        stored("scene.zarr", stack)
+        want = inpaint(stack, method="laplace")
+        np.testing.assert_allclose(restored("scene.zarr", "--axes", "ZYX"), want, rtol=1e-3)
+
+    def test_a_frame_that_cannot_be_restored_is_named(self, stack, tmp_path, capsys):
+        stack[1] = np.nan
+        stored("scene.zarr", stack, dimension_names=["t", "y", "x"])
+        assert main(["restore", "scene.zarr"]) == 2
+        assert "scene.zarr, frame 2 of 2: The 'image' parameter must have at least one" in capsys.readouterr().err
+        assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
+
+
+class TestOfXarray:
+    @pytest.fixture
+    def dataset(self, scene, hole):
+        xarray = pytest.importorskip("xarray")
+        values = np.where(hole, -9999, scene)
+        coordinates = {"y": np.arange(40.0), "x": np.arange(50.0)}
+        return xarray.Dataset({"heat": (("y", "x"), values, {"units": "K"})}, coordinates, {"title": "a scene"})
+
+    @pytest.mark.parametrize("dtype", ["f4", "i2"])
+    @pytest.mark.parametrize("version", [2, 3])
+    def test_nodata_values_and_all_that_is_beside(self, version, dtype, dataset, scene, hole, capsys):
+        import xarray
+
+        dataset["heat"] = dataset["heat"].astype(dtype)
+        encoding = {"heat": {"_FillValue": np.dtype(dtype).type(-9999), "chunks": (20, 25)}}
+        dataset.to_zarr("scene.zarr", zarr_format=version, consolidated=version == 2, encoding=encoding)
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 0
+        said = capsys.readouterr()
+        assert "Took the file's nodata value -9999 for missing" in said.out
+        assert not said.err
+        before, after = zarr.open_group("scene.zarr")["heat"], zarr.open_group("filled.zarr")["heat"]
+        assert str(after.metadata) == str(before.metadata)  # NaN is not NaN
+        np.testing.assert_allclose(after[...], inpaint(before[...], hole, method="laplace"), rtol=1e-5, atol=1)
+        filled = xarray.open_zarr("filled.zarr", consolidated=version == 2).compute()
+        assert filled.attrs == dataset.attrs
+        assert filled["heat"].attrs == {"units": "K"}
+        assert list(filled["y"].values) == list(dataset["y"].values)
+        assert not filled["heat"].isnull().any()
+
+    def test_a_fill_value_that_is_no_number(self, scene, capsys):
+        stored("scene.zarr", scene).attrs["_FillValue"] = "nothing"
+        assert main(["restore", "scene.zarr"]) == 2
+        assert "must be a number of float32. Got 'nothing'. Give --missing NUMBER" in capsys.readouterr().err
+
+
+def test_the_array_is_like_its_source(scene, hole):
+    names = ["y", "x"]
+    before = stored("scene.zarr", np.where(hole, np.nan, scene), dimension_names=names, fill_value=-1, zarr_format=3)
+    restored("scene.zarr")
+    assert zarr.open_array("filled.zarr").metadata == before.metadata
+
+
+def test_a_fill_value_that_is_no_nodata_value_is_named(scene, capsys):
+    stored("scene.zarr", scene.astype(np.int16), fill_value=-9999)
+    assert main(["restore", "scene.zarr"]) == 2
+    assert "Its fill_value is -9999; --missing=-9999 takes that for missing" in capsys.readouterr().err
+    stored("floats.zarr", np.where(scene > 1100, -9999, scene), fill_value=-9999)
+    assert main(["restore", "floats.zarr", "--missing=-9999"]) == 0
+    assert "fill_value" not in capsys.readouterr().out
+
+
+def test_one_of_several_images(scene, hole, tmp_path, capsys):
+    group = zarr.create_group("scene.zarr", attributes={"title": "two"})
+    for name in ("red", "blue"):
+        array = group.create_array(name, shape=scene.shape, chunks=(20, 25), dtype=scene.dtype)
+        array[...] = np.where(hole, np.nan, scene)
+    assert main(["restore", "scene.zarr"]) == 2
+    assert "holds 2 images, blue and red. Name one of them, as in scene.zarr/blue" in capsys.readouterr().err
+    assert main(["restore", "scene.zarr/red"]) == 0
+    lost = "does not hold what its source does: the attributes of its group and what else is in its group (blue)"
+    assert lost in capsys.readouterr().err
+    want = inpaint(np.where(hole, np.nan, scene), method="laplace")
+    np.testing.assert_allclose(zarr.open_array("scene-red-restored.zarr")[...], want, rtol=1e-5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scene-red-restored.zarr", "scene.zarr"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["scene.zarr/red", "-o", "scene.zarr", "--overwrite"], "scene.zarr exists, and is an input"),
+        (["scene.zarr/red", "-o", "scene.zarr/filled.zarr"], "-o must not be inside an input"),
+        (["scene.zarr/red", "-o", "filled.zarr", "--mask", "filled.zarr"], "There is no mask filled.zarr"),
+        (["empty.zarr"], "holds no array of two or more axes"),
+        (["folder.zarr"], "is no zarr store"),
+        (["scene.zarr", "--missing", "saturated"], "--missing must be auto, transparent, none or numbers"),
+    ],
+)
+def test_bad_stores(arguments, said, scene, hole, tmp_path, capsys):
+    array = zarr.create_group("scene.zarr").create_array("red", shape=scene.shape, chunks=(20, 25), dtype="f4")
+    array[...] = np.where(hole, np.nan, scene)
+    zarr.create_group("empty.zarr")
+    (tmp_path / "folder.zarr").mkdir()
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    assert main(["restore", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_picture_without_damage_is_not_written(scene, tmp_path, capsys):
+    stored("scene.zarr", scene)
+    assert main(["restore", "scene.zarr"]) == 2
+    assert "scene.zarr: no damage was found, and nothing was written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
+
+
+def test_filled_values_that_read_as_missing_are_counted(tmp_path, capsys):
+    slope = np.broadcast_to(np.arange(-20, 21, dtype=np.int16), (40, 41)).copy()
+    slope[10:20, 15:26] = slope[:, 20] = 0
+    stored("scene.zarr", slope).attrs["_FillValue"] = 0
+    assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 0
+    count = int((zarr.open_array("filled.zarr")[...] == 0).sum())
+    assert count
+    assert f"{count} filled values equal the file's nodata value, and read as missing" in capsys.readouterr().out
