@@ -116,24 +116,19 @@ class TestWhatIsMissing:
         np.testing.assert_allclose(restored, in_memory(array, hidden), atol=1)
         assert restored.min() > -9999
 
-    @pytest.mark.parametrize("dtype", [float, np.int16])
-    @pytest.mark.parametrize("channels", [False, True])
+    @pytest.mark.parametrize(("dtype", "channels"), [(float, True), (np.int16, False)])
     def test_masked_entries(self, image, hidden, dtype, channels):
-        array = np.where(hidden, -9999, np.round(image * 100)).astype(dtype)
-        other = np.zeros(hidden.shape, bool)
+        array = np.where(hidden, -9999, np.round(image * 100)).astype(dtype)[:50, :60]
+        other = np.zeros(array.shape, bool)
         other[5:12, 5:9] = True
-        settings = {"method": "laplace"}
-        if channels:
-            array, settings = np.stack([array, array[::-1]]), {"method": "laplace", "channel_axis": 0}
-        masked = da.ma.masked_equal(da.from_array(array, 64), -9999)
-        plain, gone = da.from_array(array, 64), array == -9999
+        settings = {"method": "laplace", "channel_axis": 0 if channels else None}
+        array = np.stack([array, array[::-1]]) if channels else array
+        plain, gone = da.from_array(array, 40), array == -9999
+        masked = da.ma.masked_equal(plain, -9999)
         for mask, both in ((None, gone), (other, gone | other)):
-            restored = inpaint(masked, mask, **settings)
-            assert type(restored._meta) is np.ndarray
-            computed = restored.compute()
+            computed = inpaint(masked, mask, **settings).compute()
             assert type(computed) is np.ndarray
             np.testing.assert_array_equal(computed, inpaint(plain, both, **settings).compute())
-        assert solve(masked, channel_axis=settings.get("channel_axis")).filled.any().compute()
 
     def test_values_under_the_mask_do_not_matter(self, image, hidden):
         answers = [
