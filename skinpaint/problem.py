@@ -156,6 +156,7 @@ class Problem:
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         bounds = default_bounds if bounds is None else bounds
+        own_range = bounds is None and whole is None
         low, high = _find_bounds(array, missing, bounds) if whole is None else (whole.low, whole.high)
         offset, scale = _affine(low, high, array.dtype, shared=bounds is not None)
         distances = check_spacing(spacing, array.ndim - 1)
@@ -176,7 +177,7 @@ class Problem:
             _masked=mask is not None,
             _contents=contents,
             whole=whole,
-            _exact=masks.known_ranges(array, missing) if bounds is None and _too_large(low, high, array) else None,
+            _exact=masks.known_ranges(array, missing) if own_range and _too_large(low, high, array) else None,
         )
 
     @property
