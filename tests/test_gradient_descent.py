@@ -251,3 +251,14 @@ def test_intact_surroundings_do_not_loosen_the_stopping_rule():
     tight = inpaint(camera, mask, method=GradientDescent(tol=1e-6, max_iter=20_000))
     assert found.converged_
     assert np.sqrt(np.mean((found.restored_ - tight)[mask] ** 2)) < 0.2  # grey levels of 255
+
+
+@pytest.mark.parametrize("shape", [(2, 9000), (3, 9000)])
+def test_gaps_too_long_for_single_precision(shape):
+    """The preconditioner is indefinite there, now and then; the gradient itself is a direction, too."""
+    image = np.cumsum(np.random.default_rng(0).standard_normal(shape), axis=1)
+    mask = np.ones(shape, bool)
+    mask[:, [0, shape[1] // 2, -1]] = False
+    inpainter = Inpainter("gd").fit(image, mask=mask)
+    assert inpainter.converged_
+    assert inpainter.solution_.gap <= 1e-3

@@ -242,7 +242,7 @@ class GradientDescent(IterativeMethod):
         energy = float(energies_ahead.sum())
         slope = np.where(problem.mask, gradient, 0.0)
         direction = state.majorizer.precondition(slope) if state.majorizer else slope
-        if not np.isfinite(_dot(slope, direction)):  # single precision is not enough
+        if not 0 <= _dot(slope, direction) < np.inf:  # single precision is not enough
             direction = slope
         while True:
             z = problem.clip(y - s * direction)
