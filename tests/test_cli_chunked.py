@@ -162,7 +162,7 @@ class TestInterrupted:
 
     def test_while_it_is_written(self, interrupt, scene, tmp_path, capsys):
         stored("scene.zarr", scene, _FillValue=-9999)
-        interrupt(command, "_equal_to_nodata")
+        interrupt(command, "equal_to_nodata")
         assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
         assert "interrupted; nothing was written. What was done until then" in capsys.readouterr().err
         assert self.files(tmp_path) == [".filled.zarr.work.zarr", "scene.zarr"]

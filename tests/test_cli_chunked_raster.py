@@ -37,7 +37,7 @@ def written(name, values, *, mask=None, **more):
     size = {"count": bands.shape[0], "height": bands.shape[1], "width": bands.shape[2]}
     with (
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=not name.startswith("beside")),
-        rasterio.open(name, "w", driver="GTiff", dtype=values.dtype, **size, **PLACE, **more) as file,
+        rasterio.open(name, "w", driver="GTiff", dtype=values.dtype, **size, **{**PLACE, **more}) as file,
     ):
         file.write(bands)
         if mask is not None:
@@ -108,19 +108,7 @@ class TestMissing:
 
     def test_spacing_as_the_file_says(self, scene, hole):
         scene[hole] = -9999
-        oblong = rasterio.transform.from_origin(4e5, 5e6, 10, 40)
-        with rasterio.open(
-            "scene.tif",
-            "w",
-            driver="GTiff",
-            dtype="int16",
-            count=1,
-            height=40,
-            width=50,
-            nodata=-9999,
-            transform=oblong,
-        ) as file:
-            file.write(scene, 1)
+        written("scene.tif", scene, nodata=-9999, transform=rasterio.transform.from_origin(4e5, 5e6, 10, 40))
         both("scene.tif")
 
     def test_the_mask_beside_the_file(self, scene, hole, capsys):
@@ -308,19 +296,7 @@ class TestWritten:
     def test_control_points(self, scene, hole):
         scene[hole] = -9999
         points = [rasterio.control.GroundControlPoint(r, c, 10 * c, 10 * r) for r, c in ((0, 0), (0, 49), (39, 49))]
-        with rasterio.open(
-            "scene.tif",
-            "w",
-            driver="GTiff",
-            dtype="int16",
-            count=1,
-            height=40,
-            width=50,
-            nodata=-9999,
-            gcps=points,
-            crs="EPSG:32633",
-        ) as file:
-            file.write(scene, 1)
+        written("scene.tif", scene, nodata=-9999, gcps=points, transform=None)
         assert main(["restore", "scene.tif", "--workers", "0", "-o", "filled.tif", "--quiet"]) == 0
         with rasterio.open("scene.tif") as before, rasterio.open("filled.tif") as after:
             assert [(p.row, p.col, p.x, p.y) for p in after.gcps[0]] == [

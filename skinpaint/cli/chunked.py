@@ -29,7 +29,7 @@ from skinpaint.cli.common import (
     without_repetition,
 )
 from skinpaint.cli.frames import Frame, as_stack, frames_of, spacing_of
-from skinpaint.cli.remarks import several, what_was_taken
+from skinpaint.cli.remarks import equal_to_nodata, several, what_was_taken
 from skinpaint.cli.restoring import filled_like, refuse_undamaged
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.io import READABLE
@@ -87,9 +87,9 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> 
 
     restored = _joined([one.restored for one in solutions], image, extras)
     marked = [filled_like(one.filled, frame) for one, frame in zip(solutions, frames, strict=True)]
-    count = _write(args, task, restored, _joined(marked, image, extras), extras)
-    said = [*what_was_taken(args, task.masks, missing, extras), spaced, several(len(frames), extras, args.axes)]
-    said += [f"{count} filled values equal the file's nodata value, and read as missing"] if count else []
+    by_chance = _write(args, task, restored, _joined(marked, image, extras), extras)
+    taken = what_was_taken(args, task.masks, missing, extras)
+    said = [*taken, spaced, several(len(frames), extras, args.axes), by_chance]
     summary = f"{task.output}: done in {perf_counter() - began:.1f} s. {_worst(solutions).status}"
     return summary + "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said if each)
 
@@ -216,8 +216,8 @@ def _joined(parts: Sequence[Any], image: Any, extras: Extras) -> Any:
     return da.moveaxis(parts[0], range(len(along)), along).rechunk(image.chunks)
 
 
-def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, extras: Extras) -> int:
-    """Write the file, and warn of what it does not hold. How many of the filled values equal a nodata value."""
+def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, extras: Extras) -> str:
+    """Write the file, and warn of what it does not hold; what is to be said of filled values that equal nodata."""
     from skinpaint.io import MetadataWarning
     from skinpaint.io.codec import listed
 
@@ -228,19 +228,14 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
         lost.append("a mask of its own")
     if is_zarr(task.source):
         with written_zarr(task.source, task.output, restored) as partial:
-            count = _equal_to_nodata(open_zarr(partial)[0], filled, extras)
+            by_chance = equal_to_nodata(open_zarr(partial)[0], filled, extras)
     else:
         with written_raster(task.source, task.output, restored, extras) as partial:
-            count = _equal_to_nodata(open_raster(partial)[0], filled, extras)
+            by_chance = equal_to_nodata(open_raster(partial)[0], filled, extras)
             lost += lost_tags(task.source, partial)
     if lost:
         warn(f"{task.output} does not hold what its source does: {listed(lost, 'and')}.", MetadataWarning)
-    return count
-
-
-def _equal_to_nodata(written: Any, filled: Any, extras: Extras) -> int:
-    """How many of the filled values are nodata values by chance."""
-    return sum(int(((written == value) & filled).sum()) for value in extras.nodata)
+    return by_chance
 
 
 @contextlib.contextmanager

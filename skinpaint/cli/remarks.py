@@ -16,7 +16,7 @@ from skinpaint.solution import Solution, proven_within
 if TYPE_CHECKING:
     from skinpaint.io import Extras
 
-__all__ = ["how_written", "proof_of", "several", "status_of", "what_was_taken"]
+__all__ = ["equal_to_nodata", "how_written", "proof_of", "several", "status_of", "what_was_taken"]
 
 
 def what_was_taken(args: argparse.Namespace, mask_file: Path | None, missing: Any, extras: Extras) -> Iterator[str]:
@@ -36,10 +36,14 @@ def how_written(
     output: Path, image: np.ndarray, restored: np.ndarray, filled: np.ndarray, extras: Extras
 ) -> Iterator[str]:
     """What the file that was written does not show as it should."""
-    count = sum(int(np.count_nonzero(restored[filled] == value)) for value in extras.nodata)
-    if count:
-        yield f"{count} filled values equal the file's nodata value, and read as missing"
+    yield equal_to_nodata(restored, filled, extras)
     yield _lossy(output, image, filled)
+
+
+def equal_to_nodata(restored: Any, filled: Any, extras: Extras) -> str:
+    """How many filled values are nodata values by chance; of arrays in memory or in chunks."""
+    count = sum(int(((restored == value) & filled).sum()) for value in extras.nodata)
+    return f"{count} filled values equal the file's nodata value, and read as missing" if count else ""
 
 
 def _lossy(output: Path, image: np.ndarray, filled: np.ndarray) -> str:

@@ -13,6 +13,7 @@ from dask.base import tokenize
 
 from skinpaint import masks
 from skinpaint.dask import tasks
+from skinpaint.dask.chunked import look_around
 from skinpaint.dask.passes import Certificate, Schwarz
 from skinpaint.grid.harmonic.schwarz import Grid, Pass
 from skinpaint.methods import Laplace
@@ -209,11 +210,8 @@ def _near_enough(missing: Any, spacing: tuple[float, ...], farthest: float | Non
     """What is missing, and not too far from known pixels."""
     if farthest is None:
         return missing
-    sides = zip(missing.shape, spacing, strict=True)
-    depth = {axis: min(int(min(farthest, n * h) // h) + 1, n) for axis, (n, h) in enumerate(sides)}
-    options: dict[str, Any] = {"depth": depth, "boundary": "none", "dtype": bool}
-    near = da.map_overlap(_near, missing, spacing=spacing, farthest=farthest, **options)
-    return near.rechunk(missing.chunks)  # dask joins chunks that are shorter than the depth
+    reach = [int(min(farthest, n * h) // h) + 1 for n, h in zip(missing.shape, spacing, strict=True)]
+    return look_around(_near, missing, reach, spacing=spacing, farthest=farthest)
 
 
 def _near(missing: np.ndarray, spacing: tuple[float, ...], farthest: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from skinpaint import containers, masks
 from skinpaint.problem import check_array, check_grow
 
-__all__ = ["Chunked", "chunks_for_work"]
+__all__ = ["Chunked", "chunks_for_work", "look_around"]
 
 MIN_TASK = 2**18  # pixels; smaller chunks are joined, as a task should take 100 ms and more
 MAX_TASK = 2**24  # pixels; larger ones are cut, as a task takes some 80 bytes a pixel
@@ -66,16 +66,8 @@ class Chunked:
             array, hidden = da.ma.getdata(array), da.ma.getmaskarray(array)
         missing = _missing(array, hidden, mask, missing_values, axis)
         if check_grow(grow):
-            depth = {axis: min(grow, n) for axis, n in enumerate(missing.shape[:-1])} | {missing.ndim - 1: 0}
-            missing = da.map_overlap(
-                masks.grow,
-                missing,
-                depth=depth,
-                boundary="none",
-                dtype=bool,
-                pixels=grow,
-                channel_axis=missing.ndim - 1,
-            )
+            reach = (*[grow] * (missing.ndim - 1), 0)
+            missing = look_around(masks.grow, missing, reach, pixels=grow, channel_axis=missing.ndim - 1)
         return cls(array, missing, axis)
 
     def channels(self) -> Iterator[tuple[Any, Any]]:
@@ -87,6 +79,15 @@ class Chunked:
         """Channels together, as the user has them."""
         together = channels[0] if self.channel_axis is None else da.stack(channels, self.channel_axis)
         return together.rechunk(like.chunks)
+
+
+def look_around(function: Callable[..., Any], mask: Any, reach: Sequence[int], **settings: Any) -> Any:
+    """What a function makes of a mask that sees so many pixels beyond each chunk, in the chunks of the mask.
+
+    Nothing is beyond the image, and dask joins chunks that are shorter than the reach.
+    """
+    depth = {axis: min(r, n) for axis, (r, n) in enumerate(zip(reach, mask.shape, strict=True))}
+    return da.map_overlap(function, mask, depth=depth, boundary="none", dtype=bool, **settings).rechunk(mask.chunks)
 
 
 def chunks_for_work(chunks: tuple[tuple[int, ...], ...], least: int) -> tuple[tuple[int, ...], ...]:

@@ -21,6 +21,7 @@ from dask.highlevelgraph import HighLevelGraph
 
 from skinpaint.dask import tasks
 from skinpaint.dask.channel import Channel, ChunkedSolution
+from skinpaint.dask.chunked import look_around
 from skinpaint.grid.axes import long_axes
 from skinpaint.grid.biharmonic import STENCIL_RADIUS
 from skinpaint.methods import Biharmonic, PlugAndPlay, SparseDCT
@@ -150,8 +151,7 @@ def _share_dct(method: SparseDCT, channels: Sequence[Channel], whole: Whole) -> 
     ranges = method.ranges(thumbnail, thumbnail.write(np.empty(values.shape, np.float32)))
     decay = method.decay
     if decay is None:
-        depth = {axis: min(WIDE_HOLE, n) for axis, n in enumerate(whole.shape)}
-        found = [da.map_overlap(_wide, one.missing, depth=depth, boundary="none", dtype=bool) for one in channels]
+        found = [look_around(_wide, one.missing, [WIDE_HOLE] * len(whole.shape)) for one in channels]
         planar = len(long_axes(whole.shape)) == 2
         decay = decay_for(any(compute(*(each.any() for each in found))), planar)
     return replace(method, decay=decay), replace(whole, ranges=ranges)

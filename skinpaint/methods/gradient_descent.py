@@ -242,8 +242,9 @@ class GradientDescent(IterativeMethod):
         energy = float(energies_ahead.sum())
         slope = np.where(problem.mask, gradient, 0.0)
         direction = state.majorizer.precondition(slope) if state.majorizer else slope
-        if not 0 <= _dot(slope, direction) < np.inf:  # single precision is not enough
-            direction = slope
+        steepness = _dot(slope, direction)
+        if not 0 <= steepness < np.inf:  # single precision is not enough
+            direction, steepness = slope, _dot(slope, slope)
         while True:
             z = problem.clip(y - s * direction)
             d = z - y
@@ -258,7 +259,7 @@ class GradientDescent(IterativeMethod):
         state = replace(
             state,
             length=s * STEP_GROWTH if model > 100 * noise else s,
-            decrement=_ratio(_dot(slope, direction) / 2, abs(energy)),
+            decrement=_ratio(steepness / 2, abs(energy)),
             k=state.k + 1,
             note=objective.note,
         )

@@ -64,6 +64,18 @@ def equal_neighbours(i, offsets, weights, x):
     return s
 
 
+@inlined
+def add_edges(base, n, state, least, most, offsets, weights, step, out):
+    """Add to each entry of a row its edges to neighbours whose state is from `least` to `most`."""
+    for k in range(len(offsets)):
+        ahead, behind = base + offsets[k], base - offsets[k]
+        for j in range(n):
+            there, before = state[uintp(ahead + j)], state[uintp(behind + j)]
+            w = weights[k, uintp(step * base + j)] if least <= there <= most else np.float32(0)
+            v = weights[k, uintp(step * behind + j)] if least <= before <= most else np.float32(0)
+            out[uintp(base + j)] += w + v
+
+
 @kernel
 def invert_diagonal(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, inverse):
     """One over the diagonal of ``L_UU + shift``, which sums all edges to neighbours inside the image; 0 where known."""
@@ -71,12 +83,7 @@ def invert_diagonal(lo, hi, starts, n, state, offsets, weights, step, shift, shi
         base = starts[r]
         for j in range(n):
             inverse[uintp(base + j)] = shift[uintp(shift_step * base + j)]
-        for k in range(len(offsets)):
-            ahead, behind = base + offsets[k], base - offsets[k]
-            for j in range(n):
-                w = weights[k, uintp(step * base + j)] if state[uintp(ahead + j)] != OUTSIDE else np.float32(0)
-                v = weights[k, uintp(step * behind + j)] if state[uintp(behind + j)] != OUTSIDE else np.float32(0)
-                inverse[uintp(base + j)] += w + v
+        add_edges(base, n, state, KNOWN, UNKNOWN, offsets, weights, step, inverse)
         for j in range(n):
             d = inverse[uintp(base + j)]
             inverse[uintp(base + j)] = (
@@ -94,12 +101,7 @@ def surplus(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step,
         base = starts[r]
         for j in range(n):
             out[uintp(base + j)] = shift[uintp(shift_step * base + j)]
-        for k in range(len(offsets)):
-            ahead, behind = base + offsets[k], base - offsets[k]
-            for j in range(n):
-                w = weights[k, uintp(step * base + j)] if state[uintp(ahead + j)] == KNOWN else np.float32(0)
-                v = weights[k, uintp(step * behind + j)] if state[uintp(behind + j)] == KNOWN else np.float32(0)
-                out[uintp(base + j)] += w + v
+        add_edges(base, n, state, KNOWN, KNOWN, offsets, weights, step, out)
         for j in range(n):
             s = out[uintp(base + j)]
             out[uintp(base + j)] = s if state[uintp(base + j)] == UNKNOWN else np.float32(0)
