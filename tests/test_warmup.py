@@ -61,6 +61,16 @@ gap = np.arange(50_000)
 inpaint(np.sqrt(gap), (gap > 9) & (gap < 49_990), method="biharmonic")
 """
 
+BYTES = """
+import sys
+import numpy as np
+from skinpaint import inpaint
+rng = np.random.default_rng(0)
+y, x = np.mgrid[:80, :80]
+image = np.sin(y / 9) * np.cos(x / 7 + y / 30) + 0.05 * rng.random(x.shape)
+sys.stdout.buffer.write(inpaint(image, rng.random(x.shape) < 0.7, method="{}").tobytes())
+"""
+
 
 def run(code, cache=None, **streams):
     environment = {**os.environ, **({} if cache is None else {"NUMBA_CACHE_DIR": str(cache)})}
@@ -97,6 +107,13 @@ def test_what_is_not_warm_is_seen(tmp_path):
     """The test above can fail: with an empty cache, the first call compiles."""
     assert "next_direction" in run(SHOW_COMPILED + ONE_KERNEL, tmp_path, stdout=subprocess.PIPE, text=True).stdout
     assert run(SHOW_COMPILED + ONE_KERNEL, tmp_path, stdout=subprocess.PIPE, text=True).stdout == ""
+
+
+@pytest.mark.skipif("NUMBA_CACHE_DIR" not in os.environ, reason="it compiles for a minute: see .ci/run")
+@pytest.mark.parametrize("name", ["dct", "gd", "exemplar"])  # together they have the most parts of kernels
+def test_the_process_that_compiles_finds_the_same_as_the_next_one(tmp_path, name):
+    first, second = (run(BYTES.format(name), tmp_path, stdout=subprocess.PIPE).stdout for _ in range(2))
+    assert first == second != b""
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -3,10 +3,12 @@
 Every kernel works on a range ``lo <= k < hi`` of independent pieces, so that threads can share them, and releases the
 global interpreter lock. It leaves one partial sum for each piece, so that the total does not depend on the sharing.
 Indices into flat arrays are cast to unsigned: numba tests signed ones for negative values, which prevents vectorising.
+Where an index is nothing else, its whole range is cast: a sum of a signed and an unsigned integer would be a float.
 
 A kernel is compiled when it is first called, and kept on disk. Compiling is what the first call of all waits for, so
-kernels are few, and each has as few signatures as possible. They are written as plain loops: to assign slices, or to
-call functions of NumPy, makes numba compile general code that takes longer than the kernel.
+kernels are few, and each has as few signatures as possible; a literal integer among the arguments of a part makes one
+of its own. They are written as plain loops: to assign slices, or to call functions of NumPy, makes numba compile
+general code that takes longer than the kernel.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any
 from numba import njit
 from numba.core import event
 
-__all__ = ["FAST", "KNOWN", "OUTSIDE", "UNKNOWN", "inlined", "kernel", "kernel_folder", "part"]
+__all__ = ["FAST", "KNOWN", "OUTSIDE", "UNKNOWN", "kernel", "kernel_folder", "part"]
 
 OUTSIDE = 0
 KNOWN = 1
@@ -29,10 +31,10 @@ UNKNOWN = 2
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 OPTIONS: Any = {"nogil": True, "fastmath": FAST, "error_model": "numpy", "no_cfunc_wrapper": True}
-PART: Any = {**OPTIONS, "no_cpython_wrapper": True}
 
-inlined = njit(**PART, forceinline=True)  # a part of several kernels, repeated in each place that calls it
-part = njit(**PART)  # a part that is called
+# A part of kernels, repeated in each place that calls it. If it were called, the process that compiles would call a
+# copy optimised by itself, and later ones a copy optimised with the kernel, and their sums would be rounded otherwise.
+part = njit(**OPTIONS, no_cpython_wrapper=True, forceinline=True)
 _compile = njit(**OPTIONS, cache=True)
 _kernels: list[Any] = []
 

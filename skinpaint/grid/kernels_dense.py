@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.grid.jit import inlined, kernel
+from skinpaint.grid.jit import kernel, part
 
 __all__ = ["inverse_diagonals", "invert_dense"]
 
 
-@inlined
+@part
 def gauss_jordan(A, n):
     """Invert the leading block of `n` rows of a symmetric positive definite matrix in place."""
     for k in range(n):

@@ -67,11 +67,11 @@ def pull(lo, hi, neighbours, groups, scales, weights, x, channels, gain, out):
     for i in range(lo, hi):
         for c in range(channels):
             s, here = 0.0, x[uintp(i * channels + c)]
-            for k in range(neighbours.shape[1]):
-                j = neighbours[uintp(i), uintp(k)]
+            for k in range(uintp(neighbours.shape[1])):
+                j = neighbours[uintp(i), k]
                 if j >= 0:
-                    w = weights[uintp(groups[uintp(i), uintp(k)] * channels + c)]
-                    s += scales[uintp(k)] * w * (here - x[uintp(j * channels + c)])
+                    w = weights[uintp(groups[uintp(i), k] * channels + c)]
+                    s += scales[k] * w * (here - x[uintp(j * channels + c)])
             out[uintp(i * channels + c)] += gain * s
 
 

@@ -115,8 +115,8 @@ def smooth(
                         d[uintp(i)] = v
                         y[uintp(i)] = v
                 elif what == RESTRICT:
-                    for j in range(n + 3):
-                        wide[uintp(j)] = 0.0
+                    for j in range(uintp(n + 3)):
+                        wide[j] = 0.0
                     for c in range(children.shape[1]):
                         share, base = child_shares[r, c], starts[children[r, c]]
                         if share != 0:
@@ -134,8 +134,8 @@ def smooth(
                                 v += side[uintp(j + 2)] * wide[uintp(j + 3)]
                         coarse_b[uintp(coarse_starts[r] + J)] = v
                 elif what == PROLONG:
-                    for J in range(N + 2):
-                        wide[uintp(J)] = 0.0
+                    for J in range(uintp(N + 2)):
+                        wide[J] = 0.0
                     for c in range(parents.shape[1]):
                         share, base = parent_shares[r, c], coarse_starts[parents[r, c]]
                         if share != 0:

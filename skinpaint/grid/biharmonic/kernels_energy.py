@@ -16,8 +16,8 @@ def squares(lo, hi, x, counts, weights, width, channels, sums):
     u = np.empty(width)
     for row in range(lo, hi):
         base, step = row * width, 1
-        for j in range(width):
-            u[uintp(j)] = 0.0
+        for j in range(uintp(width)):
+            u[j] = 0.0
         for k in range(len(counts) - 1, -1, -1):
             place = row // step % counts[k]
             for side in (-1, 1):

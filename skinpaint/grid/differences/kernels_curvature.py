@@ -54,8 +54,8 @@ def spread_second_differences(lo, hi, x, width, counts, steps, weights, gain, ou
     v = np.zeros(width + 4)  # second differences along a row, with two zeros before and after
     for r in range(lo, hi):
         base = r * width
-        for j in range(width):
-            t[uintp(j)] = 0.0
+        for j in range(uintp(width)):
+            t[j] = 0.0
         for k in range(d):
             place, s = (r // steps[k]) % counts[k], steps[k] * width
             for e in range(-1, 2):

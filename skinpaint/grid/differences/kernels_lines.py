@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import uintp
 
-from skinpaint.grid.jit import inlined, kernel
+from skinpaint.grid.jit import kernel, part
 
 __all__ = ["spread_columns", "spread_planes", "square_columns", "square_planes", "weigh"]
 
@@ -26,8 +26,8 @@ def square_planes(lo, hi, x, height, rows, columns):
     for piece in range(lo, hi):
         a, p = piece // pieces, piece % pieces
         for g in range(groups):
-            for j in range(N):
-                columns[g, a, p, uintp(j)] = 0.0
+            for j in range(uintp(N)):
+                columns[g, a, p, j] = 0.0
         for i in range(p * height, min(M, (p + 1) * height)):
             here, below = x[a, i], x[a, min(i + 1, M - 1)]
             one = columns[0, a, p]
@@ -35,18 +35,18 @@ def square_planes(lo, hi, x, height, rows, columns):
                 s = 0.0
                 for j in range(N - 1):
                     s += (here[uintp(j + 1)] - here[uintp(j)]) ** 2
-                for j in range(N):
-                    one[uintp(j)] += (below[uintp(j)] - here[uintp(j)]) ** 2
+                for j in range(uintp(N)):
+                    one[j] += (below[j] - here[j]) ** 2
                 rows[0, a, i] = s
                 continue
             if i + 2 < M:
                 far, two = x[a, i + 2], columns[1 + (i & 1), a, p]
-                for j in range(N):
-                    one[uintp(j)] += (below[uintp(j)] - here[uintp(j)]) ** 2
-                    two[uintp(j)] += (far[uintp(j)] - here[uintp(j)]) ** 2
+                for j in range(uintp(N)):
+                    one[j] += (below[j] - here[j]) ** 2
+                    two[j] += (far[j] - here[j]) ** 2
             else:
-                for j in range(N):
-                    one[uintp(j)] += (below[uintp(j)] - here[uintp(j)]) ** 2
+                for j in range(uintp(N)):
+                    one[j] += (below[j] - here[j]) ** 2
             s, even, odd = 0.0, 0.0, 0.0
             for k in range((N - 2) // 2):
                 j = 2 * k
@@ -90,22 +90,22 @@ def weigh(sums, h, power, rounding):
     total = 0.0
     scale = 1 / (h * h)
     if power == 2:
-        for k in range(sums.size):
-            total += sums[uintp(k)]
-            sums[uintp(k)] = 2 * scale
+        for k in range(uintp(sums.size)):
+            total += sums[k]
+            sums[k] = 2 * scale
         return total * scale
-    for k in range(sums.size):
-        size = np.sqrt(sums[uintp(k)] * scale)
+    for k in range(uintp(sums.size)):
+        size = np.sqrt(sums[k] * scale)
         if size < rounding:
             total += size * size / (2 * rounding) + rounding / 2
             size = rounding
         else:
             total += size
-        sums[uintp(k)] = scale / size if size > 0 else 0.0
+        sums[k] = scale / size if size > 0 else 0.0
     return total
 
 
-@inlined
+@part
 def spread_along_row(v, w, j, lag):
     """Entry `j` of the transposed differences of the weighted differences along a row."""
     s = 0.0

@@ -25,8 +25,8 @@ def pixel_norms(lo, hi, x, width, channels, counts, steps, weights, lags, eps, i
         base, total = r * width, 0.0
         for m in range(len(lags)):
             lag = lags[m]
-            for j in range(width):
-                q[uintp(j)] = 0.0
+            for j in range(uintp(width)):
+                q[j] = 0.0
             for k in range(len(counts)):
                 if (r // steps[k]) % counts[k] + lag < counts[k]:
                     ahead, w = base + lag * steps[k] * width, weights[k]
@@ -42,12 +42,12 @@ def pixel_norms(lo, hi, x, width, channels, counts, steps, weights, lags, eps, i
                         s += q[p + c]
                     for c in range(channels):
                         q[p + c] = s
-            for j in range(width):
+            for j in range(uintp(width)):
                 # Where n is 0 all differences are 0, so any finite number serves as 1 / n.
-                n = np.sqrt(max(q[uintp(j)] + eps * eps, 1e-290))
+                n = np.sqrt(max(q[j] + eps * eps, 1e-290))
                 once = 1 / (n * (n + eps))
-                total += q[uintp(j)] * n * once
-                q[uintp(j)] = (n + eps) * once
+                total += q[j] * n * once
+                q[j] = (n + eps) * once
             if inverse.size > 0:
                 for j in range(width):
                     inverse[m, uintp(base + j)] = q[uintp(j)]
@@ -60,8 +60,8 @@ def spread_norms(lo, hi, x, width, channels, counts, steps, weights, lags, inver
     t = np.empty(width)
     for r in range(lo, hi):
         base = r * width
-        for j in range(width):
-            t[uintp(j)] = 0.0
+        for j in range(uintp(width)):
+            t[j] = 0.0
         for m in range(len(lags)):
             lag, inv = lags[m], inverse[m]
             for k in range(len(counts)):

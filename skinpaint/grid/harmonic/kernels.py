@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import uintp
 
-from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, inlined, kernel
+from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, kernel, part
 
 __all__ = [
     "BEGIN",
@@ -44,7 +44,7 @@ PROLONG = -3
 CHECK = 8  # sweeps of `over_relax` between two looks at how much they change
 
 
-@inlined
+@part
 def neighbours(base, j, offsets, weights, step, x):
     """Weighted sum over the neighbours of entry `j` of the row that begins at `base`."""
     s = np.float32(0)
@@ -55,7 +55,7 @@ def neighbours(base, j, offsets, weights, step, x):
     return s
 
 
-@inlined
+@part
 def equal_neighbours(i, offsets, weights, x):
     """Weighted sum over the neighbours of entry `i`, where all edges of a term have the same weight."""
     s = np.float32(0)
@@ -64,7 +64,7 @@ def equal_neighbours(i, offsets, weights, x):
     return s
 
 
-@inlined
+@part
 def add_edges(base, n, state, least, most, offsets, weights, step, out):
     """Add to each entry of a row its edges to neighbours whose state is from `least` to `most`."""
     for k in range(len(offsets)):
@@ -107,7 +107,7 @@ def surplus(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step,
             out[uintp(base + j)] = s if state[uintp(base + j)] == UNKNOWN else np.float32(0)
 
 
-@inlined
+@part
 def add_row(halve, n, row, coarse, out):
     """Add a row, which ends with a zero, to the coarse row that begins at `out`."""
     if halve == 1:

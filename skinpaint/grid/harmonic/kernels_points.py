@@ -9,17 +9,17 @@ from __future__ import annotations
 import numpy as np
 from numba import uintp
 
-from skinpaint.grid.jit import inlined, kernel
+from skinpaint.grid.jit import kernel, part
 
 __all__ = ["apply", "coarsen", "prolong", "relax", "restrict"]
 
 
-@inlined
+@part
 def neighbours_of(i, neighbours, weights, x):
     """Weighted sum over the neighbours of unknown `i`."""
     s = np.float32(0)
-    for k in range(neighbours.shape[1]):
-        s += weights[uintp(i), uintp(k)] * x[uintp(neighbours[uintp(i), uintp(k)])]
+    for k in range(uintp(neighbours.shape[1])):
+        s += weights[uintp(i), k] * x[uintp(neighbours[uintp(i), k])]
     return s
 
 
@@ -33,8 +33,8 @@ def relax(lo, hi, first, inverse, neighbours, weights, b, x):
 @kernel
 def restrict(inverse, neighbours, weights, b, x, parents, until, blocks, coarse):
     """Sum the residual ``b - A x`` of the unknowns before `until` over each block; that of the others is zero."""
-    for block in range(blocks):
-        coarse[uintp(block)] = np.float32(0)
+    for block in range(uintp(blocks)):
+        coarse[block] = np.float32(0)
     for i in range(until):
         r = b[uintp(i)] + neighbours_of(i, neighbours, weights, x) - x[uintp(i)] / inverse[uintp(i)]
         coarse[uintp(parents[uintp(i)])] += r if inverse[uintp(i)] > 0 else np.float32(0)
@@ -56,18 +56,18 @@ def coarsen(inverse, neighbours, weights, surplus, parents, directions, edges, c
     block counts as one to a known entry.
     """
     blocks = coarse_surplus.size
-    for i in range(neighbours.shape[0]):
-        block = parents[uintp(i)]
+    for i in range(uintp(neighbours.shape[0])):
+        block = parents[i]
         if block < blocks:
-            coarse_surplus[uintp(block)] += surplus[uintp(i)]
+            coarse_surplus[uintp(block)] += surplus[i]
             for k in range(neighbours.shape[1]):
-                j = neighbours[uintp(i), uintp(k)]
+                j = neighbours[i, uintp(k)]
                 other = parents[uintp(j)]
                 if other < blocks:
                     if other != block:
-                        edges[uintp(block), uintp(directions[k])] += weights[uintp(i), uintp(k)]
+                        edges[uintp(block), uintp(directions[k])] += weights[i, uintp(k)]
                 elif inverse[uintp(j)] > 0:
-                    coarse_surplus[uintp(block)] += weights[uintp(i), uintp(k)]
+                    coarse_surplus[uintp(block)] += weights[i, uintp(k)]
 
 
 @kernel
@@ -80,8 +80,8 @@ def apply(lo, hi, length, inverse, neighbours, weights, x, y, sums):
         s = 0.0
         for i in range(row * length, min((row + 1) * length, neighbours.shape[0])):
             v, here = np.float32(0), x[uintp(i)]
-            for k in range(neighbours.shape[1]):
-                v += weights[uintp(i), uintp(k)] * (here - x[uintp(neighbours[uintp(i), uintp(k)])])
+            for k in range(uintp(neighbours.shape[1])):
+                v += weights[uintp(i), k] * (here - x[uintp(neighbours[uintp(i), k])])
             v = v if inverse[uintp(i)] > 0 else np.float32(0)
             y[uintp(i)] = v
             s += v * x[uintp(i)]

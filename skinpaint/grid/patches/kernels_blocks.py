@@ -163,8 +163,8 @@ def _find(missing, a, j, sides, strips, stride, start, B, holds, active, used):
         for k in range(sides[0]):
             for q in range(sides[1]):
                 row = missing[a + g * stride + k, j + q]
-                for x in range(X):
-                    holds[uintp(x)] |= row[uintp(x)]
+                for x in range(uintp(X)):
+                    holds[x] |= row[x]
         for b in range(start, X - B + 1, stride):
             some = False
             for x in range(b, b + B):
@@ -391,5 +391,5 @@ def _combine(matrix, k, transposed, rows, out, n):
         out[m] = 0
     for c in range(len(matrix)):
         f = matrix[c, k] if transposed else matrix[k, c]
-        for m in range(n):
-            out[uintp(m)] += f * rows[c, uintp(m)]
+        for m in range(uintp(n)):
+            out[m] += f * rows[c, m]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.grid.jit import inlined, kernel
+from skinpaint.grid.jit import kernel, part
 
 __all__ = ["search", "vote"]
 
@@ -16,7 +16,7 @@ U27, U30, U31 = np.uint64(27), np.uint64(30), np.uint64(31)
 TINY = np.float32(1e-12)  # keeps 0 / 0 from happening
 
 
-@inlined
+@part
 def _scramble(z):
     """The mixing function of splitmix64: random bits from a counter."""
     z = (z ^ (z >> U30)) * FIRST
@@ -24,7 +24,7 @@ def _scramble(z):
     return z ^ (z >> U31)
 
 
-@inlined
+@part
 def _distance(x, weight, F, J, X, radius, p, q, limit):
     """The weighted sum of squared differences of two patches; rows are left out once it is at least `limit`."""
     ra, rj, rx = radius

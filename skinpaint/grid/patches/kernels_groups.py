@@ -16,6 +16,7 @@ OWN_WEIGHT = np.float32(0.5)  # of a patch in the covariance that fills itself; 
 VARIANCE_FLOOR = np.float32(16)  # in noise variances: groups that vary less all have about the same weight
 SAME_CORRELATION = np.float32(0.5)  # least, of planes whose patches count as samples of one Gaussian
 MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
+ONE_PLANE = np.int64(1)  # an integer of the language would be compiled for itself
 
 
 @kernel
@@ -60,8 +61,8 @@ def match(lo, hi, x, missing, wanted, side, step, reach, found):
                             difference = x[y + i, uintp(left + j + k)] - v
                             squares[uintp(k)] += w * difference * difference
                     close = 0
-                    for k in range(n):
-                        close += squares[uintp(k)] < best[size - 1]
+                    for k in range(uintp(n)):
+                        close += squares[k] < best[size - 1]
                     if close == 0:
                         break
                 if close == 0:
@@ -152,14 +153,14 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
                     continue
                 _gather(x, missing, found, r, c, side, Z, hole)
                 _center(Z, hole)
-                if _alike(Z):
-                    _fill(0, x, found, r, c, side, Z, hole, members, noise, prior, work, piece, top, total, weight)
-                    continue
-                for p in range(P):
-                    for q in range(size):
-                        for g in range(n):
-                            alone[q, 0, uintp(g)] = Z[q, p, uintp(g)]
-                    _fill(p, x, found, r, c, side, alone, hole, members, noise, prior, work, piece, top, total, weight)
+                alike = _alike(Z)
+                group = Z if alike else alone
+                for p in range(1 if alike else P):
+                    if not alike:
+                        for q in range(size):
+                            for g in range(uintp(n)):
+                                alone[q, 0, g] = Z[q, p, g]
+                    _fill(p, x, found, r, c, side, group, hole, members, noise, prior, work, piece, top, total, weight)
 
 
 @part
@@ -174,8 +175,8 @@ def _fill(first, x, found, r, c, side, Z, hole, members, noise, prior, work, pie
     trace = spread = np.float32(0)
     for q in range(size):
         trace += prior[q, q]
-        for g in range(samples):
-            spread += flat[q, uintp(g)] * flat[q, uintp(g)]
+        for g in range(uintp(samples)):
+            spread += flat[q, g] * flat[q, g]
     ridge = np.float32(samples * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
     largest = np.float32(ridge + spread * (1 + trace / size))
     variance = spread / (samples * size) + VARIANCE_FLOOR * noise * noise
@@ -208,20 +209,20 @@ def _fill(first, x, found, r, c, side, Z, hole, members, noise, prior, work, pie
         a, b = found[r, c, g] // X, found[r, c, g] % X
         row = a - top[piece]
         for p in range(P):
-            for u in range(m):
-                change[uintp(u)] = np.float32(0)
+            for u in range(uintp(m)):
+                change[u] = np.float32(0)
             for e in range(P):
                 f = H[p, e]
-                for u in range(m):
-                    change[uintp(u)] += f * innovation[uintp(e), uintp(u)]
+                for u in range(uintp(m)):
+                    change[u] += f * innovation[uintp(e), u]
             plane, q, u = uintp(first + p), 0, 0
-            for channel in range(C):
+            for channel in range(uintp(C)):
                 for i in range(side):
                     here, there = uintp(a + i), uintp(row + i)
                     for j in range(side):
                         if hole[uintp(q), uintp(g)]:
-                            y = x[plane, uintp(channel), here, uintp(b + j)] + change[uintp(u)]
-                            total[uintp(piece), plane, uintp(channel), there, uintp(b + j)] += w * y
+                            y = x[plane, channel, here, uintp(b + j)] + change[uintp(u)]
+                            total[uintp(piece), plane, channel, there, uintp(b + j)] += w * y
                             u += 1
                         q += 1
             for i in range(side):
@@ -239,11 +240,11 @@ def _gather(x, missing, found, r, c, side, Z, hole):
         for i in range(side):
             for j in range(side):
                 start = (channel * A + i) * X + j  # of the entry in the patch at the corner of the image
-                for g in range(found.shape[2]):
-                    hole[uintp(q), uintp(g)] = holes[uintp(start + found[r, c, uintp(g)])]
+                for g in range(uintp(found.shape[2])):
+                    hole[uintp(q), g] = holes[uintp(start + found[r, c, g])]
                 for p in range(P):
-                    for g in range(found.shape[2]):
-                        Z[uintp(q), uintp(p), uintp(g)] = values[uintp(p * C * A * X + start + found[r, c, uintp(g)])]
+                    for g in range(uintp(found.shape[2])):
+                        Z[uintp(q), uintp(p), g] = values[uintp(p * C * A * X + start + found[r, c, g])]
                 q += 1
 
 
@@ -254,13 +255,13 @@ def _center(Z, hole):
     for q in range(size):
         for p in range(P):
             total = weight = np.float32(0)
-            for g in range(n):
-                w = FILLED_WEIGHT if hole[q, uintp(g)] else np.float32(1)
-                total += w * Z[q, p, uintp(g)]
+            for g in range(uintp(n)):
+                w = FILLED_WEIGHT if hole[q, g] else np.float32(1)
+                total += w * Z[q, p, g]
                 weight += w
             total /= weight
-            for g in range(n):
-                Z[q, p, uintp(g)] -= total
+            for g in range(uintp(n)):
+                Z[q, p, g] -= total
 
 
 @part
@@ -271,10 +272,10 @@ def _alike(Z):
         for e in range(p):
             both = one = other = np.float32(0)
             for q in range(size):
-                for g in range(n):
-                    both += Z[q, p, uintp(g)] * Z[q, e, uintp(g)]
-                    one += Z[q, p, uintp(g)] * Z[q, p, uintp(g)]
-                    other += Z[q, e, uintp(g)] * Z[q, e, uintp(g)]
+                for g in range(uintp(n)):
+                    both += Z[q, p, g] * Z[q, e, g]
+                    one += Z[q, p, g] * Z[q, p, g]
+                    other += Z[q, e, g] * Z[q, e, g]
             if both <= SAME_CORRELATION * np.sqrt(one * other):
                 return False
     return True
@@ -297,8 +298,8 @@ def _split(hole, g, known, unknown):
 @part
 def _dot(x, y):
     s = np.float32(0)
-    for p in range(len(x)):
-        s += x[uintp(p)] * y[uintp(p)]
+    for p in range(uintp(len(x))):
+        s += x[p] * y[p]
     return s
 
 
@@ -314,8 +315,8 @@ def _products(Z, S):
 def _add_prior(prior, variance, S):
     """Add `variance` times the prior to `S`."""
     for p in range(len(S)):
-        for q in range(len(S)):
-            S[p, uintp(q)] += variance * prior[p, uintp(q)]
+        for q in range(uintp(len(S))):
+            S[p, q] += variance * prior[p, q]
 
 
 @part
@@ -334,8 +335,8 @@ def _add_square(matrix, Z, q, sign):
     """Add or subtract the lower half of ``v v^T`` for row v = Z[q]."""
     for i in range(Z.shape[1]):
         u = sign * Z[q, i]
-        for j in range(i + 1):
-            matrix[i, uintp(j)] += u * Z[q, uintp(j)]
+        for j in range(uintp(i + 1)):
+            matrix[i, j] += u * Z[q, j]
 
 
 @part
@@ -355,13 +356,13 @@ def _among_known(S, Z, known, k, g, ridge, L, z, H):
 @part
 def _predict(S, Z, z, known, k, unknown, m, g, out):
     """Write ``S_uk z - Z[u, g]``, for the `k` known entries and the `m` missing entries u."""
-    for p in range(Z.shape[1]):
-        for u in range(m):
-            q = uintp(unknown[uintp(u)])
-            v = -Z[q, uintp(p), uintp(g)]
-            for i in range(k):
-                v += S[q, uintp(known[uintp(i)])] * z[uintp(p), uintp(i)]
-            out[uintp(p), uintp(u)] = v
+    for p in range(uintp(Z.shape[1])):
+        for u in range(uintp(m)):
+            q = uintp(unknown[u])
+            v = -Z[q, p, uintp(g)]
+            for i in range(uintp(k)):
+                v += S[q, uintp(known[i])] * z[p, i]
+            out[p, u] = v
 
 
 @part
@@ -380,11 +381,11 @@ def _whiten(S, ridge, U, W):
             f = scale * U[j, i]
             for p in range(i, size):
                 U[i, uintp(p)] -= f * U[j, uintp(p)]
-            for p in range(j + 1):
-                W[i, uintp(p)] -= f * W[j, uintp(p)]
+            for p in range(uintp(j + 1)):
+                W[i, p] -= f * W[j, p]
         scale = np.sqrt(scale)
-        for p in range(j + 1):
-            W[j, uintp(p)] *= scale
+        for p in range(uintp(j + 1)):
+            W[j, p] *= scale
     for i in range(size):
         for j in range(i):
             W[j, i], W[i, j] = W[i, j], np.float32(0)
@@ -434,7 +435,7 @@ def _among_patches(gram, Z, hole, unknown, m, g, ridge, L, z, H, out):
     for i in range(n):
         L[i, i] += ridge
     _factorize(L, n, ridge)
-    _solve(L, 1, z, n, H)
+    _solve(L, ONE_PLANE, z, n, H)
     H[0, 0] = z[0, g]
     for u in range(m):
         out[0, u] = _dot(Z[unknown[u]], z[0, :n]) - Z[unknown[u], g]
@@ -470,12 +471,12 @@ def _factorize(L, n, least):
     for i in range(n):
         for j in range(i):
             s = L[i, j]
-            for p in range(j):
-                s -= L[i, uintp(p)] * L[j, uintp(p)]
+            for p in range(uintp(j)):
+                s -= L[i, p] * L[j, p]
             L[i, j] = s * L[j, j]
         s = L[i, i]
-        for p in range(i):
-            s -= L[i, uintp(p)] * L[i, uintp(p)]
+        for p in range(uintp(i)):
+            s -= L[i, p] * L[i, p]
         L[i, i] = np.float32(1) / np.sqrt(max(s, least))
 
 
@@ -485,8 +486,8 @@ def _solve(L, P, z, n, H):
     for p in range(P):
         for i in range(n):
             v = z[p, i]
-            for j in range(i):
-                v -= L[i, uintp(j)] * z[p, uintp(j)]
+            for j in range(uintp(i)):
+                v -= L[i, j] * z[p, j]
             z[p, i] = v * L[i, i]
     for p in range(P):
         for e in range(p + 1):
@@ -495,5 +496,5 @@ def _solve(L, P, z, n, H):
         for i in range(n - 1, -1, -1):
             v = z[p, i] * L[i, i]
             z[p, i] = v
-            for j in range(i):
-                z[p, uintp(j)] -= L[i, uintp(j)] * v
+            for j in range(uintp(i)):
+                z[p, j] -= L[i, j] * v
