@@ -31,10 +31,11 @@ UNKNOWN = 2
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 OPTIONS: Any = {"nogil": True, "fastmath": FAST, "error_model": "numpy", "no_cfunc_wrapper": True}
+PART: Any = {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True}
 
 # A part of kernels, repeated in each place that calls it. If it were called, the process that compiles would call a
 # copy optimised by itself, and later ones a copy optimised with the kernel, and their sums would be rounded otherwise.
-part = njit(**OPTIONS, no_cpython_wrapper=True, forceinline=True)
+part = njit(**PART)
 _compile = njit(**OPTIONS, cache=True)
 _kernels: list[Any] = []
 
