@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
-from skinpaint import masks
 from skinpaint.containers import in_chunks, unpack
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method, is_int, require
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, Solution, proven_within, warn
+from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Record, Solution, proven_within, warn
 from skinpaint.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -493,9 +492,13 @@ class Inpainter:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
         names = ("channel_axis", "missing_values", "bounds", "spacing", "grow", "max_distance")
         settings = {name: getattr(self, name) for name in names}
-        mask = _with_unmeasured(mask, resolve(self.method).noise)
+        method = resolve(self.method)
         return Problem.from_image(
-            image, mask, **{**settings, **changes}, default_bounds=resolve(self.method).default_bounds
+            image,
+            mask,
+            **{**settings, **changes},
+            default_bounds=method.default_bounds,
+            unmeasured=_unmeasured(method.noise),
         )
 
     def _trust(self, asked: str, rng: np.random.Generator | int) -> Uncertainty:
@@ -518,11 +521,14 @@ class Inpainter:
         if self.solution_.posterior is not None:
             return self._keep(rng if seed else None, posterior_of(self._measured, self.solution_, rng))
         problem = self._checked(self.restored_, self._missing, grow=0, missing_values=None)
+        steps = self.n_iter_ if self.solution_.reason.cut_short else None
+        # What was stopped early is further from the truth, so the hidden pixels get as many iterations.
+        stop = None if steps is None else lambda record, restore: record.n_iter >= steps
 
         def solve(image: np.ndarray, mask: np.ndarray) -> tuple[Problem, Solution]:
             changes: dict[str, Any] = {"channel_axis": problem.channel_axis, "max_distance": None}
             more = self._checked(image, mask, grow=0, missing_values=None, **changes)
-            return more, self._solve(more)
+            return more, self._solve(more, stop)
 
         found = uncertainty_of(problem, self.solution_, resolve(self.method), solve, np.random.default_rng(rng))
         return self._keep(rng if seed else None, found)
@@ -549,8 +555,7 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        noisy = getattr(method, "noisy", False)
-        if problem.trivial is not None and not (noisy and problem.trivial[0] is Reason.NOTHING_MISSING):
+        if problem.trivial is not None and not getattr(method, "noisy", False):
             reason, status = problem.trivial
             solution = Solution(values=problem.unsolved, reason=reason, status=status)
         elif self.progress:
@@ -558,6 +563,7 @@ class Inpainter:
                 solution = method.solve(problem, bar)
         else:
             solution = method.solve(problem, callback)
+        _check_answer(solution, problem, method)
         return solution.remarked(self._remarks(problem, solution))
 
     def _remarks(self, problem: Problem, solution: Solution) -> Iterator[str]:
@@ -687,19 +693,34 @@ def _written(problem: Problem, solution: Solution) -> Any:
     return problem.write_back(solution.found, smoothed=True)
 
 
-def _with_unmeasured(mask: Any, noise: Any) -> Any:
-    """A mask that holds what the noise says is missing, too."""
+def _check_answer(solution: Any, problem: Problem, method: Method) -> None:
+    """Refuse what a method of one's own may return by mistake, as it would be cast and broadcast into a picture."""
+    name = f"{type(method).__name__}.solve"
+    if not isinstance(solution, Solution):
+        raise TypeError(f"{name} must return a skinpaint.Solution. Got {type(solution).__name__} instead.")
+    found, missing, shape = solution.found, problem.mask, problem.shape
+    if isinstance(found, Filling):
+        found, missing, shape = found.values, np.ones(1, bool), (problem.missing.size, shape[-1])
+    values = np.asarray(found)
+    if values.shape != shape or values.dtype.kind != "f":
+        raise ValueError(
+            f"{name} must return floats of shape {shape} as values. Got {values.dtype} of shape {values.shape} instead."
+        )
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum()):  # usually it is, which is quick to see
+            return
+    wrong = int(np.count_nonzero(~np.isfinite(values) & missing))
+    if wrong:
+        raise ValueError(f"{name} must return finite values. Got {wrong} that are NaN or infinite.")
+
+
+def _unmeasured(noise: Any) -> np.ndarray | None:
+    """Where the noise says that nothing was measured; None if nowhere."""
     if noise is None or isinstance(noise, str):
-        return mask
+        return None
     from skinpaint.trust.noise import unmeasured
 
-    infinite = unmeasured(np.asarray(noise, dtype=float))
-    if infinite is None:
-        return mask
-    given = None if mask is None else masks.as_bool(np.asarray(mask))
-    if given is None or given.shape == infinite.shape:
-        return infinite if given is None else given | infinite
-    return mask  # of the image's shape or of its space alone: the method refuses or fills by itself
+    return unmeasured(np.asarray(noise, dtype=float))
 
 
 def _values(image: Any) -> np.ndarray:

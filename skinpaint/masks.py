@@ -35,7 +35,12 @@ GRAIN_CONTRAST = 1 / 3  # of the dtype's range: a grain differs from a neighbour
 
 
 def find_missing(
-    array: np.ndarray, hidden: np.ndarray | None, mask: Any, missing_values: Any, channel_axis: int | None
+    array: np.ndarray,
+    hidden: np.ndarray | None,
+    mask: Any,
+    missing_values: Any,
+    channel_axis: int | None,
+    unmeasured: np.ndarray | None = None,
 ) -> tuple[np.ndarray, str]:
     """All that is missing in an image.
 
@@ -51,6 +56,8 @@ def find_missing(
         As for :class:`skinpaint.Inpainter`.
     channel_axis : int or None
         Where the user's image has its channels.
+    unmeasured : ndarray of bool or None
+        Where the noise says that nothing was measured; like `mask`.
 
     Returns
     -------
@@ -61,6 +68,8 @@ def find_missing(
     missing = np.zeros((*array.shape[:-1], 1), bool)
     if mask is not None:
         missing = _given(mask, array, channel_axis)
+    if unmeasured is not None:
+        missing = missing | _given(unmeasured, array, channel_axis)
     if hidden is not None and hidden.any():
         missing = missing | hidden
     if array.dtype.kind == "f" and any(over_slabs(array.shape[:-1], 0, lambda slab: np.isnan(array[slab.box]).any())):
@@ -68,7 +77,7 @@ def find_missing(
     if missing_values is None:
         return missing, ""
     if isinstance(missing_values, str):
-        return _add_saturated(array, missing, missing_values, mask is not None)
+        return _add_saturated(array, missing, missing_values, mask is not None or unmeasured is not None)
     values = missing_values if isinstance(missing_values, tuple) and missing_values else (missing_values,)
     for value in values:
         missing = missing | _entries_equal(array, value, missing_values)

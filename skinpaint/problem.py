@@ -121,11 +121,14 @@ class Problem:
         max_distance: float | None = None,
         default_bounds: Bounds = None,
         whole: Whole | None = None,
+        unmeasured: np.ndarray | None = None,
     ) -> Problem:
         """Check everything once, and find what is missing.
 
         Parameters are those of :class:`skinpaint.Inpainter`; `default_bounds` stands in for `bounds`
         where that is None. The image may be a part of the image `whole`, and then need not have any known pixel.
+        `unmeasured` is a second mask, of the image's shape or of its space; of another shape it is left to the method,
+        which made it, to refuse.
 
         Raises
         ------
@@ -148,7 +151,9 @@ class Problem:
         array, hidden, axis = _channels_last(contents.array, contents.hidden, channel_axis)
         if isinstance(missing_values, str) and missing_values == "auto" and contents.nodata:
             missing_values = contents.nodata
-        missing, note = masks.find_missing(array, hidden, mask, missing_values, axis)
+        if unmeasured is not None and unmeasured.shape not in (contents.array.shape, array.shape[:-1]):
+            unmeasured = None
+        missing, note = masks.find_missing(array, hidden, mask, missing_values, axis, unmeasured)
         if check_grow(grow):
             missing = masks.grow(missing, grow, channel_axis=-1)
         if whole is None:

@@ -72,6 +72,11 @@ class Reason(StrEnum):
         """Whether the answer is what the method promises."""
         return self in (Reason.CONVERGED, Reason.NOTHING_MISSING, Reason.CONSTANT)
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether somebody stopped the method, before it would have stopped by itself."""
+        return self in (Reason.STOPPED_BY_CALLBACK, Reason.INTERRUPTED)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record:

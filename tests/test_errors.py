@@ -1,10 +1,16 @@
 """The errors a user can make, row by row, and the sentences that come back."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
 
 from skinpaint import Biharmonic, Exemplar, GradientDescent, Inpainter, Laplace, inpaint
+from skinpaint.methods.base import Method
+from skinpaint.solution import Reason, Solution
 
 GREY = np.arange(12.0).reshape(3, 4)
 RGB = np.arange(36.0).reshape(3, 4, 3)
@@ -374,3 +380,44 @@ def test_methods_with_equal_settings_are_equal():
         assert hash(one()) == hash(one())
         assert one() != other
     assert Laplace() != Biharmonic()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answering(Method):
+    """A method of one's own that returns what it is told to."""
+
+    answer: Callable[[np.ndarray], Any]
+
+    def solve(self, problem, callback=None):
+        values = self.answer(np.array(problem.values, dtype=float))
+        return values if values is None else Solution(values=values, reason=Reason.CONVERGED, status="Done.")
+
+
+class TestMethodOfOnesOwn:
+    @pytest.mark.parametrize(
+        ("answer", "error", "says"),
+        [
+            (lambda v: np.full_like(v, np.nan), ValueError, r"must return finite values. Got 1 that are NaN or inf"),
+            (lambda v: v[:1], ValueError, r"floats of shape \(3, 4, 1\) as values. Got float64 of shape \(1, 4, 1\)"),
+            (lambda v: v[..., 0], ValueError, r"Got float64 of shape \(3, 4\)"),
+            (lambda v: v + 0j, ValueError, r"Got complex128"),
+            (lambda v: 0.5, ValueError, r"Got float64 of shape \(\)"),
+            (lambda v: None, TypeError, r"Answering.solve must return a skinpaint.Solution. Got NoneType"),
+        ],
+    )
+    def test_an_answer_that_would_be_cast_into_a_picture_is_refused(self, answer, error, says):
+        mask = np.zeros((3, 4), bool)
+        mask[1, 1] = True
+        for image in (GREY, GREY.astype(np.uint8)):
+            with pytest.raises(error, match=says):
+                inpaint(image, mask, method=Answering(answer=answer))
+
+    def test_what_it_says_of_known_pixels_does_not_matter(self):
+        def answer(values):
+            values[0] = np.nan
+            return values
+
+        mask = np.zeros((3, 4), bool)
+        mask[1, 1] = True
+        restored = inpaint(GREY, mask, method=Answering(answer=answer))
+        np.testing.assert_array_equal(restored[~mask], GREY[~mask])

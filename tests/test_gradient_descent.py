@@ -8,7 +8,7 @@ import pytest
 from autograd import grad
 from skimage import data
 
-from skinpaint import ConvergenceWarning, GradientDescent, Inpainter, Laplace, Reweighted, inpaint
+from skinpaint import ConvergenceWarning, GradientDescent, Inpainter, Laplace, Reweighted, energies, inpaint
 from skinpaint.damage import random_pixels
 from skinpaint.problem import Problem
 
@@ -221,6 +221,70 @@ def test_spacing_with_an_energy_of_ones_own_is_refused():
     image, mask = damaged_array((5, 5))
     with pytest.raises(ValueError, match="The 'spacing' parameter of Inpainter must be None with an energy of your"):
         inpaint(image, mask, spacing=2.0, method=GradientDescent(energy=lambda x: anp.sum(x**2)))
+
+
+def squares(x):
+    return anp.sum((x[1:] - x[:-1]) ** 2) + anp.sum((x[:, 1:] - x[:, :-1]) ** 2)
+
+
+def moved(x):
+    return squares(x - 0.5)
+
+
+def moved_in_place(x):
+    """The same. Under autograd this makes a new array; a plain one it would change."""
+    x -= 0.5
+    return squares(x)
+
+
+@pytest.mark.parametrize("joint", [False, True])
+@pytest.mark.parametrize("many", [lambda energy: energy, lambda energy: energies.dirichlet * 2 + energy + squares])
+def test_an_energy_that_writes_into_its_argument_does_not_write_into_the_picture(joint, many):
+    image, mask = damaged_array((12, 13))
+    for start in ("fill", "damaged"):
+        answers = [
+            inpaint(
+                image,
+                mask,
+                method=GradientDescent(energy=many(energy), convex=True, tol=1e-9, joint_channels=joint, start=start),
+            )
+            for energy in (moved, moved_in_place)
+        ]
+        np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("convex", [False, True])
+@pytest.mark.parametrize("unit", [1e-300, 1e-20, 1e155, 1e200])
+def test_the_unit_of_an_energy_does_not_matter(unit, convex):
+    """Steps below the rounding of the values, and squares that underflow or overflow, were taken for convergence."""
+
+    def rounded(x):
+        return anp.sum(anp.sqrt((x[1:] - x[:-1]) ** 2 + 1e-3)) + anp.sum(anp.sqrt((x[:, 1:] - x[:, :-1]) ** 2 + 1e-3))
+
+    image, mask = damaged_array((20, 21))
+    plain, scaled = (
+        Inpainter(GradientDescent(energy=energy, convex=convex, tol=1e-5)).fit(image, mask=mask)
+        for energy in (rounded, lambda x: unit * rounded(x))
+    )
+    assert plain.converged_
+    assert scaled.converged_
+    assert scaled.solution_.energy / unit == pytest.approx(plain.solution_.energy, rel=2e-5)
+    np.testing.assert_allclose(scaled.restored_, plain.restored_, atol=0.01 * np.ptp(image))
+
+
+class Mine(energies.Energy):
+    convex = True
+
+    def __call__(self, x):
+        return squares(x)
+
+
+@pytest.mark.parametrize("energy", [Mine(), Mine() + energies.dirichlet])
+def test_spacing_with_a_convex_energy_of_ones_own_is_refused_too(energy):
+    image, mask = damaged_array((5, 5))
+    with pytest.raises(ValueError, match="The 'spacing' parameter of Inpainter must be None with an energy of your"):
+        inpaint(image, mask, spacing=(1, 5), method=GradientDescent(energy=energy))
+    assert np.isfinite(inpaint(image, mask, method=GradientDescent(energy=energy))).all()
 
 
 @pytest.mark.parametrize(

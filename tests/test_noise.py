@@ -181,6 +181,91 @@ def test_the_callback_sees_the_smoothed_picture():
     np.testing.assert_array_equal(seen[0], restored)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_bounds_that_are_not_touched_change_nothing(name):
+    _, noisy, mask = noisy_photograph()
+    image = noisy.round().astype(np.int32)
+    own, wide = (Inpainter(METHODS[name](noise=10.0), bounds=b).fit(image, mask=mask) for b in (None, "dtype"))
+    np.testing.assert_array_equal(own.restored_, wide.restored_)
+    np.testing.assert_allclose(own.std(), wide.std(), rtol=1e-4)
+    assert "a standard deviation of 10, and" in wide.solution_.status
+
+
+@pytest.mark.parametrize("full", ["noise", "mask"])
+def test_what_was_not_measured_is_missing_whatever_the_shapes_of_mask_and_noise(full):
+    _, noisy, mask = noisy_photograph()
+    colour = np.stack([noisy, noisy.T], axis=0)
+    levels = np.full(noisy.shape, 10.0)
+    levels[5, 5] = np.inf
+    without, mask = mask | np.isinf(levels), mask & ~np.isinf(levels)
+    expected = inpaint(colour, without, method=Laplace(noise=10.0), channel_axis=0)
+    colour[:, 5, 5] = 1e8
+    levels, mask = (np.stack([levels] * 2), mask) if full == "noise" else (levels, np.stack([mask] * 2))
+    inpainter = Inpainter(Laplace(noise=levels), channel_axis=0).fit(colour, mask=mask)
+    assert inpainter.mask_[..., 5, 5].all()
+    np.testing.assert_allclose(inpainter.restored_, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("level", [1.0, 100.0, 1e8])
+@pytest.mark.parametrize("name", METHODS)
+def test_where_noise_drowns_everything_the_mean_is_known_as_well_as_a_mean_can_be(name, level):
+    rng = np.random.default_rng(0)
+    image = ndimage.gaussian_filter(rng.standard_normal((20, 20)), 4)
+    image = (image - image.min()) / np.ptp(image)
+    mask = rng.random(image.shape) < 0.3
+    inpainter = Inpainter(METHODS[name](noise=level)).fit(image, mask=mask)
+    assert inpainter.converged_
+    np.testing.assert_allclose(inpainter.restored_, image[~mask].mean(), atol=2e-3)
+    std = np.sqrt(np.mean([inpainter.std(seed) ** 2 for seed in range(6)]))
+    assert std == pytest.approx(level / np.sqrt(np.count_nonzero(~mask)), rel=0.15)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_equal_measurements_are_no_surer_than_their_mean(name):
+    colour = np.stack([noisy_photograph(side=20)[1], np.full((20, 20), 7.0)], axis=-1)
+    mask = np.zeros((20, 20), bool)
+    mask[5:9, 5:9] = True
+    both = Inpainter(METHODS[name](noise=2.0), channel_axis=-1).fit(colour, mask=mask)
+    alone = Inpainter(METHODS[name](noise=2.0)).fit(colour[..., 1], mask=mask)
+    for inpainter, std in ((both, both.std()[..., 1]), (alone, alone.std())):
+        assert std.mean() == pytest.approx(2 / np.sqrt(384), rel=0.4)  # a third of it from one constant's 30 draws
+        assert "Smoothed" in inpainter.solution_.status
+    one = Inpainter(METHODS[name](noise=0.1)).fit(np.array([1.0, np.nan, np.nan]))
+    np.testing.assert_array_equal(one.restored_, 1)
+    assert (one.std() >= 0.099).all()
+
+
+def test_the_level_that_is_said_is_the_root_mean_square():
+    _, noisy, mask = noisy_photograph()
+    levels = np.where(np.arange(64) < 32, 5.0, 20.0) * np.ones((64, 1))
+    found = Inpainter(Laplace(noise=levels)).fit(noisy, mask=mask).solution_
+    assert found.noise[0] * np.ptp(noisy[~mask]) == pytest.approx(np.sqrt(np.mean(levels[~mask] ** 2)))
+
+
+@pytest.mark.parametrize("level", [0.05, 0.3])
+def test_in_a_hole_the_interval_of_a_field_of_its_kind_is_not_too_sure(level):
+    """The weights follow the mean, which is smooth there; with them, two of five values were in the interval."""
+    y, x = np.mgrid[:64, :64]
+    mask = np.zeros((64, 64), bool)
+    for a, b in ((12, 12), (12, 45), (45, 12), (48, 48), (30, 30)):
+        mask |= (y - a) ** 2 + (x - b) ** 2 <= 49
+    covered = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        truth = prior(mask.shape, 1, rng)
+        truth /= truth.std()
+        inpainter = Inpainter(Laplace(noise=level)).fit(truth + level * rng.standard_normal(truth.shape), mask=mask)
+        low, high = inpainter.interval(0.9)
+        covered.append(((low <= truth) & (truth <= high))[mask].mean())
+    assert 0.78 < np.mean(covered) < 0.95
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_noise_beyond_all_numbers_is_refused(name):
+    with pytest.raises(ValueError, match=r"must be at most 1e\+100 times the range .* Got 1e\+155 times"):
+        inpaint(np.array([0.0, np.nan, 1.0]), method=METHODS[name](noise=1e155))
+
+
 @pytest.mark.parametrize("noise", [-1.0, np.nan, np.inf, "guess", True, np.full(3, np.inf), np.array([1.0, -1.0])])
 @pytest.mark.parametrize("name", METHODS)
 def test_bad_noise_is_refused(name, noise):

@@ -240,8 +240,9 @@ class TestErrors:
         [
             (lambda x: np.where(x > 0.5, np.nan, x), r"must return finite values\. Got \d+ of 1760 that are not"),
             (lambda x: x[:-1], r"the shape that it is given\. Got float64 of shape \(39, 44\) for \(40, 44\)"),
-            (lambda x: None, r"real numbers.* Got object of shape \(\)"),
-            (lambda x: x + 1j, r"real numbers.* Got complex128"),
+            (lambda x: None, r"floats.* Got object of shape \(\)"),
+            (lambda x: x + 1j, r"floats.* Got complex128"),
+            (lambda x: (255 * x).astype(np.uint8), r"floats, in \[0, 1\].* Got uint8"),
         ],
     )
     def test_an_answer_that_is_no_image_is_refused(self, answer, says, stripes):

@@ -62,6 +62,23 @@ def test_the_intervals_of_every_method_cover_what_they_promise(method):
     assert np.mean(constant, axis=0)[1] < 0.85
 
 
+@pytest.mark.parametrize("method", ["gd:classic", "dct", "exemplar"])
+def test_what_was_stopped_early_is_as_unsure_as_it_is(method):
+    """Hidden pixels that were restored to the end would say how sure a finished answer is."""
+    rng = np.random.default_rng(0)
+    truth, mask = picture(), scattered(missing=0.8)
+    truth = (truth - truth.min()) / np.ptp(truth)
+    image = np.where(mask, rng.choice([truth.min(), truth.max()], truth.shape), truth)
+    errors, stds = [], []
+    for stop in (True, False):
+        inpainter = Inpainter(QUICK.get(method, method)).fit(image, mask=mask, callback=lambda *_, stop=stop: stop)
+        errors.append(np.sqrt(np.mean((inpainter.restored_ - truth)[mask] ** 2)))
+        stds.append(np.sqrt(np.mean(inpainter.std()[mask] ** 2)))
+    assert errors[0] > 1.02 * errors[1]
+    assert stds[0] == pytest.approx(errors[0], rel=0.35)
+    assert stds[0] / stds[1] == pytest.approx(errors[0] / errors[1], rel=0.35)
+
+
 def test_the_standard_deviation_is_that_of_the_errors():
     truth, mask = picture(), scattered()
     restored, std = inpaint(truth, mask, method="laplace", return_std=True)

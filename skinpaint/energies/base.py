@@ -22,6 +22,7 @@ __all__ = [
     "on_grid",
     "rounded",
     "terms_of",
+    "value_at",
 ]
 
 
@@ -125,7 +126,7 @@ class Sum(Energy):
 
     def __call__(self, x: Any) -> Any:
         """Energy of `x`; autograd differentiates it."""
-        return sum(c * energy(x) for c, energy in self.terms)
+        return sum(c * value_at(energy, x) for c, energy in self.terms)
 
 
 class Differences(Fused, Energy):
@@ -211,6 +212,12 @@ def first_differences(
 def terms_of(energy: Any) -> tuple[tuple[float, Any], ...]:
     """The coefficients and energies that an energy is the sum of."""
     return energy.terms if isinstance(energy, Sum) else ((1.0, energy),)
+
+
+def value_at(energy: Any, x: Any) -> Any:
+    """Energy of `x`. One of the user's own gets a copy: it may write into its argument, where autograd would not."""
+    ours = isinstance(energy, Differences | Sum) or not isinstance(x, np.ndarray)
+    return energy(x if ours else x.copy())
 
 
 def check_not_negative(name: str, value: Any, owner: Any) -> None:

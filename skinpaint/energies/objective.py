@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.energies import tracing
+from skinpaint.energies.base import value_at
 
 __all__ = ["Objective", "value_and_gradient"]
 
@@ -85,7 +86,8 @@ class Objective:
     def values(self, x: np.ndarray) -> np.ndarray:
         """Energy of each channel of `x`, channels last; a single one for a joint energy."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.array([_checked(self._call(self.energy, part)) for part in self._parts(x)])
+            value = partial(value_at, self.energy)
+            return np.array([_checked(self._call(value, part)) for part in self._parts(x)])
 
     def value(self, x: np.ndarray) -> float:
         """Energy of `x`, channels last, summed over the channels."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,7 +15,13 @@ from skinpaint.methods.base import Method, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
 
+if TYPE_CHECKING:
+    from skinpaint.trust.field import Field
+    from skinpaint.trust.noise import Smoothed
+
 __all__ = ["ClosedForm", "Solved", "Solver"]
+
+MOST_NOISE = 1e100  # ranges of the known values: squares of more could not be told from infinity
 
 Solver = Literal["auto", "multigrid", "direct"]
 Solved: TypeAlias = tuple[int, float, str]
@@ -104,7 +111,7 @@ class ClosedForm(Method):
 
     def _smooth(self, problem: Problem, callback: Callback | None) -> Solution:
         """The posterior mean of each channel, whose known pixels are measurements."""
-        from skinpaint.trust.noise import noise_of, smooth
+        from skinpaint.trust.noise import noise_of
 
         began = perf_counter()
         channels, axis = problem.shape[-1], problem.channel_axis
@@ -118,7 +125,7 @@ class ClosedForm(Method):
         for c, noise in enumerate(given):
             fill = self.field(problem.mask[..., c % problem.mask.shape[-1]], problem.spacing)
             relative = None if noise is None else noise / problem.scales[c]
-            found.append(smooth(values[..., c], fill, relative, robust=self.robust, tol=self.tol))
+            found.append(self._smooth_channel(values[..., c], fill, relative))
             values[..., c] = found[-1].values
         n_iter, worst = max(each.n_iter for each in found), max(each.accuracy for each in found)
         record = Record(n_iter=n_iter, seconds=perf_counter() - began)
@@ -145,6 +152,22 @@ class ClosedForm(Method):
             posterior=tuple(each.field for each in found),
             **reached,
         )
+
+    def _smooth_channel(self, values: np.ndarray, fill: Field, noise: np.ndarray | None) -> Smoothed:
+        """The posterior of one channel, computed in units of the range of what is known, whatever the bounds."""
+        from skinpaint.trust.noise import smooth
+
+        known = values[~fill.mask]
+        low, width = known.min(), float(np.ptp(known)) or 1.0
+        relative = None if noise is None else noise / width
+        most = 0.0 if relative is None else np.max(relative[np.isfinite(relative)])
+        if most > MOST_NOISE:
+            raise ValueError(
+                f"The 'noise' parameter of {type(self).__name__} must be at most {MOST_NOISE:g} times the range of the "
+                f"known values. Got {most:g} times instead. What was not measured is infinite in an array of noise."
+            )
+        found = smooth((values - low) / width, fill, relative, robust=self.robust, tol=self.tol)
+        return replace(found, values=low + width * found.values, scale=found.scale * width, noise=found.noise * width)
 
     def _first(self, solvers: Sequence[str], image: Any, mask: np.ndarray, channels: list[int]) -> list[Solved]:
         """Fill `channels` by the first of the solvers that reaches `tol`, or by the last."""

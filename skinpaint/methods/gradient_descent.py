@@ -12,6 +12,7 @@ from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from skinpaint import energies
 from skinpaint.energies import ENERGIES
+from skinpaint.energies.base import Differences
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import Objective
 from skinpaint.grid import check_lags
@@ -26,7 +27,7 @@ Posed = Problem | PointProblem
 MAX_STEPS = 10  # with one majorizer: where norms vanish it soon says little about the energy
 NORM_ROUNDING = 1e-4  # norms below this become parabolas, for values in [0, 1]
 NOISE = 1e-14  # relative rounding error of an energy that is summed in double precision
-SHORTEST_STEP = 1e-300
+SHORTEST_STEP, LONGEST_STEP = 1e-300, 1e300
 STEP_GROWTH = 1.1  # of an accepted step length
 RESIDUAL_TOL, RESIDUAL_REDUCTION = 1e-13, 0.03  # to which the majorizer's linear system is solved
 MIN_REFRESH_RATIO, MAX_REFRESH_RATIO = 1e-3, 0.1  # the majorizer is built again when the decrement has fallen so far
@@ -207,8 +208,8 @@ class GradientDescent(IterativeMethod):
             if self.energy == "total_variation":
                 energy = replace(energy, joint=self.joint_channels)
             return energies.on_grid(energy, problem.spacing)
-        if isinstance(self.energy, energies.Energy) and self.energy.convex:
-            return energies.on_grid(self.energy, problem.spacing)
+        if all(isinstance(term, Differences) for _, term in energies.terms_of(self.energy)):
+            return energies.on_grid(cast(energies.Energy, self.energy), problem.spacing)
         spacing = tuple(problem.unit * h for h in problem.spacing)
         if any(h != 1 for h in spacing):
             raise ValueError(
@@ -237,11 +238,12 @@ class GradientDescent(IterativeMethod):
 
     def _accelerated(self, problem: Posed, state: Descent) -> Descent:
         """FISTA within the bounds: a step from the extrapolated point, backtracked; a restart where it leads uphill."""
-        x, y, t, s, objective = state.values, state.ahead, state.momentum, state.length, state.objective
+        x, y, t, objective = state.values, state.ahead, state.momentum, state.objective
         energies_ahead, gradient = objective.values_and_gradient(y)
         energy = float(energies_ahead.sum())
         slope = np.where(problem.mask, gradient, 0.0)
         direction = state.majorizer.precondition(slope) if state.majorizer else slope
+        s = state.length or _first_length(state.majorizer, slope)
         steepness = _dot(slope, direction)
         if not 0 <= steepness < np.inf:  # single precision is not enough
             direction, steepness = slope, _dot(slope, slope)
@@ -281,7 +283,7 @@ class GradientDescent(IterativeMethod):
             bounds = np.maximum(state.bounds, energies_ahead - room)
             gap = relative_gap(state.each, bounds)
             return replace(state, bounds=bounds, gap=gap, distance=gap)
-        return replace(state, distance=_ratio(_norm(d) / s, _norm(gradient[state.around])))
+        return replace(state, distance=_stationarity(problem, y, gradient, state.around))
 
     def _touch(self, problem: Posed, state: Descent) -> Descent:
         """Build the majorizer at the values. Its minimum proves a bound, and the descent continues from there."""
@@ -333,7 +335,7 @@ class Descent:
     due: float = 0.0  # the decrement at which the majorizer is built again
     touched: int = 0  # the step at which the majorizer was built
     momentum: float = 1.0
-    length: float = 1.0  # of the last accepted step
+    length: float | None = None  # of the last accepted step
     k: int = 0
     note: str = ""
 
@@ -341,6 +343,12 @@ class Descent:
     def energy(self) -> float:
         """The energy, summed over the channels."""
         return float(self.each.sum())
+
+
+def _first_length(majorizer: Majorizer | None, slope: np.ndarray) -> float:
+    """Long enough for an energy of any unit to change the values; backtracking shortens it."""
+    steepest = float(np.abs(slope).max())
+    return 1.0 if majorizer or steepest == 0 else min(max(1.0, 1 / steepest), LONGEST_STEP)
 
 
 def _around(problem: Problem) -> np.ndarray:
@@ -353,7 +361,8 @@ def _stationarity(problem: Posed, x: np.ndarray, gradient: np.ndarray, around: A
     """Norm of the projected gradient at `x`, relative to that of the gradient around the missing pixels."""
     blocked = ((x <= problem.low) & (gradient > 0)) | ((x >= problem.high) & (gradient < 0))
     free = np.where(problem.mask & ~blocked, gradient, 0.0)
-    return _ratio(_norm(free), _norm(gradient[around]))
+    unit = float(np.abs(gradient[around]).max()) or 1.0  # the squares of tiny or huge numbers are 0 or infinite
+    return _ratio(_norm(free / unit), _norm(gradient[around] / unit))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:

@@ -29,7 +29,7 @@ class PlugAndPlay(IterativeMethod):
     denoise_function : {"nl_means", "tv_chambolle"} or callable
         scikit-image's function of that name, or any ``f(image, **denoiser_kwargs) -> image`` as
         `skimage.restoration.denoise_invariant` takes it. It gets floats: each channel on its own, without axes of
-        length 1, its bounds mapped to [0, 1].
+        length 1, its bounds mapped to [0, 1]. It returns floats of the same kind.
     denoiser_kwargs : dict, optional
         Arguments for the denoiser. A strength that is given here stays constant.
     sigma : float or (float, float), optional
@@ -201,10 +201,11 @@ class PlugAndPlay(IterativeMethod):
                 f"This was raised by the denoiser of PlugAndPlay, {name}, for an image of shape {image.shape}."
             )
             raise
-        if denoised.shape != image.shape or denoised.dtype.kind not in "biuf":
+        if denoised.shape != image.shape or denoised.dtype.kind != "f":
             raise ValueError(
-                "The 'denoise_function' parameter of PlugAndPlay must return real numbers, in the shape that it is "
-                f"given. Got {denoised.dtype} of shape {denoised.shape} for {image.shape} from {name} instead."
+                "The 'denoise_function' parameter of PlugAndPlay must return floats, in [0, 1] like those that it is "
+                f"given, and in the shape that it is given. Got {denoised.dtype} of shape {denoised.shape} for "
+                f"{image.shape} from {name} instead."
             )
         wrong = int((~np.isfinite(denoised)).sum())
         if wrong:

@@ -19,7 +19,8 @@ are known, it is the restricted likelihood's: :math:`s^2 = |y - x|^2 / (n - df)`
 
 Where a photograph has edges, one scale for all edges of the grid smooths them. So second-order fields are solved again
 with weights :math:`(1 + (q / 0.1 s)^2)^{-3/4}`, q the root mean square of the difference across an edge and its
-neighbours in the last solution, first in that of the fourth order. The exponent falls to 0 with s.
+neighbours in the last solution, first in that of the fourth order. The exponent falls to 0 with s. For the errors, edges
+to missing pixels weigh like the others in the mean, since the solution is smooth there whatever the photograph is.
 
 References
 ----------
@@ -47,6 +48,7 @@ Noise = float | np.ndarray | Literal["estimate"] | None
 LEAST = 1e-6  # of the range: known values are not more accurate
 STEPS = 9  # of the bisection for the scale, on a logarithmic axis
 NARROWEST, WIDEST = 1e-6, 1.0  # variances of the field between which it looks, relative to that of the fill
+STIFFEST = 1e-6  # least variance of the field, relative to that of the noise
 LOOP_TOL, FILL_TOL = 1e-4, 1e-3
 EDGE_ROUNDS, OUTLIER_ROUNDS = 2, 5  # solutions that find the edges, and the outliers
 EDGE, POWER, SMEAR = 0.1, 1.5, 0.7  # noise that a difference is compared with, of the weights, and pixels
@@ -89,7 +91,7 @@ class Smoothed:
     values : ndarray of shape (M[, N[, ..., P]])
         Its mean.
     field : Field
-        Its field, with the precision of the measurements.
+        Its field, with the precision of the measurements, as far as its errors are concerned.
     scale : float
         The scale of the field.
     noise : float
@@ -175,7 +177,8 @@ def smooth(
         weights = _edge_weights(found.mean, fill, typical)
         found = _likeliest(y, replace(fill, weights=weights), precision, typical)
     x, n_iter, accuracy = _mean(found.field, y, tol)
-    return Smoothed(x, found.field, sqrt(found.variance), typical, n_iter, accuracy)
+    field = _unsure_in_holes(found.field, fill) if edges else found.field
+    return Smoothed(x, field, sqrt(found.variance), sqrt(np.mean(s[known] ** 2)), n_iter, accuracy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +197,9 @@ def _likeliest(y: np.ndarray, model: Field, precision: np.ndarray, typical: floa
     bare = replace(model, mask=np.ones(y.shape, bool))
     rough = _mean(replace(bare, shift=precision * typical**2 * 1e3), y, FILL_TOL)[0]
     top = max(bare.density(rough).sum() / max(1, np.count_nonzero(precision) - 1), LEAST**2)
-    low, high = np.log(NARROWEST * top), np.log(WIDEST * top)
+    # A field that varies far less than the noise is constant, and its system would be singular.
+    low = np.log(max(NARROWEST * top, STIFFEST * typical**2))
+    high = max(np.log(WIDEST * top), low + np.log(WIDEST / NARROWEST))
     for _ in range(STEPS):
         middle = (low + high) / 2
         variance = float(np.exp(middle))
@@ -236,6 +241,20 @@ def _edge_weights(x: np.ndarray, fill: Field, noise: float) -> tuple[np.ndarray,
         smeared = gaussian_filter(square, SMEAR)
         out.append(w * (1 + smeared / (EDGE * noise) ** 2) ** (-power / 2))
     return tuple(out)
+
+
+def _unsure_in_holes(posterior: Field, fill: Field) -> Field:
+    """The posterior for the errors: edges to missing pixels weigh as the others do in the harmonic mean.
+
+    Inside a hole the mean is smooth, whatever the field is there, so weights that follow it would be too sure.
+    """
+    known, weights = ~drop_short_axes(fill.mask), []
+    for (a, b, _), w in zip(fill.edges(known.shape), posterior.weights or (), strict=True):
+        measured, adapted = known[a] & known[b], w.copy()
+        if measured.any():
+            adapted[a][~measured] = 1 / np.mean(1 / w[a][measured])
+        weights.append(adapted)
+    return replace(posterior, weights=tuple(weights))
 
 
 def estimate_noise(values: np.ndarray, fill: Field) -> float:
