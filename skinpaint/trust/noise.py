@@ -19,8 +19,8 @@ are known, it is the restricted likelihood's: :math:`s^2 = |y - x|^2 / (n - df)`
 
 Where a photograph has edges, one scale for all edges of the grid smooths them. So second-order fields are solved again
 with weights :math:`(1 + (q / 0.1 s)^2)^{-3/4}`, q the root mean square of the difference across an edge and its
-neighbours in the last solution, first in that of the fourth order. The exponent falls to 0 with s. For the errors, edges
-to missing pixels weigh like the others in the mean, since the solution is smooth there whatever the photograph is.
+neighbours in the last solution, first in that of the fourth order. The exponent falls to 0 with s. For the errors,
+edges to missing pixels weigh like the others in the mean: the solution is smooth there whatever the photograph is.
 
 References
 ----------
