@@ -370,7 +370,6 @@ class Inpainter:
         psnr : float
         """
         from skinpaint.holdout import score_holdout
-        from skinpaint.scores import psnr
 
         several = isinstance(X, list | tuple)
         images = list(X) if several else [X]
@@ -382,8 +381,19 @@ class Inpainter:
                 f"The 'y' parameter of Inpainter.score must hold one truth an image. Got {len(truths)} for "
                 f"{len(images)} images instead."
             )
-        pairs = zip(truths, images, strict=True)
-        return float(np.mean([psnr(_values(truth), _values(self.transform(image))) for truth, image in pairs]))
+        return float(np.mean([self._score(image, truth) for image, truth in zip(images, truths, strict=True)]))
+
+    def _score(self, image: Any, truth: Any) -> float:
+        """PSNR of one image against its truth."""
+        from skinpaint.scores import check_truth, psnr
+
+        truth = _values(truth)
+        if in_chunks(image):
+            return psnr(truth, _values(self.transform(image)))
+        problem = self._problem(image, None)
+        score = psnr(truth, _values(_written(problem, self._solve(problem))))
+        check_truth(truth, problem.array, problem.everywhere, "Inpainter.score")
+        return score
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""

@@ -13,6 +13,7 @@ from skinpaint.grid.axes import channels_by_mask, long_axes
 from skinpaint.grid.choice import worth_listing
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
+from skinpaint.scores import GREY_LEVEL
 from skinpaint.solution import Filling, Reason
 
 __all__ = [
@@ -105,7 +106,7 @@ class Problem:
     _masked: bool = field(repr=False)  # whether a mask was given
     _contents: containers.Contents = field(repr=False)  # what the image came in
     whole: Whole | None = field(default=None, repr=False)
-    _exact: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)  # bounds that no float can hold
+    _exact: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)  # bounds of integers beyond floats
 
     @classmethod
     def from_image(
@@ -160,16 +161,22 @@ class Problem:
             masks.check_known(missing, note)
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
-        bounds = default_bounds if bounds is None else bounds
+        if bounds is None and not (default_bounds == "dtype" and _in_another_unit(array, missing)):
+            bounds = default_bounds
         own_range = bounds is None and whole is None
         low, high = _find_bounds(array, missing, bounds) if whole is None else (whole.low, whole.high)
+        exact = masks.known_ranges(array, missing) if own_range and _too_large(low, high, array) else None
         offset, scale = _affine(low, high, array.dtype, shared=bounds is not None)
+        lows, highs = (low - offset) / scale, (high - offset) / scale
+        if exact is not None:
+            extent = _above(exact[1], exact[0]).astype(float)
+            scale, lows, highs = np.where(extent > 0, extent, 1.0), np.zeros_like(extent), np.sign(extent)
         distances = check_spacing(spacing, array.ndim - 1)
         unit = min(distances)
         return cls(
             mask=missing,
-            low=(low - offset) / scale,
-            high=(high - offset) / scale,
+            low=lows,
+            high=highs,
             spacing=tuple(h / unit for h in distances),
             unit=unit,
             note=note,
@@ -182,7 +189,7 @@ class Problem:
             _masked=mask is not None,
             _contents=contents,
             whole=whole,
-            _exact=masks.known_ranges(array, missing) if own_range and _too_large(low, high, array) else None,
+            _exact=exact,
         )
 
     @property
@@ -211,7 +218,8 @@ class Problem:
         finite: only for a method that starts from the damage itself.
         """
         unusable = ~np.isfinite(self._image) if damaged else self.mask
-        return _scale(self._image, unusable, self._offset, self._scale, (self.low + self.high) / 2, out)
+        middle = (self.low + self.high) / 2
+        return _scale(self._image, unusable, self._offset, self._scale, middle, out, self._exact and self._exact[0])
 
     def fill(self) -> np.ndarray:
         """`values` with the harmonic fill where something is missing, in a new array of float64."""
@@ -249,7 +257,8 @@ class Problem:
         part = self._image[(*index, c)]
         middle = np.float64((self.low[c] + self.high[c]) / 2)
         missing = self.mask[(*index, c % self.mask.shape[-1])]
-        return _scaled(part, missing, self._offset[c], self._scale[c], middle).astype(float, copy=False)
+        lowest = None if self._exact is None else self._exact[0][c]
+        return _scaled(part, missing, self._offset[c], self._scale[c], middle, lowest).astype(float, copy=False)
 
     def pane(self, c: int) -> Pane:
         """Channel `c` of `values` without axes of length 1, to be read piece by piece."""
@@ -301,6 +310,12 @@ class Problem:
         if self.mask.shape[-1] == 1:
             return mask[..., 0]
         return np.ascontiguousarray(np.moveaxis(mask, -1, self._channel_axis))  # type: ignore[arg-type]
+
+    @property
+    def everywhere(self) -> np.ndarray:
+        """What is missing, of the shape of the user's image."""
+        mask = np.broadcast_to(self.mask, self.shape)
+        return mask[..., 0] if self._channel_axis is None else np.moveaxis(mask, -1, self._channel_axis)
 
     @property
     def array(self) -> np.ndarray:
@@ -436,11 +451,11 @@ class Problem:
 
     def _in_dtype(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """The same in the image's dtype."""
-        found = cast(self._in_units(values, channels), self._image.dtype)
         if self._exact is None:
-            return found
-        low, high = self._exact
-        return np.clip(found, low[channels], high[channels])
+            return cast(self._in_units(values, channels), self._image.dtype)
+        low, high = (bound[channels] for bound in self._exact)
+        above = np.minimum(cast(values * self._scale[channels], np.dtype(np.uint64)), _above(high, low))
+        return (above + np.asarray(low).astype(np.uint64)).astype(self._image.dtype)
 
     @lazy
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -561,9 +576,19 @@ def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype, *, shared:
     return lowest, np.where(scale > 0, scale, 1.0)
 
 
+def _in_another_unit(array: np.ndarray, missing: np.ndarray) -> bool:
+    """Whether an image holds floats that are no grey levels from 0 to 1, as the largest one is not even the first."""
+    return array.dtype.kind == "f" and 0 < masks.known_ranges(array, missing)[1].max() < GREY_LEVEL
+
+
 def _too_large(low: np.ndarray, high: np.ndarray, array: np.ndarray) -> bool:
     """Whether an image holds integers that double precision rounds."""
     return array.dtype.kind in "iu" and max(-low.min(), high.max()) >= LARGEST_EXACT
+
+
+def _above(array: np.ndarray, lowest: Any) -> np.ndarray:
+    """How far integers are above the lowest one, exactly: modulo 2**64, in which nothing overflows."""
+    return np.asarray(array).astype(np.uint64) - np.asarray(lowest).astype(np.uint64)
 
 
 def check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
@@ -628,7 +653,13 @@ def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[f
 
 
 def _scale(
-    array: np.ndarray, missing: np.ndarray, offset: np.ndarray, scale: np.ndarray, middle: np.ndarray, out: np.ndarray
+    array: np.ndarray,
+    missing: np.ndarray,
+    offset: np.ndarray,
+    scale: np.ndarray,
+    middle: np.ndarray,
+    out: np.ndarray,
+    lowest: np.ndarray | None = None,
 ) -> np.ndarray:
     """Write ``(array - offset) / scale`` where known and `middle` where missing into `out`."""
     missing = np.broadcast_to(missing, array.shape)
@@ -636,7 +667,7 @@ def _scale(
     def part(lo: int, hi: int) -> None:
         for piece in _pieces(array, lo, hi):
             for some in _channels(array):
-                affine = offset[some], scale[some], middle[some]
+                affine = offset[some], scale[some], middle[some], None if lowest is None else lowest[some]
                 out[piece][..., some] = _scaled(array[piece][..., some], missing[piece][..., some], *affine)
 
     share(part, 0, array.shape[0], array.size)
@@ -648,8 +679,15 @@ def _rows(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, array.shape[-1])
 
 
-def _scaled(array: np.ndarray, missing: np.ndarray, offset: Any, scale: Any, middle: Any) -> np.ndarray:
-    """``(array - offset) / scale`` where known and `middle` where missing, in the floats that suit the dtype."""
+def _scaled(
+    array: np.ndarray, missing: np.ndarray, offset: Any, scale: Any, middle: Any, lowest: Any = None
+) -> np.ndarray:
+    """``(array - offset) / scale`` where known and `middle` where missing, in the floats that suit the dtype.
+
+    The offset of integers that are too large for floats is `lowest`, an integer.
+    """
+    if lowest is not None:
+        array, offset = _above(array, lowest), np.zeros_like(offset)
     kind = _working(array.dtype)
     scaled: np.ndarray = array.astype(kind)
     with np.errstate(invalid="ignore", over="ignore"):  # of what is missing

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["CEILING", "peak", "psnr", "ssim"]
+__all__ = ["CEILING", "GREY_LEVEL", "check_truth", "peak", "psnr", "ssim"]
 
+GREY_LEVEL = 1 / 255
+"""Floats in [0, 1] are grey levels by convention, unless all are below the first one: then they are in some unit."""
 CEILING = 120.0
 """PSNR of a perfect answer, in dB: an error of a millionth of the range, finer than sixteen bits resolve."""
 
@@ -14,8 +16,9 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     """Peak signal-to-noise ratio of `image` against `truth`, in dB.
 
     Integers are measured against the range of their dtype, floats in [0, 1] against 1: both are conventions that
-    make figures comparable from image to image. Any other float has no such convention (heights, temperatures),
-    so its own finite range is the peak, and a change of unit changes no score.
+    make figures comparable from image to image. Any other float has no such convention (heights, temperatures, and
+    what does not reach 1/255, a grey level), so its own finite range is the peak, and a change of unit changes no
+    score.
 
     Parameters
     ----------
@@ -59,7 +62,7 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     error = np.asarray(image)[compared].astype(float) - values[compared].astype(float)
     if not np.isfinite(error).all():
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
-    relative = float(np.sqrt(np.mean(np.square(error)))) / peak(values[usable])
+    relative = float(np.sqrt(np.mean(np.square(error / peak(values[usable])))))
     return CEILING if relative == 0 else min(CEILING, float(-20 * np.log10(relative)))
 
 
@@ -94,7 +97,7 @@ def ssim(
     Returns
     -------
     float or None
-        At most 1; None if the truth is not finite or has fewer than 7 pixels along an axis.
+        At most 1; None if the truth is masked or not finite somewhere, or has fewer than 7 pixels along an axis.
 
     Examples
     --------
@@ -108,7 +111,7 @@ def ssim(
 
     values = np.asarray(truth, dtype=float)
     sides = values.shape if channel_axis is None else np.delete(values.shape, channel_axis)
-    if min(sides) < SSIM_WINDOW or not np.isfinite(values).all():
+    if min(sides) < SSIM_WINDOW or np.ma.getmaskarray(truth).any() or not np.isfinite(values).all():
         return None
     _, similarity = structural_similarity(
         values, np.asarray(image, dtype=float), data_range=peak(truth), channel_axis=channel_axis, full=True
@@ -117,6 +120,40 @@ def ssim(
 
 
 SSIM_WINDOW = 7
+MAX_UNLIKE, MAX_RATIO = 0.2, 4.0  # median difference of known pixels from the truth, and ratio, of their spreads
+SPREAD = (0.05, 0.95)  # quantiles between which values are spread, whatever a few are
+
+
+def check_truth(truth: np.ndarray, image: np.ndarray, missing: np.ndarray, owner: str) -> None:
+    """Refuse a truth that does not show what the known pixels of the image show.
+
+    Parameters
+    ----------
+    truth, image : ndarray of the same shape
+        Masked and non-finite entries of the truth are left out.
+    missing : ndarray of bool, of the same shape
+        Which pixels of the image are missing.
+    owner : str
+        Whose parameter the truth is.
+
+    Raises
+    ------
+    ValueError
+        If the median difference of known pixels is more than a fifth of their spread, or one spread is four times the
+        other.
+    """
+    values = np.ma.getdata(truth)
+    compared = ~missing & ~np.ma.getmaskarray(truth) & np.isfinite(values) & np.isfinite(image)
+    if not compared.any():
+        return
+    known, true = image[compared].astype(float), values[compared].astype(float)
+    smaller, larger = sorted(float(np.ptp(np.quantile(values, SPREAD))) for values in (known, true))
+    if smaller * MAX_RATIO < larger or float(np.median(np.abs(true - known))) > MAX_UNLIKE * larger:
+        raise ValueError(
+            f"The truth given to {owner} must show what the known pixels show, on the same scale. Got values from "
+            f"{true.min():g} to {true.max():g} for known pixels from {known.min():g} to {known.max():g} instead. Is it "
+            "another picture, or one of another depth?"
+        )
 
 
 def peak(values: np.ndarray) -> float:
@@ -125,4 +162,4 @@ def peak(values: np.ndarray) -> float:
         limits = np.iinfo(values.dtype)
         return float(limits.max - limits.min)
     low, high = float(values.min()), float(values.max())
-    return 1.0 if low >= 0 and high <= 1 else (high - low) or 1.0
+    return 1.0 if low >= 0 and GREY_LEVEL <= high <= 1 else (high - low) or 1.0

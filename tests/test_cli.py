@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage import data
 
@@ -343,6 +344,56 @@ def test_compare_against_the_truth(run, tmp_path, pictures):
     assert "against the truth" in done.stdout
     assert "at 0 or 255 for missing" in done.stdout
     assert (tmp_path / "sheet.png").exists()
+    arguments = "--truth", "truth.png", "--overwrite", "-o", "sheet.png", "--draws", "2", "--methods", "laplace"
+    assert "for a comparison without --truth" in run("compare", "damaged.png", *arguments, status=2).stderr
+
+
+def test_compare_against_a_truth_with_nodata(run, tmp_path, pictures):
+    _, mask = pictures
+    gaps = mask & (np.arange(mask.shape[1]) % 2 == 0)
+    write(tmp_path / "truth.tif", np.where(gaps, np.nan, ramp()).astype(np.float32))
+    holes = np.where(gaps, -9999.0, ramp()).astype(np.float32)
+    tifffile.imwrite(tmp_path / "holes.tif", holes, extratags=[(42113, "s", 0, "-9999", True)])
+    tables = [
+        run(
+            "compare", "damaged.png", "--mask", "mask.png", "--truth", name, "--overwrite", "--methods", "laplace"
+        ).stdout
+        for name in ("truth.tif", "holes.tif")
+    ]
+    figures = [table.splitlines()[1].split()[2] for table in tables]
+    assert figures[0] == figures[1]
+    assert float(figures[0]) > 15
+
+
+def test_compare_names_transparent_pixels(run, tmp_path):
+    picture = np.dstack([ramp()] * 3)
+    alpha = np.full(picture.shape[:2], 255, np.uint8)
+    alpha[8:12, 8:12] = 0
+    Image.fromarray(np.dstack([picture, alpha])).save(tmp_path / "layer.png")
+    done = run("compare", "layer.png", "--methods", "laplace")
+    assert "16 pixels are transparent; --missing transparent takes them as missing" in done.stderr
+    assert "missing_values=" not in done.stdout
+    assert run("compare", "layer.png", "--missing", "transparent", "--overwrite", "--methods", "laplace").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("damage damaged.png -o b.png --kind text --fraction 0.2", "--fraction is not for --kind text"),
+        ("damage damaged.png -o b.png --seed -1", "--seed: must be an integer of at least 0. Got '-1'"),
+        ("restore damaged.png --level 0.5", "--level is that of --interval FILE"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(run, tmp_path, pictures, command, says):
+    assert says in run(*command.split(), status=2).stderr
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_the_demo_finds_out_first_that_its_folder_is_a_file(run, tmp_path):
+    (tmp_path / "taken").write_text("")
+    done = run("demo", "--out", "taken", "--size", "32", status=2)
+    assert "exists" in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,18 @@
 import dataclasses
 import warnings
 from functools import partial
+from math import inf
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import stats
+from skimage import data
 
 import skinpaint
 import skinpaint.comparison
 import skinpaint.holdout
-from skinpaint import Biharmonic, Inpainter, Laplace, PlugAndPlay, Solution, compare, inpaint
+from skinpaint import Biharmonic, Exemplar, Inpainter, Laplace, PlugAndPlay, Solution, compare, inpaint
 from skinpaint.comparison.draws import disjoint_draws
 from skinpaint.comparison.entrants import name_of
 from skinpaint.comparison.ranking import expected, lead
@@ -26,13 +28,14 @@ from skinpaint.show.heat import STOPS, in_colours
 from skinpaint.solution import Reason, Record
 from skinpaint.testing import TRIALS
 
+y, x = np.mgrid[:48, :56]
+SLOPES = np.rint(128 + 90 * np.sin(x / 9) * np.cos(y / 11)).astype(np.uint8)
+
 
 @pytest.fixture(scope="module")
 def scene():
     """Slopes, which biharmonic continues and laplace does not, as bytes."""
-    y, x = np.mgrid[:48, :56]
-    image = np.rint(128 + 90 * np.sin(x / 9) * np.cos(y / 11)).astype(np.uint8)
-    return image, scratches(image, count=10, width=3, rng=0)[1]
+    return SLOPES, scratches(SLOPES, count=10, width=3, rng=0)[1]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -159,6 +162,41 @@ class TestScores:
     def test_the_seed_chooses_what_is_hidden(self, scene):
         scores = [compare(*scene, ["laplace"], rng=seed).best.psnr for seed in (0, 0, 1)]
         assert scores[0] == scores[1] != scores[2]
+
+    def test_what_the_truth_itself_misses_is_not_scored(self, scene):
+        from skinpaint.containers import Contents
+
+        image, mask = scene
+        gaps = mask & (np.arange(56) % 2 == 0)
+        wrong = np.where(gaps, -9999.0, image)
+        known = np.where(gaps, np.nan, wrong)
+        expected = compare(image.astype(float), mask, ["laplace"], truth=known)
+        truths = np.ma.array(wrong, mask=gaps), Contents(wrong, hidden=gaps), Contents(wrong, nodata=(-9999,))
+        for truth in truths:
+            comparison = compare(image.astype(float), mask, ["laplace"], truth=truth)
+            assert comparison.best.psnr == expected.best.psnr
+            assert comparison.best.ssim is None
+            assert "against the truth where it is known" in repr(comparison)
+            assert comparison.sheet() is not None
+
+    @pytest.mark.parametrize("unit", [1e-200, 1e-9, 1.0, 1e200])
+    def test_a_change_of_unit_changes_no_score(self, unit):
+        image = data.camera()[100:148, 100:156] - 60.0
+        mask = scratches(np.zeros(image.shape), count=10, width=3, rng=0)[1]
+        plain, scaled = (compare(u * image, mask, ["laplace", "biharmonic"]) for u in (1.0, unit))
+        for entry in plain.entries:
+            assert scaled[entry.name].psnr == pytest.approx(entry.psnr, abs=1e-3)
+        assert psnr(unit * image, 1.5 * unit * image) == pytest.approx(psnr(image, 1.5 * image), abs=1e-9)
+        assert psnr(1e-9 * SLOPES, 1.5e-9 * SLOPES) == pytest.approx(psnr(2.0 * SLOPES, 3.0 * SLOPES), abs=0.2)
+
+    def test_arrays_among_the_settings(self, scene):
+        image, mask = scene
+        comparison = compare(image, mask, [Laplace(noise=np.full(image.shape, 3.0)), Exemplar(source=~mask)], draws=1)
+        assert {entry.name for entry in comparison.entries} == {
+            "laplace(noise=array of float64)",
+            "exemplar(source=array of bool)",
+        }
+        assert all(entry.error is None for entry in comparison.entries)
 
 
 class TestLeaks:
@@ -368,6 +406,15 @@ class TestIntervals:
             held[trial, 1] = abs(mean) <= margin
         np.testing.assert_allclose(held.mean(axis=0), 0.9, atol=3 * 0.3 / np.sqrt(len(held)))
 
+    @pytest.mark.parametrize("side", [1, 4])
+    def test_of_few_pixels_nothing_is_said(self, side):
+        """A draw hides a hundred, whose mean is spread less than one of one or of sixteen."""
+        image, mask = data.camera()[150:250, 150:250], np.zeros((100, 100), bool)
+        mask[50 : 50 + side, 50 : 50 + side] = True
+        comparison = compare(image, mask, ["laplace"])
+        assert comparison.best.margin == inf
+        assert "±" not in repr(comparison)
+
     def test_a_lead_holds_although_one_stops_when_it_is_clear(self):
         """Were the chance to be wrong not shared among the looks, it would hold in fewer than eight of ten."""
         rng = np.random.default_rng(0)
@@ -455,6 +502,9 @@ class TestFailures:
             ({"methods": ["nonsense"]}, "must be one of"),
             ({"truth": np.zeros((3, 3))}, r"the shape \(48, 56\) of the image.* \(3, 3\)"),
             ({"truth": np.full((48, 56), "a")}, "real numbers"),
+            ({"truth": SLOPES / 255}, "must show what the known pixels show, on the same scale. Got values from 0"),
+            ({"truth": SLOPES.astype(np.uint16) * 257}, "Is it another picture, or one of another depth"),
+            ({"truth": SLOPES[::-1]}, "another picture"),
             ({"fraction": 2}, "'fraction'"),
             ({"draws": 0}, "'draws' parameter of compare must be an int of at least 1, or two"),
             ({"draws": (4, 3)}, r"the smaller first. Got \(4, 3\)"),

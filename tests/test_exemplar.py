@@ -298,12 +298,33 @@ def test_pictures_in_between_show_the_coarse_fill():
     assert "blends" in inpainter.solution_.status
 
 
+def test_where_nothing_can_be_copied_it_is_the_harmonic_fill_and_says_so():
+    image = data.brick()[:96, :96].astype(float)
+    mask, source = hole(image.shape, 30, 30, 30), np.zeros(image.shape, bool)
+    source[:3] = True  # thinner than a patch
+    inpainter = Inpainter(Exemplar(source=source)).fit(image, mask=mask)
+    assert "But nothing could be copied, as there is no known patch: this is the harmonic" in inpainter.solution_.status
+    np.testing.assert_allclose(inpainter.restored_, inpaint(image, mask, method="laplace"), atol=0.05)
+
+
+def test_a_volume_of_which_nothing_is_known_is_filled_from_its_neighbours(rng):
+    stack, mask = rng.random((3, 4, 24, 24)), np.zeros((3, 4, 24, 24), bool)
+    mask[1] = True
+    inpainter = Inpainter("exemplar").fit(stack, mask=mask)
+    assert "But nothing could be copied" in inpainter.solution_.status
+    np.testing.assert_allclose(inpainter.restored_, inpaint(stack, mask, method="laplace"), atol=2e-4)
+    mask[0, 0, 8:12, 8:12] = True
+    inpainter.fit(stack, mask=mask)
+    assert "Into 1 of 2 planes nothing could be copied" in inpainter.solution_.status
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"patch": 6}, r"The 'patch' parameter of Exemplar must be an odd int >= 3\. Got 6"),
         ({"rounds": 0}, "'rounds' .* must be an int >= 1"),
-        ({"texture": -1.0}, "'texture' .* must be a float >= 0"),
+        ({"texture": -1.0}, r"'texture' .* must be a float from 0 to 1e\+06"),
+        ({"texture": 1e300}, r"'texture' .* must be a float from 0 to 1e\+06"),
         ({"blend": 1}, "'blend' .* must be a bool"),
         ({"source": [[True]]}, "'source' .* must be None or an array of bool"),
         ({"source": np.ones((9, 9), np.uint8)}, r"Got an array of uint8 of shape \(9, 9\) instead"),

@@ -263,6 +263,8 @@ def test_energy_curve_without_a_proof_draws_the_energy_alone(tmp_path, drawn):
         ("'captions' .* one line for each of 2 frames. Got 1", frames(2), {"captions": ["one"]}),
         ("'records' .* one record or None for each of 2 frames. Got 1", frames(2), {"records": [None]}),
         ("'seconds' .* Got 0", frames(2), {"seconds": 0}),
+        ("'seconds' .* at most 600", frames(2), {"seconds": 1e9}),
+        ("'seconds' .* Got 'a'", frames(2), {"seconds": "a"}),
         ("'hold' .* Got -1", frames(2), {"hold": -1}),
         ("'max_side' parameter of film .* Got 0", frames(2), {"max_side": 0}),
     ],

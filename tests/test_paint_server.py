@@ -17,7 +17,7 @@ from skimage import data
 from skinpaint import inpaint
 from skinpaint.cli import main
 from skinpaint.io import Extras, read, write
-from skinpaint.paint import Session
+from skinpaint.paint import Session, edits
 from skinpaint.paint.album import Files, One, Source
 from skinpaint.paint.boxes import Box
 from skinpaint.paint.desk import Desk
@@ -440,6 +440,50 @@ def test_a_stack_is_painted_plane_by_plane_and_saved_whole(tmp_path):
     assert (mask > 0).sum(axis=(1, 2)).tolist() == [0, 231, 0]
     assert (restored != stack).any(axis=(1, 2)).tolist() == [False, True, False]
     desk.close()
+
+
+def test_pages_that_nobody_turned_to_are_restored_where_something_is_missing_from_the_start(tmp_path):
+    stack = np.stack([data.camera()[k : k + 60, :70] for k in (0, 100, 200, 300)]).astype(np.float32)
+    stack[1, 10:14, 20:24] = np.nan
+    stack[3] = np.nan  # nothing to restore it from
+    write(tmp_path / "stack.tif", stack, Extras(axes="QYX"))
+    given = np.zeros(stack.shape, bool)
+    given[:3, 30:34, 5:9] = True
+    files = Files([source(tmp_path, "stack.tif")], method="laplace", read_mask=lambda *_: given)
+    session = files.open(2)
+    session.apply(edits.Rectangle(points=((40, 40), (44, 44))))
+    restored, _ = read(files.save(2, "picture", replace=False))
+    mask, _ = read(files.save(2, "mask", replace=False))
+    assert (mask > 0).sum(axis=(1, 2)).tolist() == [16, 32, 16 + session.missing - 16, 0]
+    assert np.isfinite(restored[:3]).all()
+    assert np.isnan(restored[3]).all()
+    assert (restored != stack).sum(axis=(1, 2))[:3].min() >= 16
+    np.testing.assert_array_equal(restored[:3][mask[:3] == 0], stack[:3][mask[:3] == 0])
+    reported = json.loads(files.save(2, "report", replace=False).read_text())["pictures"]
+    assert [each["picture"] for each in reported] == [f"stack.tif, {k} of 4" for k in (1, 2, 3)]
+
+
+def test_another_method_is_a_change_that_is_not_saved(tmp_path):
+    for k in range(2):
+        write(tmp_path / f"{k}.png", data.camera()[100 * k : 100 * k + 60, :80])
+    files = Files([source(tmp_path, f"{k}.png") for k in range(2)], method="laplace")
+    session = files.open(0)
+    session.choose("biharmonic")
+    assert files.unsaved() == [], "nothing is filled by it"
+    session.apply(edits.Rectangle(points=((20, 20), (40, 40))))
+    files.save(0, "picture", replace=False)
+    assert files.unsaved() == []
+    session.choose("laplace")
+    assert files.unsaved() == ["0.png"]
+    files.save(0, "picture", replace=True)
+    session.choose("biharmonic")
+    files.save(0, "picture", replace=True)
+    files.open(1)
+    again = files.open(0)
+    assert again is not session
+    assert again.method_name == "biharmonic"
+    assert files.unsaved() == []
+    np.testing.assert_array_equal(again.restored, read(tmp_path / "0-out.png")[0])
 
 
 def test_a_folder_is_a_film_strip_and_edits_stay(tmp_path):

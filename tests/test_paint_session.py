@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data
 
-from skinpaint import Laplace, inpaint
+from skinpaint import Exemplar, Laplace, inpaint
 from skinpaint.masks import grow
 from skinpaint.paint import Session, edits
 from skinpaint.paint.boxes import Box
@@ -362,6 +362,24 @@ def test_known_pixels_have_no_noise_here():
             attempt()
 
 
+def test_patches_of_a_part_are_not_copied_from_a_source_of_the_whole():
+    with pytest.raises(ValueError, match="'source' parameter of Exemplar must be None here"):
+        Session(np.zeros((9, 9)), method=Exemplar(source=np.ones((9, 9), bool)))
+
+
+@pytest.mark.parametrize("channels", [None, 3])
+def test_masked_entries_are_missing(channels):
+    hidden = np.zeros((40, 40), bool)
+    hidden[10:20, 10:14] = True
+    image = np.where(hidden, -9999.0, data.camera()[:40, :40])
+    if channels:
+        image, hidden = np.stack([image] * 3, axis=-1), np.stack([hidden, hidden * False, hidden], axis=-1)
+    session = Session(np.ma.array(image, mask=hidden), mask=np.eye(40) > 0, method="laplace")
+    expected = (np.eye(40) > 0) | (hidden if channels is None else hidden.any(axis=-1))
+    np.testing.assert_array_equal(session.mask, expected)
+    assert session.restored.min() >= 0
+
+
 def test_a_draft_is_the_fill_to_a_grey_level():
     image = data.astronaut()
     session = Session(image, method="laplace")
@@ -482,6 +500,9 @@ def test_bands_and_constants_are_shown_somehow():
     bands = Picture(np.zeros((5, 5, 4), np.uint8))
     assert bands.shown_as == "Channel 1 of 4 is shown."
     assert bands.on_screen(bands.image).shape == (5, 5, 3)
+    for large in (np.full((5, 5), 1e17), np.full((5, 5), -1e30), np.full((5, 5), 2**63 + 2**60, np.uint64)):
+        constant = Picture(large)
+        assert (constant.on_screen(constant.image) == 0).all()
     nothing = Picture(np.full((5, 5), np.nan))
     assert (nothing.on_screen(nothing.image) == 0).all()
 

@@ -364,6 +364,36 @@ def test_integers_that_double_precision_rounds_stay_in_the_known_range(method, k
     assert min(known) <= int(restored[3]) <= max(known)
 
 
+@pytest.mark.parametrize("method", ["laplace", "biharmonic", "gd", "dct"])
+@pytest.mark.parametrize("lowest", [2**53 + 7, 2**60, -(2**63), 2**63 - 255, 2**63 + 5, 2**64 - 255])
+def test_an_offset_beyond_double_precision_changes_nothing_else(method, lowest, rng):
+    image = rng.integers(0, 200, (16, 17)).astype(object)
+    mask = rng.random(image.shape) < 0.5
+    expected = inpaint(image.astype(np.int64), mask, method=method)
+    moved = (image + lowest).astype(np.uint64 if lowest >= 2**63 - 255 else np.int64)
+    moved[mask] = 0
+    inpainter = Inpainter(method).fit(moved, mask=mask)
+    np.testing.assert_array_equal(inpainter.restored_.astype(object) - lowest, expected.astype(object))
+    assert "equal" not in inpainter.solution_.status
+
+
+def test_integers_as_far_apart_as_can_be():
+    image = np.array([[-(2**63), 1, 2**63 - 1]] * 3, np.int64)
+    mask = np.zeros(image.shape, bool)
+    mask[1, 1] = True
+    restored = inpaint(image, mask, method="laplace")
+    np.testing.assert_array_equal(restored[~mask], image[~mask])
+    assert abs(int(restored[1, 1])) < 2**11
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-9])
+def test_the_article_does_not_take_a_unit_for_grey_levels(unit, grey, mask):
+    """Beside values of 1e-7 a start from 0 and 1 is not reached in 500 steps."""
+    image = np.where(mask, unit * grey.max(), unit * grey.astype(float))
+    restored = inpaint(image / (unit * 255 if unit == 1 else 1), mask, method="gd:classic")
+    assert restored.max() <= image[~mask].max()
+
+
 class TestHiddenValues:
     """What the image holds under the mask makes no difference, to the last bit."""
 

@@ -184,6 +184,8 @@ class TestEstimator:
         assert inpainter.score([damaged, damaged.T], [grey, grey.T]) == pytest.approx((one + other) / 2, abs=1e-9)
         with pytest.raises(ValueError, match="Got 1 for 2 images"):
             inpainter.score([damaged, damaged], [grey])
+        with pytest.raises(ValueError, match=r"truth given to Inpainter.score must show what the known pixels show"):
+            inpainter.score(damaged, grey / 255)
 
     def test_score_is_finite_for_a_perfect_answer(self):
         constant = np.array([[0.5, np.nan], [0.5, 0.5]])

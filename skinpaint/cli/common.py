@@ -142,7 +142,14 @@ def add_overwrite(parser: argparse.ArgumentParser, help: str = "replace files th
 
 def add_seed(parser: argparse.ArgumentParser, help: str) -> None:
     """Add the seed of what is random."""
-    parser.add_argument("--seed", type=int, default=0, help=f"{help} (default: %(default)s)")
+    parser.add_argument("--seed", type=_seed, default=0, help=f"{help} (default: %(default)s)")
+
+
+def _seed(text: str) -> int:
+    """The argument of --seed."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0. Got {text!r} instead.")
+    return int(text)
 
 
 def _number(text: str) -> float:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from skinpaint.cli.common import (
     Interruption,
@@ -19,13 +22,18 @@ from skinpaint.cli.common import (
     add_seed,
     check_own_files,
     complain,
+    in_options,
     method,
     missing_by,
     one_picture,
 )
 
+if TYPE_CHECKING:
+    from skinpaint.containers import Contents
+
 __all__ = ["HELP", "add_arguments", "run"]
 
+DRAWS = 3, 8
 HELP = "restore a picture by several methods, and rank them"
 
 
@@ -46,7 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--draws",
         metavar="NUMBER|LEAST,MOST",
         type=_draws,
-        default=(3, 8),
         help="how often known pixels are hidden and predicted, where there is no truth: as often as it takes until one "
         "method is clearly first, within two limits; or a fixed number (default: 3,8)",
     )
@@ -71,12 +78,26 @@ def _draws(text: str) -> int | tuple[int, ...]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def _truth(path: Path) -> Contents:
+    """The picture as it was, with what its file says is missing in it."""
+    from skinpaint import io
+    from skinpaint.containers import Contents
+
+    image, extras = io.read(path)
+    hidden = extras.missing
+    if hidden is not None and hidden.ndim < image.ndim:
+        hidden = np.broadcast_to(hidden[..., None], image.shape)
+    return Contents(array=image, hidden=hidden, nodata=extras.nodata)
+
+
 def run(args: argparse.Namespace) -> int:
     """Compare methods on one picture."""
     from skinpaint import io
     from skinpaint.comparison import compare
     from skinpaint.methods import METHODS
 
+    if args.truth is not None and (args.draws, args.budget) != (None, None):
+        raise ValueError("--draws and --budget are for a comparison without --truth. Leave them out.")
     names = args.methods or list(METHODS)
     if len(set(names)) < len(names):
         raise ValueError(f"--methods must hold none twice. Got {' '.join(names)!r} instead.")
@@ -92,16 +113,19 @@ def run(args: argparse.Namespace) -> int:
             image,
             mask,
             methods,
-            truth=None if args.truth is None else io.read(args.truth)[0],
+            truth=None if args.truth is None else _truth(args.truth),
             channel_axis=-1 if image.ndim == 3 else None,
             missing_values=missing,
             grow=args.grow,
-            draws=args.draws,
+            draws=DRAWS if args.draws is None else args.draws,
             budget=args.budget,
             rng=args.seed,
             progress=sys.stderr.isatty(),
         )
-    print(comparison)
+    print(in_options(str(comparison)))
+    transparent = 0 if extras.alpha is None else int((extras.alpha == 0).sum())
+    if transparent and args.missing != "transparent":
+        complain(f"{args.input}: {transparent:,} pixels are transparent; --missing transparent takes them as missing.")
     comparison.save(sheet, overwrite=args.overwrite, std=args.std and not interruption.seen)
     print(f"{sheet}: the pictures side by side.")
     if interruption.seen:

@@ -11,6 +11,7 @@ from skinpaint.cli.common import Status, add_overwrite, add_seed, check_own_file
 
 __all__ = ["HELP", "add_arguments", "run"]
 
+FRACTION = 0.9  # of the pixels, unless another is asked for
 HELP = "damage a picture, for trials"
 
 
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="the damaged picture")
     parser.add_argument("--kind", choices=tuple(DAMAGES), default="pixels", help="(default: %(default)s)")
     parser.add_argument(
-        "--fraction", type=float, default=0.9, help="share of the pixels, for --kind pixels (default: %(default)g)"
+        "--fraction", type=float, help=f"share of the pixels, for --kind pixels (default: {FRACTION:g})"
     )
     add_seed(parser, "seed of the damage")
     parser.add_argument("--mask-out", metavar="FILE", type=Path, help="write where it was damaged, as a picture")
@@ -43,8 +44,12 @@ def run(args: argparse.Namespace) -> int:
     if args.mask_out is not None:
         io.check_target(args.mask_out, overwrite=args.overwrite)
     channel_axis = -1 if image.ndim == 3 else None
-    kind, offered = DAMAGES[args.kind], {"fraction": args.fraction, "rng": args.seed}
+    kind = DAMAGES[args.kind]
+    offered = {"fraction": FRACTION if args.fraction is None else args.fraction, "rng": args.seed}
     taken = inspect.signature(kind).parameters
+    for option, name, given in (("--fraction", "fraction", args.fraction), ("--seed", "rng", args.seed or None)):
+        if given is not None and name not in taken:
+            raise ValueError(f"{option} is not for --kind {args.kind}, which has none. Leave it out.")
     options = {name: value for name, value in offered.items() if name in taken}
     damaged, mask = kind(image, channel_axis=channel_axis, **options)
     if args.mask_out is not None:

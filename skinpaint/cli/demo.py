@@ -78,7 +78,8 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     from skinpaint import damage
     from skinpaint.io import write
 
-    truth = _photograph(size)
+    truth, folder = _photograph(size), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     damaged, mask = damage.random_pixels(truth, FRACTION, rng=seed)
     print(f"camera, {size} x {size} pixels, {mask.mean():.1%} destroyed, seed {seed}\n")
     results, captions, recorders = _restore(truth, damaged, mask)
@@ -86,8 +87,6 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     exact = all(np.array_equal(picture[~mask], truth[~mask]) for picture in pictures.values())
     print(f"\nKnown pixels are bit-identical in every result: {'yes' if exact else 'NO'}.")
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     named = {"truth": truth, "damaged": damaged, "mask": np.where(mask, 255, 0).astype(np.uint8), **pictures}
     for name, picture in named.items():

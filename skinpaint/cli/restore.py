@@ -100,7 +100,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--level",
         metavar="P",
         type=_level,
-        default=0.9,
         help="how likely an interval holds the true value, between 0 and 1 (default: 0.9)",
     )
     parser.add_argument("--report", metavar="FILE.json", type=Path, help="write a report of what was done, as JSON")
@@ -144,6 +143,8 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
         check_place(args.report, overwrite=args.overwrite)
     if args.film is not None and not tasks[0].alone:
         raise ValueError("--film shows one picture. Restore that picture by its name.")
+    if args.level is not None and args.interval is None:
+        raise ValueError("--level is that of --interval FILE. Give it, or leave --level out.")
     for option, path in (("--std", args.std), ("--interval", args.interval)):
         if path is not None and not tasks[0].alone:
             raise ValueError(f"{option} names one file. Restore that picture by its name.")

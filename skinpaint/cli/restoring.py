@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["HOW_TO_SAY", "NO_DAMAGE", "Outcome", "filled_like", "refuse_undamaged", "restore_file"]
 
 NO_DAMAGE = "no damage was found"
+LEVEL = 0.9  # of intervals, where none is asked for
 HOW_TO_SAY = (
     "Give a mask that is bright where pixels are missing (--mask FILE), or say what is missing "
     "(--missing saturated|NUMBER)."
@@ -167,7 +168,7 @@ def _restore_frames(
             if args.std is not None:
                 restored.sure["std"][frame.at] = inpainter.std()
             if args.interval is not None:
-                restored.sure["interval"][(slice(None), *frame.at)] = inpainter.interval(args.level)
+                restored.sure["interval"][(slice(None), *frame.at)] = inpainter.interval(args.level or LEVEL)
             stop = inpainter.solution_.reason is Reason.INTERRUPTED
         except KeyboardInterrupt:  # the picture is done; how sure it is stays unknown
             stop = True

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from math import ceil
+from math import ceil, inf
 from time import perf_counter
 from typing import Any
 
@@ -22,10 +22,12 @@ from skinpaint.containers import unpack
 from skinpaint.inpainter import Inpainter
 from skinpaint.methods import resolve
 from skinpaint.problem import Bounds, Problem
-from skinpaint.scores import psnr, ssim
+from skinpaint.scores import check_truth, psnr, ssim
 from skinpaint.solution import ConvergenceWarning, GuessedMaskWarning
 
 __all__ = ["compare"]
+
+MAX_MORE = 1.5  # times as many pixels as are missing that a draw may hide and still say how far their score may be
 
 Figures = Callable[[np.ndarray], dict[str, Any]]
 
@@ -116,7 +118,7 @@ def compare(
     )
     image, missing, channel_axis = problem.array, problem.as_user(problem.mask), problem.channel_axis
     inpainters = {name: as_inpainter(entrant, channel_axis, bounds, spacing) for name, entrant in entrants.items()}
-    truth = None if truth is None else _checked(truth, image, missing)
+    truth = None if truth is None else _checked(truth, image, missing, channel_axis)
     with _quiet(), _counter(shown=progress) as count:
         if truth is None:
             drawn = disjoint_draws(image, missing, rules.most, channel_axis=channel_axis, fraction=fraction, rng=rng)
@@ -130,7 +132,9 @@ def compare(
             entries[name] = _restored(name, inpainter, image, missing, figures, race.errors.get(name))
             count()
     scores = {name: race.scores[name] for name in race.scores if entries[name].error is None}
+    few = missing.sum() * race.draws * MAX_MORE < race.hidden
     for name, (score, margin) in standings(scores).items():
+        margin = inf if few else margin  # a draw of many pixels does not tell the spread of few
         entries[name] = replace(entries[name], psnr=score, margin=margin, scores=tuple(scores[name]))
     ranked = sorted(entries.values(), key=lambda entry: (entry.error is not None, -entry.psnr))
     return Comparison(
@@ -147,16 +151,21 @@ def compare(
     )
 
 
-def _checked(truth: Any, image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """The truth as an array, if it can be one."""
-    array = unpack(truth).array
-    if array.shape != image.shape or array.dtype.kind not in "uif" or isinstance(array, np.ma.MaskedArray):
+def _checked(truth: Any, image: np.ndarray, missing: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """The truth as an array, masked where it is not known itself, if it can be one."""
+    contents = unpack(truth)
+    array, hidden = contents.array, contents.hidden
+    if array.shape != image.shape or array.dtype.kind not in "uif":
         raise ValueError(
             f"The 'truth' parameter of compare must be an array of real numbers in the shape {image.shape} of the "
             f"image. Got {type(array).__name__} of {array.dtype} in the shape {array.shape} instead."
         )
     if not missing.any():
         raise ValueError("The 'truth' parameter of compare must be None for an image of which nothing is missing.")
+    for value in contents.nodata:
+        hidden = array == value if hidden is None else hidden | (array == value)
+    array = array if hidden is None or not hidden.any() else np.ma.array(array, mask=hidden)
+    check_truth(array, image, everywhere(missing, image, channel_axis), "compare")
     return array
 
 

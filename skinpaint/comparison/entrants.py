@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from skinpaint.inpainter import Inpainter
 from skinpaint.methods import METHODS, resolve
 from skinpaint.methods.base import Method
@@ -55,8 +57,9 @@ def name_of(entrant: Entrant) -> str:
     own: dict[str, str] = {}
     for setting in getattr(method, "__dataclass_fields__", {}).values():
         value = getattr(method, setting.name)
-        if value is not setting.default and value != setting.default:
-            own[setting.name] = getattr(value, "__name__", None) or repr(value)
+        if not np.array_equal(value, setting.default):
+            array = f"array of {value.dtype}" if isinstance(value, np.ndarray) else ""
+            own[setting.name] = array or getattr(value, "__name__", None) or repr(value)
     return f"{name}({', '.join(f'{key}={value}' for key, value in own.items())})" if own else name
 
 

@@ -170,13 +170,14 @@ class Comparison:
         missing = int(self.mask.sum())
         those = f"the {missing:,} missing {unit}{'s' if missing != 1 else ''}"
         if self.truth is not None:
-            remarks = [f"Scores are of {those}, against the truth."]
+            gaps = " where it is known" if np.ma.getmaskarray(self.truth).any() else ""
+            remarks = [f"Scores are of {those}, against the truth{gaps}."]
         else:
             remarks = [
                 f"PSNR is of {self.hidden:,} known {unit}s that were hidden as the missing ones are, and predicted, in "
                 f"{self.draws} draw{'s' if self.draws > 1 else ''}."
             ]
-            if self.draws > 1 and missing:
+            if self.draws > 1 and missing and any(isfinite(entry.margin) for entry in self.entries):
                 remarks.append(f"±: the PSNR of {those} is in this interval in 9 of 10 cases.")
             remarks += [self._said_of_the_lead(), self.ended]
         return [remark for remark in [*remarks, f"We {self.note}." if self.note else ""] if remark]

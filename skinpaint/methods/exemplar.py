@@ -21,6 +21,7 @@ FIRST_ROUNDS = 2  # times as many rounds on the coarsest scale
 LEAST_REACH = 64  # pixels around the holes in which patches are sought
 REACH = 0.6  # the same around larger holes, as a fraction of their extent: texture further away is often another one
 INITIAL_FILL_TOL = 1e-4  # relative residual of the harmonic fill of the coarsest scale
+MAX_TEXTURE = 1e6  # distances are in single precision
 MIN_WINDOW = 4  # pixels, in which texture is measured
 PULL_WINDOW = 9  # pixels, in which roughness is measured for blending
 
@@ -101,8 +102,8 @@ class Exemplar(CountedMethod):
         for name, least in (("rounds", 1), ("rng", 0)):
             value = getattr(self, name)
             require(is_int(value) and value >= least, self, name, f"an int >= {least}", value)
-        positive = isinstance(self.texture, float) and 0 <= self.texture < np.inf
-        require(positive, self, "texture", "a float >= 0", self.texture)
+        possible = isinstance(self.texture, float) and 0 <= self.texture <= MAX_TEXTURE
+        require(possible, self, "texture", f"a float from 0 to {MAX_TEXTURE:g}", self.texture)
         require(isinstance(self.blend, bool), self, "blend", "a bool", self.blend)
         given = self.source is None or (isinstance(self.source, np.ndarray) and self.source.dtype.kind == "b")
         require(given, self, "source", "None or an array of bool", self.source)
@@ -174,7 +175,12 @@ class Exemplar(CountedMethod):
         """The number of rounds; there is no figure that says how good the picture is."""
         if reason is Reason.CONVERGED:
             scales = f"{state.scales} scale{'' if state.scales == 1 else 's'}"
-            return f"Finished after {state.steps - 1} rounds on {scales}, and one step that copies{self._blends}."
+            done = f"Finished after {state.steps - 1} rounds on {scales}, and one step that copies{self._blends}."
+            barren = sum(plane.barren for plane in state.planes)
+            if not barren:
+                return done
+            where = f"Into {barren} of {len(state.planes)} planes" if len(state.planes) > 1 else "But"
+            return f"{done} {where} nothing could be copied, as there is no known patch: this is the harmonic fill."
         return f"Not finished: {n_iter} of {state.steps} rounds (max_iter). Raise max_iter."
 
     @property
@@ -193,6 +199,11 @@ class Plane:
     scale: Scale | None = None  # the one that is worked on
     level: int = -1
     final: np.ndarray | None = None
+
+    @property
+    def barren(self) -> bool:
+        """Whether there is nothing to copy on the finest scale: no known patch."""
+        return self.level == 0 and self.scale is not None and not self.scale.possible
 
     def round(self, level: int, side: int, seed: int) -> float:
         """Search and vote once on the scale `level`, if there is one; the largest change."""
@@ -271,9 +282,12 @@ class Copies:
         from skinpaint.grid.patches.blocks import as_planes
 
         problem = self.problem
-        values = problem.write(np.empty(problem.shape))
+        barren = any(plane.barren for plane in self.planes)
+        values = np.array(problem.fill(), float) if barren else problem.write(np.empty(problem.shape))
         stack = as_planes(values)
         for plane in self.planes:
+            if plane.barren:
+                continue
             missing = plane.scenes[0].missing
             for k, c in enumerate(plane.channels):
                 stack[plane.number][plane.box][..., c][missing] = np.clip(

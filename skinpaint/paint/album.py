@@ -167,8 +167,8 @@ class Files:
         self._read_mask = read_mask
         self._opened: dict[int, _Opened] = {}
         self._sessions: dict[int, Session] = {}
-        self._kept: dict[int, list[dict[str, Any]]] = {}  # edits of pictures that were saved and left
-        self._saved: dict[int, tuple[Any, ...]] = {}  # edits that are in the files
+        self._kept: dict[int, tuple[Any, ...]] = {}  # edits and method of pictures that were saved and left
+        self._saved: dict[int, tuple[Any, ...]] = {}  # what is in the files: edits, and the method that filled them
         self._places: list[tuple[int, tuple[int, ...]]] = []
         self._lock = RLock()  # pages turn while another is saved
         self.sources = list(sources)
@@ -208,8 +208,11 @@ class Files:
                 name=self.titles[number],
             )
             if number in self._kept:
-                session.renew(self._kept.pop(number))  # which include the mask that it began with
-            self._saved.setdefault(number, session.edits)
+                edits, method, name = self._kept.pop(number)
+                session.renew(edits)  # which include the mask that it began with
+                session.choose(method)
+                session.method_name = name
+            self._saved.setdefault(number, session.state)
             self._sessions[number] = session
         return self._sessions[number]
 
@@ -248,7 +251,12 @@ class Files:
         target = self._target(index, what)
         overwrite = replace or source.overwrite
         io.check_place(target, overwrite=overwrite)
-        numbers = [k for k, place in enumerate(self._places) if place[0] == index and k in self._sessions]
+        of_file = [k for k, place in enumerate(self._places) if place[0] == index]
+        for k in of_file:  # what is missing from the start is restored on pages that nobody turned to, too
+            begun = None if k in self._sessions else file.plane_of_mask(self._places[k][1] or file.planes[0])
+            if begun is not None and not begun.all():
+                self._session(k)
+        numbers = [k for k in of_file if k in self._sessions]
         if what == "report":
             report = json.dumps(self._report(index, numbers), indent=2) + "\n"
             with io.whole_file(target, overwrite=overwrite) as partial:
@@ -279,9 +287,7 @@ class Files:
 
     def unsaved(self) -> list[str]:
         """The titles of pictures with edits that are not in their files."""
-        return [
-            self.titles[k] for k, session in sorted(self._sessions.items()) if session.edits != self._saved.get(k, ())
-        ]
+        return [self.titles[k] for k, session in sorted(self._sessions.items()) if session.state != self._saved.get(k)]
 
     def _target(self, index: int, what: What) -> Path:
         """Where something is saved; the mask of a stack is a TIFF."""
@@ -299,8 +305,8 @@ class Files:
         if len(self.sources) == 1:
             return
         for k, session in list(self._sessions.items()):
-            if session.edits == self._saved.get(k, ()):
-                self._kept[k] = session.data()
+            if session.state == self._saved.get(k):
+                self._kept[k] = session.data(), session.method, session.method_name
                 del self._sessions[k]
                 self._opened.pop(k, None)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from skinpaint.lazy import lazy
 from skinpaint.paint.boxes import Box
+from skinpaint.scores import GREY_LEVEL
 
 __all__ = ["Picture", "reduced"]
 
@@ -86,7 +87,8 @@ class Picture:
         """The values that are black and white on the screen.
 
         They are the limits of the dtype for 8 bits, for colours of 16 bits that use more than half of them, and for
-        images with a colour profile; 0 and 1 for floats within them; and else the 0.1 and 99.9 percentiles.
+        images with a colour profile; 0 and 1 for floats within them, if they reach 1/255; and else the 0.1 and 99.9
+        percentiles.
         """
         dtype = self.image.dtype
         if dtype == np.uint8:
@@ -96,13 +98,13 @@ class Picture:
         sample = sample[np.isfinite(sample)]
         if not sample.size:
             return 0.0, 1.0
-        if dtype.kind == "f" and sample.min() >= 0 and sample.max() <= 1:
+        if dtype.kind == "f" and sample.min() >= 0 and (GREY_LEVEL <= sample.max() <= 1 or sample.max() == 0):
             return 0.0, 1.0
         colours = self.image.shape[2] == 3 or self.icc_profile is not None
         if dtype == np.uint16 and colours and (self.icc_profile is not None or sample.max() > 2**15):
             return 0.0, 65535.0
         low, high = (float(each) for each in np.percentile(sample, PERCENTILES))
-        return (low, high) if high > low else (low, low + 1)
+        return (low, high) if high > low else (low, low + max(1.0, float(np.spacing(np.float32(abs(low))))))
 
     @property
     def shown_as(self) -> str:

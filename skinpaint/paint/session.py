@@ -78,7 +78,7 @@ class Session:
     Parameters
     ----------
     image : ndarray of shape (M, N) or (M, N, C)
-        Integers or floats. It is never written to.
+        Integers or floats. It is never written to. Masked entries of a masked array are missing.
     channel_axis : int, optional
         The axis of the channels; the last one of an array of three axes by default.
     mask : ndarray of bool, optional
@@ -114,7 +114,7 @@ class Session:
         icc_profile: bytes | None = None,
         name: str = "",
     ) -> None:
-        image = np.asarray(image)
+        hidden, image = np.ma.getmaskarray(image), np.ma.getdata(image, subok=False)
         self._axis = channel_axis if channel_axis is not None else (-1 if image.ndim == 3 else None)
         self._grey = self._axis is None
         self.picture = Picture(
@@ -136,6 +136,8 @@ class Session:
         self._solving = Lock()
         if mask is not None:
             self.apply(self.imported(mask))
+        if hidden.any():
+            self.apply(self.imported(np.asarray(hidden if self._grey else hidden.any(axis=self._axis))))
 
     # What there is
 
@@ -192,8 +194,13 @@ class Session:
         """
         return self.finished()[0]
 
-    def finished(self) -> tuple[np.ndarray, np.ndarray, tuple[Edit, ...]]:
-        """The restored image, what was missing in it, and the edits that say so; a stroke under way is ended.
+    @property
+    def state(self) -> tuple[tuple[Edit, ...], Method | None]:
+        """What the restored image follows from: the edits, and the method if there are any."""
+        return self.edits, self.method if self._done else None
+
+    def finished(self) -> tuple[np.ndarray, np.ndarray, tuple[tuple[Edit, ...], Method | None]]:
+        """The restored image, what was missing in it, and the state that they follow from; a stroke is ended.
 
         Raises
         ------
@@ -209,7 +216,7 @@ class Session:
                     whole = Box(0, 0, *self.shape)
                     out = self.read(whole)
                     restored = out[..., 0] if self._axis is None else np.moveaxis(out, -1, self._axis)
-                    return restored, self._bits.read(whole), self.edits
+                    return restored, self._bits.read(whole), self.state
 
     def mask_in(self, box: Box) -> np.ndarray:
         """What is missing in a box."""
@@ -505,6 +512,11 @@ def _exact(method: str | Method) -> Method:
         raise ValueError(
             f"The 'noise' parameter of {type(chosen).__name__} must be None here, as what is not painted over comes "
             f"back as it was. Got {chosen.noise!r} instead. Use Inpainter or 'skinpaint restore' to smooth noise."
+        )
+    if getattr(chosen, "source", None) is not None:
+        raise ValueError(
+            f"The 'source' parameter of {type(chosen).__name__} must be None here, as the picture is filled part by "
+            "part. Use Inpainter or 'skinpaint restore' with it."
         )
     return chosen
 

@@ -25,6 +25,7 @@ ANIMATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Pillow's name and options for each suffix."""
 
+MAX_SECONDS = 600  # of a frame: formats count in hundredths or thousandths, up to 65,535
 MIN_CHART_WIDTH = 240  # pixels; narrower frames are enlarged so that the chart can be read
 
 
@@ -142,8 +143,12 @@ def film(
     path = check_film(path, overwrite=overwrite)
     _check_max_side(max_side, "film")
     for name, value in (("seconds", seconds), ("hold", hold)):
-        if value is not None and not 0 < value < np.inf:
-            raise ValueError(f"The '{name}' parameter of film must be a positive number. Got {value!r} instead.")
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if value is not None and not (number and 0 < value <= MAX_SECONDS):
+            raise ValueError(
+                f"The '{name}' parameter of film must be a positive number of seconds, at most {MAX_SECONDS}. "
+                f"Got {value!r} instead."
+            )
     small = [reduced(np.asarray(frame), max_side) for frame in frames]
     shapes = {frame.shape for frame in small}
     if len(shapes) != 1:
