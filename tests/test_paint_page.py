@@ -195,9 +195,9 @@ def test_what_is_drawn_in_parts_is_what_is_drawn_at_once(chromium, tmp_path, pho
         looks = [picture()]
 
         def still():
-            tab.wait_for_timeout(500)
+            tab.wait_for_timeout(400)
             looks.append(picture())
-            return np.array_equal(looks[-1], looks[-2])
+            return len(looks) > 2 and all(np.array_equal(look, looks[-1]) for look in looks[-3:-1])
 
         opened.wait(still)
         return looks[-1]
