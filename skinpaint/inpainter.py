@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 import numpy as np
 
 from skinpaint.containers import in_chunks, unpack
+from skinpaint.masks import everywhere
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method, is_int, require
 from skinpaint.problem import Bounds, Problem
@@ -391,9 +392,10 @@ class Inpainter:
         if in_chunks(image):
             return psnr(truth, _values(self.transform(image)))
         problem = self._problem(image, None)
-        score = psnr(truth, _values(_written(problem, self._solve(problem))))
-        check_truth(truth, problem.array, problem.everywhere, "Inpainter.score")
-        return score
+        if truth.shape == problem.array.shape:  # else there is a sentence for that below
+            missing = everywhere(problem.as_user(problem.mask), problem.array, problem.channel_axis)
+            check_truth(truth, problem.array, missing, "Inpainter.score")
+        return psnr(truth, _values(_written(problem, self._solve(problem))))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""
@@ -531,14 +533,15 @@ class Inpainter:
         if self.solution_.posterior is not None:
             return self._keep(rng if seed else None, posterior_of(self._measured, self.solution_, rng))
         problem = self._checked(self.restored_, self._missing, grow=0, missing_values=None)
-        steps = self.n_iter_ if self.solution_.reason.cut_short else None
-        # What was stopped early is further from the truth, so the hidden pixels get as many iterations.
-        stop = None if steps is None else lambda record, restore: record.n_iter >= steps
+
+        def as_many(record: Record, restore: Any) -> bool:
+            """Whether the hidden pixels had as many iterations as the missing ones, which were stopped early."""
+            return record.n_iter >= self.n_iter_
 
         def solve(image: np.ndarray, mask: np.ndarray) -> tuple[Problem, Solution]:
             changes: dict[str, Any] = {"channel_axis": problem.channel_axis, "max_distance": None}
             more = self._checked(image, mask, grow=0, missing_values=None, **changes)
-            return more, self._solve(more, stop)
+            return more, self._solve(more, as_many if self.solution_.reason.cut_short else None)
 
         found = uncertainty_of(problem, self.solution_, resolve(self.method), solve, np.random.default_rng(rng))
         return self._keep(rng if seed else None, found)

@@ -20,6 +20,8 @@ __all__ = [
     "check_known",
     "distance_to_known",
     "dtype_range",
+    "entries_equal",
+    "everywhere",
     "find_missing",
     "grow",
     "known_ranges",
@@ -80,7 +82,7 @@ def find_missing(
         return _add_saturated(array, missing, missing_values, mask is not None or unmeasured is not None)
     values = missing_values if isinstance(missing_values, tuple) and missing_values else (missing_values,)
     for value in values:
-        missing = missing | _entries_equal(array, value, missing_values)
+        missing = missing | entries_equal(array, value, missing_values)
     return missing, ""
 
 
@@ -190,6 +192,12 @@ def some_distances_to_known(missing: np.ndarray, spacing: tuple[float, ...], whe
         there -= np.arange(missing.shape[axis], dtype=there.dtype).reshape(along)
         squares += (step * there[where]) ** 2
     return np.sqrt(squares, out=squares)
+
+
+def everywhere(mask: np.ndarray, image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """The mask in the shape of the image: of all channels if it is one for all."""
+    full = mask if mask.ndim == image.ndim else np.expand_dims(mask, channel_axis)  # type: ignore[arg-type]
+    return np.broadcast_to(full, image.shape)
 
 
 def dtype_range(dtype: np.dtype) -> tuple[float, float]:
@@ -361,7 +369,7 @@ def _add_saturated(array: np.ndarray, missing: np.ndarray, word: str, given: boo
     return missing | found[..., None], f"{GUESSED} {said} for missing; pass mask= or missing_values="
 
 
-def _entries_equal(image: np.ndarray, value: Any, given: Any) -> np.ndarray:
+def entries_equal(image: np.ndarray, value: Any, given: Any) -> np.ndarray:
     """Where `image` holds a nodata value; `given` is what the user passed."""
     if isinstance(value, bool) or not isinstance(value, Real | np.number):
         raise _not_a_missing_value(given)

@@ -99,7 +99,7 @@ class Problem:
     note: str
     _image: np.ndarray = field(repr=False)
     _bounds: tuple[np.ndarray, np.ndarray] = field(repr=False)  # in the image's units
-    _offset: np.ndarray = field(repr=False)  # of each channel
+    _offset: np.ndarray = field(repr=False)  # of each channel; integers where floats cannot hold them
     _scale: np.ndarray = field(repr=False)
     _channel_axis: int | None = field(repr=False)
     _max_distance: float | None = field(repr=False)
@@ -170,7 +170,8 @@ class Problem:
         lows, highs = (low - offset) / scale, (high - offset) / scale
         if exact is not None:
             extent = _above(exact[1], exact[0]).astype(float)
-            scale, lows, highs = np.where(extent > 0, extent, 1.0), np.zeros_like(extent), np.sign(extent)
+            offset, scale = exact[0], np.where(extent > 0, extent, 1.0)
+            lows, highs = np.zeros_like(extent), np.sign(extent)
         distances = check_spacing(spacing, array.ndim - 1)
         unit = min(distances)
         return cls(
@@ -218,8 +219,7 @@ class Problem:
         finite: only for a method that starts from the damage itself.
         """
         unusable = ~np.isfinite(self._image) if damaged else self.mask
-        middle = (self.low + self.high) / 2
-        return _scale(self._image, unusable, self._offset, self._scale, middle, out, self._exact and self._exact[0])
+        return _scale(self._image, unusable, self._offset, self._scale, (self.low + self.high) / 2, out)
 
     def fill(self) -> np.ndarray:
         """`values` with the harmonic fill where something is missing, in a new array of float64."""
@@ -257,8 +257,7 @@ class Problem:
         part = self._image[(*index, c)]
         middle = np.float64((self.low[c] + self.high[c]) / 2)
         missing = self.mask[(*index, c % self.mask.shape[-1])]
-        lowest = None if self._exact is None else self._exact[0][c]
-        return _scaled(part, missing, self._offset[c], self._scale[c], middle, lowest).astype(float, copy=False)
+        return _scaled(part, missing, self._offset[c], self._scale[c], middle).astype(float, copy=False)
 
     def pane(self, c: int) -> Pane:
         """Channel `c` of `values` without axes of length 1, to be read piece by piece."""
@@ -310,12 +309,6 @@ class Problem:
         if self.mask.shape[-1] == 1:
             return mask[..., 0]
         return np.ascontiguousarray(np.moveaxis(mask, -1, self._channel_axis))  # type: ignore[arg-type]
-
-    @property
-    def everywhere(self) -> np.ndarray:
-        """What is missing, of the shape of the user's image."""
-        mask = np.broadcast_to(self.mask, self.shape)
-        return mask[..., 0] if self._channel_axis is None else np.moveaxis(mask, -1, self._channel_axis)
 
     @property
     def array(self) -> np.ndarray:
@@ -653,13 +646,7 @@ def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[f
 
 
 def _scale(
-    array: np.ndarray,
-    missing: np.ndarray,
-    offset: np.ndarray,
-    scale: np.ndarray,
-    middle: np.ndarray,
-    out: np.ndarray,
-    lowest: np.ndarray | None = None,
+    array: np.ndarray, missing: np.ndarray, offset: np.ndarray, scale: np.ndarray, middle: np.ndarray, out: np.ndarray
 ) -> np.ndarray:
     """Write ``(array - offset) / scale`` where known and `middle` where missing into `out`."""
     missing = np.broadcast_to(missing, array.shape)
@@ -667,7 +654,7 @@ def _scale(
     def part(lo: int, hi: int) -> None:
         for piece in _pieces(array, lo, hi):
             for some in _channels(array):
-                affine = offset[some], scale[some], middle[some], None if lowest is None else lowest[some]
+                affine = offset[some], scale[some], middle[some]
                 out[piece][..., some] = _scaled(array[piece][..., some], missing[piece][..., some], *affine)
 
     share(part, 0, array.shape[0], array.size)
@@ -679,15 +666,10 @@ def _rows(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, array.shape[-1])
 
 
-def _scaled(
-    array: np.ndarray, missing: np.ndarray, offset: Any, scale: Any, middle: Any, lowest: Any = None
-) -> np.ndarray:
-    """``(array - offset) / scale`` where known and `middle` where missing, in the floats that suit the dtype.
-
-    The offset of integers that are too large for floats is `lowest`, an integer.
-    """
-    if lowest is not None:
-        array, offset = _above(array, lowest), np.zeros_like(offset)
+def _scaled(array: np.ndarray, missing: np.ndarray, offset: Any, scale: Any, middle: Any) -> np.ndarray:
+    """``(array - offset) / scale`` where known and `middle` where missing, in the floats that suit the dtype."""
+    if offset.dtype.kind in "iu":  # of integers that are too large for floats
+        array, offset = _above(array, offset), np.float64(0)
     kind = _working(array.dtype)
     scaled: np.ndarray = array.astype(kind)
     with np.errstate(invalid="ignore", over="ignore"):  # of what is missing

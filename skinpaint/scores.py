@@ -147,7 +147,7 @@ def check_truth(truth: np.ndarray, image: np.ndarray, missing: np.ndarray, owner
     if not compared.any():
         return
     known, true = image[compared].astype(float), values[compared].astype(float)
-    smaller, larger = sorted(float(np.ptp(np.quantile(values, SPREAD))) for values in (known, true))
+    smaller, larger = sorted(float(np.ptp(np.quantile(some, SPREAD))) for some in (known, true))
     if smaller * MAX_RATIO < larger or float(np.median(np.abs(true - known))) > MAX_UNLIKE * larger:
         raise ValueError(
             f"The truth given to {owner} must show what the known pixels show, on the same scale. Got values from "

@@ -354,12 +354,8 @@ def test_compare_against_a_truth_with_nodata(run, tmp_path, pictures):
     write(tmp_path / "truth.tif", np.where(gaps, np.nan, ramp()).astype(np.float32))
     holes = np.where(gaps, -9999.0, ramp()).astype(np.float32)
     tifffile.imwrite(tmp_path / "holes.tif", holes, extratags=[(42113, "s", 0, "-9999", True)])
-    tables = [
-        run(
-            "compare", "damaged.png", "--mask", "mask.png", "--truth", name, "--overwrite", "--methods", "laplace"
-        ).stdout
-        for name in ("truth.tif", "holes.tif")
-    ]
+    compare = "compare", "damaged.png", "--mask", "mask.png", "--overwrite", "--methods", "laplace", "--truth"
+    tables = [run(*compare, name).stdout for name in ("truth.tif", "holes.tif")]
     figures = [table.splitlines()[1].split()[2] for table in tables]
     assert figures[0] == figures[1]
     assert float(figures[0]) > 15

@@ -32,6 +32,7 @@ __all__ = [
     "add_seed",
     "check_own_files",
     "complain",
+    "count_transparent",
     "in_options",
     "method",
     "missing_by",
@@ -252,6 +253,11 @@ def one_picture(source: Path, image: np.ndarray, extras: Any) -> None:
             f"{source} holds an array of shape {image.shape} on the axes {extras.axes}, where one picture in grey or "
             "RGB is needed. Save one of its frames as a file."
         )
+
+
+def count_transparent(extras: Any) -> int:
+    """Number of pixels of alpha 0."""
+    return 0 if extras.alpha is None else int(np.count_nonzero(extras.alpha == 0))
 
 
 def share(mask: np.ndarray) -> str:

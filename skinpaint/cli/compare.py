@@ -22,6 +22,7 @@ from skinpaint.cli.common import (
     add_seed,
     check_own_files,
     complain,
+    count_transparent,
     in_options,
     method,
     missing_by,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-DRAWS = 3, 8
 HELP = "restore a picture by several methods, and rank them"
 
 
@@ -117,13 +117,13 @@ def run(args: argparse.Namespace) -> int:
             channel_axis=-1 if image.ndim == 3 else None,
             missing_values=missing,
             grow=args.grow,
-            draws=DRAWS if args.draws is None else args.draws,
+            **({} if args.draws is None else {"draws": args.draws}),
             budget=args.budget,
             rng=args.seed,
             progress=sys.stderr.isatty(),
         )
     print(in_options(str(comparison)))
-    transparent = 0 if extras.alpha is None else int((extras.alpha == 0).sum())
+    transparent = count_transparent(extras)
     if transparent and args.missing != "transparent":
         complain(f"{args.input}: {transparent:,} pixels are transparent; --missing transparent takes them as missing.")
     comparison.save(sheet, overwrite=args.overwrite, std=args.std and not interruption.seen)

@@ -11,7 +11,6 @@ from skinpaint.cli.common import Status, add_overwrite, add_seed, check_own_file
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-FRACTION = 0.9  # of the pixels, unless another is asked for
 HELP = "damage a picture, for trials"
 
 
@@ -22,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN", type=Path, help="the picture")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="the damaged picture")
     parser.add_argument("--kind", choices=tuple(DAMAGES), default="pixels", help="(default: %(default)s)")
-    parser.add_argument(
-        "--fraction", type=float, help=f"share of the pixels, for --kind pixels (default: {FRACTION:g})"
-    )
+    parser.add_argument("--fraction", type=float, help="share of the pixels, for --kind pixels (default: 0.9)")
     add_seed(parser, "seed of the damage")
     parser.add_argument("--mask-out", metavar="FILE", type=Path, help="write where it was damaged, as a picture")
     add_overwrite(parser)
@@ -45,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         io.check_target(args.mask_out, overwrite=args.overwrite)
     channel_axis = -1 if image.ndim == 3 else None
     kind = DAMAGES[args.kind]
-    offered = {"fraction": FRACTION if args.fraction is None else args.fraction, "rng": args.seed}
+    offered = {"rng": args.seed} | ({} if args.fraction is None else {"fraction": args.fraction})
     taken = inspect.signature(kind).parameters
     for option, name, given in (("--fraction", "fraction", args.fraction), ("--seed", "rng", args.seed or None)):
         if given is not None and name not in taken:

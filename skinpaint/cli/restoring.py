@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from skinpaint.cli.common import USER_ERRORS, missing_by, plain_warnings, sentence, share, without_repetition
+from skinpaint.cli.common import (
+    USER_ERRORS,
+    count_transparent,
+    missing_by,
+    plain_warnings,
+    sentence,
+    share,
+    without_repetition,
+)
 from skinpaint.cli.frames import Frame, as_stack, frames_of, spacing_of
 from skinpaint.cli.remarks import how_written, proof_of, several, status_of, what_was_taken
 from skinpaint.cli.tasks import Task, mask_of
@@ -30,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["HOW_TO_SAY", "NO_DAMAGE", "Outcome", "filled_like", "refuse_undamaged", "restore_file"]
 
 NO_DAMAGE = "no damage was found"
-LEVEL = 0.9  # of intervals, where none is asked for
 HOW_TO_SAY = (
     "Give a mask that is bright where pixels are missing (--mask FILE), or say what is missing "
     "(--missing saturated|NUMBER)."
@@ -168,7 +175,8 @@ def _restore_frames(
             if args.std is not None:
                 restored.sure["std"][frame.at] = inpainter.std()
             if args.interval is not None:
-                restored.sure["interval"][(slice(None), *frame.at)] = inpainter.interval(args.level or LEVEL)
+                level = {} if args.level is None else {"level": args.level}
+                restored.sure["interval"][(slice(None), *frame.at)] = inpainter.interval(**level)
             stop = inpainter.solution_.reason is Reason.INTERRUPTED
         except KeyboardInterrupt:  # the picture is done; how sure it is stays unknown
             stop = True
@@ -186,7 +194,7 @@ def refuse_undamaged(task: Task, extras: Extras, solutions: Sequence[Solution], 
     said = [f"{task.source}: {NO_DAMAGE}, and nothing was written."]
     notes = [solution.status.partition(LEFT.capitalize())[2].partition(";")[0] for solution in solutions]
     said += [f"{LEFT.capitalize()}{note}." for note in notes if note][:1]
-    transparent = 0 if extras.alpha is None else int(np.count_nonzero(extras.alpha == 0))
+    transparent = count_transparent(extras)
     if transparent:
         said.append(f"Transparent pixels: {transparent:,}; --missing transparent fills them.")
     if extras.hint:

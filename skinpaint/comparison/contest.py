@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.comparison.draws import disjoint_draws, everywhere
+from skinpaint.comparison.draws import disjoint_draws
 from skinpaint.comparison.entrants import Entrants, as_inpainter, named
 from skinpaint.comparison.race import Race, Rules, run
 from skinpaint.comparison.ranking import lead, standings
 from skinpaint.comparison.result import Comparison, Entry
 from skinpaint.containers import unpack
 from skinpaint.inpainter import Inpainter
+from skinpaint.masks import entries_equal, everywhere
 from skinpaint.methods import resolve
 from skinpaint.problem import Bounds, Problem
 from skinpaint.scores import check_truth, psnr, ssim
@@ -163,7 +164,8 @@ def _checked(truth: Any, image: np.ndarray, missing: np.ndarray, channel_axis: i
     if not missing.any():
         raise ValueError("The 'truth' parameter of compare must be None for an image of which nothing is missing.")
     for value in contents.nodata:
-        hidden = array == value if hidden is None else hidden | (array == value)
+        equal = entries_equal(array, value, contents.nodata)
+        hidden = equal if hidden is None else hidden | equal
     array = array if hidden is None or not hidden.any() else np.ma.array(array, mask=hidden)
     check_truth(array, image, everywhere(missing, image, channel_axis), "compare")
     return array

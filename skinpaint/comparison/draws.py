@@ -9,9 +9,10 @@ import numpy as np
 
 from skinpaint.holdout import hold_out
 from skinpaint.inpainter import Inpainter
+from skinpaint.masks import everywhere
 from skinpaint.scores import psnr
 
-__all__ = ["Draw", "disjoint_draws", "everywhere"]
+__all__ = ["Draw", "disjoint_draws"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,9 +84,3 @@ def disjoint_draws(
             where=everywhere(new, image, channel_axis),
             hidden=int(new.sum()),
         )
-
-
-def everywhere(mask: np.ndarray, image: np.ndarray, channel_axis: int | None) -> np.ndarray:
-    """The mask in the shape of the image: of all channels if it is one for all."""
-    full = mask if mask.ndim == image.ndim else np.expand_dims(mask, channel_axis)  # type: ignore[arg-type]
-    return np.broadcast_to(full, image.shape)

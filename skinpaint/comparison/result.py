@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skinpaint.comparison.draws import everywhere
+from skinpaint.masks import everywhere
 from skinpaint.methods.base import Method
 from skinpaint.solution import ConvergenceWarning
 

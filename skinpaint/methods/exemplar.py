@@ -283,7 +283,7 @@ class Copies:
 
         problem = self.problem
         barren = any(plane.barren for plane in self.planes)
-        values = np.array(problem.fill(), float) if barren else problem.write(np.empty(problem.shape))
+        values = problem.fill() if barren else problem.write(np.empty(problem.shape))
         stack = as_planes(values)
         for plane in self.planes:
             if plane.barren:

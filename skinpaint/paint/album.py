@@ -210,8 +210,7 @@ class Files:
             if number in self._kept:
                 edits, method, name = self._kept.pop(number)
                 session.renew(edits)  # which include the mask that it began with
-                session.choose(method)
-                session.method_name = name
+                session.choose(method, name)
             self._saved.setdefault(number, session.state)
             self._sessions[number] = session
         return self._sessions[number]

@@ -180,8 +180,7 @@ class Desk:
         self.session.end()
         self.comparing.set()
         with self._wake:
-            session.choose(method)
-            session.method_name = name
+            session.choose(method, name)
             self.session, self.number = session, number
             self._shows.clear()
             self._drafts = Box(0, 0, 0, 0)

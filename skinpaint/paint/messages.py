@@ -108,8 +108,7 @@ def _choose(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) ->
     name = message["name"]
     if name not in desk.methods:
         raise ValueError(f"The method must be one of {', '.join(desk.methods)}. Got {str(name)[:40]} instead.")
-    desk.session.choose(desk.methods[name])
-    desk.session.method_name = name
+    desk.session.choose(desk.methods[name], name)
     desk.say_state()
 
 

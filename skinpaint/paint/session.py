@@ -340,15 +340,15 @@ class Session:
             )
         return Imported.of(as_bool(mask))
 
-    def choose(self, method: str | Method) -> None:
-        """Choose the method; everything is to be solved again."""
+    def choose(self, method: str | Method, name: str = "") -> None:
+        """Choose the method, and what to call it; everything is to be solved again."""
         chosen = _exact(method)
         with self.lock:
             if chosen != self.method:
                 self.method = chosen
                 self._todo = [self._bits.bounds]
                 self.version += 1
-            self.method_name = method if isinstance(method, str) else type(method).__name__
+            self.method_name = name or (method if isinstance(method, str) else type(method).__name__)
 
     def data(self) -> list[dict[str, Any]]:
         """All edits as data that JSON knows."""
