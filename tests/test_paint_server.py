@@ -454,13 +454,50 @@ def test_pages_that_nobody_turned_to_are_restored_where_something_is_missing_fro
     session.apply(edits.Rectangle(points=((40, 40), (44, 44))))
     restored, _ = read(files.save(2, "picture", replace=False))
     mask, _ = read(files.save(2, "mask", replace=False))
-    assert (mask > 0).sum(axis=(1, 2)).tolist() == [16, 32, session.missing, 0]
+    assert (mask > 0).sum(axis=(1, 2)).tolist() == [16, 32, session.missing, 60 * 70]
     assert np.isfinite(restored[:3]).all()
     assert np.isnan(restored[3]).all()
     assert (restored != stack).sum(axis=(1, 2))[:3].min() >= 16
     np.testing.assert_array_equal(restored[:3][mask[:3] == 0], stack[:3][mask[:3] == 0])
     reported = json.loads(files.save(2, "report", replace=False).read_text())["pictures"]
     assert [each["picture"] for each in reported] == [f"stack.tif, {k} of 4" for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("turned_to", [False, True])
+def test_a_page_of_which_nothing_is_known_is_marked_and_said(tmp_path, turned_to):
+    stack = np.stack([data.camera()[k : k + 60, :70] for k in (0, 100, 200)]).astype(np.float32)
+    stack[0, 5:9, 5:9] = np.nan
+    stack[2] = np.nan
+    write(tmp_path / "stack.tif", stack, Extras(axes="QYX"))
+    desk = Desk(Files([source(tmp_path, "stack.tif")], method="laplace"))
+    told = Told(desk)
+    told.say(do="hello")
+    told.say(do="open", number=2 if turned_to else 1)
+    told.say(do="save", what="picture")
+    told.say(do="save", what="mask")
+    told.wait("saved", 2)
+    assert [message["blank"] for message, _ in told.all("saved")] == [["stack.tif, 3 of 3"], []]
+    assert "but nothing is known of stack.tif, 3 of 3: it was saved as it is" in desk.log[0]
+    restored, _ = read(tmp_path / "stack-out.tif")
+    mask, _ = read(tmp_path / "stack-mask.tif")
+    assert (mask > 0).sum(axis=(1, 2)).tolist() == [16, 0, 60 * 70]
+    assert np.isnan(restored).any(axis=(1, 2)).tolist() == [False, False, True]
+    desk.close()
+
+
+def test_what_is_saved_after_its_picture_was_left_is_whole(tmp_path):
+    for k in range(2):
+        write(tmp_path / f"{k}.png", data.camera()[100 * k : 100 * k + 60, :80])
+    files = Files([source(tmp_path, f"{k}.png") for k in range(2)], method="laplace")
+    painted = files.open(0)
+    painted.apply(edits.Rectangle(points=((20, 20), (40, 40))))
+    files.save(0, "picture", replace=False)
+    other = files.open(1)  # the first is let go of, as it is saved
+    mask, _ = read(files.save(0, "mask", replace=False))
+    np.testing.assert_array_equal(mask > 0, painted.mask)
+    other.apply(edits.Rectangle(points=((20, 20), (30, 30))))
+    assert files.open(1) is other, "what is painted on stays open"
+    assert files.unsaved() == ["1.png"]
 
 
 def test_another_method_is_a_change_that_is_not_saved(tmp_path):

@@ -46,6 +46,10 @@ class Album(Protocol):
         """Write the picture, its mask or its report, whole or not at all, and return where."""
         ...
 
+    def blank(self, number: int) -> list[str]:
+        """The titles of those pages of a stack of which nothing is known; they are saved as they are."""
+        ...
+
     def unsaved(self) -> list[str]:
         """The titles of pictures with edits that were not saved."""
         ...
@@ -72,6 +76,10 @@ class One:
     def save(self, number: int, what: What, *, replace: bool) -> Path:
         """Nothing is saved."""
         raise ValueError("This image is not saved to a file. Take 'restored' and 'mask' in Python.")
+
+    def blank(self, number: int) -> list[str]:
+        """There are no pages."""
+        return []
 
     def unsaved(self) -> list[str]:
         """Nothing is lost: the values are in Python."""
@@ -188,11 +196,12 @@ class Files:
     def open(self, number: int) -> Session:
         """The session of a picture. Files that were left without an edit, or saved, are read again."""
         with self._lock:
+            if number not in self._sessions:
+                self._leave()
             return self._session(number)
 
     def _session(self, number: int) -> Session:
         if number not in self._sessions:
-            self._leave()
             index, plane = self._places[number]
             file = self._file(index)
             if len(self.sources) > 1 and len(file.planes) > 1:
@@ -250,14 +259,15 @@ class Files:
         target = self._target(index, what)
         overwrite = replace or source.overwrite
         io.check_place(target, overwrite=overwrite)
-        of_file = [k for k, place in enumerate(self._places) if place[0] == index]
-        for k in of_file:  # what is missing from the start is restored on pages that nobody turned to, too
-            begun = None if k in self._sessions else file.plane_of_mask(self._places[k][1] or file.planes[0])
-            if begun is not None and not begun.all():
-                self._session(k)
-        numbers = [k for k in of_file if k in self._sessions]
+        self._session(number)  # it may have been left between the order and its turn
+        planes = {k: plane or file.planes[0] for k, (of, plane) in enumerate(self._places) if of == index}
+        masks = {k: self._sessions[k].mask if k in self._sessions else file.plane_of_mask(planes[k]) for k in planes}
+        if what != "mask":
+            for k, mask in masks.items():  # what is missing from the start is restored on pages that nobody turned to
+                if mask is not None and not mask.all():
+                    self._session(k)
         if what == "report":
-            report = json.dumps(self._report(index, numbers), indent=2) + "\n"
+            report = json.dumps(self._report(index, [k for k in planes if k in self._sessions]), indent=2) + "\n"
             with io.whole_file(target, overwrite=overwrite) as partial:
                 partial.write_text(report, encoding="utf-8")
             return target
@@ -265,13 +275,12 @@ class Files:
         missing = np.zeros([file.image.shape[k] for k in kept], bool)
         out = file.image.copy() if what == "picture" else missing
         saved = {}
-        for k in numbers:
-            session, at = self._sessions[k], file.place(self._places[k][1] or file.planes[0])
-            if what == "picture":
-                out[at], mask, saved[k] = session.finished()
-            else:
-                mask = session.mask
-            missing[tuple(at[axis] for axis in kept)] = mask
+        for k, mask in masks.items():
+            at = file.place(planes[k])
+            if what == "picture" and k in self._sessions and not self._is_blank(k):
+                out[at], mask, saved[k] = self._sessions[k].finished()
+            if mask is not None:
+                missing[tuple(at[axis] for axis in kept)] = mask
         if what == "picture":
             extras = file.extras
             if extras.alpha is not None and extras.alpha.shape == missing.shape:
@@ -283,6 +292,20 @@ class Files:
             axes = "".join(file.extras.axes[k] for k in kept)
             io.write(target, marked, io.Extras(axes=axes), overwrite=overwrite)
         return target
+
+    def blank(self, number: int) -> list[str]:
+        """The titles of those pages of a stack of which nothing is known; they are saved as they are."""
+        with self._lock:
+            index = self._places[number][0]
+            return [self.titles[k] for k, place in enumerate(self._places) if place[0] == index and self._is_blank(k)]
+
+    def _is_blank(self, number: int) -> bool:
+        index, plane = self._places[number]
+        if not plane:
+            return False  # a picture alone: there is nothing to save
+        session = self._sessions.get(number)
+        mask = self._file(index).plane_of_mask(plane) if session is None else session.mask
+        return mask is not None and bool(mask.all())
 
     def unsaved(self) -> list[str]:
         """The titles of pictures with edits that are not in their files."""

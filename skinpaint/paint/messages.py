@@ -163,10 +163,11 @@ def _save(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
         except (OSError, ValueError) as error:
             page.send({"say": "error", "text": _sentence(error)}, [])
         else:
-            desk.log.append(f"{path}: the {what} of {desk.album.titles[number]}")
-            desk.tell(
-                {"say": "saved", "what": what, "name": path.name, "lossless": what == "report" or is_lossless(path)}
-            )
+            kept = what == "report" or is_lossless(path)
+            blank = desk.album.blank(number) if what == "picture" else []
+            but = f", but nothing is known of {' and '.join(blank)}: it was saved as it is" if blank else ""
+            desk.log.append(f"{path}: the {what} of {desk.album.titles[number]}{but}")
+            desk.tell({"say": "saved", "what": what, "name": path.name, "lossless": kept, "blank": blank})
             desk.say_state()
 
     desk.submit(save)

@@ -1137,12 +1137,18 @@ class App {
       busy: () => this.showBusy(message),
       candidate: () => this.showCandidate(message, buffers),
       thumbnail: () => this.showThumbnail(message, buffers),
-      saved: () => this.say(`Saved ${message.name}.${message.lossless ? "" : " JPEG changes every pixel a little; PNG keeps them."}`),
+      saved: () => this.showSaved(message),
       exists: () => this.ask(message),
       error: () => this.complain(message.text),
       note: () => this.say(message.text),
     };
     hears[message.say]?.();
+  }
+
+  showSaved({ name, lossless, blank }) {
+    const lossy = lossless ? "" : " JPEG changes every pixel a little; PNG keeps them.";
+    const left = blank.length ? ` Nothing is known of ${blank.join(" and ")}: it was saved as it is.` : "";
+    this.say(`Saved ${name}.${lossy}${left}`);
   }
 
   ask({ what, name }) {
