@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
 from enum import StrEnum
 from math import inf
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,9 @@ __all__ = [
     "proven_within",
     "warn",
 ]
+
+
+T = TypeVar("T")
 
 
 class ConvergenceWarning(UserWarning):
@@ -78,31 +81,6 @@ class Reason(StrEnum):
         return self in (Reason.STOPPED_BY_CALLBACK, Reason.INTERRUPTED)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """One line of a restoration's history.
-
-    Attributes
-    ----------
-    n_iter : int
-        Number of iterations done, starting at 1.
-    energy : float or None
-        Energy of the current values, summed over the channels; None for methods without an energy.
-    gap : float or None
-        Proven upper bound on ``(energy - minimum) / minimum``, where the method has one.
-    change : float
-        Largest change of any value in this iteration, as a fraction of the allowed range.
-    seconds : float
-        Seconds since the method started.
-    """
-
-    n_iter: int
-    energy: float | None = None
-    gap: float | None = None
-    change: float = 0.0
-    seconds: float = 0.0
-
-
 @dataclass(frozen=True, eq=False)
 class Filling:
     """The answer of a method that looks at the missing pixels alone.
@@ -132,22 +110,80 @@ class Filling:
         return np.asarray(self.whole(self), dtype)
 
 
-class Deferred:
-    """A field for an array, which may be given as a `Filling` and is then made when it is first asked for."""
+class Deferred(Generic[T]):
+    """A field of a dataclass that may be given as a `Filling` or a function, and is made when it is first asked for.
+
+    Parameters
+    ----------
+    default : optional
+        The field's default; without it, the field must be given.
+
+    Examples
+    --------
+    >>> def energy():
+    ...     print("computed")
+    ...     return 2.5
+    >>> record = Record(n_iter=1, energy=energy)
+    >>> record.energy, record.energy
+    computed
+    (2.5, 2.5)
+    """
+
+    def __init__(self, *default: T) -> None:
+        self.default = default
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: Any, owner: type) -> np.ndarray:
-        if instance is None:  # the field has no default
-            raise AttributeError(self.name)
+    def __get__(self, instance: Any, owner: type) -> T:
+        if instance is None:  # a dataclass asks for the default
+            if not self.default:
+                raise AttributeError(self.name)
+            return self.default[0]
         value = instance.__dict__[self.name]
         if isinstance(value, Filling):
             value = instance.__dict__[self.name] = np.asarray(value)
+        elif callable(value):
+            value = instance.__dict__[self.name] = value()
         return value
 
-    def __set__(self, instance: Any, value: np.ndarray | Filling) -> None:
+    def __set__(self, instance: Any, value: T | Filling | Callable[[], T]) -> None:
         instance.__dict__[self.name] = value
+
+
+def _settled(instance: Any) -> dict[str, Any]:
+    """The state of a dataclass for a pickle: figures and arrays, and nothing that they would be made from."""
+    return {name: getattr(instance, name) for name in instance.__dict__}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One line of a restoration's history.
+
+    Attributes
+    ----------
+    n_iter : int
+        Number of iterations done, starting at 1.
+    energy : float or None
+        Energy of the current values, summed over the channels; None for methods without an energy. A method may give a
+        function that computes it when it is first asked for.
+    gap : float or None
+        Proven upper bound on ``(energy - minimum) / minimum``, where the method has one.
+    change : float
+        Largest change of any value in this iteration, as a fraction of the allowed range.
+    seconds : float
+        Seconds since the method started.
+    """
+
+    n_iter: int
+    energy: Deferred[float | None] = Deferred(None)
+    gap: float | None = None
+    change: float = 0.0
+    seconds: float = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: figures."""
+        return _settled(self)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -168,7 +204,8 @@ class Solution:
     history : tuple of Record
         One record an iteration.
     energy : float or None
-        The energy of `values`, where the method minimises one.
+        The energy of `values`, where the method minimises one. A method may give a function that computes it when it is
+        first asked for; so for `scale`.
     gap : float or None
         Proven upper bound on ``(energy - minimum) / minimum``; None where nothing is proven.
     residual : float or None
@@ -193,16 +230,16 @@ class Solution:
      Solved by a factorisation. The relative residual is 0.>
     """
 
-    values: Deferred = Deferred()
+    values: Deferred[np.ndarray] = Deferred()
     reason: Reason
     status: str
     n_iter: int = 0
     history: tuple[Record, ...] = ()
-    energy: float | None = None
+    energy: Deferred[float | None] = Deferred(None)
     gap: float | None = None
     residual: float | None = None
     error: float | None = None
-    scale: np.ndarray | None = None
+    scale: Deferred[np.ndarray | None] = Deferred(None)
     noise: np.ndarray | None = None
     posterior: tuple[Any, ...] | None = None
 
@@ -224,7 +261,7 @@ class Solution:
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: the values, and not the problem that a `Filling` would take them from."""
-        return {**self.__dict__, "values": self.values}
+        return _settled(self)
 
     def credentials(self) -> list[str]:
         """What is known of the answer, in a few words each.

@@ -20,6 +20,7 @@ from skinpaint.grid import holes, threads
 from skinpaint.grid.differences import groups
 from skinpaint.grid.harmonic.fill import fill
 from skinpaint.grid.points import Points
+from skinpaint.lazy import lazy
 from skinpaint.point_problem import PointProblem
 from skinpaint.problem import Problem
 from skinpaint.solution import Filling, Reason
@@ -479,3 +480,28 @@ def test_a_solution_keeps_its_values_when_it_is_copied_or_pickled():
         assert np.array_equal(each.values, solution.values)
         assert each.energy == solution.energy
     assert isinstance(again.found, np.ndarray)  # the problem does not go along
+
+
+@pytest.mark.parametrize("method", ["laplace", "biharmonic"])
+@pytest.mark.parametrize("fraction", [0.02, 0.9])
+def test_the_energy_is_computed_when_it_is_asked_for(method, fraction, rng, monkeypatch):
+    from skinpaint.methods.closed_form import _Figures
+
+    computed = []
+    energies = _Figures.energies.compute
+    monkeypatch.setattr(_Figures, "energies", lazy(lambda figures: computed.append(1) or energies(figures)))
+    _Figures.energies.__set_name__(_Figures, "energies")
+    image = rng.random((60, 70))
+    mask = rng.random(image.shape) < fraction
+    fitted = Inpainter(method).fit(image, mask=mask)
+    assert not computed
+    solution, kept = fitted.solution_, image.copy()
+    image[:] = 0  # what is asked for later is that of the image as it was
+    energy, (record,) = solution.energy, solution.history
+    assert (record.energy, len(computed)) == (energy, 1)
+    again = pickle.loads(pickle.dumps(fitted)).solution_
+    assert (again.energy, again.history[0].energy, again.scale) == (energy, energy, solution.scale)
+    assert Inpainter(method).fit(kept, mask=mask).solution_.energy == energy
+    if method == "laplace":
+        expected = sum((np.diff(solution.values[..., 0], axis=axis) ** 2).sum() for axis in (0, 1))
+        assert energy == pytest.approx(expected, rel=1e-12)

@@ -260,28 +260,44 @@ class Islands:
 
 
 def _islands(at: np.ndarray, shape: tuple[int, ...], margin: int) -> Islands:
-    """Find the islands of the unknown pixels with the flat indices `at`."""
+    """Find the islands of the unknown pixels with the flat indices `at`, run by run along the last axis."""
     from scipy import ndimage  # slow to load, and not needed where nothing is cut out
 
-    along = unravel(at, shape)
-    tiles = np.zeros([ceil(n / TILE_SIDE) for n in shape], bool)
-    tile = np.zeros_like(at)  # the flat index of each pixel's tile
-    for i, n in zip(along, tiles.shape, strict=True):
-        tile *= n
-        tile += i // TILE_SIDE
-    tiles.reshape(-1)[tile] = True
+    begins = np.ones(at.size, bool)
+    row = at // shape[-1]
+    np.not_equal(at[1:] - at[:-1], 1, out=begins[1:])
+    begins[1:] |= row[1:] != row[:-1]
+    start = np.flatnonzero(begins)  # of each run among the pixels
+    length = np.diff(start, append=at.size)
+    *above, left = unravel(at[start], shape)
+    right = left + length - 1
+
+    counts = [ceil(n / TILE_SIDE) for n in shape]
+    line = np.zeros_like(start)  # of tiles, that each run lies in
+    for i, n in zip(above, counts[:-1], strict=True):
+        line = line * n + i // TILE_SIDE
+    line *= counts[-1] + 1
+    changes = np.zeros(prod(counts[:-1]) * (counts[-1] + 1), np.int64)
+    changes += np.bincount(line + left // TILE_SIDE, minlength=changes.size)
+    changes -= np.bincount(line + right // TILE_SIDE + 1, minlength=changes.size)
+    tiles = np.cumsum(changes).reshape(*counts[:-1], counts[-1] + 1) > 0
     tiles, count = ndimage.label(tiles, np.ones((3,) * len(shape)))
-    owner = tiles.reshape(-1)[tile].astype(np.min_scalar_type(count))
+
+    owner = tiles.reshape(-1)[line + left // TILE_SIDE]
     order = np.argsort(owner, kind="stable")
     first = np.searchsorted(owner[order], np.arange(1, count + 1))
     edges = []
-    for i, n in zip(along, shape, strict=True):
-        ordered = i[order]
-        low = np.minimum.reduceat(ordered, first) - margin
-        high = np.maximum.reduceat(ordered, first) + margin + 1
-        edges.append((np.maximum(low, 0).tolist(), np.minimum(high, n).tolist()))
+    for low, high, n in zip((*above, left), (*above, right), shape, strict=True):
+        lowest = np.minimum.reduceat(low[order], first) - margin
+        highest = np.maximum.reduceat(high[order], first) + margin + 1
+        edges.append((np.maximum(lowest, 0).tolist(), np.minimum(highest, n).tolist()))
     boxes = {k + 1: tuple(slice(low[k], high[k]) for low, high in edges) for k in range(count)}
-    return Islands(tiles, boxes, dict(enumerate(np.split(order, first[1:]), start=1)))
+    start, length = start[order], length[order]
+    behind = np.cumsum(length) - length
+    members = np.arange(at.size)
+    if count > 1:
+        members += np.repeat(start - behind, length)
+    return Islands(tiles[..., :-1], boxes, dict(enumerate(np.split(members, behind[first[1:]]), start=1)))
 
 
 def _lay_out(boxes: dict[int, Box], gap: int) -> tuple[tuple[int, ...], dict[int, Box]]:
@@ -317,7 +333,8 @@ def _cut(mask: np.ndarray, islands: Islands, shape: tuple[int, ...], places: dic
         if islands.members[number].size < np.count_nonzero(mask[box]):
             own = islands.tiles[np.ix_(*(np.arange(s.start, s.stop) // TILE_SIDE for s in box))] == number
             state[place][mask[box] & ~own] = OUTSIDE
-    members = [islands.members[number] for number in places]
+    everything = len(islands.members) == 1
+    members = [slice(None) if everything else islands.members[number] for number in places]
     return CutOut(state, [(islands.boxes[number], place) for number, place in places.items()], members)
 
 

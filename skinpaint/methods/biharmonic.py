@@ -92,15 +92,17 @@ class Biharmonic(ClosedForm):
 
     def auto(self, image: Image, mask: np.ndarray, channels: int) -> Iterable[tuple[Sequence[str], np.ndarray]]:
         """A factorisation for the parts of the mask where it is faster, multigrid for the others."""
-        from skinpaint.grid.biharmonic.parts import TooWide
+        from skinpaint.grid.biharmonic.parts import Parts, TooWide  # compiled kernels take a while to load
 
         whole = _multigrid_us(channels * mask.size)  # for the whole image, which is no waste if most of it is missing
         try:
-            parts = image.parts(mask, whole / US_PER_WORK if 2 * np.count_nonzero(mask) > mask.size else np.inf)
+            most = whole / US_PER_WORK if 2 * np.count_nonzero(mask) > mask.size else np.inf
+            parts = Parts(mask, image.spacing, most)
         except TooWide:
             return [(["multigrid"], mask)]
         wide = _wide(parts, mask.shape, channels)
         if not wide.any():
+            image.parts = parts
             return [(["direct"], mask)]
         thin = mask & ~wide
         return [(["direct"], thin), (["multigrid"], wide)] if thin.any() else [(["multigrid"], mask)]
@@ -121,8 +123,10 @@ class Biharmonic(ClosedForm):
     def direct(self, image: Image, mask: np.ndarray, channels: list[int]) -> list[Solved]:
         """Fill `channels` by a factorisation."""
         from skinpaint.grid.biharmonic.direct import solve
+        from skinpaint.grid.biharmonic.parts import Parts
 
-        return [(*solve(image.parts(mask), image.values, channels, tol=self.tol, max_iter=MAX_SOLVES), "direct")]
+        parts, image.parts = image.parts or Parts(mask, image.spacing), None
+        return [(*solve(parts, image.values, channels, tol=self.tol, max_iter=MAX_SOLVES), "direct")]
 
 
 @dataclass(eq=False)
@@ -131,15 +135,7 @@ class Image:
 
     values: np.ndarray
     spacing: tuple[float, ...]
-    _last: tuple[np.ndarray, Parts] | None = None
-
-    def parts(self, mask: np.ndarray, max_work: float = np.inf) -> Parts:
-        """The parts of a mask; those of the last mask are kept."""
-        from skinpaint.grid.biharmonic.parts import Parts  # its compiled kernels take a while to load
-
-        if self._last is None or self._last[0] is not mask:
-            self._last = mask, Parts(mask, self.spacing, max_work)
-        return self._last[1]
+    parts: Parts | None = None  # of the mask that is factorised next, if they are known
 
     def energies(self) -> np.ndarray:
         """The sum of squares of the Laplacian, which the solution minimises, of each channel."""

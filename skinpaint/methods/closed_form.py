@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from skinpaint.lazy import lazy
 from skinpaint.methods.base import Method, require
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
@@ -44,7 +45,10 @@ class ClosedForm(Method):
 
     @abstractmethod
     def begin(self, problem: Problem) -> Any:
-        """An object with the values to be filled, in place (`values`), and each channel's energy (`energies()`)."""
+        """An object with the values to be filled, in place (`values`), and each channel's energy (`energies()`).
+
+        It lives as long as the solution, which asks for the energies when it is asked for them.
+        """
 
     @abstractmethod
     def auto(self, image: Any, mask: np.ndarray, channels: int) -> Iterable[tuple[Sequence[str], np.ndarray]]:
@@ -83,9 +87,8 @@ class ClosedForm(Method):
                 results += self._first(solvers, image, part, channels)
         counts, accuracies, used = zip(*results, strict=True)
         n_iter, worst = max(counts), float(np.max(accuracies))  # what is no number stays none
-        energies = image.energies()
-        energy = float(energies.sum())
-        record = Record(n_iter=n_iter, energy=energy, seconds=perf_counter() - began)
+        figures = _Figures(image.energies, problem.mask)
+        record = Record(n_iter=n_iter, energy=figures.energy, seconds=perf_counter() - began)
         if callback is not None:
             callback(record, partial(problem.write_back, image.values))
         converged = worst <= self.tol
@@ -99,8 +102,8 @@ class ClosedForm(Method):
             status=status,
             n_iter=n_iter,
             history=(record,),
-            energy=energy,
-            scale=_scale(energies, problem.mask),
+            energy=figures.energy,
+            scale=figures.scale,
             **reached,
         )
 
@@ -192,11 +195,27 @@ class ClosedForm(Method):
         return f"Not solved{spent}: the {accuracy}, above tol {self.tol:g}. Raise tol{way_out}."
 
 
-def _scale(energies: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The scale of each channel's field, by restricted maximum likelihood: constants are free."""
-    known = mask[..., 0].size - np.count_nonzero(mask, axis=tuple(range(mask.ndim - 1)))
-    free = np.broadcast_to(known - 1, energies.shape)
-    return np.sqrt(np.divide(energies, free, out=np.full(energies.shape, np.inf), where=free > 0))
+@dataclass(frozen=True)
+class _Figures:
+    """What is known of an answer once the whole image was looked at, which takes a while: when it is asked for."""
+
+    compute: Callable[[], np.ndarray]
+    mask: np.ndarray
+
+    @lazy
+    def energies(self) -> np.ndarray:
+        return self.compute()
+
+    def energy(self) -> float:
+        """The sum over the channels."""
+        return float(self.energies.sum())
+
+    def scale(self) -> np.ndarray:
+        """The scale of each channel's field, by restricted maximum likelihood: constants are free."""
+        mask = self.mask
+        known = mask[..., 0].size - np.count_nonzero(mask, axis=tuple(range(mask.ndim - 1)))
+        free = np.broadcast_to(known - 1, self.energies.shape)
+        return np.sqrt(np.divide(self.energies, free, out=np.full(free.shape, np.inf), where=free > 0))
 
 
 def _check_shape(noise: np.ndarray, problem: Problem, owner: object) -> None:
