@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from numbers import Number
 from typing import Any
 
@@ -170,6 +171,9 @@ def mask_in(mask: Any, image: Any, *, chunked: bool = False) -> Any:
             f"The 'mask' parameter must not be a PIL image of mode {mask.mode}. "
             'Pass mask.convert("L") instead, or numpy.asarray(mask) > 127 of one of its channels.'
         )
+    for name in ("DataFrame", "Series"):
+        if _is_a(mask, "pandas", name) and _is_a(image, "pandas", name):
+            return _by_labels(mask, image)
     if _is_a(mask, "xarray", "DataArray") and _is_a(image, "xarray", "DataArray"):
         if not set(mask.dims) <= set(image.dims):
             raise ValueError(
@@ -209,6 +213,22 @@ def aligned(mask: Any, image: Any) -> Any:
     return mask
 
 
+def _by_labels(mask: Any, image: Any) -> Any:
+    """The values of a mask in a table, in the order of the labels of the image, which is such a table as well."""
+    for name in ("index", "columns")[: image.ndim]:
+        wanted, given = getattr(image, name), getattr(mask, name)
+        if given.equals(wanted):
+            continue
+        at = _places(wanted, given)
+        if (at < 0).any():
+            raise ValueError(
+                f"The 'mask' parameter must have the labels of the image along its {name}. Got others instead. "
+                "Pass mask.to_numpy() to ignore them."
+            )
+        mask = mask.take(at, axis=name if image.ndim > 1 else 0)
+    return mask.to_numpy()
+
+
 def _places(wanted: Any, given: Any) -> np.ndarray:
     """Where each label of one index is in another, -1 where it is not; numbers may differ by rounding."""
     if not given.is_unique:
@@ -237,16 +257,22 @@ def _not_an_array(what: str, way_out: str = "") -> TypeError:
     return TypeError(f"The 'image' parameter must be an array. Got {what} instead. {way_out}".strip())
 
 
+def _masked(image: np.ndarray) -> TypeError:
+    """The refusal of an array of astropy's that has a mask of its own."""
+    return _refused(f"a {type(image).__name__}", "Pass image.unmasked, and image.mask as the mask")
+
+
 def _array(image: np.ndarray) -> Contents:
     """Unpack an array; one of a class that is made from ndarray comes back as such."""
     if hasattr(image, "unmasked"):
-        raise _refused(f"a {type(image).__name__}", "Pass image.unmasked, and image.mask as the mask")
+        raise _masked(image)
     if hasattr(image, "units"):
         raise _refused(f"a {type(image).__name__}", "Pass image.value")
     if isinstance(image, np.ma.MaskedArray):
         if type(image) is not np.ma.MaskedArray:
             raise _refused(f"a {type(image).__name__}", "Pass numpy.ma.asarray(image)")
-        return Contents(np.ma.getdata(image), np.ma.getmaskarray(image))
+        hidden = np.ma.getmaskarray(image)
+        return Contents(np.ma.getdata(image), hidden, wrap=partial(_masked_where_left, hidden))
     if type(image) in (np.ndarray, np.memmap):
         return Contents(np.asarray(image))
 
@@ -256,6 +282,12 @@ def _array(image: np.ndarray) -> Contents:
         return made
 
     return Contents(np.asarray(image), wrap=wrap)
+
+
+def _masked_where_left(hidden: np.ndarray, restored: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    """The array; a masked one if masked entries were left as they came."""
+    left = hidden & ~filled
+    return np.ma.array(restored, mask=left) if left.any() else restored
 
 
 def _nd_data(image: Any) -> Contents:
@@ -279,6 +311,8 @@ def _nd_data(image: Any) -> Contents:
 
 def _quantity(image: Any) -> Contents:
     """Unpack an array with a unit."""
+    if hasattr(image, "unmasked"):
+        raise _masked(image)
 
     def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
         return type(image)(restored, unit=image.unit, dtype=restored.dtype, copy=False)

@@ -28,7 +28,7 @@ __all__ = ["Inpainter", "inpaint"]
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
-LAZY = ("_missing", "_measured", "_plain", "_trusted")  # and what questions about it need
+LAZY = ("_missing", "_axis", "_measured", "_plain", "_trusted")  # and what questions about it need
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
@@ -104,7 +104,7 @@ class Inpainter:
         pixel or two wider than its mask.
     max_distance : float, optional
         Missing pixels that are further than this from every known pixel, in units of the spacing, keep their values
-        (NaN in a float image); `solution_.status` counts them.
+        (NaN in a float image, unless it states a nodata value); `solution_.status` counts them.
     progress : bool
         Show a progress bar on stderr, with the energy and the proven gap to its minimum.
 
@@ -215,7 +215,7 @@ class Inpainter:
             self.solution_ = self._solve(problem, callback)
             self.restored_ = _written(problem, self.solution_)
             self.mask_ = problem.as_user(problem.filled)
-            self._missing = problem.as_user(problem.mask)
+            self._missing, self._axis = problem.as_user(problem.mask), problem.channel_axis
             if self.solution_.posterior is not None:
                 self._measured = problem.bare()
         self.n_iter_ = self.solution_.n_iter
@@ -532,7 +532,7 @@ class Inpainter:
 
         if self.solution_.posterior is not None:
             return self._keep(rng if seed else None, posterior_of(self._measured, self.solution_, rng))
-        problem = self._checked(self.restored_, self._missing, grow=0, missing_values=None)
+        problem = self._checked(self.restored_, self._missing, grow=0, missing_values=None, channel_axis=self._axis)
 
         def as_many(record: Record, restore: Any) -> bool:
             """Whether the hidden pixels had as many iterations as the missing ones, which were stopped early."""

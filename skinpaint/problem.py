@@ -392,7 +392,10 @@ class Problem:
         out = restored[..., np.newaxis] if self._channel_axis is None else np.moveaxis(restored, self._channel_axis, -1)
         self._write_filled(values, out, ~self.mask | self.filled if smoothed else self.filled)
         if self.left and out.dtype.kind == "f":
-            np.copyto(out, np.nan, where=self.mask & ~self.filled)
+            left = self.mask & ~self.filled
+            for value in self._contents.nodata:  # it says itself that it is missing
+                left = left & ~masks.entries_equal(out, value, value)
+            np.copyto(out, np.nan, where=left)
         if self._contents.wrap is containers.plain:
             return restored
         shown = self.as_user(self.filled)

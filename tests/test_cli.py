@@ -247,7 +247,9 @@ def test_folder(run, tmp_path, pictures):
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.tif"]
     assert sorted(path.name for path in (tmp_path / "filled").iterdir()) == ["a.png", "b.png"]
     np.testing.assert_array_equal(read(out / "a.png")[0], read(out / "b.tif")[0])
-    assert [entry["missing"] for entry in json.loads((tmp_path / "report.json").read_text())] == [mask.sum()] * 2
+    reports = json.loads((tmp_path / "report.json").read_text())
+    assert [entry.get("missing") for entry in reports] == [mask.sum(), mask.sum(), None, None]
+    assert ["failure" in entry for entry in reports] == [False, False, True, True]
     assert "--film shows one picture" in run("restore", "scans", "--film", "a.gif", status=2).stderr
 
 

@@ -65,6 +65,20 @@ class TestWhichFiles:
         write(tmp_path / "[photo]_mask.png", MASK)
         assert "no damage was found" in restore("photo.png", status=2).err
 
+    def test_a_file_that_is_named_twice_is_restored_once(self, restore, tmp_path, pictures):
+        pictures("f/a.png")
+        said = restore("f/a.png", "./f/../f/a.png", "f", "-o", "out").out
+        assert said.count("filled 40") == 1
+
+    def test_a_name_that_cannot_be_printed_does_not_stop_the_others(self, tmp_path, pictures):
+        pictures("f/a.png", "f/ü.png", "f/z.png")
+        command = [sys.executable, "-m", "skinpaint", "restore", "f", "-o", "out", "--method", "laplace"]
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "out/\\xfc.png: filled 40" in done.stdout
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "z.png", "ü.png"]
+
     def test_several_files(self, restore, tmp_path, pictures):
         pictures("a/1.png", "b/2.tif")
         said = restore("a/1.png", "b/2.tif", "a/1_mask.png")
@@ -80,8 +94,10 @@ class TestWhichFiles:
         (tmp_path / "scans" / "notes.txt").write_text("x")
         (tmp_path / "scans" / ".hidden.png").write_text("x")
         (tmp_path / "scans" / "inner").mkdir()
+        (tmp_path / "scans" / "lost.png").symlink_to("nowhere.png")
         said = restore("scans")
-        assert said.out.splitlines()[0] == "Passed over: notes.txt, 1_mask.png (a mask), 2_mask.png (a mask)."
+        names = "inner (a folder), lost.png (a link to nothing), notes.txt, 1_mask.png (a mask), 2_mask.png (a mask)"
+        assert said.out.splitlines()[0] == f"Passed over: {names}."
         assert sorted(path.name for path in (tmp_path / "scans-restored").iterdir()) == ["1.png", "2.png"]
         assert "Passed over" not in restore("scans", "--quiet", "--overwrite").out
 
@@ -144,6 +160,8 @@ class TestWhereTo:
             (("--film", "a_mask.gif", "--report", "a_mask.gif"), "Got a_mask.gif, which is --report as well."),
             (("--mask", "a_mask.png", "--report", "a_mask.png"), "Got a_mask.png, which is an input."),
             (("--mask", "a_mask.png", "-o", "a_mask.png"), "-o must name a file of its own. Got a_mask.png, which is"),
+            (("-o", "a_mask.png"), "-o must name a file of its own. Got a_mask.png, which is an input."),
+            (("--report", "a_mask.png"), "--report must name a file of its own. Got a_mask.png, which is an input."),
         ],
     )
     def test_files_of_their_own(self, restore, tmp_path, pictures, arguments, says):
@@ -196,6 +214,18 @@ class TestWhatIsSaid:
         write(tmp_path / "a.png", PICTURE, Extras(alpha=alpha))
         said = restore("a.png", status=2).err
         assert "Transparent pixels: 40; --missing transparent fills them." in said
+
+    def test_alpha_shows_what_was_filled_and_nothing_else(self, restore, tmp_path):
+        alpha = np.where(MASK > 0, 0, 255).astype(np.uint8)
+        picture = np.dstack([PICTURE] * 3)
+        write(tmp_path / "a.png", picture, Extras(alpha=alpha))
+        restore("a.png", "--missing", "transparent", "--max-distance", "1")
+        shown = read(tmp_path / "a-restored.png")[1].alpha[10:14, 10:20]
+        np.testing.assert_array_equal(shown, np.pad(np.zeros((2, 8)), 1, constant_values=255))
+        write(tmp_path / "a_mask.png", np.roll(MASK, 5))
+        said = restore("a.png", "--overwrite").out
+        assert "20 filled pixels are transparent, as before; --missing transparent shows such pixels." in said
+        np.testing.assert_array_equal(read(tmp_path / "a-restored.png")[1].alpha, alpha)
 
     def test_a_frame_that_cannot_be_restored_is_named(self, restore, tmp_path):
         stack = np.stack([PICTURE, PICTURE, PICTURE]).astype(np.float32)
@@ -263,7 +293,7 @@ class TestJobs:
         assert two.stderr.count("\n") == 2, "no progress bar in a log"
         for name in names:
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-        assert len(json.loads((tmp_path / "two.json").read_text())) == 3
+        assert ["failure" in entry for entry in json.loads((tmp_path / "two.json").read_text())] == [*[False] * 3, True]
 
     def test_the_processors_are_shared(self, monkeypatch):
         for name in batch.THREADS_OF_LIBRARIES:
@@ -364,6 +394,16 @@ class TestHowSure:
         expected = skinpaint.Inpainter("laplace").fit(PICTURE, mask=MASK)
         np.testing.assert_array_equal(np.stack([low, high]), expected.interval(0.8))
         np.testing.assert_array_equal(std, expected.std())
+
+    def test_of_channels(self, restore, tmp_path):
+        colours = np.dstack([PICTURE, PICTURE[::-1], PICTURE])
+        write(tmp_path / "a.png", colours)
+        write(tmp_path / "a_mask.png", MASK)
+        restore("a.png", "--std", "std.tif", "--interval", "ends.npy")
+        std, low = read(tmp_path / "std.tif")[0], np.load(tmp_path / "ends.npy")[0]
+        expected = skinpaint.Inpainter("laplace", channel_axis=-1).fit(colours, mask=MASK)
+        np.testing.assert_array_equal(std, expected.std())
+        np.testing.assert_array_equal(low, expected.interval()[0])
 
     def test_every_frame_of_a_stack_has_its_own(self, restore, tmp_path):
         stack = np.stack([PICTURE, PICTURE[::-1], PICTURE])

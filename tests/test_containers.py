@@ -94,6 +94,8 @@ class TestAstropy:
 
         with pytest.raises(TypeError, match=r"Pass image\.unmasked, and image\.mask as the mask instead"):
             fill(Masked(DAMAGED, mask=MASK))
+        with pytest.raises(TypeError, match=r"a MaskedQuantity.*Pass image\.unmasked, and image\.mask as the mask"):
+            fill(Masked(DAMAGED * self.units.m, mask=MASK))
 
 
 class TestXarray:
@@ -121,6 +123,14 @@ class TestXarray:
         inpainter = Inpainter("laplace").fit(image)
         np.testing.assert_array_equal(inpainter.mask_, MASK)
         np.testing.assert_array_equal(inpainter.restored_, EXPECTED)
+
+    def test_a_nodata_value_stays_where_nothing_was_filled(self):
+        line = np.array([1, -9999, -9999, -9999, np.nan, -9999, -9999, 2], np.float32)
+        image = self.xarray.DataArray(line, dims="x", attrs={"nodata": -9999})
+        restored = Inpainter("laplace", max_distance=1).fit_restore(image)
+        left = [-9999, -9999, np.nan, -9999]
+        np.testing.assert_array_equal(restored.to_numpy()[2:6], np.array(left, np.float32))
+        assert np.isfinite(restored.to_numpy()[[1, 6]]).all()
 
     def test_a_nodata_value_of_rioxarray_is_missing(self):
         pytest.importorskip("rioxarray")
@@ -242,6 +252,18 @@ class TestPandas:
         self.pandas.testing.assert_series_equal(
             fill(line), self.pandas.Series([0.0, 1.0, 2.0], index=["a", "b", "c"], name="depth")
         )
+
+    def test_a_mask_follows_the_labels(self):
+        table = self.pandas.DataFrame([[1.0, 50.0, 3.0], [4.0, 60.0, 6.0]], index=[7, 8], columns=list("abc"))
+        mask = self.pandas.DataFrame([[False] * 3, [True, False, False]], index=[8, 7], columns=list("bac"))
+        restored = inpaint(table, mask, method="laplace")
+        assert restored.loc[7, "b"] != 50
+        assert restored.drop(columns="b").equals(table.drop(columns="b"))
+        assert restored.loc[8, "b"] == 60
+        line, marked = table["b"], self.pandas.Series([True, False], index=[8, 7])
+        assert inpaint(line, marked, method="laplace").to_list() == [50, 50]
+        with pytest.raises(ValueError, match=r"labels of the image along its columns.*Pass mask\.to_numpy\(\)"):
+            inpaint(table, mask.rename(columns={"a": "z"}), method="laplace")
 
     @pytest.mark.parametrize("dtypes", [{"a": "Int64", "b": "Int64"}, {"a": "float64", "b": "int64"}])
     def test_tables_of_several_kinds_are_refused(self, dtypes):

@@ -261,3 +261,15 @@ def test_mask_that_marks_nothing(tmp_path):
     for threshold in (0, 256):
         with pytest.raises(ValueError, match="'threshold' parameter of read_mask"):
             read_mask(tmp_path / "mask.png", threshold=threshold)
+
+
+def test_what_is_replaced_keeps_its_mode_and_its_links(tmp_path):
+    private, link = tmp_path / "private.png", tmp_path / "link.png"
+    write(private, np.zeros((4, 4), np.uint8))
+    private.chmod(0o600)
+    link.symlink_to(private.name)
+    write(link, np.full((4, 4), 7, np.uint8), overwrite=True)
+    assert link.is_symlink()
+    assert read(private)[0].tolist() == [[7] * 4] * 4
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.png", "private.png"]

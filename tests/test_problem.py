@@ -173,6 +173,12 @@ class TestWhereMissingComesFrom:
         restored = filled(image, None)
         assert restored.tobytes() == filled(grey.astype(dtype), mask).tobytes()
 
+    def test_what_is_left_of_a_masked_array_stays_masked(self):
+        image = np.ma.array([1, -9, -9, -9, -9, 6], mask=[0, 1, 1, 1, 1, 0])
+        restored = Inpainter(EXACT, max_distance=1).fit_restore(image)
+        np.testing.assert_array_equal(np.ma.getmaskarray(restored), [0, 0, 1, 1, 0, 0])
+        assert type(Inpainter(EXACT).fit_restore(image)) is np.ndarray
+
     @pytest.mark.parametrize("missing_values", ["auto", None, 255])
     def test_masked_entries_always_are(self, grey, mask, missing_values):
         image = np.ma.array(grey, mask=mask)

@@ -119,6 +119,30 @@ class TestScene:
         assert (bands_of(tmp_path / "a-restored.tif")[3] == 255).all()
         assert facts(tmp_path / "a-restored.tif") == facts(tmp_path / "a.tif")
 
+    @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
+    def test_what_is_left_is_missing_as_before(self, restore, tmp_path, workers):
+        missing = np.zeros((30, 40), bool)
+        missing[5:20, 5:30] = True
+        scene(tmp_path / "a.tif", slopes((1, 30, 40), "float32"), missing)
+        restore("a.tif", "--max-distance", "2", *workers)
+        with rasterio.open(tmp_path / "a-restored.tif") as after:
+            left = after.read_masks(1) == 0
+            np.testing.assert_array_equal(left, np.pad(np.ones((11, 21), bool), ((7, 12), (7, 12))))
+            assert (after.read(1)[left] == -9999).all()
+
+    @pytest.mark.parametrize("arguments", [("--max-distance", "2"), ("--missing", "none", "--mask", "m.png")])
+    def test_a_mask_of_its_own_that_still_hides_something_is_named(self, restore, tmp_path, arguments):
+        hidden = np.zeros((30, 40), bool)
+        hidden[5:20, 5:30] = True
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+            scene(tmp_path / "a.tif", slopes((3, 30, 40), "uint8"), photometric="RGB")
+            with rasterio.open(tmp_path / "a.tif", "r+") as file:
+                file.write_mask(~hidden)
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        said = restore("a.tif", *arguments).err
+        assert "a-restored.tif does not hold what its source does: a mask of its own" in said
+        assert "a mask of its own" not in restore("a.tif", "--overwrite").err
+
     def test_an_alpha_behind_more_bands_is_carried(self, restore, tmp_path):
         before = slopes((5, 30, 40), "uint16")
         before[4] = 65535
@@ -280,7 +304,7 @@ class TestStack:
         assert fills["near"] < -20  # the planes above and below are 50 lower
         assert fills["near"] < fills["far"] < fills["pages"]
         said = restore("a.tif", "--mask", "m.tif", "--axes", "ZYX", "--spacing", "1,2", "-o", "b.tif", status=2).err
-        assert "--spacing must be one number or 3, one for each axis in space of ZYX. Got 2 instead." in said
+        assert "--spacing must be one number or 3, for Z, Y, X. Got 2 instead." in said
 
     def test_planes_in_another_order(self, tmp_path):
         before = stack(tmp_path / "a.ome.tif", "TZYX", (2, 2, 30, 40), ome=True)

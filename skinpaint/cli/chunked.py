@@ -86,6 +86,8 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> 
         refuse_undamaged(task, extras, solutions, HOW_TO_SAY)
 
     restored = _joined([one.restored for one in solutions], image, extras)
+    if image.dtype.kind == "f":  # what was left is as it came, such as a nodata value
+        restored = np.where(np.isnan(restored), image, restored)
     marked = [filled_like(one.filled, frame) for one, frame in zip(solutions, frames, strict=True)]
     by_chance = _write(args, task, restored, _joined(marked, image, extras), extras)
     taken = what_was_taken(args, task.masks, missing, extras)
@@ -221,8 +223,8 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
     from skinpaint.io import MetadataWarning
     from skinpaint.io.codec import listed
 
-    if args.missing == "transparent" and extras.alpha is not None:
-        extras = extras.opaque_where(extras.alpha == 0)
+    if args.missing == "transparent":
+        extras = extras.shown_where(filled if extras.channel_axis is None else filled.any(axis=extras.channel_axis))
     lost = list(extras.lost)
     if extras.missing is not None and (args.missing is None or args.max_distance is not None):
         lost.append("a mask of its own")

@@ -117,18 +117,27 @@ def named_axes(extras: Extras) -> str:
 
 
 def spacing_of(given: tuple[float, ...] | None, extras: Extras) -> tuple[Any, str]:
-    """The spacing of the axes in space in units of the shortest, and what to say where it is that of the file."""
-    count = sum(letter in "ZYX" for letter in extras.axes)
+    """The spacing of the axes in space, in their order, and what to say where it is that of the file.
+
+    The user gives that of Z, Y and X; the file's is in units of the shortest.
+
+    Examples
+    --------
+    >>> spacing_of((4.0, 1.0, 2.0), Extras(axes="XYZ"))
+    ((2.0, 1.0, 4.0), '')
+    """
+    letters = [letter for letter in extras.axes if letter in "ZYX"]
+    count = len(letters)
     if given is not None:
         if len(given) not in (1, count):
             raise ValueError(
-                f"--spacing must be one number or {count}, one for each axis in space of {extras.axes}. "
+                f"--spacing must be one number or {count}, for {', '.join(sorted(letters, reverse=True))}. "
                 f"Got {len(given)} instead."
             )
-        return (given[0] if len(given) == 1 else given), ""
+        of = dict(zip(sorted(letters, reverse=True), given, strict=False))
+        return (given[0] if len(given) == 1 else tuple(of[letter] for letter in letters)), ""
     if extras.spacing is None or max(extras.spacing) < MIN_ANISOTROPY * min(extras.spacing):
         return None, ""
     relative = tuple(h / min(extras.spacing) for h in extras.spacing)
-    letters = [letter for letter in extras.axes if letter in "ZYX"]
     named = ", ".join(f"{letter} {h:.4g}" for letter, h in zip(letters, relative, strict=True))
     return relative, f"spacing {named}, as the file says"

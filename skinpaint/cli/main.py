@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from skinpaint.cli.common import USER_ERRORS, Help, Status, complain, plain_warnings, sentence
 
@@ -41,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     args = parser().parse_args(argv)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that it cannot print is no reason to stop
     with plain_warnings():
         try:
             return int(args.run(args))

@@ -37,6 +37,7 @@ def how_written(
 ) -> Iterator[str]:
     """What the file that was written does not show as it should."""
     yield equal_to_nodata(restored, filled, extras)
+    yield _hidden(filled, extras)
     yield _lossy(output, image, filled)
 
 
@@ -44,6 +45,15 @@ def equal_to_nodata(restored: Any, filled: Any, extras: Extras) -> str:
     """How many filled values are nodata values by chance; of arrays in memory or in chunks."""
     count = sum(int(((restored == value) & filled).sum()) for value in extras.nodata)
     return f"{count} filled values equal the file's nodata value, and read as missing" if count else ""
+
+
+def _hidden(filled: np.ndarray, extras: Extras) -> str:
+    """How many filled pixels alpha hides."""
+    marked = filled if extras.channel_axis is None else filled.any(axis=extras.channel_axis)
+    if extras.alpha is None or extras.alpha.shape != marked.shape:
+        return ""
+    count = int(np.count_nonzero(marked & (extras.alpha == 0)))
+    return f"{count} filled pixels are transparent, as before; --missing transparent shows such pixels" if count else ""
 
 
 def _lossy(output: Path, image: np.ndarray, filled: np.ndarray) -> str:

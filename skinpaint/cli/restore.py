@@ -30,7 +30,7 @@ from skinpaint.cli.common import (
     without_repetition,
 )
 from skinpaint.cli.restoring import HOW_TO_SAY, NO_DAMAGE, Outcome, restore_file
-from skinpaint.cli.tasks import Task, find_tasks
+from skinpaint.cli.tasks import Task, beside, find_tasks
 from skinpaint.inpainter import DEFAULT_METHOD
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -150,7 +150,8 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
             raise ValueError(f"{option} names one file. Restore that picture by its name.")
     one = {"-o": tasks[0].output, "--mask-out": tasks[0].mask_out} if tasks[0].alone else {}
     asked = {"--film": args.film, "--std": args.std, "--interval": args.interval, "--report": args.report}
-    check_own_files({**one, **asked}, args.inputs, [args.mask])
+    drawn = [args.mask] if args.mask is not None else [mask for task in tasks for mask in beside(task.source)]
+    check_own_files({**one, **asked}, args.inputs, drawn)
 
 
 def _restore_one(args: argparse.Namespace, chosen: Any, tasks: list[Task], interruption: Interruption) -> Status:
@@ -172,19 +173,21 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
 
     for folder in {path.parent for task in tasks for path in (task.output, task.mask_out) if path is not None}:
         folder.mkdir(parents=True, exist_ok=True)
-    reports, failures = [], []
+    told: dict[Task, Any] = {}
+    failures = []
     shown = not args.quiet and sys.stderr.isatty()
     try:
         done = outcomes(args, chosen, tasks, interruption)
         for task, outcome in tqdm(done, unit="file", total=len(tasks), disable=not shown):
             if isinstance(outcome, Outcome):
                 _say(args, outcome)
-                reports.append(outcome.report)
+                told[task] = outcome.report
             else:
                 failures.append(without_repetition(f"{task.source}: ", outcome))
+                told[task] = {"input": str(task.source), "failure": failures[-1]}
     except KeyboardInterrupt:
         interruption.seen = True
-    _write_report(args, reports)
+    _write_report(args, [told[task] for task in tasks if task in told])
     if failures:
         complain(f"error: {len(failures)} of {len(tasks)} files could not be restored:")
         for failure in failures:
@@ -192,7 +195,7 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
         if any(NO_DAMAGE in failure for failure in failures):
             complain(HOW_TO_SAY)
     if interruption.seen:
-        complain(f"interrupted; {len(reports)} of {len(tasks)} files are restored.")
+        complain(f"interrupted; {len(told) - len(failures)} of {len(tasks)} files are restored.")
         return Status.INTERRUPTED
     return Status.SOME_FAILED if failures else Status.OK
 

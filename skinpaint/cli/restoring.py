@@ -102,6 +102,8 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
     if mask_file is None and args.missing == "auto":
         refuse_undamaged(task, extras, restored.solutions)
 
+    if args.missing == "transparent":
+        extras = extras.shown_where(restored.marked(extras.channel_axis))
     _write(args, task, image, extras, restored, recorder)
     said = [*what_was_taken(args, mask_file, missing, extras), spaced, several(len(frames), extras, args.axes)]
     if len(restored.solutions) < len(frames):
@@ -162,7 +164,7 @@ def _restore_frames(
     for k, frame in enumerate(tqdm(frames, unit="frame", leave=False, disable=not shown or len(frames) == 1)):
         named = Contents(frame.image, channel_axis=frame.channel_axis, named=True)
         try:
-            restored.image[frame.at] = inpainter.fit_restore(named, frame.mask, callback=recorder)
+            out = inpainter.fit_restore(named, frame.mask, callback=recorder)
         except KeyboardInterrupt:
             if not restored.solutions:
                 raise
@@ -170,6 +172,8 @@ def _restore_frames(
         except USER_ERRORS as error:
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
             raise ValueError(without_repetition(where, sentence(error))) from error
+        left = np.isnan(out) if out.dtype.kind == "f" else False
+        restored.image[frame.at] = np.where(left, frame.image, out)  # such as a nodata value
         restored.filled[frame.at] = filled_like(inpainter.mask_, frame)
         try:
             if args.std is not None:
@@ -208,12 +212,13 @@ def _write(
     """Write the picture, and the mask and the film where they are asked for."""
     from skinpaint import io
 
-    if args.missing == "transparent" and extras.alpha is not None:
-        extras = extras.opaque_where(extras.alpha == 0)
+    marked = restored.marked(extras.channel_axis)
+    if extras.missing is not None and (extras.missing & ~marked).any():
+        extras = dataclasses.replace(extras, lost=(*extras.lost, "a mask of its own"))
     io.write(task.output, restored.image, extras, overwrite=args.overwrite)
     if task.mask_out is not None:
-        marked = np.where(restored.marked(extras.channel_axis), 255, 0).astype(np.uint8)
-        io.write(task.mask_out, marked, io.Extras(axes=_without_channels(extras)), overwrite=args.overwrite)
+        shown = np.where(marked, 255, 0).astype(np.uint8)
+        io.write(task.mask_out, shown, io.Extras(axes=_without_channels(extras)), overwrite=args.overwrite)
     for (path, _, named), values in zip(_sure_targets(args, image, extras), restored.sure.values(), strict=True):
         io.write(path, values, named, overwrite=args.overwrite)
     if recorder is not None:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from glob import escape
+from os.path import normpath
 from pathlib import Path
 
 from skinpaint.io import READABLE, is_lossless
 
-__all__ = ["Task", "find_tasks", "mask_of", "pictures", "restored_name"]
+__all__ = ["Task", "beside", "find_tasks", "mask_of", "pictures", "restored_name"]
 
 MASK_ENDINGS = ("_mask", "-mask")  # of the name of a mask beside its picture
 OWN = re.compile(r"\[\w+\]")  # the name of an image inside the file itself
@@ -80,6 +81,13 @@ def find_tasks(
     return tasks, passed_over
 
 
+def beside(source: Path, suffixes: Collection[str] = tuple(READABLE)) -> list[Path]:
+    """The masks beside a picture, by their names."""
+    named = {source.stem + ending for ending in MASK_ENDINGS}
+    near = source.parent.glob(f"{escape(source.stem)}*")
+    return sorted(path for path in near if path.stem in named and path.suffix.lower() in suffixes)
+
+
 def _files(masks: Path | None) -> list[Path]:
     """The masks that are given, if they are files."""
     if masks is None or not masks.exists():
@@ -97,14 +105,18 @@ def pictures(inputs: Sequence[Path]) -> tuple[list[tuple[Path, Path | None]], li
             continue
         named = given if given.name not in ("", "..") else given.resolve()
         answers = named.with_name(f"{named.name}{RESTORED}")
-        for path in sorted(path for path in given.iterdir() if path.is_file() and not path.name.startswith(".")):
-            if path.suffix.lower() in READABLE:
+        for path in sorted(path for path in given.iterdir() if not path.name.startswith(".")):
+            if path.is_file() and path.suffix.lower() in READABLE:
                 found.append((path, answers))
             else:
-                passed_over.append(path.name)
+                what = " (a folder)" if path.is_dir() else "" if path.exists() else " (a link to nothing)"
+                passed_over.append(f"{path.name}{what}")
     stems = {source.with_suffix("") for source, _ in found}
+    once: dict[str, tuple[Path, Path | None]] = {}
+    for source, folder in found:
+        once.setdefault(normpath(source.absolute()), (source, folder))
     kept = []
-    for source, folder in dict.fromkeys(found):
+    for source, folder in once.values():
         what = _belongs_to(source, stems, in_folder=folder is not None)
         if what:
             passed_over.append(f"{source.name} ({what})")
@@ -138,14 +150,13 @@ def mask_of(source: Path, masks: Path | None, suffixes: Collection[str] = tuple(
         return source.with_name(f"{source.name}{masks}")
     if masks is not None and not masks.is_dir():
         return masks
-    named = {source.stem + ending for ending in MASK_ENDINGS}
     if masks is None:
-        near = source.parent.glob(f"{escape(source.stem)}*")
-        found = sorted(path for path in near if path.stem in named and path.suffix.lower() in suffixes)
+        found = beside(source, suffixes)
         if not found:
             return None
     else:
-        found = sorted(path for path in masks.iterdir() if path.stem in {*named, source.stem})
+        named = {source.stem, *(source.stem + ending for ending in MASK_ENDINGS)}
+        found = sorted(path for path in masks.iterdir() if path.stem in named)
     if len(found) != 1:
         names = f": {', '.join(path.name for path in found)}" if found else ""
         raise ValueError(

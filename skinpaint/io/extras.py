@@ -149,6 +149,19 @@ class Extras:
             return self
         return replace(self, alpha=np.where(filled, opaque(self.alpha.dtype), self.alpha).astype(self.alpha.dtype))
 
+    def shown_where(self, filled: Any) -> Extras:
+        """Return extras whose alpha is opaque wherever it hid what `filled`, of its shape, says was missing.
+
+        Examples
+        --------
+        >>> extras = Extras(alpha=np.array([[0, 0, 90]], np.uint8))
+        >>> extras.shown_where(np.array([[True, False, True]])).alpha
+        array([[255,   0,  90]], dtype=uint8)
+        """
+        if self.alpha is None or self.alpha.shape != filled.shape:
+            return self
+        return self.opaque_where(filled & (self.alpha == 0))
+
 
 def opaque(dtype: np.dtype) -> float:
     """Return the value of full opacity, which is also white."""

@@ -282,10 +282,7 @@ class Files:
             if mask is not None:
                 missing[tuple(at[axis] for axis in kept)] = mask
         if what == "picture":
-            extras = file.extras
-            if extras.alpha is not None and extras.alpha.shape == missing.shape:
-                extras = extras.opaque_where(missing & (extras.alpha == 0))
-            io.write(target, out, extras, overwrite=overwrite)
+            io.write(target, out, file.extras.shown_where(missing), overwrite=overwrite)
             self._saved.update(saved)
         else:
             marked = np.where(missing, 255, 0).astype(np.uint8)
