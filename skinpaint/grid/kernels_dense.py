@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import uintp
 
 from skinpaint.grid.jit import kernel, part
 
@@ -11,18 +12,31 @@ __all__ = ["inverse_diagonals", "invert_dense"]
 
 @part
 def gauss_jordan(A, n):
-    """Invert the leading block of `n` rows of a symmetric positive definite matrix in place."""
+    """Invert the leading block of `n` rows of a symmetric positive definite matrix in place.
+
+    Step `k` subtracts ``a a^T / A_kk``, with a the column `k`, from all but that row and column. The inverse is built
+    up with the other sign: so the matrix stays symmetric, and its lower half is enough.
+    """
+    column = np.empty(n)
     for k in range(n):
-        pivot = 1 / A[k, k]
-        A[k, k] = 1.0
-        for j in range(n):
-            A[k, j] *= pivot
+        for j in range(k):
+            column[j] = A[k, j]
+        for i in range(k, n):
+            column[i] = A[i, k]
+        pivot = 1 / column[k]
+        column[k] = 0.0
         for i in range(n):
-            if i != k:
-                factor = A[i, k]
-                A[i, k] = 0.0
-                for j in range(n):
-                    A[i, j] -= factor * A[k, j]
+            factor = pivot * column[i]
+            for j in range(uintp(i + 1)):
+                A[uintp(i), j] -= factor * column[j]
+        for j in range(k):
+            A[k, j] = pivot * column[j]
+        for i in range(k + 1, n):
+            A[i, k] = pivot * column[i]
+        A[k, k] = -pivot
+    for i in range(n):
+        for j in range(i + 1):
+            A[i, j] = A[j, i] = -A[i, j]
 
 
 @kernel
