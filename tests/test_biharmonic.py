@@ -246,6 +246,14 @@ def test_a_factorisation_that_fails_is_not_called_solved(monkeypatch):
     assert np.isfinite(inpainter.restored_).all()
 
 
+def test_matrices_beyond_all_memory_are_refused():
+    image = np.zeros((2, 2, 2, 2, 60, 60))
+    image[..., 20:50, 20:50] = np.nan
+    image[..., 0] = 1
+    with pytest.raises(ValueError, match=r"another one than 'biharmonic' for an image with 6 long axes.*take \d+ GB"):
+        inpaint(image, method="biharmonic")
+
+
 @pytest.mark.parametrize("shape", [(100_000,), (3, 30_000)])
 def test_gaps_too_long_for_multigrid(shape):
     image, mask = np.random.default_rng(0).random(shape), np.zeros(shape, bool)

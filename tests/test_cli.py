@@ -363,6 +363,20 @@ def test_compare_against_a_truth_with_nodata(run, tmp_path, pictures):
     assert float(figures[0]) > 15
 
 
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "reader"])
+def test_streams_that_nobody_reads(tmp_path, pictures, closed):
+    damaged, mask = pictures
+    for name in ("a.png", "b.png"):
+        write(tmp_path / name, damaged)
+        write(tmp_path / f"{name[0]}_mask.png", np.where(mask, 255, 0).astype(np.uint8))
+    redirected = {"stdout": ">/dev/full", "stderr": "2>&-", "reader": "| true"}[closed]
+    command = f"{sys.executable} -m skinpaint restore a.png b.png -o out --method laplace {redirected}"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+    assert done.stderr == {"stdout": "skinpaint: the standard output: No space left on device.\n"}.get(closed, "")
+
+
 def test_compare_names_transparent_pixels(run, tmp_path):
     picture = np.dstack([ramp()] * 3)
     alpha = np.full(picture.shape[:2], 255, np.uint8)

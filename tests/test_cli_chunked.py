@@ -160,6 +160,15 @@ class TestInterrupted:
         np.testing.assert_allclose(zarr.open_array("filled.zarr")[...], want, rtol=1e-4)
         assert self.files(tmp_path) == ["filled.zarr", "scene.zarr"]
 
+    def test_other_options_do_not_go_on(self, interrupt, scene, capsys):
+        stored("scene.zarr", scene, _FillValue=-9999)
+        interrupt(api._Bar, "show")
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--method", "pnp"]) == 2
+        said = capsys.readouterr().err
+        assert "What an interrupted run left must be of these chunks and settings. Got " in said
+        assert "Remove that folder, or give the same options as then." in said
+
     def test_while_it_is_written(self, interrupt, scene, tmp_path, capsys):
         stored("scene.zarr", scene, _FillValue=-9999)
         interrupt(command, "equal_to_nodata")
@@ -192,10 +201,16 @@ class TestInterrupted:
         ),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
         (["scene.zarr"], "Give --mask FILE or --missing NUMBER"),
+        (["scene.zarr", "-o", "link.zarr", "--overwrite"], "link.zarr is no zarr folder, but a file or a link."),
+        (["scene.zarr", "-o", "file.zarr", "--overwrite"], "file.zarr is no zarr folder, but a file or a link."),
+        (["complex.zarr"], "must hold integers or real floats. Got complex64"),
     ],
 )
 def test_bad_input(arguments, said, scene, tmp_path, capsys):
     stored("scene.zarr", scene)
+    stored("complex.zarr", scene.astype(np.complex64))
+    (tmp_path / "link.zarr").symlink_to("complex.zarr")
+    (tmp_path / "file.zarr").touch()
     assert main(["restore", *arguments]) == 2
     assert said in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
+    assert {path.name for path in tmp_path.iterdir()} == {"scene.zarr", "complex.zarr", "link.zarr", "file.zarr"}

@@ -130,6 +130,19 @@ class TestWhatIsMissing:
             assert type(computed) is np.ndarray
             np.testing.assert_array_equal(computed, inpaint(plain, both, **settings).compute())
 
+    @pytest.mark.parametrize("dtype", [float, np.int16])
+    def test_masked_chunks_of_an_array_that_does_not_say_so(self, image, hidden, dtype):
+        array = np.where(hidden, 99, np.round(image * 20)).astype(dtype)
+        masked = dask.delayed(lambda: np.ma.array(array, mask=hidden))()
+        whole = da.from_delayed(masked, array.shape, dtype)
+        if dtype is not float:
+            with pytest.raises(ValueError, match=r"Pass mask=image\.map_blocks\(numpy\.ma\.getmaskarray, dtype=bool\)"):
+                solve(whole, np.zeros(array.shape, bool))
+        mask = None if dtype is float else whole.map_blocks(np.ma.getmaskarray, dtype=bool)
+        computed = inpaint(whole, mask, method="laplace").compute()
+        assert type(computed) is np.ndarray
+        np.testing.assert_array_equal(computed, inpaint(da.from_array(array, -1), hidden, method="laplace").compute())
+
     def test_values_under_the_mask_do_not_matter(self, image, hidden):
         answers = [
             inpaint(da.from_array(np.where(hidden, value, image), 64), hidden, method="laplace").compute()
@@ -145,6 +158,15 @@ class TestWhatIsMissing:
             inpaint(da.from_array(image, 64), mask, method="laplace").compute(),
             inpaint(da.from_array(image, 64), hidden, method="laplace").compute(),
         )
+
+    @pytest.mark.parametrize("method", ["laplace", "dct", "pnp"])
+    @pytest.mark.parametrize(("unit", "offset"), [(1e20, 0), (1e-25, 0), (1e-170, 0), (1, 1e9), (1e300, 0)])
+    def test_the_unit_of_the_values_does_not_matter(self, method, unit, offset, image, hidden):
+        plain = solve(da.from_array(image, 50), hidden, method=method)
+        other = solve(da.from_array(image * unit + offset, 50), hidden, method=method)
+        assert (other.converged, other.n_iter) == (True, plain.n_iter)
+        values = (other.restored.compute() - offset) / unit
+        np.testing.assert_allclose(values, plain.restored.compute(), atol=3e-6 if unit != 1 else 5e-5)
 
     def test_grow_and_max_distance(self, image, hidden):
         hidden[:20] = hidden[75:] = hidden[:, :30] = hidden[:, 95:] = False
@@ -202,6 +224,9 @@ class TestRefused:
             (lambda x: x * np.nan, {"mask": None}, ValueError, "at least one known pixel"),
             (lambda x: x + np.inf, {}, ValueError, r"Got \d+ infinite values"),
             (lambda x: x.astype(int), {"mask": None}, ValueError, "nothing is guessed. Pass mask="),
+            (lambda x: x.astype(np.int64) + 2**60, {}, ValueError, r"integers below 2\*\*53 .*Subtract the lowest one"),
+            (lambda x: x * 1.5e308, {}, ValueError, "whose range is a float for an image in chunks"),
+            (lambda x: x[:, :0], {"mask": None}, ValueError, r"must not be empty. Got shape \(100, 0\)"),
             (
                 lambda x: x,
                 {"mask": np.zeros((3, 4), bool)},
@@ -237,6 +262,10 @@ class TestRefused:
         settings = {"mask": hidden, "method": "laplace"} | settings
         with pytest.raises(error, match=match):
             inpaint(make(da.from_array(image, 64)), **settings)
+
+    def test_what_is_not_in_chunks(self, image, hidden):
+        with pytest.raises(TypeError, match=r"must be a dask array. Got ndarray instead. Pass dask\.array\.asarray"):
+            solve(image, hidden)
 
     @pytest.mark.parametrize("question", ["std", "interval", "sample"])
     def test_how_sure_is_not_known(self, question, image, hidden):
@@ -279,6 +308,17 @@ class TestCertificate:
         error = np.abs(solution.restored.compute() - in_memory(image, mask)).max()
         assert 0 < error <= solution.error * np.ptp(image)
         assert solution.error < 1
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_what_is_said_holds_for_every_channel(self, order, image):
+        mask = np.zeros(image.shape, bool)
+        mask[10:75, 13:80] = True
+        colours = np.stack([[image, 1e6 * image[::-1]][k] for k in order], axis=-1)
+        solution = solve(da.from_array(colours, (50, 55, 2)), mask, channel_axis=-1)
+        exact = inpaint(colours, mask, method=Laplace(tol=1e-13), channel_axis=-1)
+        errors = np.abs(solution.values.compute() - exact).max(axis=(0, 1)) / np.ptp(colours[~mask], axis=0)
+        said = float(solution.status.partition("No value is further than ")[2].partition(" of the range")[0])
+        assert errors.max() <= said == pytest.approx(solution.error, rel=0.5)
 
     def test_the_largest_residual_is_that_of_the_answer(self, image, hidden):
         solution = solve(da.from_array(image, 64), hidden, method=Laplace(tol=1e-4))

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import shutil
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -23,8 +22,10 @@ from skinpaint.cli.common import (
     Interruption,
     Status,
     complain,
+    is_watched,
     missing_by,
     plain_warnings,
+    say,
     sentence,
     without_repetition,
 )
@@ -67,7 +68,7 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
             return Status.INTERRUPTED
     shutil.rmtree(work, ignore_errors=True)
     if not args.quiet:
-        print(lines)
+        say(lines)
     return Status.OK
 
 
@@ -143,6 +144,8 @@ def _output(args: argparse.Namespace, source: Path, mask: Path | None) -> Path:
             "Choose another name." if place in given else "Choose another name, or pass --overwrite to replace it."
         )
         raise FileExistsError(f"{output} exists{', and is an input' if place in given else ''}. {way_out}")
+    if output.suffix.lower() == ".zarr" and (output.is_symlink() or (output.exists() and not output.is_dir())):
+        raise FileExistsError(f"{output} is no zarr folder, but a file or a link. Choose another name, or remove it.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output} cannot be written: the folder {output.parent} does not exist.")
     if any(parent in given for parent in place.parents):
@@ -160,7 +163,7 @@ def _mask_file(source: Path, given: Path | None) -> Path | None:
 
 def _check_known_missing(source: Path, image: Any, extras: Extras, mask: Any, missing: Any) -> None:
     """Refuse integers of which nothing is known to be missing: in chunks nothing is guessed from the values."""
-    if mask is None and (missing is None or missing == "auto") and image.dtype.kind != "f":
+    if mask is None and (missing is None or missing == "auto") and image.dtype.kind in "iu":
         hint = f" {extras.hint[0].upper()}{extras.hint[1:]}." if extras.hint else ""
         transparent = "" if extras.alpha is None else ", or --missing transparent"
         raise ValueError(
@@ -189,7 +192,7 @@ def _solved(
                 grow=args.grow,
                 max_distance=args.max_distance,
                 work=str(work / f"frame-{k}") if len(frames) > 1 else str(work),
-                progress=not args.quiet and sys.stderr.isatty(),
+                progress=not args.quiet and is_watched(),
             )
         except (ValueError, TypeError) as error:
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
@@ -272,4 +275,10 @@ def _workers(number: int | None) -> Iterator[None]:
 
 
 def _worst(solutions: list[ChunkedSolution]) -> ChunkedSolution:
-    return max(solutions, key=lambda one: (not one.converged, one.residual or 0.0))
+    """The one of all frames whose residual is the worst; what its status says of every value is true of all frames."""
+    from skinpaint.dask.channel import bounded
+
+    worst = max(solutions, key=lambda one: (not one.converged, one.residual or 0.0))
+    errors = [np.inf if one.error is None else one.error for one in solutions]
+    said, true = bounded(worst.error), bounded(max(errors) if max(errors) < np.inf else None)
+    return replace(worst, status=worst.status.replace(said, true)) if said else worst

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import dataclasses
+import os
 import signal
 import sys
 import warnings
@@ -34,10 +35,12 @@ __all__ = [
     "complain",
     "count_transparent",
     "in_options",
+    "is_watched",
     "method",
     "missing_by",
     "one_picture",
     "plain_warnings",
+    "say",
     "sentence",
     "share",
     "without_repetition",
@@ -63,6 +66,10 @@ OPTIONS = {
     "pass ~mask": "give --invert-mask",
     "Pass bounds=(low, high)": "Give --bounds LOW,HIGH",
     "max_distance=": "--max-distance ",
+    "The 'work' parameter must be a store for": "What an interrupted run left must be of",
+    "Remove it, or name another one.": "Remove that folder, or give the same options as then.",
+    "call again with the same work=: the": "give the same command again: the",
+    "kept there": "kept",
 }
 """How what the library tells its callers to pass is given on the command line."""
 
@@ -283,7 +290,8 @@ def in_options(text: str) -> str:
 
 def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+        what = in_options(error.strerror.removesuffix("."))
+        return f"{error.filename}: {what}." if error.filename else f"{what}."
     return in_options(str(error))
 
 
@@ -296,6 +304,27 @@ def without_repetition(where: str, sentence: str) -> str:
     ('a.png exists.', 'a.png: no damage was found.')
     """
     return sentence if where and sentence.startswith(where.rstrip(": ")) else f"{where}{sentence}"
+
+
+def is_watched() -> bool:
+    """Whether a person sees the error stream, which may be closed."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def say(text: str) -> None:
+    """Write lines to the standard output, past any progress bar. Files are written whether or not they can be read."""
+    from tqdm import tqdm
+
+    if sys.stdout is None:
+        return
+    try:
+        tqdm.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # the reader has gone
+            complain(f"the standard output: {error.strerror}.")
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # what is left in it would fail again at the end
 
 
 def complain(sentence: str) -> None:

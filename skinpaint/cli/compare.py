@@ -7,7 +7,6 @@ they predict known pixels that are hidden from them, in the shapes of the missin
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from skinpaint.cli.common import (
     complain,
     count_transparent,
     in_options,
+    is_watched,
     method,
     missing_by,
     one_picture,
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
             **({} if args.draws is None else {"draws": args.draws}),
             budget=args.budget,
             rng=args.seed,
-            progress=sys.stderr.isatty(),
+            progress=is_watched(),
         )
     print(in_options(str(comparison)))
     transparent = count_transparent(extras)

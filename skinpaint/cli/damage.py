@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skinpaint.cli.common import Status, add_overwrite, add_seed, check_own_files, complain, one_picture, share
+from skinpaint.cli.common import Status, add_overwrite, add_seed, check_own_files, complain, one_picture, say, share
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -54,5 +54,5 @@ def run(args: argparse.Namespace) -> int:
     io.write(args.output, damaged, extras, overwrite=args.overwrite)
     if io.FORMATS[args.output.suffix.lower()] == "JPEG":
         complain("warning: JPEG smears the damage over its neighbours. Write PNG for a fair trial.")
-    print(f"{args.output}: damaged {share(mask)}.")
+    say(f"{args.output}: damaged {share(mask)}.")
     return Status.OK

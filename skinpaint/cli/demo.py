@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skinpaint.cli.common import Status, add_seed
+from skinpaint.cli.common import Status, add_seed, is_watched
 
 if TYPE_CHECKING:
     from skinpaint.inpainter import Inpainter
@@ -121,7 +120,7 @@ def _restore(
     results, captions = {}, {}
     recorders = {name: Recorder(growth=1.2) for name in FILMED}
     for name, method in METHODS.items():
-        inpainter = Inpainter(method, bounds="dtype", progress=sys.stderr.isatty())
+        inpainter = Inpainter(method, bounds="dtype", progress=is_watched())
         began = perf_counter()
         restored = inpainter.fit_restore(damaged, mask, callback=recorders.get(name))
         seconds = perf_counter() - began

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,9 @@ from skinpaint.cli.common import (
     add_overwrite,
     check_own_files,
     complain,
+    is_watched,
     method,
+    say,
     without_repetition,
 )
 from skinpaint.cli.restoring import HOW_TO_SAY, NO_DAMAGE, Outcome, restore_file
@@ -126,9 +127,9 @@ def run(args: argparse.Namespace) -> int:
     _check_places(args, tasks)
     waiting = [task for task in tasks if not (args.skip_existing and task.output.exists())]
     if not args.quiet and passed_over:
-        print(f"Passed over: {', '.join(passed_over)}.")
+        say(f"Passed over: {', '.join(passed_over)}.")
     if not args.quiet and len(waiting) < len(tasks):
-        print(f"{len(tasks) - len(waiting)} of {len(tasks)} outputs exist, and their inputs are passed over.")
+        say(f"{len(tasks) - len(waiting)} of {len(tasks)} outputs exist, and their inputs are passed over.")
     with Interruption() as interruption:
         if tasks[0].alone:
             return _restore_one(args, chosen, waiting, interruption)
@@ -175,7 +176,7 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
         folder.mkdir(parents=True, exist_ok=True)
     told: dict[Task, Any] = {}
     failures = []
-    shown = not args.quiet and sys.stderr.isatty()
+    shown = not args.quiet and is_watched()
     try:
         done = outcomes(args, chosen, tasks, interruption)
         for task, outcome in tqdm(done, unit="file", total=len(tasks), disable=not shown):
@@ -243,10 +244,8 @@ def _jobs(text: str) -> int:
 
 
 def _say(args: argparse.Namespace, outcome: Outcome) -> None:
-    from tqdm import tqdm
-
     if not args.quiet:
-        tqdm.write(outcome.said)
+        say(outcome.said)
 
 
 def _write_report(args: argparse.Namespace, report: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from skinpaint.cli.common import (
     USER_ERRORS,
     count_transparent,
+    is_watched,
     missing_by,
     plain_warnings,
     sentence,
@@ -146,7 +146,7 @@ def _restore_frames(
     """Restore frame by frame, until all are done or the user interrupts."""
     from skinpaint.inpainter import Inpainter
 
-    shown = task.alone and not args.quiet and sys.stderr.isatty()
+    shown = task.alone and not args.quiet and is_watched()
     restored.last = inpainter = Inpainter(
         method,
         missing_values=missing,

@@ -8,9 +8,10 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
+import dask.array as da
 import numpy as np
 
-from skinpaint.dask.channel import Channel, ChunkedSolution
+from skinpaint.dask.channel import Channel, ChunkedSolution, bounded
 from skinpaint.dask.chunked import Chunked, chunks_for_work
 from skinpaint.dask.local import LOCAL, Local, restore
 from skinpaint.grid.harmonic.schwarz import Grid
@@ -104,6 +105,11 @@ def solve(
     >>> solution.residual <= 1e-6
     True
     """
+    if not isinstance(image, da.Array):
+        raise TypeError(
+            f"The 'image' parameter must be a dask array. Got {type(image).__name__} instead. Pass "
+            "dask.array.asarray(image), or call skinpaint.inpaint for an image in memory."
+        )
     chosen, local = _chosen(method)
     began = perf_counter()
     problem = Chunked.from_array(image, mask, channel_axis=channel_axis, missing_values=missing_values, grow=grow)
@@ -136,16 +142,18 @@ def solve(
     shared = problem.missing.shape[-1] == 1
     marked = filled[0].rechunk(given) if shared else problem.as_user(filled, image)
     worst = max(each, key=lambda one: (not one.converged, one.reason not in TRIVIAL, one.residual or 0.0))
+    error = _largest([one.error for one in each])
+    bound = bounded(error) if worst.reason is Reason.CONVERGED else ""
     joined = "" if chunks == given else f" Worked in chunks of {_longest(chunks)} instead of {_longest(given)}."
     return replace(
         worst,
         values=problem.as_user([one.values for one in each], image),
         restored=problem.as_user([one.restored for one in each], image),
         filled=marked,
-        status=worst.status + joined,
+        status=worst.status + bound + joined,
         n_iter=max(one.n_iter for one in each),
         history=tuple(record for one in each for record in one.history),
-        error=_largest([one.error for one in each]),
+        error=error,
         largest_residual=_largest([one.largest_residual for one in each]),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from time import perf_counter
 from typing import Any
 
@@ -17,10 +18,10 @@ from skinpaint.dask.chunked import look_around
 from skinpaint.dask.passes import Certificate, Schwarz
 from skinpaint.grid.harmonic.schwarz import Grid, Pass
 from skinpaint.methods import Laplace
-from skinpaint.problem import Bounds, check_bounds
+from skinpaint.problem import LARGEST_EXACT, Bounds, check_bounds
 from skinpaint.solution import ConvergenceWarning, Reason, Record, Solution, warn
 
-__all__ = ["Channel", "ChunkedSolution"]
+__all__ = ["Channel", "ChunkedSolution", "bounded"]
 
 Show = Callable[[Record, float, Callable[[], Any]], bool]
 """Shows a pass: its record, its residual, and a function that gives the answer so far; True stops."""
@@ -100,6 +101,7 @@ class Channel:
                 "The 'image' parameter must have at least one known pixel in every channel. Got an image of which all "
                 f"of channel {self.number} is missing."
             )
+        _check_range(found.low, found.high, self.image.dtype)
         self.low, self.high = _bounds(self.bounds, found.low, found.high, self.image.dtype)
         self.filled = _near_enough(self.missing, self.grid.spacing, self.farthest)
 
@@ -144,7 +146,7 @@ class Channel:
         span = found.high - found.low
         try:
             for done in schwarz.run(found.low, found.high, tol):
-                record = Record(n_iter=done.number, change=done.change / span, seconds=perf_counter() - began)
+                record = Record(n_iter=done.number, change=done.change, seconds=perf_counter() - began)
                 history.append(record)
                 if show(record, done.residual, self.restored):
                     reason = Reason.STOPPED_BY_CALLBACK
@@ -158,7 +160,7 @@ class Channel:
         proof = schwarz.certificate()
         if reason is None:
             reason = Reason.CONVERGED if proof.residual <= tol else Reason.MAX_ITER
-        status = _status(reason, passes, proof, tol, span)
+        status = _status(reason, passes, proof, tol)
         if reason is Reason.MAX_ITER:
             warn(status, ConvergenceWarning)
         error = proof.error / span
@@ -173,12 +175,16 @@ class Channel:
         )
 
 
-def _status(reason: Reason, passes: int, proof: Certificate, tol: float, span: float) -> str:
+def bounded(error: float | None) -> str:
+    """What is proven of every value, in a sentence, or nothing."""
+    return "" if error is None else f" No value is further than {error:.1g} of the range from the exact fill."
+
+
+def _status(reason: Reason, passes: int, proof: Certificate, tol: float) -> str:
     counted = f"{passes} pass{'' if passes == 1 else 'es'}"
     said = f"The relative residual is {proof.residual:.1g}, as a look at the result again confirms."
     if reason is Reason.CONVERGED:
-        bound = f" No value is further than {proof.error:.1g} from the exact fill." if proof.error < span else ""
-        return f"Solved by {counted} over the chunks. {said}{bound}"
+        return f"Solved by {counted} over the chunks. {said}"
     if reason is Reason.MAX_ITER:
         return (
             f"Not solved after {counted}: the relative residual is {proof.residual:.1g}, above tol {tol:g}. Raise tol."
@@ -192,6 +198,20 @@ def _store(work: str, grid: Grid, settings: Laplace, halo: int) -> Any:
 
     given = [getattr(settings, each.name) for each in fields(settings) if each.name != "tol"]
     return Work(str(work), tokenize(grid.chunks, grid.lags, grid.steps, given, halo))
+
+
+def _check_range(lowest: float, highest: float, dtype: np.dtype) -> None:
+    """Refuse values that differences of floats do not tell."""
+    if dtype.kind in "iu" and max(-lowest, highest) >= LARGEST_EXACT:
+        raise ValueError(
+            f"The 'image' parameter must hold integers below 2**53 for an image in chunks. Got {lowest:g} to "
+            f"{highest:g} instead. Subtract the lowest one first, and add it to the answer."
+        )
+    if not isfinite(highest - lowest):
+        raise ValueError(
+            "The 'image' parameter must hold values whose range is a float for an image in chunks. Got "
+            f"{lowest:g} to {highest:g} instead. Divide it by 2 first."
+        )
 
 
 def _bounds(bounds: Bounds, lowest: float, highest: float, dtype: np.dtype) -> tuple[float, float]:

@@ -143,7 +143,7 @@ def _long_enough(lengths: tuple[int, ...], least: int) -> tuple[int, ...]:
 
 def _like(image: Any) -> np.ndarray:
     """An array of the same dtype and number of axes, which costs nothing."""
-    return np.broadcast_to(np.zeros((), image.dtype), tuple(0 if n == 0 else 1 for n in image.shape))
+    return np.broadcast_to(np.zeros((), image.dtype), tuple(1 if math.isnan(n) else n for n in image.shape))
 
 
 def _checked_axis(image: Any, channel_axis: int | None) -> int | None:
@@ -181,8 +181,9 @@ def _missing(array: Any, hidden: Any, mask: Any, missing_values: Any, axis: int 
 
 
 def _found(block: np.ndarray, values: Any) -> np.ndarray:
-    """NaN and nodata values of a chunk."""
-    return np.broadcast_to(masks.find_missing(block, None, None, values, None)[0], block.shape)
+    """NaN and nodata values of a chunk, and masked entries of one that is masked although its array does not say so."""
+    hidden = np.ma.getmaskarray(block) if isinstance(block, np.ma.MaskedArray) else None
+    return np.broadcast_to(masks.find_missing(np.ma.getdata(block), hidden, None, values, None)[0], block.shape)
 
 
 def _given(mask: Any, array: Any, axis: int | None) -> Any:

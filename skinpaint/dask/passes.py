@@ -11,7 +11,7 @@ import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from math import sqrt
+from math import inf, sqrt
 from operator import add
 from typing import Any
 
@@ -32,6 +32,9 @@ __all__ = ["Certificate", "Schwarz"]
 
 MAX_PASSES = 40  # at most 12 are usual
 MAX_ERROR = 5e-6  # of the range, as estimated
+
+
+UNIT = tasks.Units(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Schwarz:
     done: list[Any] = field(default_factory=list)  # a Done for each chunk, persisted
     start: float | None = None  # value of the missing pixels before the first pass
     b: float = 0.0  # size of the right-hand side
+    units: tasks.Units = UNIT  # in which the channel is solved
 
     def __post_init__(self) -> None:
         self.chunks: list[Chunk] = list(self.grid)
@@ -108,11 +112,11 @@ class Schwarz:
     def run(self, low: float, high: float, tol: float) -> Iterator[Pass]:
         """Pass after pass, until the residual is at most `tol` and the values no longer change."""
         before = 0 if self.work is None else self.work.passes
-        self.start = low if before == 0 else None
+        self.start, self.units = (low if before == 0 else None), tasks.Units(low, high - low)
         rims = self._rims(self.done)
         found = _compute(
             [
-                delayed(tasks.survey)(self.grid, chunk, self._around(k, self.done, rims), self.start)
+                delayed(tasks.survey)(self.grid, chunk, self.units, self._around(k, self.done, rims), self.start)
                 for k, chunk in enumerate(self.chunks)
             ]
         )
@@ -133,10 +137,9 @@ class Schwarz:
                 self.work.complete(number, self.b, after[1])
             return after
 
-        max_error = MAX_ERROR * (high - low)
         if before and sqrt(misfit.square) <= tol * self.b and self.work.finished:  # type: ignore[union-attr]
             return
-        limits: Any = {"tol": tol, "max_error": max_error, "most": MAX_PASSES - before}
+        limits: Any = {"tol": tol, "max_error": MAX_ERROR, "most": MAX_PASSES - before}
         change = 0.0 if self.work is None else self.work.change
         for done in iterate(stencil, misfit, self.b, sweep, before=change, **limits):
             yield replace(done, number=before + done.number)
@@ -150,14 +153,16 @@ class Schwarz:
         verify = delayed(tasks.verify)
         found = _compute(
             [
-                verify(self.grid, chunk, images[k], masks[k], self._around(k, self.done, rims), self.start)
+                verify(self.grid, chunk, self.units, images[k], masks[k], self._around(k, self.done, rims), self.start)
                 for k, chunk in enumerate(self.chunks)
             ]
         )
         size, largest = sqrt(sum(each.square for each in found)), max(each.largest for each in found)
         grid = self.grid
         factor = error_factor(self.cells, grid.overlap, grid.shape, grid.steps, grid.reach)
-        return Certificate(size / self.b if self.b else 0.0, largest, factor * largest if largest else 0.0)
+        relative = size / self.b if self.b else inf if size else 0.0
+        largest *= self.units.span
+        return Certificate(relative, largest, factor * largest if largest else 0.0)
 
     def values(self) -> Any:
         """The filled values as a dask array, which reads them from where they are kept."""
@@ -181,9 +186,11 @@ class Schwarz:
         done = []
         for k, chunk in enumerate(self.chunks):
             around = correction[grid.hats.around(chunk.window)]
-            done.append(sweep(grid, chunk, self._around(k, self.done, rims), self.start, around, shelf, self.width))
+            near = self._around(k, self.done, rims)
+            done.append(sweep(grid, chunk, self.units, near, self.start, around, shelf, self.width))
         rims = self._rims(done)
-        checks = [delayed(tasks.check)(grid, chunk, self._around(k, done, rims)) for k, chunk in enumerate(self.chunks)]
+        check = delayed(tasks.check)
+        checks = [check(grid, chunk, self.units, self._around(k, done, rims)) for k, chunk in enumerate(self.chunks)]
         if shelf is None:
             kept = _persist([*done, *rims, *checks])
             n = len(self.chunks)

@@ -18,7 +18,21 @@ from skinpaint.grid.threads import alone
 from skinpaint.methods.base import Method
 from skinpaint.problem import Problem, Whole, cast
 
-__all__ = ["Done", "Found", "check", "finish", "part", "pick", "prepare", "reach", "rim", "survey", "sweep", "verify"]
+__all__ = [
+    "Done",
+    "Found",
+    "Units",
+    "check",
+    "finish",
+    "part",
+    "pick",
+    "prepare",
+    "reach",
+    "rim",
+    "survey",
+    "sweep",
+    "verify",
+]
 
 FEW = 2**20  # pixels of an image of which a method may look at all at once
 
@@ -63,7 +77,12 @@ def prepare(
     box: Box, image: np.ndarray, missing: np.ndarray, shelf: Shelf | None, width: int, shape: tuple[int, ...]
 ) -> Done:
     """Look at a chunk of an image of this shape, and keep its known values as floats."""
-    known = image[~missing].astype(float)
+    if isinstance(image, np.ma.MaskedArray) and (np.ma.getmaskarray(image) & ~missing).any():
+        raise ValueError(
+            "The 'image' parameter must not have chunks that are masked where its array does not say so. Got some "
+            "instead. Pass mask=image.map_blocks(numpy.ma.getmaskarray, dtype=bool)."
+        )
+    known = np.ma.getdata(image)[~missing].astype(float)
     low, high = (known.min(), known.max()) if known.size else (np.inf, -np.inf)
     values = np.zeros(image.shape)
     values[~missing] = known
@@ -75,15 +94,38 @@ def prepare(
     return Done(block if shelf is None else shelf.put(block, width, mask=True), found)
 
 
+@dataclass(frozen=True)
+class Units:
+    """The units in which a channel is solved: its known values are from 0 to 1, whatever their own unit."""
+
+    low: float
+    span: float
+
+    def read(self, box: Box, parts: Sequence[Any], start: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """What :func:`blocks.read` reads, in these units."""
+        values, missing = read(box, parts, start)
+        return self.of(values), missing
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Values in these units."""
+        return (values - self.low) / self.span
+
+    def back(self, values: np.ndarray) -> np.ndarray:
+        """Values in the unit of the image."""
+        return values * self.span + self.low
+
+
 def rim(done: Done, width: int) -> Any:
     """The border of a chunk."""
     return done.block.rim(width)
 
 
-def survey(grid: Grid, chunk: Chunk, parts: Sequence[Any], start: float) -> tuple[tuple[Box, Stencil], Misfit, Any]:
+def survey(
+    grid: Grid, chunk: Chunk, units: Units, parts: Sequence[Any], start: float
+) -> tuple[tuple[Box, Stencil], Misfit, Any]:
     """The part of a chunk in the coarse matrix, its misfit at the start, and which coarse cells miss something."""
     ring = grid.ring(chunk.core)
-    values, missing = read(ring, parts, start)
+    values, missing = units.read(ring, parts, start)
     cells = grid.hats.cells(missing[within(chunk.core, ring)], chunk.core)
     return assemble(grid, chunk.core, missing), measure(grid, chunk.core, values, missing), cells
 
@@ -91,6 +133,7 @@ def survey(grid: Grid, chunk: Chunk, parts: Sequence[Any], start: float) -> tupl
 def sweep(
     grid: Grid,
     chunk: Chunk,
+    units: Units,
     parts: Sequence[Any],
     start: float | None,
     correction: np.ndarray,
@@ -100,25 +143,34 @@ def sweep(
     """One pass over one chunk."""
     with alone():
         values, missing = read(chunk.window, parts, start)
-        if not missing[chunk.inside(chunk.core)].any():
+        here = chunk.inside(chunk.core)
+        if not missing[here].any():
             return Done(parts[0].block, 0.0)
-        core, change = solve_chunk(grid, chunk, values, missing, correction)
-    block = Block(chunk.core, core, np.ascontiguousarray(missing[chunk.inside(chunk.core)]))
+        core, change = solve_chunk(grid, chunk, units.of(values), missing, correction)
+    own = np.ascontiguousarray(missing[here])
+    block = Block(chunk.core, np.where(own, units.back(core), values[here]), own)
     return Done(block if shelf is None else shelf.put(block, width, mask=False), change)
 
 
-def check(grid: Grid, chunk: Chunk, parts: Sequence[Any]) -> tuple[Misfit, float]:
+def check(grid: Grid, chunk: Chunk, units: Units, parts: Sequence[Any]) -> tuple[Misfit, float]:
     """The misfit of a chunk after a pass, and the largest change in that pass."""
-    return measure(grid, chunk.core, *read(grid.ring(chunk.core), parts)), parts[0].found
+    return measure(grid, chunk.core, *units.read(grid.ring(chunk.core), parts)), parts[0].found
 
 
 def verify(
-    grid: Grid, chunk: Chunk, image: np.ndarray, missing: np.ndarray, parts: Sequence[Any], start: float | None
+    grid: Grid,
+    chunk: Chunk,
+    units: Units,
+    image: np.ndarray,
+    missing: np.ndarray,
+    parts: Sequence[Any],
+    start: float | None,
 ) -> Misfit:
     """The misfit of a chunk, of which the image itself says what is known and what is missing."""
-    values, around = read(grid.ring(chunk.core), parts, start)
+    values, around = units.read(grid.ring(chunk.core), parts, start)
     here = within(chunk.core, grid.ring(chunk.core))
-    values[here] = np.where(missing, values[here], image)
+    known = np.where(missing, units.low, np.ma.getdata(image).astype(float))  # it may be NaN where it is missing
+    values[here] = np.where(missing, values[here], units.of(known))
     around[here] = missing
     return replace(measure(grid, chunk.core, values, around), against_hats=np.zeros(0))
 
@@ -191,7 +243,7 @@ def pick(values: np.ndarray, channel: int) -> np.ndarray:
 
 def finish(image: np.ndarray, filled: np.ndarray, missing: np.ndarray, values: np.ndarray, low: Any, high: Any) -> Any:
     """The restored chunk: known pixels bit for bit, filled ones in the image's dtype, within the bounds."""
-    out = image.copy()
+    out = np.ma.getdata(image).copy()
     out[filled] = cast(np.clip(values[filled], low, high), image.dtype)
     if image.dtype.kind == "f":
         out[missing & ~filled] = np.nan

@@ -45,6 +45,7 @@ POWER_STEPS = 10  # of the power method, which estimates the largest eigenvalue
 EIGENVALUE_SAFETY = 1.1  # factor on that estimate, which is too low
 MAX_SPACING_RATIO = 1.5  # an axis is halved if its spacing is less than this times the shortest
 COARSE_SPECTRUM = 0.1  # eigenvalues below this, relative to the largest, are left to the coarse levels
+MAX_COEFFICIENTS = 2**31  # of a coarse matrix: 17 GB. Each has up to 5^d of a row in d dimensions
 PASS_ENTRIES = 2**11  # entries of the slabs in which a level is smoothed: they stay in the cache of one processor
 
 Vector = tuple[int, ...]
@@ -183,6 +184,11 @@ class Stencils:
         first = np.full(along.size, STENCIL_RADIUS * sum(self.layout.strides))
         for i in range(d - 1):
             first += 0 if i == axis else places[i] * self.layout.strides[i]
+        if len(numbers) * layout.length > MAX_COEFFICIENTS:
+            raise ValueError(
+                f"The 'method' parameter must be another one than 'biharmonic' for an image with {d} long axes. Its "
+                f"matrices would take {8e-9 * len(numbers) * layout.length:.0f} GB. Pass method='laplace'."
+            )
         coefficients = np.zeros((len(numbers), layout.length))
         layout.run(
             kernels.galerkin, shape[axis], along, first, self.layout.strides[axis],
