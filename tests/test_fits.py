@@ -96,9 +96,22 @@ def test_flags_inside_the_file(restore, tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "a.fits[DQ]", invert=True), ~MASK)
 
 
-def test_flags_in_a_file_of_their_own(tmp_path):
-    fits.PrimaryHDU((MASK * 4).astype("i4")).writeto(tmp_path / "dq.fits")
-    np.testing.assert_array_equal(read_mask(tmp_path / "dq.fits"), MASK)
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "f4"])
+@pytest.mark.parametrize("name", ["dq.fits", "dq.fits[0]"])
+def test_flags_in_a_file_of_their_own(tmp_path, dtype, name):
+    flags = (MASK * np.where(X % 2, 4, 128)).astype(dtype)
+    fits.PrimaryHDU(flags).writeto(tmp_path / "dq.fits")
+    np.testing.assert_array_equal(read_mask(tmp_path / name), MASK)
+
+
+@pytest.mark.parametrize("name", ["dq.fits", "dq.fits[0]"])
+def test_flags_that_are_nan_are_refused(tmp_path, name):
+    fits.PrimaryHDU(np.where(MASK, np.nan, 0)).writeto(tmp_path / "dq.fits")
+    with pytest.raises(ValueError, match=rf"must say of each pixel whether it is missing. Got {MASK.sum()} NaN inst"):
+        read_mask(tmp_path / name)
+
+
+def test_flags_that_mark_nothing(tmp_path):
     write(tmp_path / "none.tif", np.zeros((3, 3), np.int16))
     with pytest.raises(ValueError, match=r"none\.tif marks no pixel as missing: it is 0 everywhere"):
         read_mask(tmp_path / "none.tif")

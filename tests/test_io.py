@@ -238,6 +238,27 @@ def test_mask_is_thresholded_grey(tmp_path, dtype):
     assert read_mask(tmp_path / "mask.png", threshold=255).tolist() == [[False, False, False, True]]
 
 
+@pytest.mark.parametrize("name", ["mask.npy", "mask.tif"])
+def test_mask_of_floats(tmp_path, name):
+    for top in (1, 255):
+        write(tmp_path / name, np.float32([[0, 3 / 255, 0.49, 0.51, 1]]) * np.float32(top), overwrite=True)
+        assert read_mask(tmp_path / name).tolist() == [[False, False, False, True, True]]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([[0, np.nan, 1, np.nan]], "must say of each pixel whether it is missing. Got 2 NaN instead. Save 1 where"),
+        ([[0, 1000, 3]], "must hold numbers from 0 to 1, or from 0 to 255. Got 0 to 1000 instead. Save 1 where"),
+        ([[0, -1, 1]], "Got -1 to 1 instead."),
+    ],
+)
+def test_mask_of_floats_that_are_no_levels(tmp_path, values, says):
+    write(tmp_path / "mask.npy", np.float32(values))
+    with pytest.raises(ValueError, match=rf"The mask .*mask\.npy .*{says}"):
+        read_mask(tmp_path / "mask.npy")
+
+
 def test_mask_on_a_transparent_layer(tmp_path):
     white = np.full((1, 2, 3), 255, np.uint8)
     write(tmp_path / "mask.png", white, Extras(alpha=np.array([[0, 255]], np.uint8)))

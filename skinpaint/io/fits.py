@@ -13,7 +13,7 @@ from skinpaint.io.codec import Codec, Unreadable
 from skinpaint.io.extras import Carried, Extras
 from skinpaint.io.files import check_size
 
-__all__ = ["FITS", "flags"]
+__all__ = ["FITS", "image_named"]
 
 DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 FRAMES = "QPRTKL"  # letters for axes that are not of space
@@ -68,8 +68,8 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
     )
 
 
-def flags(path: Path, name: str) -> np.ndarray:
-    """Where an image of a file, by its name or number, is not 0."""
+def image_named(path: Path, name: str) -> np.ndarray:
+    """An image of a file, by its name or number."""
     fits = _astropy()
     with fits.open(path, memmap=False) as hdus:
         try:
@@ -79,7 +79,7 @@ def flags(path: Path, name: str) -> np.ndarray:
             raise Unreadable(f"it has no HDU {name}, but {names}.") from None
         if not _is_image(fits, hdu):
             raise Unreadable(f"its HDU {name} is no image.")
-        return np.asarray(hdu.data != 0)
+        return np.asarray(hdu.data)
 
 
 def _is_image(fits: Any, hdu: Any) -> bool:

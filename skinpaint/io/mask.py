@@ -11,17 +11,17 @@ import numpy as np
 from skinpaint.io.api import read
 from skinpaint.io.decoders import one_line
 from skinpaint.io.extras import Extras, opaque
-from skinpaint.io.fits import flags
+from skinpaint.io.fits import FITS, image_named
+from skinpaint.io.strokes import as_grey, as_shown, coloured, in_levels, is_copy, mostly, painted_over, resembles, white
 from skinpaint.solution import GuessedMaskWarning, warn
 
 __all__ = ["marked", "read_mask"]
 
 INSIDE = re.compile(r"(.+)\[(\w+)\]")  # a file, and the name of an image inside it
-GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue
-COLOURED = 24  # levels of 255 by which the channels of a colour differ
-ALMOST_BLACK, ALMOST_WHITE = 16, 239  # grey levels between which a photograph tells itself from a mask
-MIN_TELLING = 64  # pixels between them that a comparison needs
-DIFFERENT = 12  # levels of 255 by which a stroke differs from the photograph below it
+UNDECIDED = (
+    "Beside the strokes, the photograph has their colour as well: what they cover there was taken for known. "
+    "Paint in a colour that the photograph does not have."
+)
 
 
 def read_mask(
@@ -34,11 +34,12 @@ def read_mask(
     - a picture in which bright means missing. Strokes have soft edges, so the grey is compared with a threshold;
       transparent pixels are black;
     - a layer that is transparent but for strokes in a colour: the strokes are missing;
-    - strokes on a copy of the photograph, which has to be given: what differs from the photograph is missing.
+    - strokes on a copy of the photograph, which has to be given: what differs from the photograph is missing, and what
+      strokes surround where the photograph has their colour. Beside the strokes that cannot be told, and is said.
 
     The last two are guessed from the contents, and said by a :class:`skinpaint.GuessedMaskWarning`. Integers that no
-    paint program writes, such as int16, are flags: what is not 0 is missing. An image inside a FITS file, such as
-    ``frame.fits[DQ]``, holds flags as well.
+    paint program writes, such as int16, are flags: what is not 0 is missing. So is every image in a FITS file, such as
+    ``flags.fits`` or ``frame.fits[DQ]``. Floats go from 0 to 1, or to 255 if one of them is above 1.
 
     Parameters
     ----------
@@ -61,7 +62,8 @@ def read_mask(
     OSError
         If the file cannot be opened.
     ValueError
-        If it cannot be read, or marks no pixel.
+        If it cannot be read, marks no pixel, holds NaN or floats that are no levels, or shows the photograph in other
+        tones.
 
     Examples
     --------
@@ -76,7 +78,7 @@ def read_mask(
     _check_threshold(threshold)
     inside = INSIDE.fullmatch(str(path))
     if inside is not None and not Path(path).exists():
-        return _flags(path, inside[1], inside[2]) ^ invert
+        return np.asarray(_flagged(path, _inside(path, inside[1], inside[2]))) ^ invert
     image, extras = read(path)
     return np.asarray(marked(path, image, extras, threshold=threshold, photograph=photograph, invert=invert))
 
@@ -98,15 +100,25 @@ def marked(
     array([[False,  True]])
     """
     _check_threshold(threshold)
-    if image.dtype.kind in "iu" and image.dtype not in (np.uint8, np.uint16):
-        return _marking(path, image != 0) ^ invert
-    levels = _levels(image, extras)
+    in_fits = extras.carried is not None and extras.carried.format == FITS.name
+    if in_fits or (image.dtype.kind in "iu" and image.dtype not in (np.uint8, np.uint16)):
+        return _flagged(path, image) ^ invert
+    _check_levels(path, image)
+    levels = in_levels(image, extras, 0, white(image))
+    shown = None if photograph is None else as_shown(photograph, levels)
+    undecided = False
     if _is_layer(levels, extras, threshold):
         mask, how = _opacity(extras) >= threshold / 255, "a layer that is transparent but for strokes: the strokes are"
-    elif photograph is not None and _is_copy(levels, photograph):
-        mask, how = _differs(levels, photograph), "a copy of the photograph with strokes: what differs from it is"
+    elif shown is not None and is_copy(levels, shown):
+        mask, undecided = painted_over(levels, shown)
+        how = "a copy of the photograph with strokes: what differs from it is"
+    elif shown is not None and resembles(levels, shown):
+        raise ValueError(
+            f"The mask {path} must be black and white, or strokes on a copy of the photograph. Got the photograph in "
+            "other tones instead. Paint on a copy whose brightness and contrast are as they were."
+        )
     else:
-        grey = levels @ GREY_WEIGHTS * _opacity(extras)
+        grey = as_grey(levels) * _opacity(extras)
         mask, how = np.round(grey, 6) >= threshold, ""
         if not mask.any() and not invert:
             raise ValueError(
@@ -116,9 +128,8 @@ def marked(
     if not mask.any() and how:
         raise ValueError(f"The mask {path} marks no pixel as missing: it looks like the photograph itself.")
     if how:
-        warn(
-            f"The mask {path} was taken for {how} missing, {float(mask.mean()):.1%} of the pixels.", GuessedMaskWarning
-        )
+        said = f"The mask {path} was taken for {how} missing, {float(mask.mean()):.1%} of the pixels."
+        warn(f"{said} {UNDECIDED}" if undecided else said, GuessedMaskWarning)
     return ~mask if invert else mask
 
 
@@ -129,34 +140,40 @@ def _check_threshold(threshold: float) -> None:
         )
 
 
-def _flags(path: str | Path, file: str, name: str) -> np.ndarray:
-    """An image of a FITS file as flags."""
+def _check_nan(path: str | Path, image: Any) -> None:
+    count = int(np.isnan(image).sum()) if image.dtype.kind == "f" else 0
+    if count:
+        raise ValueError(
+            f"The mask {path} must say of each pixel whether it is missing. Got {count} NaN instead. "
+            "Save 1 where pixels are missing, and 0 elsewhere."
+        )
+
+
+def _check_levels(path: str | Path, image: Any) -> None:
+    _check_nan(path, image)
+    if image.dtype.kind == "f" and (image.min() < 0 or image.max() > 255):
+        raise ValueError(
+            f"The mask {path} must hold numbers from 0 to 1, or from 0 to 255. Got {float(image.min()):g} to "
+            f"{float(image.max()):g} instead. Save 1 where pixels are missing, and 0 elsewhere."
+        )
+
+
+def _inside(path: str | Path, file: str, name: str) -> np.ndarray:
+    """An image of a FITS file."""
     try:
-        return _marking(path, flags(Path(file), name))
+        return image_named(Path(file), name)
     except OSError:
         raise
     except Exception as error:
         raise ValueError(f"The mask {path} cannot be read: {one_line(error)}.") from error
 
 
-def _marking(path: str | Path, mask: Any) -> Any:
+def _flagged(path: str | Path, image: Any) -> Any:
+    _check_nan(path, image)
+    mask = image != 0
     if not mask.any():
         raise ValueError(f"The mask {path} marks no pixel as missing: it is 0 everywhere.")
     return mask
-
-
-def _levels(image: Any, extras: Extras) -> Any:
-    """Red, green and blue of a picture, from 0 to 255; only 0 and 1 are black and white as well.
-
-    Channels of a microscope and bands are no colours: each of them is a mask of its own.
-    """
-    channel = extras.channel_axis
-    in_colours = channel is not None and extras.axes[channel] == "S" and image.shape[channel] == 3
-    top = opaque(image.dtype)
-    if image.dtype.kind in "iu" and image.size and (image.min(), image.max()) == (0, 1):
-        top = 1
-    scaled = image.astype(float) * (255 / top)
-    return np.moveaxis(scaled, extras.axes.index("S"), -1) if in_colours else np.stack([scaled] * 3, axis=-1)
 
 
 def _opacity(extras: Extras) -> Any:
@@ -169,29 +186,5 @@ def _is_layer(levels: Any, extras: Extras, threshold: float) -> bool:
     if opacity.ndim == 0 or not (opacity == 0).any():
         return False
     painted = opacity >= threshold / 255
-    coloured = np.ptp(levels, axis=-1) > COLOURED
-    dark = levels @ GREY_WEIGHTS < threshold
-    return bool(painted.any()) and (_mostly(coloured, painted) or not (painted & ~dark).any())
-
-
-def _is_copy(levels: Any, photograph: Any) -> bool:
-    """Whether a mask shows what the photograph shows, wherever that is neither black nor white."""
-    shown = _levels(photograph, Extras(axes="YXS"[: photograph.ndim]))
-    if shown.shape != levels.shape:
-        return False
-    telling = ((shown > ALMOST_BLACK) & (shown < ALMOST_WHITE)).any(axis=-1)
-    same = ~_differs(levels, photograph)
-    if int(np.count_nonzero(telling)) >= MIN_TELLING:
-        return _mostly(same, telling)
-    coloured = np.ptp(levels, axis=-1) > COLOURED
-    return bool(coloured.any()) and _mostly(same, ~coloured)
-
-
-def _mostly(which: Any, where: Any) -> bool:
-    """Whether this is so at more than half of some pixels."""
-    return bool(np.count_nonzero(which & where) > 0.5 * np.count_nonzero(where))
-
-
-def _differs(levels: Any, photograph: Any) -> Any:
-    shown = _levels(photograph, Extras(axes="YXS"[: photograph.ndim]))
-    return (np.abs(levels - shown) > DIFFERENT).any(axis=-1)
+    dark = as_grey(levels) < threshold
+    return bool(painted.any()) and (mostly(coloured(levels), painted) or not (painted & ~dark).any())
