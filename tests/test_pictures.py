@@ -69,6 +69,27 @@ class TestPhotographs:
             assert file.info["icc_profile"] == PROFILE
             assert file.info["xmp"] == XMP.replace(b"6", b"1")
 
+    @pytest.mark.parametrize("order", "<>")
+    @pytest.mark.parametrize("kind", ["H", "I", "h", "i"])
+    def test_an_orientation_of_any_type_of_integers_is_applied_and_reset(self, tmp_path, order, kind):
+        number, head = {"H": 3, "I": 4, "h": 8, "i": 9}[kind], {"<": b"II*\0", ">": b"MM\0*"}[order]
+        entry = struct.pack(f"{order}HHI", 0x0112, number, 1) + struct.pack(order + kind, 6).ljust(4, b"\0")
+        exif = head + struct.pack(f"{order}IH", 8, 1) + entry + bytes(4)
+        Image.fromarray(GREY).save(tmp_path / "a.png", exif=exif)
+        image, extras = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(image, np.rot90(GREY, -1))
+        write(tmp_path / "b.png", image, extras)
+        np.testing.assert_array_equal(read(tmp_path / "b.png")[0], image)
+        with Image.open(tmp_path / "b.png") as file:
+            assert file.getexif()[0x0112] == 1
+
+    def test_an_orientation_that_no_viewer_understands_stays_as_it_is(self, tmp_path):
+        exif = b"II*\0" + struct.pack("<IHHHI4sI", 8, 1, 0x0112, 2, 2, b"6\0", 0)  # a text
+        Image.fromarray(GREY).save(tmp_path / "a.png", exif=exif)
+        image, extras = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(image, GREY)
+        assert extras.exif == b"Exif\0\0" + exif
+
     def test_the_thumbnail_shows_the_damage_and_goes(self, tmp_path):
         exif = bytearray(photo_data())
         end = 6 + 8 + 2 + 12 * struct.unpack(">H", exif[14:16])[0]
@@ -190,6 +211,20 @@ class TestPNG:
         said = restore("a.png", "--mask", "m.png", "-o", "b.tif").err
         assert "b.tif does not hold what its source does: the chunks gAMA tEXt sBIT." in said
 
+    @pytest.mark.parametrize("pixels", [GREY, DEEP])
+    def test_what_stands_behind_the_pixels_is_read_too(self, tmp_path, pixels):
+        write(tmp_path / "plain.png", pixels)
+        contents = (tmp_path / "plain.png").read_bytes()
+        text = b"XML:com.adobe.xmp\0\0\0\0\0" + XMP
+        behind = chunk(b"eXIf", photo_data(6).removeprefix(b"Exif\0\0")) + chunk(b"iTXt", text)
+        (tmp_path / "a.png").write_bytes(contents[:-12] + behind + contents[-12:])
+        image, extras = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(image, np.rot90(pixels, -1))
+        assert extras.xmp == XMP.replace(b"6", b"1")
+        quietly(write, tmp_path / "b.png", image, extras)
+        with Image.open(tmp_path / "b.png") as file:
+            assert (file.getexif()[0x010F], file.getexif()[0x0112]) == ("a camera", 1)
+
     @pytest.mark.parametrize("bits", [8, 16])
     def test_moving_pictures_are_refused(self, tmp_path, bits):
         write(tmp_path / "plain.png", GREY if bits == 8 else DEEP)
@@ -225,6 +260,16 @@ class TestPNG:
         image, extras = read(tmp_path / "a.png")
         np.testing.assert_array_equal(image, DEEP)
         np.testing.assert_array_equal(extras.alpha, np.where(DEEP[3, 4] == DEEP, 0, 65535))
+
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8])
+    def test_a_transparent_grey_of_few_bits_becomes_alpha(self, tmp_path, bits):
+        values = np.add.outer(np.arange(16), np.arange(16)) % 2**bits
+        for grey in {0, 1, 2**bits - 1}:
+            with (tmp_path / "a.png").open("wb") as file:
+                png.Writer(16, 16, greyscale=True, bitdepth=bits, transparent=grey).write(file, values.tolist())
+            image, extras = read(tmp_path / "a.png")
+            np.testing.assert_array_equal(image, values * 255 // (2**bits - 1))
+            np.testing.assert_array_equal(extras.alpha, np.where(values == grey, 0, 255))
 
     @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP"])
     def test_palettes_become_rgb_and_that_is_said(self, restore, tmp_path, mask, kind):

@@ -18,7 +18,7 @@ from skinpaint.io.extras import Carried, Extras, picture, plausible_dpi, with_al
 from skinpaint.io.files import check_size
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFile
 
 __all__ = ["BMP", "GIF", "JPEG", "NEEDS_CONVERSION", "PNG", "WEBP", "extras_of", "opened", "read_with_pillow"]
 
@@ -30,7 +30,7 @@ MAX_SEGMENT = 65_000  # bytes of metadata that a JPEG holds in one piece
 
 
 @contextmanager
-def opened(path: Path, *formats: str) -> Iterator[Image.Image]:
+def opened(path: Path, *formats: str) -> Iterator[ImageFile.ImageFile]:
     """Open a file that holds one picture by Pillow; what is too large is for `check_size` to say."""
     from PIL import Image, UnidentifiedImageError
 
@@ -53,6 +53,7 @@ def read_with_pillow(path: Path, name: str) -> tuple[np.ndarray, Extras]:
     """Read a picture of 8 bits, the right way up."""
     formats = ("JPEG", "MPO") if name == "JPEG" else (name,)
     with opened(path, *formats) as file:
+        _scale_transparency(file)
         orientation, extras = extras_of(file)
         about = "its palette was converted to RGB" if file.mode in ("P", "PA") else ""
         pixels, extras = picture(np.array(_in_plain_mode(file)), orientation, replace(extras, about=about))
@@ -63,8 +64,9 @@ def read_with_pillow(path: Path, name: str) -> tuple[np.ndarray, Extras]:
         return pixels, extras
 
 
-def extras_of(file: Image.Image) -> tuple[int, Extras]:
+def extras_of(file: ImageFile.ImageFile) -> tuple[int, Extras]:
     """The orientation of a picture that Pillow has opened, and what is beside it, for the picture upright."""
+    file.load()  # a PNG may hold it behind the pixels
     lost = [what for key, what in {"photoshop": "IPTC data", "comment": "a comment"}.items() if file.info.get(key)]
     others = getattr(file, "n_frames", 1) - 1
     if others:
@@ -80,6 +82,15 @@ def extras_of(file: Image.Image) -> tuple[int, Extras]:
         xmp=xmp,
         lost=(*lost, *damaged),
     )
+
+
+def _scale_transparency(file: ImageFile.ImageFile) -> None:
+    """Scale the grey that is transparent as Pillow scales the pixels of a PNG of 2 or 4 bits, if it did not."""
+    grey = file.info.get("transparency")
+    for *_, mode in file.tile:
+        highest = {"L;2": 3, "L;4": 15}.get(str(mode))
+        if highest is not None and isinstance(grey, int) and grey <= highest:
+            file.info["transparency"] = grey * 255 // highest
 
 
 def _in_plain_mode(file: Image.Image) -> Image.Image:
