@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinpaint.io import read, read_mask, write
+from skinpaint.io import MetadataWarning, read, read_mask, write
 
 fits = pytest.importorskip("astropy.io.fits")
 nddata = pytest.importorskip("astropy.nddata")
@@ -125,6 +125,14 @@ def test_a_mask_of_another_shape_is_said_to_be_none(restore, tmp_path, mask):
     fits.HDUList([fits.PrimaryHDU(PLANE.astype("f4")), other]).writeto(tmp_path / "a.fits")
     said = restore("a.fits", "--mask", mask).out
     assert f"HDU MASK is no mask of it: its shape is {MASK[1:].shape}." in said
+
+
+def test_values_of_another_dtype_do_not_go_under_the_header(tmp_path):
+    fits.PrimaryHDU(PLANE.astype("i2")).writeto(tmp_path / "a.fits")
+    image, extras = read(tmp_path / "a.fits")
+    with pytest.warns(MetadataWarning, match=r"b\.fits does not hold .*: FITS headers and other HDUs\."):
+        write(tmp_path / "b.fits", image / 2, extras)
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "b.fits"), PLANE / 2)
 
 
 @pytest.mark.parametrize("unsigned", [False, True])

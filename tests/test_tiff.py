@@ -422,6 +422,32 @@ class TestPicture:
             assert file.pages[0].photometric.name == "MINISWHITE"
             np.testing.assert_array_equal(file.asarray()[~MASK], before[~MASK])
 
+    def test_white_is_zero_in_twelve_bits(self, restore, tmp_path):
+        before = slopes((30, 40), "uint16") * 20
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", bitspersample=12, metadata=None)
+        np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], 4095 - before)
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        restore("a.tif", "--mask", "m.png")
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "a-restored.tif")[~MASK], before[~MASK])
+        restore("a.tif", "--mask", "m.png", "-o", "a.png")
+        np.testing.assert_array_equal(read(tmp_path / "a.png")[0][~MASK], 4095 - before[~MASK])
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+    def test_values_of_another_dtype_are_not_inverted_for_a_file_in_which_white_is_zero(self, tmp_path, dtype):
+        tifffile.imwrite(tmp_path / "a.tif", slopes((30, 40), "uint16"), photometric="miniswhite", metadata=None)
+        _, extras = read(tmp_path / "a.tif")
+        write(tmp_path / "b.tif", slopes((30, 40), dtype), extras)
+        np.testing.assert_array_equal(read(tmp_path / "b.tif")[0], slopes((30, 40), dtype))
+
+    def test_numbers_that_are_missing_are_those_of_a_raster_in_which_white_is_zero(self, restore, tmp_path):
+        before = np.where(MASK, 7, slopes((30, 40), "uint8"))
+        tags = [(42113, 2, 2, "7", True)]  # GDAL's nodata
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", metadata=None, extratags=tags)
+        assert "Took the file's nodata value 7 for missing." in restore("a.tif").out
+        restore("a.tif", "--missing", "7", "-o", "b.tif")
+        for name in ("a-restored.tif", "b.tif"):
+            np.testing.assert_allclose(tifffile.imread(tmp_path / name), slopes((30, 40), "uint8"), atol=4)
+
     @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
     def test_one_bit_is_black_and_white(self, restore, tmp_path, photometric):
         before = slopes((30, 40), "uint8") % 2 == 0

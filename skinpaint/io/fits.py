@@ -64,7 +64,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         hint=f"HDU {flagged[0]} may mark bad pixels; --mask '[{flagged[0]}]' takes those that are not 0"
         if flagged
         else "",
-        carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, unsigned), image.shape),
+        carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, unsigned, image.dtype), image.shape),
     )
 
 
@@ -113,12 +113,13 @@ def _as_signed(image: np.ndarray) -> np.ndarray:
     return flipped.view(image.dtype.str.replace("u", "i"))
 
 
-def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
+def _write(path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     fits = _astropy()
-    if extras.carried is None:
+    carried = extras.carried
+    if carried is None or carried.data[-1] != image.dtype:  # its header states another type
         fits.PrimaryHDU(np.ascontiguousarray(image)).writeto(path, output_verify="exception")
-        return
-    contents, which, unsigned = extras.carried.data
+        return [] if carried is None else [carried.what]
+    contents, which, unsigned, _ = carried.data
     with fits.open(io.BytesIO(contents), do_not_scale_image_data=True, memmap=False) as hdus:
         hdu = hdus[which]
         place, header = hdu.fileinfo(), hdu.header
@@ -134,6 +135,7 @@ def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
             raise ValueError("its header does not keep its length")
         written[head:start] = summed
     path.write_bytes(written)
+    return []
 
 
 FITS = Codec(

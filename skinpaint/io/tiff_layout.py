@@ -49,6 +49,8 @@ class Layout:
     ----------
     byteorder, bigtiff, photometric, planarconfig, extrasamples, tile, compression
         As tifffile's writer takes them.
+    white : scalar or None
+        As :class:`Pixels` says.
     page : tuple of int
         The shape of a page.
     axes : str
@@ -74,6 +76,7 @@ class Layout:
     extrasamples: list[Any] | None
     tile: tuple[int, ...] | None
     compression: str | None
+    white: np.unsignedinteger[Any] | None
     page: tuple[int, ...]
     axes: str
     is_picture: bool
@@ -106,6 +109,7 @@ def layout_of(
         extrasamples=list(page.extrasamples) if samples > 1 and page.extrasamples else None,
         tile=page.tile if page.is_tiled and len(page.tile) == 2 else None,
         compression=None if page.compression == 1 else "zlib",
+        white=pixels.white,
         page=(*shape, 3) if recoded else shape,
         axes=pixels.axes,
         is_picture=is_picture,
