@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinpaint.io import MetadataWarning, read, read_mask, write
+from skinpaint.io import Extras, MetadataWarning, read, read_mask, write
 
 fits = pytest.importorskip("astropy.io.fits")
 nddata = pytest.importorskip("astropy.nddata")
@@ -183,6 +183,20 @@ def test_a_table_is_no_image(tmp_path):
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "a.fits")
     with pytest.raises(ValueError, match=r"a\.fits cannot be read as a picture: it holds no image\."):
         read(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("axes", ["YXS", ""])
+def test_colours_become_planes(tmp_path, axes):
+    colours = np.stack([PLANE, PLANE + 50, PLANE + 90], axis=-1).astype("f4")
+    write(tmp_path / "a.fits", colours, Extras(axes=axes))
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "a.fits"), np.moveaxis(colours, -1, 0))
+    assert read(tmp_path / "a.fits")[1].axes == "QYX"
+
+
+def test_a_volume_stays_as_it_is(tmp_path):
+    volume = np.stack([PLANE, PLANE + 50, PLANE + 90], axis=-1).astype("f4")
+    write(tmp_path / "a.fits", volume, Extras(axes="ZYX"))
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "a.fits"), volume)
 
 
 def test_headers_are_named_where_they_are_lost(restore, tmp_path, mask):

@@ -169,6 +169,7 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
                 photometric=layout.photometric,
                 planarconfig=layout.planarconfig,
                 extrasamples=layout.extrasamples,
+                volumetric=layout.volumetric,
                 tile=layout.tile,
                 compression=layout.compression,
                 predictor=layout.compression is not None and _has_predictor(page.dtype),
