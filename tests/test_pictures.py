@@ -146,6 +146,16 @@ class TestPhotographs:
                 tmp_path / "b.npy", image[..., 0], extras
             )
 
+    def test_segments_of_programs_are_named(self, tmp_path):
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=photo_data(), icc_profile=PROFILE, xmp=XMP)
+        assert read(tmp_path / "a.jpg")[1].lost == ()
+        long_xmp = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
+        added = [(0xE1, long_xmp), (0xEB, b"JP\0\0jumb"), (0xEB, b"JP\0\0more"), (0xE5, b"a program's")]
+        segments = b"".join(struct.pack(">BBH", 255, code, len(data) + 2) + data for code, data in added)
+        contents = (tmp_path / "a.jpg").read_bytes()
+        (tmp_path / "a.jpg").write_bytes(contents[:2] + segments + contents[2:])
+        assert read(tmp_path / "a.jpg")[1].lost == ("extended XMP data", "the segments APP11 APP5")
+
     def test_further_pictures_of_a_phone_are_named(self, tmp_path):
         first, second = (Image.fromarray(each) for each in (RGB, RGB[::-1]))
         first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[second])
@@ -201,15 +211,46 @@ class TestPNG:
     def test_texts_and_colours_are_kept_in_another_png(self, restore, tmp_path, mask, dtype):
         write(tmp_path / "plain.png", GREY.astype(dtype))
         contents = (tmp_path / "plain.png").read_bytes()
-        kept = [(b"gAMA", struct.pack(">I", 45455)), (b"tEXt", b"Title\0a title"), (b"sBIT", b"\x07")]
+        kept = [
+            (b"gAMA", struct.pack(">I", 45455)),
+            (b"tEXt", b"Title\0" + b"a title " * 2**18),
+            (b"sBIT", b"\x07"),
+            (b"cICP", bytes([9, 16, 0, 1])),
+            (b"mDCV", bytes(24)),
+            (b"cLLI", bytes(8)),
+            (b"pCAL", b"volts\0" + struct.pack(">iiBB", 0, 255, 0, 2) + b"V\0000\0001"),
+            (b"sCAL", b"\x010.1\0000.2"),
+            (b"oFFs", struct.pack(">iiB", 5, 6, 0)),
+            (b"bKGD", b"\0\x20"),
+        ]
         added = b"".join(chunk(*each) for each in [*kept, (b"prVt", b"of nobody we know")])
         (tmp_path / "a.png").write_bytes(contents[:33] + added + contents[33:])
-        restore("a.png", "--mask", "m.png")
+        said = restore("a.png", "--mask", "m.png").err
+        assert "a-restored.png does not hold what its source does: the chunk prVt." in said
         with (tmp_path / "a-restored.png").open("rb") as file:
             found = [(bytes(kind), bytes(data)) for kind, data in png.Reader(file=file).chunks()]
         assert [each for each in found if each[0] not in (b"IHDR", b"IDAT", b"IEND")] == kept
         said = restore("a.png", "--mask", "m.png", "-o", "b.tif").err
-        assert "b.tif does not hold what its source does: the chunks gAMA tEXt sBIT." in said
+        assert "does: the chunk prVt and the chunks gAMA tEXt sBIT cICP mDCV cLLI pCAL sCAL oFFs bKGD." in said
+
+    def test_chunks_that_fit_the_stored_pixels_alone_are_named(self, tmp_path):
+        colours = Image.fromarray(RGB).quantize(16)
+        colours.save(tmp_path / "plain.png", exif=photo_data(6))
+        contents = (tmp_path / "plain.png").read_bytes()
+        texts = [b"Raw profile type iptc\0", b"Raw profile type exif\0"]
+        added = [(b"oFFs", bytes(9)), (b"sCAL", b"\x011\0001"), *((b"tEXt", text) for text in texts)]
+        behind = [(b"bKGD", b"\1"), (b"tIME", bytes(7)), (b"iTXt", b"Title\0\0\0\0\0a title")]
+        contents = contents[:33] + b"".join(chunk(*each) for each in added) + contents[33:]
+        (tmp_path / "a.png").write_bytes(contents[:-12] + b"".join(chunk(*each) for each in behind) + contents[-12:])
+        _, extras = read(tmp_path / "a.png")
+        assert extras.lost == ("the chunks oFFs sCAL tEXt (Raw profile type iptc) bKGD",)
+        assert extras.carried.what == "the chunk iTXt"
+
+    def test_a_damaged_profile_is_named(self, tmp_path):
+        write(tmp_path / "plain.png", GREY)
+        contents = (tmp_path / "plain.png").read_bytes()
+        (tmp_path / "a.png").write_bytes(contents[:33] + chunk(b"iCCP", b"a\0\0not zlib") + contents[33:])
+        assert read(tmp_path / "a.png")[1].lost == ("the colour profile, which is damaged",)
 
     @pytest.mark.parametrize("pixels", [GREY, DEEP])
     def test_what_stands_behind_the_pixels_is_read_too(self, tmp_path, pixels):

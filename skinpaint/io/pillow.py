@@ -26,6 +26,19 @@ NEEDS_CONVERSION = (
     "Convert it to grey or RGB in a program that knows its colours, for example with ImageMagick: "
     "magick IN -colorspace sRGB OUT.png."
 )
+LONG_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+READ = (
+    b"JFIF\0",
+    b"JFXX\0",
+    b"Exif\0\0",
+    b"http://ns.adobe.com/xap/1.0/\0",
+    b"ICC_PROFILE\0",
+    b"MPF\0",
+    b"Photoshop 3.0\0",
+    b"Adobe",
+)
+"""How the segments of a JPEG begin that are kept, named as what they hold, or about how it is stored."""
+
 MAX_SEGMENT = 65_000  # bytes of metadata that a JPEG holds in one piece
 
 
@@ -60,7 +73,7 @@ def read_with_pillow(path: Path, name: str) -> tuple[np.ndarray, Extras]:
         if name == "JPEG":
             return pixels, _with_tables(file, pixels, extras)
         if name == "PNG":
-            return pixels, png_chunks.carried(path, pixels, extras)
+            return pixels, png_chunks.carried(path, pixels, extras, orientation)
         return pixels, extras
 
 
@@ -71,6 +84,9 @@ def extras_of(file: ImageFile.ImageFile) -> tuple[int, Extras]:
     others = getattr(file, "n_frames", 1) - 1
     if others:
         lost.append(f"{others} more picture{'s' if others > 1 else ''} (a preview, a depth map or a gain map)")
+    if "icc_profile" in file.info and file.info["icc_profile"] is None:
+        lost.append("the colour profile, which is damaged")
+    lost += _segments(file)
     exif = file.info.get("exif")
     if exif is None and "Raw profile type exif" in file.info:
         exif = file.getexif().tobytes()
@@ -82,6 +98,15 @@ def extras_of(file: ImageFile.ImageFile) -> tuple[int, Extras]:
         xmp=xmp,
         lost=(*lost, *damaged),
     )
+
+
+def _segments(file: Any) -> list[str]:
+    """What a JPEG holds in segments that programs have for themselves, in words."""
+    segments = getattr(file, "applist", [])
+    others = [name for name, data in segments if name.startswith("APP") and not data.startswith((*READ, LONG_XMP))]
+    long_xmp = ["extended XMP data"] if any(data.startswith(LONG_XMP) for _, data in segments) else []
+    names = dict.fromkeys(others)
+    return [*long_xmp, *([f"the segment{'s' * (len(names) > 1)} {' '.join(names)}"] if names else [])]
 
 
 def _scale_transparency(file: ImageFile.ImageFile) -> None:
@@ -128,9 +153,9 @@ def _write(name: str, path: Path, image: np.ndarray, extras: Extras) -> list[str
         else:
             options[kind] = held
     pixels = with_alpha(image, extras) if "alpha" in KEEPS[name] else image
-    if name == "PNG":
-        options["pnginfo"] = png_chunks.as_pnginfo(extras, pixels)
     Image.fromarray(np.ascontiguousarray(pixels)).save(path, format=name, **options)
+    if name == "PNG":
+        png_chunks.insert(path, png_chunks.to_write(extras, pixels))
     return lost
 
 
