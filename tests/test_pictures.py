@@ -146,6 +146,14 @@ class TestPhotographs:
                 tmp_path / "b.npy", image[..., 0], extras
             )
 
+    def test_kinds_of_jpeg_that_are_not_read_are_named(self, tmp_path):
+        Image.fromarray(GREY).save(tmp_path / "a.jpg")
+        contents = bytearray((tmp_path / "a.jpg").read_bytes())
+        contents[contents.index(b"\xff\xc0") + 4] = 12  # bits a sample
+        (tmp_path / "a.jpg").write_bytes(contents)
+        with pytest.raises(ValueError, match=r"a\.jpg cannot be .*: it is damaged, or a JPEG of a kind .* 12 bits"):
+            read(tmp_path / "a.jpg")
+
     def test_segments_of_programs_are_named(self, tmp_path):
         Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=photo_data(), icc_profile=PROFILE, xmp=XMP)
         assert read(tmp_path / "a.jpg")[1].lost == ()

@@ -26,6 +26,10 @@ NEEDS_CONVERSION = (
     "Convert it to grey or RGB in a program that knows its colours, for example with ImageMagick: "
     "magick IN -colorspace sRGB OUT.png."
 )
+NO_JPEG = (
+    "it is damaged, or a JPEG of a kind that is not read: of 12 bits a sample, lossless of more than 8, or JPEG-LS. "
+    "Save it as PNG or TIFF in the program that wrote it."
+)
 LONG_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 READ = (
     b"JFIF\0",
@@ -43,15 +47,15 @@ MAX_SEGMENT = 65_000  # bytes of metadata that a JPEG holds in one piece
 
 
 @contextmanager
-def opened(path: Path, *formats: str) -> Iterator[ImageFile.ImageFile]:
+def opened(path: Path, name: str) -> Iterator[ImageFile.ImageFile]:
     """Open a file that holds one picture by Pillow; what is too large is for `check_size` to say."""
     from PIL import Image, UnidentifiedImageError
 
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        file = Image.open(path, formats=formats)
+        file = Image.open(path, formats=(name,))
     except UnidentifiedImageError:
-        raise Unreadable("its contents are damaged.") from None
+        raise Unreadable(NO_JPEG if name == "JPEG" else "its contents are damaged.") from None
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     with file:
@@ -64,8 +68,7 @@ def opened(path: Path, *formats: str) -> Iterator[ImageFile.ImageFile]:
 
 def read_with_pillow(path: Path, name: str) -> tuple[np.ndarray, Extras]:
     """Read a picture of 8 bits, the right way up."""
-    formats = ("JPEG", "MPO") if name == "JPEG" else (name,)
-    with opened(path, *formats) as file:
+    with opened(path, name) as file:
         _scale_transparency(file)
         orientation, extras = extras_of(file)
         about = "its palette was converted to RGB" if file.mode in ("P", "PA") else ""

@@ -20,7 +20,7 @@ TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 KEPT = (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"sBIT", b"bKGD", b"pCAL", b"sCAL", b"oFFs", *TEXTS)
 PLACED = (b"sCAL", b"oFFs")  # across and down the picture as it is stored
 STORED = (HEADER, b"PLTE", b"tRNS", b"IDAT", b"hIST", b"iDOT", b"acTL", b"fcTL", b"fdAT")  # how the pixels are stored
-UNSAID = (*STORED, b"iCCP", b"pHYs", b"eXIf", b"tIME")  # the Extras hold these; the last is the time of a change
+UNSAID = (*STORED, b"iCCP", b"pHYs", b"eXIf", b"tIME")  # and what the Extras hold, and the time of the last change
 PALETTE = 3
 XMP = b"XML:com.adobe.xmp"  # keywords of texts
 PROFILES = b"Raw profile type "
@@ -71,8 +71,8 @@ def to_write(extras: Extras, pixels: np.ndarray) -> Iterator[Chunk]:
     """The chunks of the file that was read that fit these pixels, and one for XMP data."""
     planes = 1 if pixels.ndim == 2 else pixels.shape[2]
     for kind, data in extras.carried.data if extras.carried is not None else ():
-        fits = len(data) == planes if kind == b"sBIT" else kind != b"sRGB" or extras.icc_profile is None
-        if fits:
+        fits = {b"sBIT": len(data) == planes, b"sRGB": extras.icc_profile is None}  # a profile stands for sRGB
+        if fits.get(kind, True):
             yield kind, data
     if extras.xmp is not None:
         yield b"iTXt", XMP + bytes(5) + extras.xmp
