@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinpaint.io import read, read_mask, write
+from skinpaint.io import Extras, MetadataWarning, read, read_mask, write
 
 fits = pytest.importorskip("astropy.io.fits")
 nddata = pytest.importorskip("astropy.nddata")
@@ -140,6 +140,14 @@ def test_a_mask_of_another_shape_is_said_to_be_none(restore, tmp_path, mask):
     assert f"HDU MASK is no mask of it: its shape is {MASK[1:].shape}." in said
 
 
+def test_values_of_another_dtype_do_not_go_under_the_header(tmp_path):
+    fits.PrimaryHDU(PLANE.astype("i2")).writeto(tmp_path / "a.fits")
+    image, extras = read(tmp_path / "a.fits")
+    with pytest.warns(MetadataWarning, match=r"b\.fits does not hold .*: FITS headers and other HDUs\."):
+        write(tmp_path / "b.fits", image / 2, extras)
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "b.fits"), PLANE / 2)
+
+
 @pytest.mark.parametrize("unsigned", [False, True])
 def test_blank_is_missing(restore, tmp_path, unsigned):
     values = np.where(MASK, 0, PLANE).astype("u2" if unsigned else "i2")
@@ -188,6 +196,20 @@ def test_a_table_is_no_image(tmp_path):
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "a.fits")
     with pytest.raises(ValueError, match=r"a\.fits cannot be read as a picture: it holds no image\."):
         read(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("axes", ["YXS", ""])
+def test_colours_become_planes(tmp_path, axes):
+    colours = np.stack([PLANE, PLANE + 50, PLANE + 90], axis=-1).astype("f4")
+    write(tmp_path / "a.fits", colours, Extras(axes=axes))
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "a.fits"), np.moveaxis(colours, -1, 0))
+    assert read(tmp_path / "a.fits")[1].axes == "QYX"
+
+
+def test_a_volume_stays_as_it_is(tmp_path):
+    volume = np.stack([PLANE, PLANE + 50, PLANE + 90], axis=-1).astype("f4")
+    write(tmp_path / "a.fits", volume, Extras(axes="ZYX"))
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "a.fits"), volume)
 
 
 def test_headers_are_named_where_they_are_lost(restore, tmp_path, mask):

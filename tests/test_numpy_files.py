@@ -70,6 +70,17 @@ def test_a_mask_beside_the_image(restore, tmp_path, name, marked):
     assert "does not hold what its source does: other arrays." in restore("a.npz", "-o", "b.npy").err
 
 
+def test_single_numbers_beside_the_image_go_along(restore, tmp_path):
+    np.savez(tmp_path / "a.npz", exposure=3.5, image=PLANE, unit=np.array("mm"), mask=MASK)
+    restore("a.npz")
+    with np.load(tmp_path / "a-restored.npz") as after:
+        assert {name: after[name].shape for name in after.files} == {
+            "exposure": (), "image": PLANE.shape, "unit": (), "mask": MASK.shape
+        }  # fmt: skip
+        assert (after["exposure"], after["unit"]) == (3.5, "mm")
+        np.testing.assert_array_equal(after["image"][~MASK], PLANE[~MASK])
+
+
 @pytest.mark.parametrize(
     ("save", "says"),
     [
@@ -77,7 +88,8 @@ def test_a_mask_beside_the_image(restore, tmp_path, name, marked):
         (lambda path: np.save(path, np.float64(3)), "it holds a single number."),
         (lambda path: np.save(path, np.zeros((0, 3))), r"it holds no pixels: its shape is \(0, 3\)."),
         (lambda path: np.savez(path, a=PLANE, b=PLANE), "it holds the arrays a, b, where it must hold one"),
-        (lambda path: np.savez(path, a=PLANE, mask=MASK, missing=MASK), "no other array but its mask"),
+        (lambda path: np.savez(path, a=PLANE, mask=MASK, missing=MASK), "one image, .* and an array named mask"),
+        (lambda path: np.savez(path, a=3.5), "it holds the arrays a, where it must hold one image"),
         (lambda path: np.savez(path, a=PLANE, mask=MASK.T), r"its mask has shape \(30, 20\), and its image"),
         (lambda path: zipfile.ZipFile(path, "w").writestr("word.xml", "x"), "it is an archive, and not of arrays"),
     ],

@@ -69,6 +69,27 @@ class TestPhotographs:
             assert file.info["icc_profile"] == PROFILE
             assert file.info["xmp"] == XMP.replace(b"6", b"1")
 
+    @pytest.mark.parametrize("order", "<>")
+    @pytest.mark.parametrize("kind", ["H", "I", "h", "i"])
+    def test_an_orientation_of_any_type_of_integers_is_applied_and_reset(self, tmp_path, order, kind):
+        number, head = {"H": 3, "I": 4, "h": 8, "i": 9}[kind], {"<": b"II*\0", ">": b"MM\0*"}[order]
+        entry = struct.pack(f"{order}HHI", 0x0112, number, 1) + struct.pack(order + kind, 6).ljust(4, b"\0")
+        exif = head + struct.pack(f"{order}IH", 8, 1) + entry + bytes(4)
+        Image.fromarray(GREY).save(tmp_path / "a.png", exif=exif)
+        image, extras = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(image, np.rot90(GREY, -1))
+        write(tmp_path / "b.png", image, extras)
+        np.testing.assert_array_equal(read(tmp_path / "b.png")[0], image)
+        with Image.open(tmp_path / "b.png") as file:
+            assert file.getexif()[0x0112] == 1
+
+    def test_an_orientation_that_no_viewer_understands_stays_as_it_is(self, tmp_path):
+        exif = b"II*\0" + struct.pack("<IHHHI4sI", 8, 1, 0x0112, 2, 2, b"6\0", 0)  # a text
+        Image.fromarray(GREY).save(tmp_path / "a.png", exif=exif)
+        image, extras = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(image, GREY)
+        assert extras.exif == b"Exif\0\0" + exif
+
     def test_the_thumbnail_shows_the_damage_and_goes(self, tmp_path):
         exif = bytearray(photo_data())
         end = 6 + 8 + 2 + 12 * struct.unpack(">H", exif[14:16])[0]
@@ -125,6 +146,24 @@ class TestPhotographs:
                 tmp_path / "b.npy", image[..., 0], extras
             )
 
+    def test_kinds_of_jpeg_that_are_not_read_are_named(self, tmp_path):
+        Image.fromarray(GREY).save(tmp_path / "a.jpg")
+        contents = bytearray((tmp_path / "a.jpg").read_bytes())
+        contents[contents.index(b"\xff\xc0") + 4] = 12  # bits a sample
+        (tmp_path / "a.jpg").write_bytes(contents)
+        with pytest.raises(ValueError, match=r"a\.jpg cannot be .*: it is damaged, or a JPEG of a kind .* 12 bits"):
+            read(tmp_path / "a.jpg")
+
+    def test_segments_of_programs_are_named(self, tmp_path):
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=photo_data(), icc_profile=PROFILE, xmp=XMP)
+        assert read(tmp_path / "a.jpg")[1].lost == ()
+        long_xmp = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
+        added = [(0xE1, long_xmp), (0xEB, b"JP\0\0jumb"), (0xEB, b"JP\0\0more"), (0xE5, b"a program's")]
+        segments = b"".join(struct.pack(">BBH", 255, code, len(data) + 2) + data for code, data in added)
+        contents = (tmp_path / "a.jpg").read_bytes()
+        (tmp_path / "a.jpg").write_bytes(contents[:2] + segments + contents[2:])
+        assert read(tmp_path / "a.jpg")[1].lost == ("extended XMP data", "the segments APP11 APP5")
+
     def test_further_pictures_of_a_phone_are_named(self, tmp_path):
         first, second = (Image.fromarray(each) for each in (RGB, RGB[::-1]))
         first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[second])
@@ -180,15 +219,60 @@ class TestPNG:
     def test_texts_and_colours_are_kept_in_another_png(self, restore, tmp_path, mask, dtype):
         write(tmp_path / "plain.png", GREY.astype(dtype))
         contents = (tmp_path / "plain.png").read_bytes()
-        kept = [(b"gAMA", struct.pack(">I", 45455)), (b"tEXt", b"Title\0a title"), (b"sBIT", b"\x07")]
+        kept = [
+            (b"gAMA", struct.pack(">I", 45455)),
+            (b"tEXt", b"Title\0" + b"a title " * 2**18),
+            (b"sBIT", b"\x07"),
+            (b"cICP", bytes([9, 16, 0, 1])),
+            (b"mDCV", bytes(24)),
+            (b"cLLI", bytes(8)),
+            (b"pCAL", b"volts\0" + struct.pack(">iiBB", 0, 255, 0, 2) + b"V\0000\0001"),
+            (b"sCAL", b"\x010.1\0000.2"),
+            (b"oFFs", struct.pack(">iiB", 5, 6, 0)),
+            (b"bKGD", b"\0\x20"),
+        ]
         added = b"".join(chunk(*each) for each in [*kept, (b"prVt", b"of nobody we know")])
         (tmp_path / "a.png").write_bytes(contents[:33] + added + contents[33:])
-        restore("a.png", "--mask", "m.png")
+        said = restore("a.png", "--mask", "m.png").err
+        assert "a-restored.png does not hold what its source does: the chunk prVt." in said
         with (tmp_path / "a-restored.png").open("rb") as file:
             found = [(bytes(kind), bytes(data)) for kind, data in png.Reader(file=file).chunks()]
         assert [each for each in found if each[0] not in (b"IHDR", b"IDAT", b"IEND")] == kept
         said = restore("a.png", "--mask", "m.png", "-o", "b.tif").err
-        assert "b.tif does not hold what its source does: the chunks gAMA tEXt sBIT." in said
+        assert "does: the chunk prVt and the chunks gAMA tEXt sBIT cICP mDCV cLLI pCAL sCAL oFFs bKGD." in said
+
+    def test_chunks_that_fit_the_stored_pixels_alone_are_named(self, tmp_path):
+        colours = Image.fromarray(RGB).quantize(16)
+        colours.save(tmp_path / "plain.png", exif=photo_data(6))
+        contents = (tmp_path / "plain.png").read_bytes()
+        texts = [b"Raw profile type iptc\0", b"Raw profile type exif\0"]
+        added = [(b"oFFs", bytes(9)), (b"sCAL", b"\x011\0001"), *((b"tEXt", text) for text in texts)]
+        behind = [(b"bKGD", b"\1"), (b"tIME", bytes(7)), (b"iTXt", b"Title\0\0\0\0\0a title")]
+        contents = contents[:33] + b"".join(chunk(*each) for each in added) + contents[33:]
+        (tmp_path / "a.png").write_bytes(contents[:-12] + b"".join(chunk(*each) for each in behind) + contents[-12:])
+        _, extras = read(tmp_path / "a.png")
+        assert extras.lost == ("the chunks oFFs sCAL tEXt (Raw profile type iptc) bKGD",)
+        assert extras.carried.what == "the chunk iTXt"
+
+    def test_a_damaged_profile_is_named(self, tmp_path):
+        write(tmp_path / "plain.png", GREY)
+        contents = (tmp_path / "plain.png").read_bytes()
+        (tmp_path / "a.png").write_bytes(contents[:33] + chunk(b"iCCP", b"a\0\0not zlib") + contents[33:])
+        assert read(tmp_path / "a.png")[1].lost == ("the colour profile, which is damaged",)
+
+    @pytest.mark.parametrize("pixels", [GREY, DEEP])
+    def test_what_stands_behind_the_pixels_is_read_too(self, tmp_path, pixels):
+        write(tmp_path / "plain.png", pixels)
+        contents = (tmp_path / "plain.png").read_bytes()
+        text = b"XML:com.adobe.xmp\0\0\0\0\0" + XMP
+        behind = chunk(b"eXIf", photo_data(6).removeprefix(b"Exif\0\0")) + chunk(b"iTXt", text)
+        (tmp_path / "a.png").write_bytes(contents[:-12] + behind + contents[-12:])
+        image, extras = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(image, np.rot90(pixels, -1))
+        assert extras.xmp == XMP.replace(b"6", b"1")
+        quietly(write, tmp_path / "b.png", image, extras)
+        with Image.open(tmp_path / "b.png") as file:
+            assert (file.getexif()[0x010F], file.getexif()[0x0112]) == ("a camera", 1)
 
     @pytest.mark.parametrize("bits", [8, 16])
     def test_moving_pictures_are_refused(self, tmp_path, bits):
@@ -225,6 +309,16 @@ class TestPNG:
         image, extras = read(tmp_path / "a.png")
         np.testing.assert_array_equal(image, DEEP)
         np.testing.assert_array_equal(extras.alpha, np.where(DEEP[3, 4] == DEEP, 0, 65535))
+
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8])
+    def test_a_transparent_grey_of_few_bits_becomes_alpha(self, tmp_path, bits):
+        values = np.add.outer(np.arange(16), np.arange(16)) % 2**bits
+        for grey in {0, 1, 2**bits - 1}:
+            with (tmp_path / "a.png").open("wb") as file:
+                png.Writer(16, 16, greyscale=True, bitdepth=bits, transparent=grey).write(file, values.tolist())
+            image, extras = read(tmp_path / "a.png")
+            np.testing.assert_array_equal(image, values * 255 // (2**bits - 1))
+            np.testing.assert_array_equal(extras.alpha, np.where(values == grey, 0, 255))
 
     @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP"])
     def test_palettes_become_rgb_and_that_is_said(self, restore, tmp_path, mask, kind):

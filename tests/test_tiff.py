@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from skinpaint.io import Extras, MetadataWarning, read, write
+from skinpaint.io import Extras, MetadataWarning, check_target, read, write
 
 rasterio = pytest.importorskip("rasterio")
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # of rasterio's own code
@@ -143,6 +143,17 @@ class TestScene:
         assert "a-restored.tif does not hold what its source does: a mask of its own" in said
         assert "a mask of its own" not in restore("a.tif", "--overwrite").err
 
+    @pytest.mark.parametrize("opaque", [1, 255])
+    def test_an_alpha_of_floats_on_any_scale(self, restore, tmp_path, opaque):
+        alpha = np.where(MASK, 0, opaque)
+        array = np.dstack([np.moveaxis(slopes((3, 30, 40), "float32"), 0, -1), alpha]).astype(np.float32)
+        options = {"photometric": "rgb", "extrasamples": ["unassalpha"], "metadata": None}
+        tifffile.imwrite(tmp_path / "a.tif", array, **options)
+        restore("a.tif", "--missing", "transparent")
+        _, extras = read(tmp_path / "a-restored.tif")
+        assert (extras.alpha == opaque).all()
+        check_target(tmp_path / "a.npy", np.float32, extras)  # NPY takes an alpha that hides nothing
+
     def test_an_alpha_behind_more_bands_is_carried(self, restore, tmp_path):
         before = slopes((5, 30, 40), "uint16")
         before[4] = 65535
@@ -273,6 +284,28 @@ class TestStack:
         known = np.broadcast_to(~MASK[..., None] if axes[-1] == "S" else ~MASK, before.shape)
         np.testing.assert_array_equal(after[known], before[known])
         np.testing.assert_allclose(after[~known], before[~known], atol=4)
+
+    @pytest.mark.parametrize("tile", [None, (16, 16), (2, 16, 16)])
+    def test_planes_of_one_page_stay_a_volume(self, tmp_path, tile):
+        before = slopes((4, 30, 40), "uint16")
+        options = {"photometric": "minisblack", "volumetric": True, "metadata": None}
+        tifffile.imwrite(tmp_path / "a.tif", before, tile=tile, **options)
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        for name in ("a.tif", "b.tif"):
+            image, extras = read(tmp_path / name)
+            assert extras.axes == "ZYX"
+            np.testing.assert_array_equal(image, before)
+        with tifffile.TiffFile(tmp_path / "a.tif") as one, tifffile.TiffFile(tmp_path / "b.tif") as other:
+            assert other.pages[0].is_tiled == one.pages[0].is_tiled
+            assert other.pages[0].tile == one.pages[0].tile
+
+    def test_bits_are_bytes_in_what_ome_says_too(self, tmp_path):
+        bits = slopes((3, 30, 40), "uint8") % 2 == 0
+        tifffile.imwrite(tmp_path / "a.tif", bits, ome=True, photometric="minisblack", metadata={"axes": "ZYX"})
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        with tifffile.TiffFile(tmp_path / "a.tif") as one, tifffile.TiffFile(tmp_path / "b.tif") as other:
+            assert other.ome_metadata == one.ome_metadata.replace('Type="bit"', 'Type="uint8"') != one.ome_metadata
+            np.testing.assert_array_equal(other.asarray(), np.where(bits, 255, 0))
 
     def test_pages_keep_their_own_tags(self, restore, tmp_path):
         with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
@@ -445,6 +478,32 @@ class TestPicture:
         with tifffile.TiffFile(tmp_path / "a-restored.tif") as file:
             assert file.pages[0].photometric.name == "MINISWHITE"
             np.testing.assert_array_equal(file.asarray()[~MASK], before[~MASK])
+
+    def test_white_is_zero_in_twelve_bits(self, restore, tmp_path):
+        before = slopes((30, 40), "uint16") * 20
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", bitspersample=12, metadata=None)
+        np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], 4095 - before)
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        restore("a.tif", "--mask", "m.png")
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "a-restored.tif")[~MASK], before[~MASK])
+        restore("a.tif", "--mask", "m.png", "-o", "a.png")
+        np.testing.assert_array_equal(read(tmp_path / "a.png")[0][~MASK], 4095 - before[~MASK])
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+    def test_values_of_another_dtype_are_not_inverted_for_a_file_in_which_white_is_zero(self, tmp_path, dtype):
+        tifffile.imwrite(tmp_path / "a.tif", slopes((30, 40), "uint16"), photometric="miniswhite", metadata=None)
+        _, extras = read(tmp_path / "a.tif")
+        write(tmp_path / "b.tif", slopes((30, 40), dtype), extras)
+        np.testing.assert_array_equal(read(tmp_path / "b.tif")[0], slopes((30, 40), dtype))
+
+    def test_numbers_that_are_missing_are_those_of_a_raster_in_which_white_is_zero(self, restore, tmp_path):
+        before = np.where(MASK, 7, slopes((30, 40), "uint8"))
+        tags = [(42113, 2, 2, "7", True)]  # GDAL's nodata
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", metadata=None, extratags=tags)
+        assert "Took the file's nodata value 7 for missing." in restore("a.tif").out
+        restore("a.tif", "--missing", "7", "-o", "b.tif")
+        for name in ("a-restored.tif", "b.tif"):
+            np.testing.assert_allclose(tifffile.imread(tmp_path / name), slopes((30, 40), "uint8"), atol=4)
 
     @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
     def test_one_bit_is_black_and_white(self, restore, tmp_path, photometric):

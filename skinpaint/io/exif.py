@@ -6,7 +6,7 @@ import re
 import struct
 from io import BytesIO
 
-from skinpaint.io.ifd import Form, entries, form_of
+from skinpaint.io.ifd import SIZES, Form, entries, form_of
 
 __all__ = ["DAMAGED", "PREFIX", "upright", "upright_exif", "upright_xmp"]
 
@@ -15,7 +15,7 @@ DAMAGED = "EXIF data, which are damaged"
 ORIENTATION = 0x0112
 EXIF = 0x8769
 WIDTH, HEIGHT = 0xA002, 0xA003
-SHORT = 3
+INTEGERS = (3, 4, 8, 9)  # types: whole numbers of 16 and 32 bits; writers take others than the SHORT of EXIF
 
 
 def upright(exif: bytes | None, xmp: bytes | None) -> tuple[int, bytes | None, bytes | None, tuple[str, ...]]:
@@ -34,8 +34,8 @@ def orientation_in(exif: bytes) -> int:
     file = BytesIO(exif.removeprefix(PREFIX))
     form, at = form_of(file.read(16))
     for _, (code, kind, _, field) in entries(file, at, form):
-        if code == ORIENTATION and kind == SHORT:
-            orientation = int.from_bytes(field[:2], "little" if form.order == "<" else "big")
+        if code == ORIENTATION and kind in INTEGERS:
+            orientation = int.from_bytes(field[: SIZES[kind]], form.named_order)
             return orientation if 1 <= orientation <= 8 else 1
     return 1
 
@@ -47,13 +47,12 @@ def upright_exif(exif: bytes) -> bytes:
     """
     changed = BytesIO(exif.removeprefix(PREFIX))
     form, at = form_of(changed.read(16))
-    turned = orientation_in(exif) >= 5
+    orientation = orientation_in(exif)
     first = dict(_by_code(changed, at, form))
-    if ORIENTATION in first:
-        place, (_, _, _, field) = first[ORIENTATION]
-        one = (1).to_bytes(2, "little" if form.order == "<" else "big") + field[2:]
-        _put(changed, place, form, (ORIENTATION, SHORT, 1, one))
-    if EXIF in first and turned:
+    if orientation != 1:
+        place, (_, kind, count, _) = first[ORIENTATION]
+        _put(changed, place, form, (ORIENTATION, kind, count, (1).to_bytes(SIZES[kind], form.named_order)))
+    if EXIF in first and orientation >= 5:
         inner = dict(_by_code(changed, form.offset.unpack(first[EXIF][1][3])[0], form))
         if WIDTH in inner and HEIGHT in inner:  # they change places
             for code, other in ((WIDTH, HEIGHT), (HEIGHT, WIDTH)):

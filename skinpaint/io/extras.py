@@ -147,7 +147,7 @@ class Extras:
         """
         if self.alpha is None:
             return self
-        return replace(self, alpha=np.where(filled, opaque(self.alpha.dtype), self.alpha).astype(self.alpha.dtype))
+        return replace(self, alpha=np.where(filled, _highest(self.alpha), self.alpha).astype(self.alpha.dtype))
 
     def shown_where(self, filled: Any) -> Extras:
         """Return extras whose alpha is opaque wherever it hid what `filled`, of its shape, says was missing.
@@ -170,7 +170,13 @@ def opaque(dtype: np.dtype) -> float:
 
 def is_opaque(alpha: np.ndarray) -> bool:
     """Whether an alpha channel hides nothing."""
-    return bool((alpha == opaque(alpha.dtype)).all())
+    return bool((alpha == _highest(alpha)).all())
+
+
+def _highest(alpha: np.ndarray) -> float:
+    """Full opacity in an alpha channel; some writers of floats take 255 for it, not 1."""
+    full = opaque(alpha.dtype)
+    return max(full, float(alpha.max())) if alpha.dtype.kind == "f" else full
 
 
 def plausible_dpi(dpi: Sequence[float], orientation: int) -> tuple[float, float] | None:

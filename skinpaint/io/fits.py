@@ -64,7 +64,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         hint=f"HDU {flagged[0]} may mark bad pixels; --mask '[{flagged[0]}]' takes those that are not 0"
         if flagged
         else "",
-        carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, unsigned), image.shape),
+        carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, unsigned, image.dtype), image.shape),
     )
 
 
@@ -101,6 +101,12 @@ def _axes(shape: tuple[int, ...]) -> str:
     return "X" if len(shape) == 1 else FRAMES[: len(shape) - 2][::-1] + "YX"
 
 
+def _in_planes(image: np.ndarray, extras: Extras) -> np.ndarray:
+    """The channels first: FITS has a plane for each."""
+    colours = image.shape[2:] == (3,) if not extras.axes else extras.channel_axis == image.ndim - 1
+    return np.moveaxis(image, -1, 0) if colours else image
+
+
 def _as_unsigned(stored: np.ndarray) -> np.ndarray:
     """Signed integers as they are in the file, as the unsigned ones that they stand for."""
     native = np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
@@ -113,12 +119,13 @@ def _as_signed(image: np.ndarray) -> np.ndarray:
     return flipped.view(image.dtype.str.replace("u", "i"))
 
 
-def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
+def _write(path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     fits = _astropy()
-    if extras.carried is None:
-        fits.PrimaryHDU(np.ascontiguousarray(image)).writeto(path, output_verify="exception")
-        return
-    contents, which, unsigned = extras.carried.data
+    carried = extras.carried
+    if carried is None or carried.data[-1] != image.dtype:  # its header states another type
+        fits.PrimaryHDU(np.ascontiguousarray(_in_planes(image, extras))).writeto(path, output_verify="exception")
+        return [] if carried is None else [carried.what]
+    contents, which, unsigned, _ = carried.data
     with fits.open(io.BytesIO(contents), do_not_scale_image_data=True, memmap=False) as hdus:
         hdu = hdus[which]
         place, header = hdu.fileinfo(), hdu.header
@@ -134,6 +141,7 @@ def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
             raise ValueError("its header does not keep its length")
         written[head:start] = summed
     path.write_bytes(written)
+    return []
 
 
 FITS = Codec(

@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-__all__ = ["LONG", "LONG8", "POINTERS", "Entry", "Form", "check_chain", "entries", "form_of", "pack", "tree"]
+__all__ = ["LONG", "LONG8", "POINTERS", "SIZES", "Entry", "Form", "check_chain", "entries", "form_of", "pack", "tree"]
 
 POINTERS = (0x8769, 0x8825, 0xA005)  # tags whose value is the place of another directory: EXIF, GPS, interoperability
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -25,6 +25,11 @@ class Form:
 
     order: Literal["<", ">"]
     big: bool = False
+
+    @property
+    def named_order(self) -> Literal["little", "big"]:
+        """The byte order as integers of Python name it."""
+        return "little" if self.order == "<" else "big"
 
     @property
     def count(self) -> struct.Struct:

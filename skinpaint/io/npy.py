@@ -30,13 +30,13 @@ def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     return read(file)
 
 
-def _checked(path: Path, head: bytes) -> None:
+def _checked(path: Path, head: bytes) -> tuple[int, ...]:
+    """The shape of an array that can be loaded."""
     shape, _, dtype = _header(io.BytesIO(head))
     if dtype.hasobject:
         raise Unreadable("it holds Python objects. Save an array of numbers.")
-    if not shape:
-        raise Unreadable("it holds a single number.")
     check_size(path, math.prod(shape) * dtype.itemsize)
+    return shape
 
 
 def _axes(shape: tuple[int, ...]) -> str:
@@ -57,7 +57,8 @@ def _native(array: np.ndarray) -> np.ndarray:
 
 def _read_npy(path: Path) -> tuple[np.ndarray, Extras]:
     with path.open("rb") as file:
-        _checked(path, file.read(2**16))
+        if not _checked(path, file.read(2**16)):
+            raise Unreadable("it holds a single number.")
     array = _native(np.load(path, allow_pickle=False))
     axes = _axes(array.shape)
     return array, Extras(axes=axes, about=_guessed(axes))
@@ -78,18 +79,19 @@ def _read_npz(path: Path) -> tuple[np.ndarray, Extras]:
                 _checked(path, file.read(2**16))
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    images = [name for name in arrays if name not in MASK_NAMES]
+    images = [name for name, array in arrays.items() if name not in MASK_NAMES and array.ndim]
     masks = [name for name in arrays if name in MASK_NAMES]
     if len(images) != 1 or len(masks) > 1:
         raise Unreadable(
-            f"it holds the arrays {', '.join(arrays)}, where it must hold one image, and no other array but its mask."
+            f"it holds the arrays {', '.join(arrays)}, where it must hold one image, and beside it single numbers and "
+            "an array named mask."
         )
     image = _native(arrays[images[0]])
     missing = np.asarray(arrays[masks[0]] != 0) if masks else None
     if missing is not None and missing.shape not in (image.shape, image.shape[:2]):
         raise Unreadable(f"its mask has shape {missing.shape}, and its image {image.shape}.")
     axes = _axes(image.shape)
-    carried = Carried("NPZ", "other arrays" if masks else "", (images[0], arrays), image.shape)
+    carried = Carried("NPZ", "other arrays" if len(arrays) > 1 else "", (images[0], arrays), image.shape)
     return image, Extras(axes=axes, about=_guessed(axes), missing=missing, carried=carried)
 
 

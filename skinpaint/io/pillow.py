@@ -18,7 +18,7 @@ from skinpaint.io.extras import Carried, Extras, picture, plausible_dpi, with_al
 from skinpaint.io.files import check_size
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFile
 
 __all__ = ["BMP", "GIF", "JPEG", "NEEDS_CONVERSION", "PNG", "WEBP", "extras_of", "opened", "read_with_pillow"]
 
@@ -26,19 +26,36 @@ NEEDS_CONVERSION = (
     "Convert it to grey or RGB in a program that knows its colours, for example with ImageMagick: "
     "magick IN -colorspace sRGB OUT.png."
 )
+NO_JPEG = (
+    "it is damaged, or a JPEG of a kind that is not read: of 12 bits a sample, lossless of more than 8, or JPEG-LS. "
+    "Save it as PNG or TIFF in the program that wrote it."
+)
+LONG_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+READ = (
+    b"JFIF\0",
+    b"JFXX\0",
+    b"Exif\0\0",
+    b"http://ns.adobe.com/xap/1.0/\0",
+    b"ICC_PROFILE\0",
+    b"MPF\0",
+    b"Photoshop 3.0\0",
+    b"Adobe",
+)
+"""How the segments of a JPEG begin that are kept, named as what they hold, or about how it is stored."""
+
 MAX_SEGMENT = 65_000  # bytes of metadata that a JPEG holds in one piece
 
 
 @contextmanager
-def opened(path: Path, *formats: str) -> Iterator[Image.Image]:
+def opened(path: Path, name: str) -> Iterator[ImageFile.ImageFile]:
     """Open a file that holds one picture by Pillow; what is too large is for `check_size` to say."""
     from PIL import Image, UnidentifiedImageError
 
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        file = Image.open(path, formats=formats)
+        file = Image.open(path, formats=(name,))
     except UnidentifiedImageError:
-        raise Unreadable("its contents are damaged.") from None
+        raise Unreadable(NO_JPEG if name == "JPEG" else "its contents are damaged.") from None
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     with file:
@@ -51,24 +68,28 @@ def opened(path: Path, *formats: str) -> Iterator[Image.Image]:
 
 def read_with_pillow(path: Path, name: str) -> tuple[np.ndarray, Extras]:
     """Read a picture of 8 bits, the right way up."""
-    formats = ("JPEG", "MPO") if name == "JPEG" else (name,)
-    with opened(path, *formats) as file:
+    with opened(path, name) as file:
+        _scale_transparency(file)
         orientation, extras = extras_of(file)
         about = "its palette was converted to RGB" if file.mode in ("P", "PA") else ""
         pixels, extras = picture(np.array(_in_plain_mode(file)), orientation, replace(extras, about=about))
         if name == "JPEG":
             return pixels, _with_tables(file, pixels, extras)
         if name == "PNG":
-            return pixels, png_chunks.carried(path, pixels, extras)
+            return pixels, png_chunks.carried(path, pixels, extras, orientation)
         return pixels, extras
 
 
-def extras_of(file: Image.Image) -> tuple[int, Extras]:
+def extras_of(file: ImageFile.ImageFile) -> tuple[int, Extras]:
     """The orientation of a picture that Pillow has opened, and what is beside it, for the picture upright."""
+    file.load()  # a PNG may hold it behind the pixels
     lost = [what for key, what in {"photoshop": "IPTC data", "comment": "a comment"}.items() if file.info.get(key)]
     others = getattr(file, "n_frames", 1) - 1
     if others:
         lost.append(f"{others} more picture{'s' if others > 1 else ''} (a preview, a depth map or a gain map)")
+    if "icc_profile" in file.info and file.info["icc_profile"] is None:
+        lost.append("the colour profile, which is damaged")
+    lost += _segments(file)
     exif = file.info.get("exif")
     if exif is None and "Raw profile type exif" in file.info:
         exif = file.getexif().tobytes()
@@ -80,6 +101,24 @@ def extras_of(file: Image.Image) -> tuple[int, Extras]:
         xmp=xmp,
         lost=(*lost, *damaged),
     )
+
+
+def _segments(file: Any) -> list[str]:
+    """What a JPEG holds in segments that programs have for themselves, in words."""
+    segments = getattr(file, "applist", [])
+    others = [name for name, data in segments if name.startswith("APP") and not data.startswith((*READ, LONG_XMP))]
+    long_xmp = ["extended XMP data"] if any(data.startswith(LONG_XMP) for _, data in segments) else []
+    names = dict.fromkeys(others)
+    return [*long_xmp, *([f"the segment{'s' * (len(names) > 1)} {' '.join(names)}"] if names else [])]
+
+
+def _scale_transparency(file: ImageFile.ImageFile) -> None:
+    """Scale the grey that is transparent as Pillow scales the pixels of a PNG of 2 or 4 bits, if it did not."""
+    grey = file.info.get("transparency")
+    for *_, mode in file.tile:
+        highest = {"L;2": 3, "L;4": 15}.get(str(mode))
+        if highest is not None and isinstance(grey, int) and grey <= highest:
+            file.info["transparency"] = grey * 255 // highest
 
 
 def _in_plain_mode(file: Image.Image) -> Image.Image:
@@ -117,9 +156,9 @@ def _write(name: str, path: Path, image: np.ndarray, extras: Extras) -> list[str
         else:
             options[kind] = held
     pixels = with_alpha(image, extras) if "alpha" in KEEPS[name] else image
-    if name == "PNG":
-        options["pnginfo"] = png_chunks.as_pnginfo(extras, pixels)
     Image.fromarray(np.ascontiguousarray(pixels)).save(path, format=name, **options)
+    if name == "PNG":
+        png_chunks.insert(path, png_chunks.to_write(extras, pixels))
     return lost
 
 

@@ -20,7 +20,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
     with opened(path, "PNG") as file:
         orientation, extras = extras_of(file)
     pixels, extras = picture(_pixels(path), orientation, extras)
-    return pixels, png_chunks.carried(path, pixels, extras)
+    return pixels, png_chunks.carried(path, pixels, extras, orientation)
 
 
 def _pixels(path: Path) -> np.ndarray:

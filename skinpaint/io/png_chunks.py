@@ -2,65 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skinpaint.io.decoders import one_line
 from skinpaint.io.extras import Carried, Extras
 
-if TYPE_CHECKING:
-    from PIL.PngImagePlugin import PngInfo
-
-__all__ = ["SIGNATURE", "as_pnginfo", "carried", "to_write"]
+__all__ = ["SIGNATURE", "carried", "insert", "to_write"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-KEPT = (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"sBIT", b"tEXt", b"zTXt", b"iTXt")
-XMP = b"XML:com.adobe.xmp\0\0\0\0\0"  # how the text chunk begins that holds XMP data
-MAX_CHUNK = 2**20  # bytes of a chunk that is kept
+HEADER = b"IHDR"
+START = len(SIGNATURE) + 25  # bytes before the first chunk behind the header
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+KEPT = (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"sBIT", b"bKGD", b"pCAL", b"sCAL", b"oFFs", *TEXTS)
+PLACED = (b"sCAL", b"oFFs")  # across and down the picture as it is stored
+STORED = (HEADER, b"PLTE", b"tRNS", b"IDAT", b"hIST", b"iDOT", b"acTL", b"fcTL", b"fdAT")  # how the pixels are stored
+UNSAID = (*STORED, b"iCCP", b"pHYs", b"eXIf", b"tIME")  # and what the Extras hold, and the time of the last change
+PALETTE = 3
+XMP = b"XML:com.adobe.xmp"  # keywords of texts
+PROFILES = b"Raw profile type "
 
 Chunk = tuple[bytes, bytes]
 
 
-def carried(path: Path, pixels: np.ndarray, extras: Extras) -> Extras:
-    """Extras with the chunks that another PNG can hold."""
-    chunks = [(kind, data) for kind, data in _chunks(path) if not data.startswith((XMP[:17], b"Raw profile type "))]
-    names = dict.fromkeys(kind.decode() for kind, _ in chunks)
+def carried(path: Path, pixels: np.ndarray, extras: Extras, orientation: int) -> Extras:
+    """Extras with the chunks that another PNG can hold, and the names of those that none will."""
+    chunks = list(_chunks(path))
+    depth, colour_type = dict(chunks)[HEADER][8:10]
+    unfit = [*(PLACED if orientation != 1 else ()), *([b"bKGD"] if depth < 8 or colour_type == PALETTE else ())]
+    held = {XMP: extras.xmp, PROFILES + b"exif": extras.exif}
+    kept, lost = list[Chunk](), list[Chunk]()
+    for kind, data in chunks:
+        keyword = data.partition(b"\0")[0] if kind in TEXTS else b""
+        if kind in KEPT and kind not in unfit and not keyword.startswith((XMP, PROFILES)):
+            kept.append((kind, data))
+        elif kind not in UNSAID and held.get(keyword) is None:
+            lost.append((kind, keyword))
     return replace(
-        extras, carried=Carried("PNG", f"the chunks {' '.join(names)}" if names else "", chunks, pixels.shape)
+        extras,
+        lost=(*extras.lost, *([_named(lost)] if lost else [])),
+        carried=Carried("PNG", _named((kind, b"") for kind, _ in kept) if kept else "", kept, pixels.shape),
     )
 
 
+def _named(chunks: Iterable[Chunk]) -> str:
+    """Kinds of chunks, with the keywords of texts, in words."""
+    names = dict.fromkeys(
+        kind.decode() + (f" ({one_line(keyword.decode('latin-1'))})" if keyword else "") for kind, keyword in chunks
+    )
+    return f"the chunk{'s' * (len(names) > 1)} {' '.join(names)}"
+
+
 def _chunks(path: Path) -> Iterator[Chunk]:
-    """The chunks that are kept; pixels are passed over."""
+    """All chunks, with the contents of the header and of those that may be kept."""
     with path.open("rb") as file:
         file.seek(len(SIGNATURE))
-        while len(header := file.read(8)) == 8:
+        while len(header := file.read(8)) == 8 and header[4:].isalpha() and header[4:] != b"IEND":
             length, kind = int.from_bytes(header[:4], "big"), header[4:]
-            if kind in KEPT and length <= MAX_CHUNK:
-                yield kind, file.read(length)
-                file.seek(4, 1)
-            else:
-                file.seek(length + 4, 1)
+            data = file.read(length) if kind in (HEADER, *KEPT) else b""
+            file.seek(length - len(data) + 4, 1)
+            yield kind, data
 
 
 def to_write(extras: Extras, pixels: np.ndarray) -> Iterator[Chunk]:
     """The chunks of the file that was read that fit these pixels, and one for XMP data."""
     planes = 1 if pixels.ndim == 2 else pixels.shape[2]
     for kind, data in extras.carried.data if extras.carried is not None else ():
-        if kind != b"sBIT" or len(data) == planes:
+        fits = {b"sBIT": len(data) == planes, b"sRGB": extras.icc_profile is None}  # a profile stands for sRGB
+        if fits.get(kind, True):
             yield kind, data
     if extras.xmp is not None:
-        yield b"iTXt", XMP + extras.xmp
+        yield b"iTXt", XMP + bytes(5) + extras.xmp
 
 
-def as_pnginfo(extras: Extras, pixels: np.ndarray) -> PngInfo:
-    """The same, as Pillow wants them."""
-    from PIL.PngImagePlugin import PngInfo
+def insert(path: Path, chunks: Iterable[Chunk]) -> None:
+    """Put chunks into a file that Pillow has written, which would leave out those that it does not know."""
+    import png
 
-    info = PngInfo()
-    for kind, data in to_write(extras, pixels):
-        info.add(kind, data)
-    return info
+    contents = path.read_bytes()
+    with path.open("wb") as file:
+        file.write(contents[:START])
+        for kind, data in chunks:
+            png.write_chunk(file, kind, data)
+        file.write(contents[START:])

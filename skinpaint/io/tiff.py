@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from skinpaint.io.codec import Codec
 from skinpaint.io.exif import upright_xmp
-from skinpaint.io.extras import Carried, Extras, opaque, plausible_dpi, upright, with_alpha
+from skinpaint.io.extras import Carried, Extras, plausible_dpi, upright, with_alpha
 from skinpaint.io.files import check_size
 from skinpaint.io.ifd import Form, check_chain
 from skinpaint.io.tiff_exif import append_exif, described, read_exif, stand_ins
@@ -42,10 +43,8 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         axes = pixels.axes
         if is_picture:
             values, alpha, axes = _as_picture(values, alpha, axes, orientation or 1)
-        values_missing = nodata(page, values.dtype)
-        if pixels.photometric == "MINISWHITE":
-            values = inverted(values)
-            values_missing = tuple(opaque(values.dtype) - value for value in values_missing)
+        if pixels.white is not None:
+            values = inverted(values, pixels.white)
         layout = layout_of(file, found, pixels, is_picture=is_picture, orientation=orientation, alpha_at=alpha_at)
         plane = tuple(n for n, letter in zip(values.shape, axes, strict=True) if letter in "YX")
         missing = mask_inside(found, plane, orientation or 1)
@@ -59,7 +58,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             xmp=(upright_xmp(xmp) if layout.turned else xmp) if isinstance(xmp, bytes) else None,
             axes=axes,
             spacing=spacing(file, page, axes),
-            nodata=values_missing,
+            nodata=nodata(page, values.dtype),
             missing=missing,
             lost=(
                 *found.lost,
@@ -153,6 +152,8 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
     """Write the pages in the layout of the file that was read, each with its own tags."""
     import tifffile
 
+    if layout.white is not None and layout.white.dtype != image.dtype:  # values of another kind, in which more is white
+        layout = replace(layout, photometric="minisblack", white=None)
     pages = _as_stored(image, extras, layout)
     form = Form(layout.byteorder, big=layout.bigtiff or pages.nbytes > BIG)
     resolution, unit = layout.resolution, layout.unit
@@ -168,6 +169,7 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
                 photometric=layout.photometric,
                 planarconfig=layout.planarconfig,
                 extrasamples=layout.extrasamples,
+                volumetric=layout.volumetric,
                 tile=layout.tile,
                 compression=layout.compression,
                 predictor=layout.compression is not None and _has_predictor(page.dtype),
@@ -183,7 +185,7 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
 
 def _as_stored(image: np.ndarray, extras: Extras, layout: Layout) -> np.ndarray:
     """The pages of a file, one after another."""
-    values = inverted(image) if layout.photometric == "miniswhite" else image
+    values = image if layout.white is None else inverted(image, layout.white)
     if layout.is_picture:
         values = with_alpha(values, extras)
         return (np.moveaxis(values, -1, 0) if layout.axes == "SYX" else values)[None]

@@ -47,8 +47,10 @@ class Layout:
 
     Attributes
     ----------
-    byteorder, bigtiff, photometric, planarconfig, extrasamples, tile, compression
+    byteorder, bigtiff, photometric, planarconfig, extrasamples, volumetric, tile, compression
         As tifffile's writer takes them.
+    white : scalar or None
+        As :class:`Pixels` says.
     page : tuple of int
         The shape of a page.
     axes : str
@@ -72,8 +74,10 @@ class Layout:
     photometric: str
     planarconfig: Any
     extrasamples: list[Any] | None
+    volumetric: bool
     tile: tuple[int, ...] | None
     compression: str | None
+    white: np.unsignedinteger[Any] | None
     page: tuple[int, ...]
     axes: str
     is_picture: bool
@@ -95,6 +99,7 @@ def layout_of(
     samples = 3 if recoded else page.samplesperpixel
     pages = list(found.series.pages)
     turned = orientation not in (None, 1)
+    volumetric = page.imagedepth > 1  # a page holds several planes
     dropped = WRITTEN | OF_THE_CODING | (set() if orientation is None else {ORIENTATION})
     if file.is_shaped and (turned or recoded):  # it states the shape
         dropped |= {DESCRIPTION}
@@ -104,8 +109,10 @@ def layout_of(
         photometric=pixels.photometric.lower(),
         planarconfig=("contig" if recoded else page.planarconfig) if samples > 1 else None,
         extrasamples=list(page.extrasamples) if samples > 1 and page.extrasamples else None,
-        tile=page.tile if page.is_tiled and len(page.tile) == 2 else None,
+        volumetric=volumetric,
+        tile=page.tile if page.is_tiled and (volumetric or len(page.tile) == 2) else None,
         compression=None if page.compression == 1 else "zlib",
+        white=pixels.white,
         page=(*shape, 3) if recoded else shape,
         axes=pixels.axes,
         is_picture=is_picture,
@@ -128,7 +135,11 @@ def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
     for tag in page.aspage().tags:
         if tag.code not in tifffile.TIFF.TAG_FILTERED | dropped and tag.valuebytecount:
             file.filehandle.seek(tag.valueoffset)
-            kept[tag.code] = (tag.code, int(tag.dtype), tag.count, file.filehandle.read(tag.valuebytecount), True)
+            data, count = file.filehandle.read(tag.valuebytecount), tag.count
+            if tag.code == DESCRIPTION and file.is_ome:  # bits are written as bytes
+                data = data.replace(b'Type="bit"', b'Type="uint8"')
+                count = len(data)
+            kept[tag.code] = (tag.code, int(tag.dtype), count, data, True)
     return list(kept.values())
 
 

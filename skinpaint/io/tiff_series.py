@@ -50,7 +50,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Pixels:
-    """The samples of a series, in which more is white.
+    """The samples of a series, in which more is white unless `white` says otherwise.
 
     Attributes
     ----------
@@ -62,12 +62,15 @@ class Pixels:
         What the samples are in the file that is written: MINISBLACK, MINISWHITE or RGB.
     about : str
         What was converted, in words.
+    white : scalar of the dtype, or None
+        What white is where the file says 0 for it, and 0 for black where the file says this; None where it does not.
     """
 
     values: np.ndarray
     axes: str
     photometric: str
     about: str = ""
+    white: np.unsignedinteger[Any] | None = None
 
 
 def find(file: Any) -> Found:
@@ -135,7 +138,7 @@ def check_samples(page: Any) -> str:
 
 
 def decode(path: Path, series: Any) -> Pixels:
-    """The samples of a series as pixels, in which more is white."""
+    """The samples of a series as pixels. Those of a raster are values, not brightness, and stay as they are."""
     page, axes = series.keyframe, series.axes
     kind = check_samples(page)
     if kind == "PALETTE":
@@ -143,14 +146,18 @@ def decode(path: Path, series: Any) -> Pixels:
     values = _samples(path, series, kind)
     kind = "RGB" if kind == "YCBCR" else kind
     bits = 1 if values.dtype == bool else page.bitspersample
-    if not isinstance(bits, int) or bits in (8, 16, 32, 64):
-        return Pixels(values, axes, kind)
+    whole = not isinstance(bits, int) or bits in (8, 16, 32, 64)
+    white = None
+    if kind == "MINISWHITE" and not is_raster(page):
+        white = values.dtype.type(opaque(values.dtype) if whole else 2**bits - 1)
+    if whole:
+        return Pixels(values, axes, kind, white=white)
     counted = f"{bits} bit{'s' * (bits > 1)} a sample became"
     if bits > 8 or is_raster(page):
         values = values.astype(np.uint8) if values.dtype == bool else values
-        return Pixels(values, axes, kind, f"{counted} {8 * values.itemsize}, with the same values")
-    if kind == "MINISWHITE":
-        kind, values = "MINISBLACK", inverted(values, bits)
+        return Pixels(values, axes, kind, f"{counted} {8 * values.itemsize}, with the same values", white)
+    if white is not None:
+        kind, values = "MINISBLACK", inverted(values, white)
     return Pixels(values.astype(np.uint8) * np.uint8(255 // (2**bits - 1)), axes, kind, f"{counted} 8")
 
 
@@ -182,7 +189,7 @@ def _by_pillow(path: Path, series: Any, refusal: str) -> np.ndarray:
     if values.shape != series.shape or values.dtype != series.dtype:
         raise Unreadable(refusal)
     white = series.keyframe.photometric.name == "MINISWHITE" and values.dtype != np.uint16
-    return inverted(values) if white else values.copy()  # Pillow has inverted 8 bits already
+    return inverted(values, values.dtype.type(255)) if white else values.copy()  # Pillow has inverted 8 bits already
 
 
 def _without_palette(path: Path, series: Any) -> Pixels:
@@ -194,14 +201,13 @@ def _without_palette(path: Path, series: Any) -> Pixels:
     return Pixels(values, "YXS", "RGB", "its palette was converted to RGB")
 
 
-def inverted(values: np.ndarray, bits: int | None = None) -> np.ndarray:
+def inverted(values: np.ndarray, white: np.unsignedinteger[Any]) -> np.ndarray:
     """White for black: what MINISWHITE stands for."""
     if values.dtype == bool:
         return ~values
     if values.dtype.kind != "u":
         raise Unreadable(f"it holds MINISWHITE data of {values.dtype}. Convert it to grey first.")
-    top = opaque(values.dtype) if bits is None else 2**bits - 1
-    return values.dtype.type(top) - values
+    return white - np.minimum(values, white)
 
 
 def mask_inside(found: Found, shape: tuple[int, ...], orientation: int) -> np.ndarray | None:
