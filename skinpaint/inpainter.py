@@ -582,7 +582,7 @@ class Inpainter:
     def _remarks(self, problem: Problem, solution: Solution) -> Iterator[str]:
         """What the door adds to the method's own status."""
         at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.found)
-        if at_bound > MAX_AT_BOUND * np.count_nonzero(np.broadcast_to(problem.mask, problem.shape)):
+        if at_bound > MAX_AT_BOUND * np.count_nonzero(problem.mask) * (problem.shape[-1] / problem.mask.shape[-1]):
             yield (
                 f"{at_bound} filled {'value is' if at_bound == 1 else 'values are'} at the lowest or highest known "
                 "value, and may belong beyond it. Pass bounds=(low, high) to let them."
