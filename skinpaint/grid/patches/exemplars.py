@@ -18,7 +18,7 @@ FEW = 64  # if fewer patches are fully known, known centres will do
 PEEL_SCANS = 6
 LAYER = 2  # pixels that are peeled at a time
 SOFTNESS = 0.3  # of votes: distances above the least one, relative to their mean, at which a vote falls to 1 / e
-FADING = 0.8  # of the weights of missing pixels in a distance, from one layer to the next
+FADING = 0.65  # of the weights of missing pixels in a distance, from one layer to the next
 LEAST_WEIGHT = 0.1
 MIN_SIDES = 4  # sides of a patch that fit into the coarsest scale
 
