@@ -235,7 +235,8 @@ def _places(wanted: Any, given: Any) -> np.ndarray:
         return np.full(len(wanted), -1)
     exact = given.get_indexer(wanted)
     monotonic = given.is_monotonic_increasing or given.is_monotonic_decreasing
-    if (exact >= 0).all() or len(given) < 2 or given.dtype.kind not in "uif" or not monotonic:
+    numbers = wanted.dtype.kind in "uif" and given.dtype.kind in "uif"
+    if (exact >= 0).all() or len(given) < 2 or not numbers or not monotonic:
         return exact
     step = abs(given[-1] - given[0]) / (len(given) - 1)
     return given.get_indexer(wanted, method="nearest", tolerance=MAX_UNEVEN * step)

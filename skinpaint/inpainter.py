@@ -212,7 +212,7 @@ class Inpainter:
             self.solution_, self.restored_, self.mask_ = chunked, chunked.restored, chunked.filled
         else:
             problem = self._problem(image, mask).detached()
-            self.solution_ = self._solve(problem, callback)
+            self.solution_ = self._solve(problem, callback).settled()
             self.restored_ = _written(problem, self.solution_)
             self.mask_ = problem.as_user(problem.filled)
             self._missing, self._axis = problem.as_user(problem.mask), problem.channel_axis

@@ -253,6 +253,13 @@ class Solution:
         """The values as the method gave them."""
         return self.__dict__["values"]
 
+    def settled(self) -> Solution:
+        """The same solution, whose figures are computed and no longer depend on the arrays that they follow from."""
+        for figures in (self, *self.history):
+            for name in ("energy", "scale"):
+                getattr(figures, name, None)
+        return self
+
     def remarked(self, remarks: Iterable[str]) -> Solution:
         """The same solution with sentences added to its status."""
         remarked = object.__new__(type(self))  # dataclasses.replace would ask for the values

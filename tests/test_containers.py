@@ -262,8 +262,13 @@ class TestPandas:
         assert restored.loc[8, "b"] == 60
         line, marked = table["b"], self.pandas.Series([True, False], index=[8, 7])
         assert inpaint(line, marked, method="laplace").to_list() == [50, 50]
-        with pytest.raises(ValueError, match=r"labels of the image along its columns.*Pass mask\.to_numpy\(\)"):
-            inpaint(table, mask.rename(columns={"a": "z"}), method="laplace")
+        others = mask.rename(columns={"a": "z"}), self.pandas.DataFrame(mask.to_numpy(), index=[7, 8])
+        for other in others:
+            with pytest.raises(ValueError, match=r"labels of the image along its columns.*Pass mask\.to_numpy\(\)"):
+                inpaint(table, other, method="laplace")
+        days = self.pandas.Series([1.0, np.nan, 3.0], index=self.pandas.date_range("2026-01-01", periods=3))
+        with pytest.raises(ValueError, match="labels of the image along its index"):
+            inpaint(days, self.pandas.Series([False, True, False]), method="laplace")
 
     @pytest.mark.parametrize("dtypes", [{"a": "Int64", "b": "Int64"}, {"a": "float64", "b": "int64"}])
     def test_tables_of_several_kinds_are_refused(self, dtypes):

@@ -331,7 +331,8 @@ def complain(sentence: str) -> None:
     """Write a line to the standard error stream, past any progress bar."""
     from tqdm import tqdm
 
-    tqdm.write(f"skinpaint: {sentence}", file=sys.stderr)
+    if sys.stderr is not None:
+        tqdm.write(f"skinpaint: {sentence}", file=sys.stderr)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from skinpaint.cli.common import (
     method,
     missing_by,
     one_picture,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -122,12 +123,12 @@ def run(args: argparse.Namespace) -> int:
             rng=args.seed,
             progress=is_watched(),
         )
-    print(in_options(str(comparison)))
+    say(in_options(str(comparison)))
     transparent = count_transparent(extras)
     if transparent and args.missing != "transparent":
         complain(f"{args.input}: {transparent:,} pixels are transparent; --missing transparent takes them as missing.")
     comparison.save(sheet, overwrite=args.overwrite, std=args.std and not interruption.seen)
-    print(f"{sheet}: the pictures side by side.")
+    say(f"{sheet}: the pictures side by side.")
     if interruption.seen:
         complain("interrupted; the table says which methods did not finish, and how many draws were made.")
         return Status.INTERRUPTED

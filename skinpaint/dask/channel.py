@@ -23,6 +23,8 @@ from skinpaint.solution import ConvergenceWarning, Reason, Record, Solution, war
 
 __all__ = ["Channel", "ChunkedSolution", "bounded"]
 
+STORED = "values in units of the image, figures in units of the range"  # what a store holds
+
 Show = Callable[[Record, float, Callable[[], Any]], bool]
 """Shows a pass: its record, its residual, and a function that gives the answer so far; True stops."""
 
@@ -197,7 +199,7 @@ def _store(work: str, grid: Grid, settings: Laplace, halo: int) -> Any:
     from skinpaint.dask.store import Work
 
     given = [getattr(settings, each.name) for each in fields(settings) if each.name != "tol"]
-    return Work(str(work), tokenize(grid.chunks, grid.lags, grid.steps, given, halo))
+    return Work(str(work), tokenize(STORED, grid.chunks, grid.lags, grid.steps, given, halo))
 
 
 def _check_range(lowest: float, highest: float, dtype: np.dtype) -> None:

@@ -109,7 +109,9 @@ def whole_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     check_place(path, overwrite=overwrite)
-    path = path.resolve() if path.is_symlink() else path  # the link stays, and what it points to is replaced
+    if path.is_symlink():  # it stays, and what it points to is replaced
+        path = path.resolve()
+        check_place(path, overwrite=overwrite)
     partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
         yield partial

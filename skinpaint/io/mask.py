@@ -12,12 +12,27 @@ from skinpaint.io.api import read
 from skinpaint.io.decoders import one_line
 from skinpaint.io.extras import Extras, opaque
 from skinpaint.io.fits import FITS, image_named
-from skinpaint.io.strokes import as_grey, as_shown, coloured, in_levels, is_copy, mostly, painted_over, resembles, white
+from skinpaint.io.strokes import (
+    as_grey,
+    as_shown,
+    black_and_white_alike,
+    coloured,
+    in_levels,
+    is_copy,
+    mostly,
+    painted_over,
+    resembles,
+    white,
+)
 from skinpaint.solution import GuessedMaskWarning, warn
 
 __all__ = ["marked", "read_mask"]
 
 INSIDE = re.compile(r"(.+)\[(\w+)\]")  # a file, and the name of an image inside it
+ALIKE = (
+    "is much like the photograph, which is black and white, and was taken for a mask: bright is missing. If it is a "
+    "copy with strokes, paint them in a colour."
+)
 UNDECIDED = (
     "Beside the strokes, the photograph has their colour as well: what they cover there was taken for known. "
     "Paint in a colour that the photograph does not have."
@@ -78,7 +93,7 @@ def read_mask(
     _check_threshold(threshold)
     inside = INSIDE.fullmatch(str(path))
     if inside is not None and not Path(path).exists():
-        return np.asarray(_flagged(path, _inside(path, inside[1], inside[2]))) ^ invert
+        return np.asarray(_flagged(path, _inside(path, inside[1], inside[2]), invert)) ^ invert
     image, extras = read(path)
     return np.asarray(marked(path, image, extras, threshold=threshold, photograph=photograph, invert=invert))
 
@@ -102,7 +117,7 @@ def marked(
     _check_threshold(threshold)
     in_fits = extras.carried is not None and extras.carried.format == FITS.name
     if in_fits or (image.dtype.kind in "iu" and image.dtype not in (np.uint8, np.uint16)):
-        return _flagged(path, image) ^ invert
+        return _flagged(path, image, invert) ^ invert
     _check_levels(path, image)
     levels = in_levels(image, extras, 0, white(image))
     shown = None if photograph is None else as_shown(photograph, levels)
@@ -118,6 +133,8 @@ def marked(
             "other tones instead. Paint on a copy whose brightness and contrast are as they were."
         )
     else:
+        if shown is not None and black_and_white_alike(levels, shown):
+            warn(f"The mask {path} {ALIKE}", GuessedMaskWarning)
         grey = as_grey(levels) * _opacity(extras)
         mask, how = np.round(grey, 6) >= threshold, ""
         if not mask.any() and not invert:
@@ -168,10 +185,10 @@ def _inside(path: str | Path, file: str, name: str) -> np.ndarray:
         raise ValueError(f"The mask {path} cannot be read: {one_line(error)}.") from error
 
 
-def _flagged(path: str | Path, image: Any) -> Any:
+def _flagged(path: str | Path, image: Any, invert: bool) -> Any:
     _check_nan(path, image)
     mask = image != 0
-    if not mask.any():
+    if not mask.any() and not invert:
         raise ValueError(f"The mask {path} marks no pixel as missing: it is 0 everywhere.")
     return mask
 

@@ -70,8 +70,13 @@ def _chunks(path: Path) -> Iterator[Chunk]:
 def to_write(extras: Extras, pixels: np.ndarray) -> Iterator[Chunk]:
     """The chunks of the file that was read that fit these pixels, and one for XMP data."""
     planes = 1 if pixels.ndim == 2 else pixels.shape[2]
+    depth = 8 * pixels.dtype.itemsize
     for kind, data in extras.carried.data if extras.carried is not None else ():
-        fits = {b"sBIT": len(data) == planes, b"sRGB": extras.icc_profile is None}  # a profile stands for sRGB
+        fits = {
+            b"sBIT": len(data) == planes and max(data) <= depth,
+            b"bKGD": len(data) == (6 if planes > 2 else 2) and max(np.frombuffer(data, ">u2")) < 2**depth,
+            b"sRGB": extras.icc_profile is None,  # a profile stands for it
+        }
         if fits.get(kind, True):
             yield kind, data
     if extras.xmp is not None:

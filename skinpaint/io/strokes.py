@@ -12,7 +12,18 @@ import numpy as np
 
 from skinpaint.io.extras import Extras, opaque
 
-__all__ = ["as_grey", "as_shown", "coloured", "in_levels", "is_copy", "mostly", "painted_over", "resembles", "white"]
+__all__ = [
+    "as_grey",
+    "as_shown",
+    "black_and_white_alike",
+    "coloured",
+    "in_levels",
+    "is_copy",
+    "mostly",
+    "painted_over",
+    "resembles",
+    "white",
+]
 
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue
 COLOURED = 24  # levels of 255 by which the channels of a colour differ
@@ -79,7 +90,7 @@ def as_shown(photograph: Any, levels: Any) -> Any:
     >>> as_shown(photograph, in_levels(photograph // 16, Extras(axes="YX"), 0, 255))[..., 0].round()
     array([[  0.,  62., 249.]])
     """
-    if photograph.shape[:2] != levels.shape[:-1]:
+    if photograph.shape not in (levels.shape[:-1], levels.shape):
         return None
     axes = Extras(axes="YXS"[: photograph.ndim])
     scales = [(0.0, float(white(photograph)))]
@@ -95,8 +106,8 @@ def as_shown(photograph: Any, levels: Any) -> Any:
 def is_copy(levels: Any, shown: Any) -> bool:
     """Whether a picture shows what the photograph shows, wherever that is neither black nor white.
 
-    A photograph that is nearly white, or nearly black, has faint tones there. One that has none is black and white: a
-    picture that shows it is a copy if it has colours, or strokes in one grey.
+    A photograph that is nearly white, or nearly black, has faint tones there, which may be lost in a copy with strokes
+    in a colour. One that has none is black and white, and a copy of it may have strokes in one grey.
     """
     same = ~_differs(levels, shown)
     telling = _telling(shown)
@@ -108,10 +119,11 @@ def is_copy(levels: Any, shown: Any) -> bool:
         for part in (below < 128, below >= 128)
     ):
         return True
-    tones = _tones(levels)
-    in_colours = bool(coloured(levels).any())
+    tones, strokes = _tones(levels), coloured(levels)
+    if strokes.any() and mostly(same, ~strokes):
+        return True
     in_one_grey = _enough(tones) and len(_colours(levels, tones, 0.5)) > 0
-    return (in_colours or in_one_grey) and _black_and_white_alike(levels, shown)
+    return in_one_grey and black_and_white_alike(levels, shown)
 
 
 def resembles(levels: Any, shown: Any) -> bool:
@@ -120,7 +132,7 @@ def resembles(levels: Any, shown: Any) -> bool:
     if np.count_nonzero(tones) > MIN_TONES * tones.size:
         of_photograph = tones & (coloured(shown) | ~coloured(levels))
         return abs(_correlation(as_grey(levels), as_grey(shown), of_photograph)) > RESEMBLING
-    return bool(tones.any()) and _black_and_white_alike(levels, shown)
+    return bool(tones.any()) and black_and_white_alike(levels, shown)
 
 
 def painted_over(levels: Any, shown: Any) -> tuple[Any, bool]:
@@ -157,7 +169,7 @@ def _differs(levels: Any, shown: Any, by: float = DIFFERENT) -> Any:
     return red | green | blue
 
 
-def _black_and_white_alike(levels: Any, shown: Any) -> bool:
+def black_and_white_alike(levels: Any, shown: Any) -> bool:
     """Whether a photograph is black and white, and a picture is as it is where that is black and white, too."""
     below, same, plain = as_grey(shown), ~_differs(levels, shown), ~_tones(levels)
     parts = (plain & (below < 128), plain & (below >= 128))
