@@ -28,7 +28,7 @@ __all__ = ["Inpainter", "inpaint"]
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
-LAZY = ("_missing", "_axis", "_measured", "_plain", "_trusted")  # and what questions about it need
+LAZY = ("_asked", "_missing", "_axis", "_measured", "_plain", "_trusted")  # and what questions about it need
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
@@ -214,7 +214,8 @@ class Inpainter:
             problem = self._problem(image, mask).detached()
             self.solution_ = self._solve(problem, callback).settled()
             self.restored_ = _written(problem, self.solution_)
-            self.mask_ = problem.as_user(problem.filled)
+            self.mask_ = problem.as_user(problem.filled).copy()
+            self._asked = Inpainter(**{**self.get_params(deep=False), "method": resolve(self.method)})
             self._missing, self._axis = problem.as_user(problem.mask), problem.channel_axis
             if self.solution_.posterior is not None:
                 self._measured = problem.bare()
@@ -532,7 +533,8 @@ class Inpainter:
 
         if self.solution_.posterior is not None:
             return self._keep(rng if seed else None, posterior_of(self._measured, self.solution_, rng))
-        problem = self._checked(self.restored_, self._missing, grow=0, missing_values=None, channel_axis=self._axis)
+        then = self._asked  # whatever the parameters are by now
+        problem = then._checked(self.restored_, self._missing, grow=0, missing_values=None, channel_axis=self._axis)
 
         def as_many(record: Record, restore: Any) -> bool:
             """Whether the hidden pixels had as many iterations as the missing ones, which were stopped early."""
@@ -540,10 +542,10 @@ class Inpainter:
 
         def solve(image: np.ndarray, mask: np.ndarray) -> tuple[Problem, Solution]:
             changes: dict[str, Any] = {"channel_axis": problem.channel_axis, "max_distance": None}
-            more = self._checked(image, mask, grow=0, missing_values=None, **changes)
-            return more, self._solve(more, as_many if self.solution_.reason.cut_short else None)
+            more = then._checked(image, mask, grow=0, missing_values=None, **changes)
+            return more, then._solve(more, as_many if self.solution_.reason.cut_short else None)
 
-        found = uncertainty_of(problem, self.solution_, resolve(self.method), solve, np.random.default_rng(rng))
+        found = uncertainty_of(problem, self.solution_, resolve(then.method), solve, np.random.default_rng(rng))
         return self._keep(rng if seed else None, found)
 
     def _keep(self, seed: Any, found: Uncertainty) -> Uncertainty:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from skinpaint.masks import as_bool
+
 __all__ = ["CEILING", "GREY_LEVEL", "check_truth", "peak", "psnr", "ssim"]
 
 GREY_LEVEL = 1 / 255
@@ -68,7 +70,7 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
 
 def _everywhere(where: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        return np.broadcast_to(where, shape)
+        return np.broadcast_to(as_bool(where), shape)
     except ValueError:
         pixels = np.shape(where) == shape[:-1]
         way_out = " Pass where[..., None] for the pixels of all channels." if pixels else ""
@@ -116,7 +118,7 @@ def ssim(
     _, similarity = structural_similarity(
         values, np.asarray(image, dtype=float), data_range=peak(truth), channel_axis=channel_axis, full=True
     )
-    return float(similarity[... if where is None else where].mean())
+    return float(similarity[... if where is None else _everywhere(where, similarity.shape)].mean())
 
 
 SSIM_WINDOW = 7

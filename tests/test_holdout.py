@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from skimage import data
 
 from skinpaint import Inpainter, inpaint
 from skinpaint.holdout import hold_out, score_holdout
-from skinpaint.scores import psnr
+from skinpaint.scores import psnr, ssim
 
 
 @pytest.fixture
@@ -400,3 +401,13 @@ def test_inpainter_scores_by_holding_out(scene):
     assert inpainter.score(damaged) == pytest.approx(expected, abs=1e-9)
     assert inpainter.score([damaged, damaged]) == pytest.approx(expected, abs=1e-9)
     assert inpainter.score(damaged, image) == psnr(image, inpaint(damaged, method="laplace"))
+
+
+@pytest.mark.parametrize("top", [1, 255])
+def test_where_is_a_mask_of_any_dtype(top):
+    truth = data.camera()[:40, :40]
+    where = np.zeros(truth.shape, np.uint8)
+    where[10:20, 10:20] = top
+    image = np.where(where, 0, truth).astype(np.uint8)
+    assert psnr(truth, image, where=where) == psnr(truth, image, where=where > 0) < 20
+    assert ssim(truth, image, where=where) == ssim(truth, image, where=where > 0) < 0.5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from skinpaint import Inpainter, Laplace, damage
+from skinpaint import Inpainter, Laplace, damage, inpaint
 from skinpaint.grid.harmonic import factors, kernels, kernels_points, multigrid
 from skinpaint.grid.harmonic.factors import Factors
 from skinpaint.grid.harmonic.multigrid import HarmonicSystem, Multigrid
@@ -600,3 +600,11 @@ def test_pairs_that_hang_together_strongly_keep_their_weak_edges():
     _, residual = system.improve(flat, tol=1e-6, max_iter=100)
     assert residual <= 1e-6
     assert np.isfinite(flat).all()
+
+
+def test_numpy_may_raise_whatever_it_can():
+    rng = np.random.default_rng(0)
+    image = rng.random((700, 620)).cumsum(0)
+    with np.errstate(all="raise"):
+        restored = inpaint(image, rng.random(image.shape) < 0.4, method="laplace")
+    assert np.isfinite(restored).all()

@@ -131,3 +131,30 @@ def test_it_is_at_home_in_the_menu(viewer):
     dock, widget = viewer.window.add_plugin_dock_widget("skinpaint", "Restore")
     assert widget[6].text == "Restore"
     assert dock is not None
+
+
+@pytest.mark.parametrize(("kind", "edge"), [("ellipse", 0.06), ("polygon", 0.0), ("line", 1.0), ("path", 1.0)])
+def test_shapes_of_every_kind(viewer, kind, edge):
+    image = viewer.add_image(data.camera()[:60, :80])
+    corners = [[10, 10], [10, 50], [40, 50], [40, 10]][: {"line": 2, "path": 3, "polygon": 3}.get(kind, 4)]
+    shapes = viewer.add_shapes([np.array(corners, float)], shape_type=kind, edge_width=1)
+    missing, drawn = missing_of(shapes, image, (60, 80)), shapes.to_masks(mask_shape=(60, 80))[0]
+    assert (missing != drawn).sum() <= edge * drawn.sum()  # napari draws the edges of thin ones otherwise
+    assert missing.sum() < 1.1 * drawn.sum()
+
+
+def test_labels_that_lie_elsewhere_are_refused(viewer):
+    image = viewer.add_image(data.camera()[:60, :80], scale=(2, 2))
+    for options in ({}, {"scale": (2, 2), "translate": (20, 0)}, {"scale": (2, 2), "rotate": 90}):
+        labels = viewer.add_labels(np.eye(60, 80, dtype=int), **options)
+        with pytest.raises(ValueError, match=r"lies elsewhere than .*same scale, translation and rotation"):
+            missing_of(labels, image, (60, 80))
+    labels = viewer.add_labels(np.eye(60, 80, dtype=int), scale=(2, 2))
+    np.testing.assert_array_equal(missing_of(labels, image, (60, 80)), np.eye(60, 80))
+
+
+def test_a_shape_across_planes_is_refused(viewer):
+    image = viewer.add_image(damaged_volume()[0][0])
+    shapes = viewer.add_shapes([np.array([[0, 2, 2], [1, 2, 9], [2, 9, 9]])], shape_type="polygon")
+    with pytest.raises(ValueError, match="across planes"):
+        missing_of(shapes, image, image.data.shape)

@@ -180,6 +180,18 @@ def test_what_happens_to_the_image_later_does_not_matter():
     assert inpainter.std().tobytes() == expected.tobytes()
 
 
+def test_what_happens_to_the_inpainter_later_does_not_matter():
+    one, other = fitted(), fitted()
+    other.set_params(spacing=(1, 50), method="biharmonic", bounds=(0, 0.01))
+    other.mask_[:] = False
+    std = other.std()
+    np.testing.assert_array_equal(std, one.std())
+    kept = std.copy()
+    std *= 100  # it is the user's own
+    np.testing.assert_array_equal(other.std(), kept)
+    np.testing.assert_array_equal(other.sample(2), one.sample(2))
+
+
 def test_wider_levels_give_wider_intervals():
     inpainter = fitted()
     levels = [0.1, 0.5, 0.8, 0.9, 0.99]

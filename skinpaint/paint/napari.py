@@ -11,8 +11,12 @@ from skinpaint.inpainter import Inpainter
 from skinpaint.methods import METHODS, load, presets, resolve
 from skinpaint.methods.base import Method
 from skinpaint.paint.background import Progress, relative, restored_by_plane, settings_of, with_settings
+from skinpaint.paint.raster import segments
 
 __all__ = ["Restore", "missing_of"]
+
+ELLIPSE_POINTS = 200  # on the edge of an ellipse
+MAX_OFFSET = 0.5  # pixels between a label and the pixel of the image that it is for
 
 
 class Restore:
@@ -154,6 +158,12 @@ def missing_of(drawn: Any, layer: Any, shape: tuple[int, ...]) -> np.ndarray:
             missing = np.broadcast_to(_of_shapes(drawn, layer, flat), shape)
     else:
         missing = np.asarray(drawn.data) != 0
+        ends = np.array([np.zeros(missing.ndim), np.array(missing.shape) - 1])
+        if np.abs(_in_pixels(drawn, layer, ends)[:, -missing.ndim :] - ends).max() > MAX_OFFSET:
+            raise ValueError(
+                f"{drawn.name} lies elsewhere than {layer.name}. Give both layers the same scale, translation and "
+                "rotation."
+            )
     if missing.shape != shape and missing.shape == shape[-missing.ndim :]:
         missing = np.broadcast_to(missing, shape)
     if missing.shape != shape:
@@ -166,14 +176,35 @@ def _of_shapes(drawn: Any, layer: Any, shape: tuple[int, ...]) -> np.ndarray:
     from skimage.draw import polygon
 
     missing = np.zeros(shape, bool)
-    count = len(shape)
-    for corners in drawn.data:
-        world = np.array([drawn.data_to_world(corner) for corner in corners])
-        if world.shape[1] < layer.ndim:
-            world = np.pad(world, ((0, 0), (layer.ndim - world.shape[1], 0)))
-        at = np.array([layer.world_to_data(corner) for corner in world])[:, -count:]
-        plane = tuple(np.rint(at[0, :-2]).astype(int))
-        if all(0 <= k < n for k, n in zip(plane, shape[:-2], strict=True)):
-            rows, columns = polygon(at[:, -2], at[:, -1], shape[-2:])
-            missing[(*plane, rows, columns)] = True
+    pixel = float(np.abs(drawn.scale[-2:] / layer.scale[-2:]).mean())  # of the shapes, in pixels of the image
+    for corners, kind, width in zip(drawn.data, drawn.shape_type, drawn.edge_width, strict=True):
+        at = _in_pixels(drawn, layer, _ellipse(corners) if kind == "ellipse" else corners)[:, -len(shape) :]
+        planes = np.rint(at[:, :-2]).astype(int)
+        if (planes != planes[:1]).any():
+            raise ValueError(f"{drawn.name} holds a shape that lies across planes. Draw each shape in one plane.")
+        plane = tuple(planes[0])
+        if not all(0 <= k < n for k, n in zip(plane, shape[:-2], strict=True)):
+            continue
+        if kind in ("line", "path"):
+            points = [(float(x) + 0.5, float(y) + 0.5) for y, x in at[:, -2:]]
+            for box, pixels in segments(points, max(1.0, pixel * width), (shape[-2], shape[-1])):
+                missing[(*plane, *box.slices)] |= pixels
+        else:
+            missing[(*plane, *polygon(at[:, -2], at[:, -1], shape[-2:]))] = True
     return missing
+
+
+def _ellipse(corners: np.ndarray) -> np.ndarray:
+    """Points on the ellipse in a box that is given by its corners, one after another."""
+    angle = np.linspace(0, 2 * np.pi, ELLIPSE_POINTS, endpoint=False)[:, None]
+    across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    found: np.ndarray = corners.mean(axis=0) + np.cos(angle) * across + np.sin(angle) * down
+    return found
+
+
+def _in_pixels(drawn: Any, layer: Any, places: np.ndarray) -> np.ndarray:
+    """Places in one layer, in the pixels of the image layer."""
+    world = np.array([drawn.data_to_world(place) for place in places])
+    if world.shape[1] < layer.ndim:
+        world = np.pad(world, ((0, 0), (layer.ndim - world.shape[1], 0)))
+    return np.array([layer.world_to_data(place) for place in world])

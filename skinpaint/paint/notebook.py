@@ -79,6 +79,7 @@ def widget(
     """
     if height < MIN_HEIGHT:
         raise ValueError(f"The 'height' parameter of widget must be at least {MIN_HEIGHT}. Got {height!r} instead.")
+    image = np.array(image, subok=True)  # the user's own may change
     session = Session(image, mask=mask, channel_axis=channel_axis, method=method, name=name)
     return _painter()(session=session, height=int(height))
 

@@ -78,7 +78,8 @@ class Session:
     Parameters
     ----------
     image : ndarray of shape (M, N) or (M, N, C)
-        Integers or floats. It is never written to. Masked entries of a masked array are missing.
+        Integers or floats. It is never written to, and must not change meanwhile. Masked entries of a masked array are
+        missing.
     channel_axis : int, optional
         The axis of the channels; the last one of an array of three axes by default.
     mask : ndarray of bool, optional

@@ -239,7 +239,7 @@ class Uncertainty:
 
     def std(self) -> np.ndarray:
         """The standard deviation, in the image's units and its shape."""
-        return self._as_user(self.deviation)
+        return self._as_user(self.deviation.copy())
 
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """The lower and the upper end of intervals of this level, in the image's units and its shape."""

@@ -191,7 +191,8 @@ class Multigrid:
             self.levels.append(self.levels[-1].coarsen())
         self.at, A = self.levels[-1].matrix()
         invert_dense(A)
-        self.inverse = A.astype(np.float32)
+        with np.errstate(under="ignore"):
+            self.inverse = A.astype(np.float32)
         layouts = [level.layout for level in self.levels]
         each = iter(vectors([layout for layout in (layouts[0], *layouts) for _ in range(2)]))
         (self.p, self.q), *work = zip(each, each, strict=True)
