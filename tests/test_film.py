@@ -258,6 +258,7 @@ def test_energy_curve_without_a_proof_draws_the_energy_alone(tmp_path, drawn):
     ("says", "shots", "options"),
     [
         ("must hold pictures of one shape. Got none", [], {}),
+        ("of one dtype, .* Got floats and uint8", [np.zeros((4, 4)), np.zeros((4, 4), np.uint8)], {}),
         (r"Got \(4, 4\), \(4, 5\) instead", [np.zeros((4, 4)), np.zeros((4, 5))], {}),
         (r"must have shape \(M, N\) or \(M, N, 3\). Got \(4, 4, 2\)", [np.zeros((4, 4, 2))], {}),
         ("'captions' .* one line for each of 2 frames. Got 1", frames(2), {"captions": ["one"]}),

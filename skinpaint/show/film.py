@@ -125,7 +125,7 @@ def film(
     FileExistsError
         If the file exists and `overwrite` is False.
     ValueError
-        If the suffix is unknown, there is no frame, or the frames' shapes differ or are not pictures.
+        If the suffix is unknown, there is no frame, or the frames' shapes or dtypes differ or are not pictures.
 
     Examples
     --------
@@ -149,7 +149,14 @@ def film(
                 f"The '{name}' parameter of film must be a positive number of seconds, at most {MAX_SECONDS}. "
                 f"Got {value!r} instead."
             )
-    small = [reduced(np.asarray(frame), max_side) for frame in frames]
+    arrays = [np.asarray(frame) for frame in frames]
+    units = {"floats" if array.dtype.kind == "f" else str(array.dtype) for array in arrays}
+    if len(units) > 1:
+        raise ValueError(
+            f"The 'frames' parameter of film must hold pictures of one dtype, as they are shown on one scale. Got "
+            f"{' and '.join(sorted(units))} instead."
+        )
+    small = [reduced(array, max_side) for array in arrays]
     shapes = {frame.shape for frame in small}
     if len(shapes) != 1:
         found = ", ".join(map(str, sorted(shapes))) or "none"
