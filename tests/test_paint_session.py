@@ -528,3 +528,14 @@ def test_work_in_the_background_stops_and_goes_plane_by_plane():
     assert relative((5.0, -1.0)) == (5.0, 1.0)
     assert with_settings(Laplace(), {"solver": "direct"}) == Laplace(solver="direct")
     assert with_settings(Laplace(), {"tol": "1e-06"}) == Laplace()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_nan_are_missing(channels):
+    image = np.random.default_rng(0).random((20, 30, channels))
+    image[4:7, 5:9, 0] = np.nan
+    image = image[..., 0] if channels == 1 else image
+    session = Session(image, method="laplace")
+    assert session.mask.sum() == 12
+    assert np.isfinite(session.restored).all()
+    assert len(Session(image, mask=session.mask, method="laplace").edits) == 1

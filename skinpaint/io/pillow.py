@@ -43,15 +43,17 @@ READ = (
 )
 """How the segments of a JPEG begin that are kept, named as what they hold, or about how it is stored."""
 
+MAX_TEXT = 2**25  # bytes that a text of a PNG may unpack to, in this process; all together Pillow allows 2**26
 MAX_SEGMENT = 65_000  # bytes of metadata that a JPEG holds in one piece
 
 
 @contextmanager
 def opened(path: Path, name: str) -> Iterator[ImageFile.ImageFile]:
     """Open a file that holds one picture by Pillow; what is too large is for `check_size` to say."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT)
     try:
         file = Image.open(path, formats=(name,))
     except UnidentifiedImageError:

@@ -78,8 +78,8 @@ class Session:
     Parameters
     ----------
     image : ndarray of shape (M, N) or (M, N, C)
-        Integers or floats. It is never written to, and must not change meanwhile. Masked entries of a masked array are
-        missing.
+        Integers or floats. It is never written to, and must not change meanwhile. NaN and masked entries of
+        a masked array are missing.
     channel_axis : int, optional
         The axis of the channels; the last one of an array of three axes by default.
     mask : ndarray of bool, optional
@@ -116,6 +116,7 @@ class Session:
         name: str = "",
     ) -> None:
         hidden, image = np.ma.getmaskarray(image), np.ma.getdata(image, subok=False)
+        hidden = hidden | np.isnan(image) if image.dtype.kind == "f" else hidden
         self._axis = channel_axis if channel_axis is not None else (-1 if image.ndim == 3 else None)
         self._grey = self._axis is None
         self.picture = Picture(
@@ -137,8 +138,9 @@ class Session:
         self._solving = Lock()
         if mask is not None:
             self.apply(self.imported(mask))
-        if hidden.any():
-            self.apply(self.imported(np.asarray(hidden if self._grey else hidden.any(axis=self._axis))))
+        gone = np.asarray(hidden if self._grey else hidden.any(axis=self._axis)) & ~self.mask
+        if gone.any():
+            self.apply(self.imported(gone))
 
     # What there is
 
