@@ -87,7 +87,7 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> 
         refuse_undamaged(task, extras, solutions, HOW_TO_SAY)
 
     restored = _joined([one.restored for one in solutions], image, extras)
-    if image.dtype.kind == "f":  # what was left is as it came, such as a nodata value
+    if args.max_distance is not None and image.dtype.kind == "f":  # what was left is as it came, such as nodata
         restored = np.where(np.isnan(restored), image, restored)
     marked = [filled_like(one.filled, frame) for one, frame in zip(solutions, frames, strict=True)]
     by_chance = _write(args, task, restored, _joined(marked, image, extras), extras)

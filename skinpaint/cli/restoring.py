@@ -172,8 +172,9 @@ def _restore_frames(
         except USER_ERRORS as error:
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
             raise ValueError(without_repetition(where, sentence(error))) from error
-        left = np.isnan(out) if out.dtype.kind == "f" else False
-        restored.image[frame.at] = np.where(left, frame.image, out)  # such as a nodata value
+        if args.max_distance is not None and out.dtype.kind == "f":  # what was left is as it came, such as nodata
+            np.copyto(out, frame.image, where=np.isnan(out))
+        restored.image[frame.at] = out
         restored.filled[frame.at] = filled_like(inpainter.mask_, frame)
         try:
             if args.std is not None:
