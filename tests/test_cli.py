@@ -365,6 +365,9 @@ def test_compare_against_a_truth_with_nodata(run, tmp_path, pictures):
 
 @pytest.mark.parametrize("closed", ["stdout", "stderr", "reader"])
 def test_streams_that_nobody_reads(tmp_path, pictures, closed):
+    alone = "import sys; sys.stderr = None; import numpy.f2py"  # which SciPy imports
+    if closed == "stderr" and subprocess.run([sys.executable, "-c", alone], capture_output=True).returncode:
+        pytest.skip("this version of NumPy needs an error stream")
     damaged, mask = pictures
     for name in ("a.png", "b.png"):
         write(tmp_path / name, damaged)

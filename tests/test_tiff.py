@@ -481,7 +481,13 @@ class TestPicture:
 
     def test_white_is_zero_in_twelve_bits(self, restore, tmp_path):
         before = slopes((30, 40), "uint16") * 20
-        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", bitspersample=12, metadata=None)
+        even, odd = before[:, ::2], before[:, 1::2]
+        packed = np.stack([even >> 4, (even & 15) << 4 | odd >> 8, odd & 255], axis=-1).astype(np.uint8)
+        tifffile.imwrite(tmp_path / "a.tif", packed.reshape(30, 60), photometric="miniswhite", metadata=None)
+        with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:  # old versions write no 12 bits themselves
+            file.pages[0].tags["BitsPerSample"].overwrite(12)
+        with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+            file.pages[0].tags["ImageWidth"].overwrite(40)
         np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], 4095 - before)
         Image.fromarray(MASK).save(tmp_path / "m.png")
         restore("a.tif", "--mask", "m.png")

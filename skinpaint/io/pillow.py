@@ -115,10 +115,10 @@ def _segments(file: Any) -> list[str]:
 
 
 def _scale_transparency(file: ImageFile.ImageFile) -> None:
-    """Scale the grey that is transparent as Pillow scales the pixels of a PNG of 2 or 4 bits, if it did not."""
+    """Scale the grey that is transparent as Pillow scales the pixels of a PNG of few bits, if it did not."""
     grey = file.info.get("transparency")
     for *_, mode in file.tile:
-        highest = {"L;2": 3, "L;4": 15}.get(str(mode))
+        highest = {"1": 1, "L;2": 3, "L;4": 15}.get(str(mode))
         if highest is not None and isinstance(grey, int) and grey <= highest:
             file.info["transparency"] = grey * 255 // highest
 
