@@ -29,7 +29,7 @@ from skinpaint.cli.common import (
     sentence,
     without_repetition,
 )
-from skinpaint.cli.frames import Frame, as_stack, frames_of, spacing_of
+from skinpaint.cli.frames import Frame, as_stack, frames_of, in_any_channel, spacing_of
 from skinpaint.cli.remarks import equal_to_nodata, several, what_was_taken
 from skinpaint.cli.restoring import filled_like, refuse_undamaged
 from skinpaint.cli.tasks import Task, mask_of
@@ -227,7 +227,7 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
     from skinpaint.io.codec import listed
 
     if args.missing == "transparent":
-        extras = extras.shown_where(filled if extras.channel_axis is None else filled.any(axis=extras.channel_axis))
+        extras = extras.shown_where(in_any_channel(filled, extras))
     lost = list(extras.lost)
     if extras.missing is not None and (args.missing is None or args.max_distance is not None):
         lost.append("a mask of its own")

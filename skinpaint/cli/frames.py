@@ -11,7 +11,7 @@ import numpy as np
 from skinpaint.io import Extras
 from skinpaint.io.npy import UNKNOWN
 
-__all__ = ["Frame", "as_stack", "frames_of", "named_axes", "spacing_of"]
+__all__ = ["Frame", "as_stack", "frames_of", "in_any_channel", "named_axes", "spacing_of"]
 
 MIN_ANISOTROPY = 1.01  # spacings of a file that differ by less are equal
 NAMES = {"T": "time", "Q": "pages", "I": "pages", "P": "positions", "S": "samples", "C": "channels"}
@@ -86,6 +86,17 @@ def frames_of(image: np.ndarray, mask: np.ndarray | None, extras: Extras) -> Ite
             at[axis] = k
         place = tuple(at)
         yield Frame(place, image[place], None if spread is None else spread[place], channel_axis)
+
+
+def in_any_channel(filled: Any, extras: Extras) -> Any:
+    """What was filled in any channel; of an array in memory or in chunks.
+
+    Examples
+    --------
+    >>> in_any_channel(np.array([[[True, False], [False, False]]]), Extras(axes="YXS"))
+    array([[ True, False]])
+    """
+    return filled if extras.channel_axis is None else filled.any(axis=extras.channel_axis)
 
 
 def _spread(mask: np.ndarray, shape: tuple[int, ...], extras: Extras) -> np.ndarray:

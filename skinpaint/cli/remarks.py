@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skinpaint.cli.common import in_options
-from skinpaint.cli.frames import named_axes
+from skinpaint.cli.frames import in_any_channel, named_axes
 from skinpaint.solution import Solution, proven_within
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def equal_to_nodata(restored: Any, filled: Any, extras: Extras) -> str:
 
 def _hidden(filled: np.ndarray, extras: Extras) -> str:
     """How many filled pixels alpha hides."""
-    marked = filled if extras.channel_axis is None else filled.any(axis=extras.channel_axis)
+    marked = in_any_channel(filled, extras)
     if extras.alpha is None or extras.alpha.shape != marked.shape:
         return ""
     count = int(np.count_nonzero(marked & (extras.alpha == 0)))

@@ -24,7 +24,7 @@ from skinpaint.cli.common import (
     share,
     without_repetition,
 )
-from skinpaint.cli.frames import Frame, as_stack, frames_of, spacing_of
+from skinpaint.cli.frames import Frame, as_stack, frames_of, in_any_channel, spacing_of
 from skinpaint.cli.remarks import how_written, proof_of, several, status_of, what_was_taken
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.containers import Contents
@@ -68,16 +68,10 @@ class Restored:
         """Nothing is restored yet."""
         return cls(image.copy(), np.zeros(image.shape, bool))
 
-    def marked(self, channel_axis: int | None) -> np.ndarray:
-        """What was filled in any channel."""
-        return self.filled if channel_axis is None else np.asarray(self.filled.any(axis=channel_axis))
-
-    def counted(self, channel_axis: int | None) -> np.ndarray:
+    def counted(self, extras: Extras) -> np.ndarray:
         """What was filled: pixels, or values where channels differ."""
-        marked = self.marked(channel_axis)
-        if channel_axis is None or (self.filled == np.expand_dims(marked, channel_axis)).all():
-            return marked
-        return self.filled
+        marked, axis = np.asarray(in_any_channel(self.filled, extras)), extras.channel_axis
+        return marked if axis is None or (self.filled == np.expand_dims(marked, axis)).all() else self.filled
 
 
 def restore_file(args: argparse.Namespace, method: Any, task: Task) -> Outcome:
@@ -103,14 +97,14 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
         refuse_undamaged(task, extras, restored.solutions)
 
     if args.missing == "transparent":
-        extras = extras.shown_where(restored.marked(extras.channel_axis))
+        extras = extras.shown_where(in_any_channel(restored.filled, extras))
     _write(args, task, image, extras, restored, recorder)
     said = [*what_was_taken(args, mask_file, missing, extras), spaced, several(len(frames), extras, args.axes)]
     if len(restored.solutions) < len(frames):
         said.append(f"interrupted: the frames after the first {len(restored.solutions)} are as they came")
     said += how_written(task.output, image, restored.image, restored.filled, extras)
     said = [remark for remark in said if remark]
-    counted = restored.counted(extras.channel_axis)
+    counted = restored.counted(extras)
     summary = f"{task.output}: filled {share(counted)} in {restored.seconds:.1f} s{proof_of(restored.solutions)}."
     lines = " ".join(filter(None, [summary, status_of(restored.solutions, warned)]))
     lines += "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said)
@@ -213,7 +207,7 @@ def _write(
     """Write the picture, and the mask and the film where they are asked for."""
     from skinpaint import io
 
-    marked = restored.marked(extras.channel_axis)
+    marked = in_any_channel(restored.filled, extras)
     if extras.missing is not None and (extras.missing & ~marked).any():
         extras = dataclasses.replace(extras, lost=(*extras.lost, "a mask of its own"))
     io.write(task.output, restored.image, extras, overwrite=args.overwrite)

@@ -277,13 +277,14 @@ def _islands(at: np.ndarray, shape: tuple[int, ...], margin: int) -> Islands:
     for i, n in zip(above, counts[:-1], strict=True):
         line = line * n + i // TILE_SIDE
     line *= counts[-1] + 1
+    tile = line + left // TILE_SIDE  # that each run begins in
     changes = np.zeros(prod(counts[:-1]) * (counts[-1] + 1), np.int64)
-    changes += np.bincount(line + left // TILE_SIDE, minlength=changes.size)
+    changes += np.bincount(tile, minlength=changes.size)
     changes -= np.bincount(line + right // TILE_SIDE + 1, minlength=changes.size)
     tiles = np.cumsum(changes).reshape(*counts[:-1], counts[-1] + 1) > 0
     tiles, count = ndimage.label(tiles, np.ones((3,) * len(shape)))
 
-    owner = tiles.reshape(-1)[line + left // TILE_SIDE]
+    owner = tiles.reshape(-1)[tile]
     order = np.argsort(owner, kind="stable")
     first = np.searchsorted(owner[order], np.arange(1, count + 1))
     edges = []

@@ -171,9 +171,11 @@ def _differs(levels: Any, shown: Any, by: float = DIFFERENT) -> Any:
 
 def black_and_white_alike(levels: Any, shown: Any) -> bool:
     """Whether a photograph is black and white, and a picture is as it is where that is black and white, too."""
+    if _enough(_telling(shown)):
+        return False
     below, same, plain = as_grey(shown), ~_differs(levels, shown), ~_tones(levels)
     parts = (plain & (below < 128), plain & (below >= 128))
-    return not _enough(_telling(shown)) and all(_enough(part) and mostly(same, part) for part in parts)
+    return all(_enough(part) and mostly(same, part) for part in parts)
 
 
 def _telling(shown: Any) -> Any:

@@ -277,7 +277,8 @@ class Files:
         saved = {}
         for k, mask in masks.items():
             at = file.place(planes[k])
-            if what == "picture" and k in self._sessions and not self._is_blank(k):
+            blank = len(planes) > 1 and mask is not None and mask.all()
+            if what == "picture" and k in self._sessions and not blank:
                 out[at], mask, saved[k] = self._sessions[k].finished()
             if mask is not None:
                 missing[tuple(at[axis] for axis in kept)] = mask
