@@ -23,8 +23,8 @@ __all__ = [
     "advance",
     "apply",
     "coarsen",
+    "diagonal",
     "guess_along_rows",
-    "invert_diagonal",
     "over_relax",
     "products",
     "residual",
@@ -32,7 +32,6 @@ __all__ = [
     "solve_dense",
     "source",
     "squares",
-    "surplus",
 ]
 
 
@@ -64,47 +63,27 @@ def equal_neighbours(i, offsets, weights, x):
     return s
 
 
-@part
-def add_edges(base, n, state, least, most, offsets, weights, step, out):
-    """Add to each entry of a row its edges to neighbours whose state is from `least` to `most`."""
-    for k in range(len(offsets)):
-        ahead, behind = base + offsets[k], base - offsets[k]
-        for j in range(n):
-            there, before = state[uintp(ahead + j)], state[uintp(behind + j)]
-            w = weights[k, uintp(step * base + j)] if least <= there <= most else np.float32(0)
-            v = weights[k, uintp(step * behind + j)] if least <= before <= most else np.float32(0)
-            out[uintp(base + j)] += w + v
-
-
 @kernel
-def invert_diagonal(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, inverse):
-    """One over the diagonal of ``L_UU + shift``, which sums all edges to neighbours inside the image; 0 where known."""
-    for r in range(lo, hi):
-        base = starts[r]
-        for j in range(n):
-            inverse[uintp(base + j)] = shift[uintp(shift_step * base + j)]
-        add_edges(base, n, state, KNOWN, UNKNOWN, offsets, weights, step, inverse)
-        for j in range(n):
-            d = inverse[uintp(base + j)]
-            inverse[uintp(base + j)] = (
-                np.float32(1) / d if state[uintp(base + j)] == UNKNOWN and d > 0 else np.float32(0)
-            )
+def diagonal(lo, hi, starts, n, state, most, inverted, offsets, weights, step, shift, shift_step, out):
+    """The diagonal of ``L_UU + shift``, or one over it; 0 where nothing is unknown.
 
-
-@kernel
-def surplus(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, out):
-    """What the diagonal of ``L_UU + shift`` has beyond the edges between unknowns: `shift`, and edges to known entries.
-
-    It is 0 where nothing is unknown.
+    It sums the edges to neighbours inside the image, whose states go up to `most`. If that is KNOWN, the sum is what
+    the diagonal has beyond the edges between unknowns.
     """
     for r in range(lo, hi):
         base = starts[r]
         for j in range(n):
             out[uintp(base + j)] = shift[uintp(shift_step * base + j)]
-        add_edges(base, n, state, KNOWN, KNOWN, offsets, weights, step, out)
+        for k in range(len(offsets)):
+            ahead, behind = base + offsets[k], base - offsets[k]
+            for j in range(n):
+                there, before = state[uintp(ahead + j)], state[uintp(behind + j)]
+                w = weights[k, uintp(step * base + j)] if KNOWN <= there <= most else np.float32(0)
+                v = weights[k, uintp(step * behind + j)] if KNOWN <= before <= most else np.float32(0)
+                out[uintp(base + j)] += w + v
         for j in range(n):
-            s = out[uintp(base + j)]
-            out[uintp(base + j)] = s if state[uintp(base + j)] == UNKNOWN else np.float32(0)
+            d = out[uintp(base + j)] if state[uintp(base + j)] == UNKNOWN else np.float32(0)
+            out[uintp(base + j)] = (np.float32(1) / d if d > 0 else np.float32(0)) if inverted else d
 
 
 @part
@@ -219,38 +198,39 @@ def over_relax(lo, hi, starts, sizes, phase, stride, shares, unknown, omega, eno
 
 @kernel
 def coarsen(
-    lo, hi, starts, n, halve, inverse, offsets, weights, step, surplus, reach, children, parents, coarse_starts, edges,
-    coarse_surplus,
+    lo, hi, starts, n, halve, inverse, offsets, weights, step, surplus, reach, children, parents, coarse_starts, sums,
 ):  # fmt: skip
     """Galerkin sums over blocks, of the edges between blocks and of the surplus of the diagonal.
 
     The diagonal itself is the sum of both. Nothing is subtracted, so rounding does not make a matrix indefinite.
 
-    ``reach[k]`` holds the distance to the neighbour of term `k`, in rows and along the row, and the axis.
+    ``reach[k]`` holds the distance to the neighbour of term `k`, in rows and along the row, and the row of `sums` that
+    its edges are added to. Its last row is about the surplus.
     """
-    own, crossing = np.zeros(n + 1, np.float32), np.zeros(n + 1, np.float32)  # of the entries of a row
+    row = np.empty(n + 1, np.float32)  # of the entries of a row, and a zero
+    row[uintp(n)] = np.float32(0)
     for R in range(lo, hi):
-        out = coarse_starts[R]
         for c in range(children.shape[1]):
             r = children[R, c]
             if r < 0:
                 continue
             base = starts[r]
-            for k in range(len(offsets)):
-                # Along a halved row every second edge is inside a block. Across rows it is all edges, or none.
-                if reach[k, 0] > 0 and parents[r] == parents[min(r + reach[k, 0], parents.size - 1)]:
-                    continue
-                for j in range(n):
-                    both = min(inverse[uintp(base + j)], inverse[uintp(base + j + offsets[k])])
-                    w = weights[k, uintp(step * base + j)]  # read in any case, so that there is no branch
-                    crossing[uintp(j)] = w if both > 0 else np.float32(0)
-                if reach[k, 0] == 0 and halve == 1 and reach[k, 1] == 1:
-                    for t in range((n + 1) >> 1):
-                        crossing[uintp(2 * t)] = np.float32(0)
-                add_row(halve, n, crossing, edges[reach[k, 2]], out)
-            for j in range(n):
-                own[uintp(j)] = surplus[uintp(base + j)]
-            add_row(halve, n, own, coarse_surplus, out)
+            for k in range(len(reach)):
+                if k == len(offsets):
+                    for j in range(n):
+                        row[uintp(j)] = surplus[uintp(base + j)]
+                else:
+                    # Along a halved row every second edge is inside a block. Across rows it is all edges, or none.
+                    if reach[k, 0] > 0 and r + reach[k, 0] < parents.size and parents[r] == parents[r + reach[k, 0]]:
+                        continue
+                    for j in range(n):
+                        both = min(inverse[uintp(base + j)], inverse[uintp(base + j + offsets[k])])
+                        w = weights[k, uintp(step * base + j)]  # read in any case, so that there is no branch
+                        row[uintp(j)] = w if both > 0 else np.float32(0)
+                    if reach[k, 0] == 0 and halve == 1 and reach[k, 1] == 1:
+                        for t in range((n + 1) >> 1):
+                            row[uintp(2 * t)] = np.float32(0)
+                add_row(halve, n, row, sums[reach[k, 2]], coarse_starts[R])
 
 
 @kernel

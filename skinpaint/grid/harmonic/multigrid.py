@@ -31,7 +31,7 @@ import numpy as np
 
 from skinpaint.grid.harmonic import kernels
 from skinpaint.grid.harmonic.kernels import BEGIN, PROLONG, RESTRICT
-from skinpaint.grid.jit import UNKNOWN
+from skinpaint.grid.jit import KNOWN, UNKNOWN
 from skinpaint.grid.kernels import next_direction
 from skinpaint.grid.kernels_dense import invert_dense
 from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix, vectors
@@ -123,20 +123,23 @@ class Level:
         """The next level."""
         layout, (children, parents) = self.coarse_layout, self.children_and_parents
         d, terms = len(layout.shape), self.coarse_terms
-        surplus, edges = layout.zeros(), np.zeros((len(terms), layout.length), np.float32)
+        sums = np.zeros((len(terms) + 1, layout.length), np.float32)
+        edges, surplus = sums[:-1], sums[-1]
         reach = []  # of each term: rows, places along the row, and the coarse term that it is added to
         for axis, lag in self.terms:
             target = terms.index((axis, 1 if self.halved[axis] else lag))
             rows = lag * int(np.prod(self.layout.shape[axis + 1 : -1]))
             reach.append((0, lag, target) if axis == d - 1 else (rows, 0, target))
+        reach.append((0, 0, len(terms)))
         coarse_starts, _ = layout.rows
-        block = (np.array(reach), children, parents, coarse_starts, edges, surplus)
+        block = (np.array(reach), children, parents, coarse_starts, sums)
         grid = (self.layout.rows[0], self.layout.shape[-1], self.halved[-1])
         fine = (*grid, self.inverse, np.array(self.offsets), *self.table, self.surplus())
         self.layout.sweep(Stage(kernels.coarsen, coarse_starts.size, (*fine, *block)))
         level = Level(layout, terms, (edges, 1), layout.zeros(), partial(np.asarray, surplus))
         anywhere = np.full(layout.length, UNKNOWN, np.uint8)
-        layout.run(kernels.invert_diagonal, anywhere, np.array(level.offsets), edges, 1, surplus, 1, level.inverse)
+        matrix = np.array(level.offsets), edges, 1, surplus, 1
+        layout.run(kernels.diagonal, anywhere, UNKNOWN, True, *matrix, level.inverse)
         return level
 
     def stages(
@@ -375,9 +378,9 @@ class HarmonicSystem(System):
         self.level = Level(self.layout, self.terms, table, self.layout.zeros(), self.layout.zeros)
         self.weights = ()  # they are not needed in a third form
         (shift,), shift_step = self._table(np.float32, self.shift)
-        matrix = self.flat_state, np.array(self.level.offsets), *self.level.table, shift, shift_step
-        self.layout.run(kernels.invert_diagonal, *matrix, self.level.inverse)
-        self.level.surplus = partial(_surplus, self.layout, *matrix)
+        matrix = np.array(self.level.offsets), *self.level.table, shift, shift_step
+        self.layout.run(kernels.diagonal, self.flat_state, UNKNOWN, True, *matrix, self.level.inverse)
+        self.level.surplus = partial(_surplus, self.layout, self.flat_state, *matrix)
         self.preconditioner = Multigrid(self.level)
 
     def guess(self, x: np.ndarray) -> None:
@@ -419,8 +422,8 @@ class HarmonicSystem(System):
         return (load, 1) if isinstance(load, np.ndarray) else (np.full(self.layout.shape[-1], load), 0)
 
 
-def _surplus(layout: Layout, *matrix: Any) -> np.ndarray:
+def _surplus(layout: Layout, state: np.ndarray, *matrix: Any) -> np.ndarray:
     """What the diagonal of the finest level has beyond the edges between unknowns: it is needed for a moment only."""
     out = layout.zeros()
-    layout.run(kernels.surplus, *matrix, out)
+    layout.run(kernels.diagonal, state, KNOWN, False, *matrix, out)
     return out

@@ -16,7 +16,7 @@ from math import log, pi, sin, sqrt
 import numpy as np
 
 from skinpaint.grid.harmonic import kernels
-from skinpaint.grid.jit import KNOWN
+from skinpaint.grid.jit import KNOWN, UNKNOWN
 from skinpaint.grid.layout import Layout
 from skinpaint.grid.threads import share
 
@@ -55,7 +55,7 @@ def relax(channels: np.ndarray, missing: np.ndarray, tol: float) -> None:
     n = missing.shape[1]
     edges = np.array(layout.strides), np.ones((2, n), np.float32), 0, np.zeros(n, np.float32), 0  # all weigh 1
     state, shares = layout.flatten(missing + np.uint8(KNOWN), np.uint8), layout.zeros()
-    layout.run(kernels.invert_diagonal, state, *edges, shares)
+    layout.run(kernels.diagonal, state, UNKNOWN, True, *edges, shares)
     enough = np.float32(tol) * np.ptp(channels[:, known], axis=1)
     omega = 2 / (1 + sin(pi / (_width(missing) + 1)))
     sweeps = MIN_MAX_SWEEPS + missing.size

@@ -145,7 +145,10 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
     change = np.empty(size, np.float32)
     known = np.empty(size, np.int64)
     unknown = np.empty(size, np.int64)
-    work = S, W, gram, L, z, H, white, innovation, change, known, unknown
+    small = size <= 2 * n
+    trace = np.float32(0)
+    for q in range(size):
+        trace += prior[q, q]
     for piece in range(lo, hi):
         for r in range(piece * rows, min(found.shape[0], (piece + 1) * rows)):
             for c in range(found.shape[1]):
@@ -155,79 +158,91 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
                 _center(Z, hole)
                 alike = _alike(Z)
                 group = Z if alike else alone
-                for p in range(1 if alike else P):
+                for first in range(1 if alike else P):  # the first plane of the group
                     if not alike:
-                        for q in range(size):
-                            for g in range(uintp(n)):
-                                alone[q, 0, g] = Z[q, p, g]
-                    _fill(p, x, found, r, c, side, group, hole, members, noise, prior, work, piece, top, total, weight)
+                        _take_plane(Z, first, alone)
+                    flat = group.reshape(size, group.shape[1] * n)
+                    spread = _square(flat)
+                    ridge = np.float32(flat.shape[1] * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
+                    largest = np.float32(ridge + spread * (1 + trace / size))
+                    variance = spread / flat.size + VARIANCE_FLOOR * noise * noise
+                    w = np.float32(1 / np.sqrt(variance + MIN_DENOMINATOR))
+                    S_ready = W_ready = gram_ready = False
+                    for g in range(members):
+                        k = _split(hole, g, known, unknown)
+                        m = size - k
+                        if m == 0:
+                            continue
+                        few = k <= n and (k <= 2 * m or not small)
+                        if not S_ready and (few or small):
+                            _products(flat, S)
+                            _add_prior(prior, np.float32(spread / size), S)
+                            S_ready = True
+                        if few:
+                            _among_known(S, group, known, k, g, ridge, L, z, H)
+                            _predict(S, group, z, known, k, unknown, m, g, innovation)
+                        elif small:
+                            if not W_ready:
+                                _whiten(S, ridge, L, W)
+                                W_ready = True
+                            _among_missing(W, group, known, k, unknown, m, g, largest, white, L, z, H, innovation)
+                        else:
+                            if not gram_ready:
+                                _gram(flat, gram)
+                                gram_ready = True
+                            _among_patches(gram, flat, hole, unknown, m, g, ridge, L, z, H, innovation)
+                        _leave_out(group.shape[1], H)
+                        a, b = found[r, c, g] // x.shape[3], found[r, c, g] % x.shape[3]
+                        for p in range(group.shape[1]):
+                            _combine(H, p, innovation, group.shape[1], m, change)
+                            _write(x, piece, first + p, a, a - top[piece], b, side, hole, g, w, change, total, weight)
 
 
 @part
-def _fill(first, x, found, r, c, side, Z, hole, members, noise, prior, work, piece, top, total, weight):
-    """Fill the patches of a group; Z holds the planes from plane `first` on."""
-    S, W, gram, L, z, H, white, innovation, change, known, unknown = work
-    C, X = x.shape[1], x.shape[3]
-    size, P, n = Z.shape
-    samples = P * n
-    flat = Z.reshape(size, samples)
-    small = size <= 2 * n
-    trace = spread = np.float32(0)
-    for q in range(size):
-        trace += prior[q, q]
-        for g in range(uintp(samples)):
-            spread += flat[q, g] * flat[q, g]
-    ridge = np.float32(samples * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
-    largest = np.float32(ridge + spread * (1 + trace / size))
-    variance = spread / (samples * size) + VARIANCE_FLOOR * noise * noise
-    w = np.float32(1 / np.sqrt(variance + MIN_DENOMINATOR))
-    S_ready = W_ready = gram_ready = False
-    for g in range(members):
-        k = _split(hole, g, known, unknown)
-        m = size - k
-        if m == 0:
-            continue
-        few = k <= n and (k <= 2 * m or not small)
-        if not S_ready and (few or small):
-            _products(flat, S)
-            _add_prior(prior, np.float32(spread / size), S)
-            S_ready = True
-        if few:
-            _among_known(S, Z, known, k, g, ridge, L, z, H)
-            _predict(S, Z, z, known, k, unknown, m, g, innovation)
-        elif small:
-            if not W_ready:
-                _whiten(S, ridge, L, W)
-                W_ready = True
-            _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z, H, innovation)
-        else:
-            if not gram_ready:
-                _gram(flat, gram)
-                gram_ready = True
-            _among_patches(gram, flat, hole, unknown, m, g, ridge, L, z, H, innovation)
-        _leave_out(P, H)
-        a, b = found[r, c, g] // X, found[r, c, g] % X
-        row = a - top[piece]
-        for p in range(P):
-            for u in range(uintp(m)):
-                change[u] = np.float32(0)
-            for e in range(P):
-                f = H[p, e]
-                for u in range(uintp(m)):
-                    change[u] += f * innovation[uintp(e), u]
-            plane, q, u = uintp(first + p), 0, 0
-            for channel in range(uintp(C)):
-                for i in range(side):
-                    here, there = uintp(a + i), uintp(row + i)
-                    for j in range(side):
-                        if hole[uintp(q), uintp(g)]:
-                            y = x[plane, channel, here, uintp(b + j)] + change[uintp(u)]
-                            total[uintp(piece), plane, channel, there, uintp(b + j)] += w * y
-                            u += 1
-                        q += 1
-            for i in range(side):
-                for j in range(side):
-                    weight[uintp(piece), plane, uintp(0), uintp(row + i), uintp(b + j)] += w
+def _take_plane(Z, p, alone):
+    """Copy plane `p` of a group."""
+    for q in range(len(Z)):
+        for g in range(uintp(Z.shape[2])):
+            alone[q, 0, g] = Z[q, p, g]
+
+
+@part
+def _square(Z):
+    """The sum of the squares."""
+    s = np.float32(0)
+    for q in range(len(Z)):
+        for g in range(uintp(Z.shape[1])):
+            s += Z[q, g] * Z[q, g]
+    return s
+
+
+@part
+def _combine(H, p, innovation, P, m, change):
+    """Write row `p` of ``H innovation``, for the `m` missing entries."""
+    for u in range(uintp(m)):
+        change[u] = np.float32(0)
+    for e in range(P):
+        f = H[p, e]
+        for u in range(uintp(m)):
+            change[u] += f * innovation[uintp(e), u]
+
+
+@part
+def _write(x, piece, plane, a, row, b, side, hole, g, w, change, total, weight):
+    """Add a patch, which begins at row `a` of `x` and at row `row` of the piece, and its weight `w` everywhere."""
+    q = u = 0
+    for channel in range(uintp(x.shape[1])):
+        for i in range(side):
+            here, there = uintp(a + i), uintp(row + i)
+            for j in range(side):
+                if hole[uintp(q), uintp(g)]:
+                    y = x[uintp(plane), channel, here, uintp(b + j)] + change[uintp(u)]
+                    total[uintp(piece), uintp(plane), channel, there, uintp(b + j)] += w * y
+                    u += 1
+                q += 1
+    for i in range(side):
+        for j in range(side):
+            weight[uintp(piece), uintp(plane), uintp(0), uintp(row + i), uintp(b + j)] += w
 
 
 @part
