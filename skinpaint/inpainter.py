@@ -375,6 +375,8 @@ class Inpainter:
 
         several = isinstance(X, list | tuple)
         images = list(X) if several else [X]
+        if not images:
+            raise ValueError("The 'X' parameter of Inpainter.score must hold at least one image. Got an empty list.")
         if y is None:
             return float(np.mean([self._predict(image, score_holdout) for image in images]))
         truths = list(y) if several else [y]
@@ -408,24 +410,23 @@ class Inpainter:
         return params
 
     def set_params(self, **params: Any) -> Inpainter:
-        """Set parameters by name, `method` first; ``method__<name>`` replaces a setting of the method."""
-        if "method" in params:
-            resolve(params["method"])
-            self.method = params.pop("method")
+        """Set parameters by name, `method` first; ``method__<name>`` replaces a setting of the method.
+
+        All of them are set, or none if one is refused.
+        """
+        chosen = params.pop("method", self.method)
+        method = resolve(chosen)
         settings = {}
-        for name, value in params.items():
+        for name in list(params):
             head, _, setting = name.partition("__")
             if head == "method" and setting:
-                settings[setting] = value
-            elif name in _PARAMETERS:
-                setattr(self, name, value)
-            else:
+                settings[setting] = params.pop(name)
+            elif name not in _PARAMETERS:
                 raise ValueError(
                     f"The parameters of Inpainter must be one of {list(self.get_params())}. Got {name!r} instead."
                     f"{did_you_mean(name, self.get_params())}"
                 )
         if settings:
-            method = resolve(self.method)
             known = [field.name for field in dataclasses.fields(method)]  # type: ignore[arg-type]
             for setting in settings:
                 if setting not in known:
@@ -433,7 +434,9 @@ class Inpainter:
                         f"The settings of {type(method).__name__} must be one of {known}. Got {setting!r} instead."
                         f"{did_you_mean(setting, known)}"
                     )
-            self.method = dataclasses.replace(method, **settings)  # type: ignore[type-var]
+            chosen = dataclasses.replace(method, **settings)  # type: ignore[type-var]
+        for name, value in {**params, "method": chosen}.items():
+            setattr(self, name, value)
         return self
 
     def set_output(self, *, transform: Any = None) -> Inpainter:

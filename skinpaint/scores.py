@@ -61,10 +61,14 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     compared = usable if where is None else usable & _everywhere(where, values.shape)
     if not compared.any():
         raise ValueError("psnr needs at least one finite value of the truth to compare with. Got none.")
-    error = np.asarray(image)[compared].astype(float) - values[compared].astype(float)
+    with np.errstate(over="ignore"):
+        error = np.asarray(image)[compared].astype(float) - values[compared].astype(float)
+        largest = peak(values[usable])
     if not np.isfinite(error).all():
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
-    relative = float(np.sqrt(np.mean(np.square(error / peak(values[usable])))))
+    if not np.isfinite(largest):
+        raise ValueError("psnr needs a truth whose range is a float. Got one that overflows. Divide both images first.")
+    relative = float(np.sqrt(np.mean(np.square(error / largest))))
     return CEILING if relative == 0 else min(CEILING, float(-20 * np.log10(relative)))
 
 

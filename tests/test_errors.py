@@ -10,6 +10,7 @@ import pytest
 
 from skinpaint import Biharmonic, Exemplar, GradientDescent, Inpainter, Laplace, inpaint
 from skinpaint.methods.base import Method
+from skinpaint.scores import psnr
 from skinpaint.solution import Reason, Solution
 
 GREY = np.arange(12.0).reshape(3, 4)
@@ -219,6 +220,15 @@ class TestParameters:
     def test_restore_before_fit(self):
         with raises((ValueError, AttributeError), "fit"):
             Inpainter().restore()
+
+    def test_a_score_of_no_image(self):
+        with raises(ValueError, "'X' parameter of Inpainter.score", "Got an empty list"):
+            Inpainter().score([])
+
+    def test_a_psnr_of_a_range_that_is_no_float(self):
+        truth = np.array([-1.7e308, 1.7e308])
+        with raises(ValueError, "psnr needs a truth whose range is a float"):
+            psnr(truth, truth / 2)
 
     def test_set_params_names_what_there_is(self):
         with raises(ValueError, "'nonsense'"):

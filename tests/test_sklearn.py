@@ -72,6 +72,10 @@ class TestParameters:
         assert inpainter.set_params(method__max_iter=3) is inpainter
         assert inpainter.method == GradientDescent(max_iter=3)
         assert inpainter.channel_axis == 0
+        for wrong in ({"grow": 3, "grwo": 3}, {"method": "laplace", "method__nix": 1}, {"grow": 3, "method": "nix"}):
+            with pytest.raises(ValueError, match=r"Got ('grwo'|'nix')"):
+                inpainter.set_params(**wrong)
+            assert (inpainter.method, inpainter.grow) == (GradientDescent(max_iter=3), 0), "all are set, or none"
         inpainter.set_params(method__tol=0.5, channel_axis=None)
         assert inpainter.method == GradientDescent(max_iter=3, tol=0.5)
         assert inpainter.channel_axis is None

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from skinpaint.masks import dtype_range
 
-__all__ = ["blank_canvas", "copy_with_channels_last", "ink"]
+__all__ = ["blank_canvas", "check_number", "copy_with_channels_last", "ink"]
 
 
 def copy_with_channels_last(
@@ -27,7 +27,7 @@ def copy_with_channels_last(
         )
     if channel_axis is None:
         pixels = damaged[..., np.newaxis]
-    elif -damaged.ndim <= channel_axis < damaged.ndim:
+    elif isinstance(channel_axis, int | np.integer) and -damaged.ndim <= channel_axis < damaged.ndim:
         pixels = np.moveaxis(damaged, channel_axis, -1)
     else:
         raise ValueError(
@@ -48,9 +48,33 @@ def ink(value: float | None, dtype: np.dtype, *, owner: str) -> float:
     """Return the value that damage leaves: `value`, or white."""
     if value is None:
         return dtype_range(dtype)[1]
-    if dtype.kind != "f" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
-        raise ValueError(f"The 'value' parameter of {owner} must fit the image's dtype {dtype}. Got {value!r} instead.")
+    floating = dtype.kind == "f"
+    if not _is_number(value, whole=not floating) or not (
+        floating or np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
+    ):
+        raise ValueError(
+            f"The 'value' parameter of {owner} must be a number that the image's dtype {dtype} holds. Got {value!r} "
+            "instead."
+        )
     return value
+
+
+def _is_number(value: object, *, whole: bool) -> bool:
+    """Whether this is a number, and a whole one if it has to be.
+
+    Examples
+    --------
+    >>> _is_number(2.0, whole=True), _is_number(2.5, whole=True), _is_number("2", whole=False)
+    (True, False, False)
+    """
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return real and (not whole or (np.isfinite(value) and value == int(value)))  # type: ignore[call-overload]
+
+
+def check_number(value: object, least: float, most: float, *, whole: bool, allowed: str, name: str, owner: str) -> None:
+    """Refuse what is not a number from `least` to `most`."""
+    if not _is_number(value, whole=whole) or not least <= value <= most:  # type: ignore[operator]
+        raise ValueError(f"The {name!r} parameter of {owner} must be {allowed}. Got {value!r} instead.")
 
 
 def blank_canvas(height: int, width: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.damage.base import copy_with_channels_last
+from skinpaint.damage.base import check_number, copy_with_channels_last
 from skinpaint.masks import dtype_range
 
 __all__ = ["random_pixels"]
@@ -56,10 +56,7 @@ def random_pixels(
     >>> print(f"{mask.mean():.2f}")
     0.90
     """
-    if not 0 <= fraction <= 1:
-        raise ValueError(
-            f"The 'fraction' parameter of random_pixels must be a float in [0, 1]. Got {fraction!r} instead."
-        )
+    check_number(fraction, 0, 1, whole=False, allowed="a float in [0, 1]", name="fraction", owner="random_pixels")
     damaged, pixels = copy_with_channels_last(image, channel_axis, owner="random_pixels")
     rng = np.random.default_rng(rng)
     mask = rng.random(pixels.shape[:-1]) < fraction

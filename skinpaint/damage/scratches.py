@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skinpaint.damage.base import blank_canvas, copy_with_channels_last, ink
+from skinpaint.damage.base import blank_canvas, check_number, copy_with_channels_last, ink
 
 __all__ = ["scratches"]
 
@@ -61,10 +61,8 @@ def scratches(
     shape = np.array(pixels.shape[:2])
     width = max(1, round(shape.min() / 250)) if width is None else width
     for name, number, lowest in (("count", count, 0), ("width", width, 1)):
-        if number != int(number) or number < lowest:
-            raise ValueError(
-                f"The '{name}' parameter of scratches must be an int of at least {lowest}. Got {number!r} instead."
-            )
+        allowed = f"an int of at least {lowest}"
+        check_number(number, lowest, np.inf, whole=True, allowed=allowed, name=name, owner="scratches")
 
     canvas, draw = blank_canvas(*shape)
     rng = np.random.default_rng(rng)

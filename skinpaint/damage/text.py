@@ -7,7 +7,7 @@ from itertools import cycle
 import numpy as np
 from PIL import ImageFont
 
-from skinpaint.damage.base import blank_canvas, copy_with_channels_last, ink
+from skinpaint.damage.base import blank_canvas, check_number, copy_with_channels_last, ink
 
 __all__ = ["text"]
 
@@ -60,13 +60,13 @@ def text(
     True
     """
     damaged, pixels = copy_with_channels_last(image, channel_axis, owner="text", spatial_ndim=2)
-    words = text.split()
+    words = text.split() if isinstance(text, str) else []
     if not words:
-        raise ValueError(f"The 'text' parameter of text must hold at least one word. Got {text!r} instead.")
+        raise ValueError(f"The 'text' parameter of text must be a str with at least one word. Got {text!r} instead.")
     height, width = pixels.shape[:2]
     size = max(8, min(height, width) / 20) if size is None else size
-    if not 1 <= size < np.inf:
-        raise ValueError(f"The 'size' parameter of text must be a number of at least 1. Got {size!r} instead.")
+    most, allowed = np.finfo(float).max, "a number of at least 1"
+    check_number(size, 1, most, whole=False, allowed=allowed, name="size", owner="text")
 
     canvas, draw = blank_canvas(height, width)
     font = ImageFont.load_default(size=size)
