@@ -96,7 +96,8 @@ class Inpainter:
           :class:`GuessedMaskWarning` and `solution_.status` say how many.
     bounds : None, "dtype" or (low, high)
         The range that filled values are kept in: None for that of the channel's known pixels, "dtype" for
-        the integer dtype's range or (0, 1) for floats.
+        the integer dtype's range or (0, 1) for floats. Strengths, energies and gaps are in units of this range, or of
+        that of the known pixels where the bounds are more than 100 times as wide.
     spacing : float or sequence of float, optional
         Distance between neighbours along each spatial axis, such as a voxel size.
     grow : int

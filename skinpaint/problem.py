@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil, floor
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +36,9 @@ LARGEST_EXACT = 2**53  # integers below this are what they are in double precisi
 FILL_TOL = 1e-6  # relative residual of a harmonic fill
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
+WIDE = 100  # times what is known of a channel: wider bounds would leave too little of [0, 1] to what is known
+FAR_BEYOND = 1e30  # in the problem's units: no value comes near it
+
 SAMPLE, MIN_SAMPLE = 2**12, 64  # values that a mask is judged by: all, and of each kind at least
 FAR_MORE = 16  # times as many different values under a mask: it may be inverted
 MIN_COLOUR_SIDE = 32  # pixels: smaller arrays of three or four slices are not taken for pictures in colour
@@ -54,6 +58,8 @@ class Whole:
         Where the part begins in it.
     low, high : ndarray of shape (C,)
         The bounds of each channel, in the image's units.
+    known : (ndarray of shape (C,), ndarray of shape (C,))
+        The lowest and the highest known value of each channel.
     ranges : ndarray of shape (C,)
         What a method has found of the known values of each channel, in the problem's units.
     fill : ndarray or None
@@ -64,6 +70,7 @@ class Whole:
     corner: tuple[int, ...]
     low: np.ndarray
     high: np.ndarray
+    known: tuple[np.ndarray, np.ndarray]
     ranges: np.ndarray = field(default_factory=lambda: np.zeros(0))
     fill: np.ndarray | None = None
 
@@ -161,28 +168,22 @@ class Problem:
             masks.check_known(missing, note)
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
-        if bounds is None and not (default_bounds == "dtype" and _in_another_unit(array, missing)):
+        known = masks.known_ranges(array, missing) if whole is None else whole.known
+        if bounds is None and not (default_bounds == "dtype" and _in_another_unit(*known)):
             bounds = default_bounds
-        own_range = bounds is None and whole is None
-        low, high = _find_bounds(array, missing, bounds) if whole is None else (whole.low, whole.high)
-        exact = masks.known_ranges(array, missing) if own_range and _too_large(low, high, array) else None
-        offset, scale = _affine(low, high, array.dtype, shared=bounds is not None)
-        lows, highs = (low - offset) / scale, (high - offset) / scale
-        if exact is not None:
-            extent = _above(exact[1], exact[0]).astype(float)
-            offset, scale = exact[0], np.where(extent > 0, extent, 1.0)
-            lows, highs = np.zeros_like(extent), np.sign(extent)
+        low, high = _find_bounds(*known, bounds) if whole is None else (whole.low, whole.high)
+        offset, scale = _affine(*_find_mapped(*known, low, high), array.dtype)
         distances = check_spacing(spacing, array.ndim - 1)
         unit = min(distances)
         return cls(
             mask=missing,
-            low=lows,
-            high=highs,
+            low=_in_reach(low, offset, scale),
+            high=_in_reach(high, offset, scale),
             spacing=tuple(h / unit for h in distances),
             unit=unit,
             note=note,
             _image=array,
-            _bounds=(low, high),
+            _bounds=(low.astype(float), high.astype(float)),
             _offset=offset,
             _scale=scale,
             _channel_axis=axis,
@@ -190,7 +191,7 @@ class Problem:
             _masked=mask is not None,
             _contents=contents,
             whole=whole,
-            _exact=exact,
+            _exact=(low, high) if offset.dtype.kind in "iu" else None,
         )
 
     @property
@@ -202,6 +203,11 @@ class Problem:
     def ndim(self) -> int:
         """Number of spatial axes."""
         return len(self.shape) - 1
+
+    @lazy
+    def _middle(self) -> np.ndarray:
+        """The middle of the range that is mapped to [0, 1], for each channel."""
+        return np.clip(0.5, self.low, self.high)
 
     @lazy
     def values(self) -> np.ndarray:
@@ -219,7 +225,7 @@ class Problem:
         finite: only for a method that starts from the damage itself.
         """
         unusable = ~np.isfinite(self._image) if damaged else self.mask
-        return _scale(self._image, unusable, self._offset, self._scale, (self.low + self.high) / 2, out)
+        return _scale(self._image, unusable, self._offset, self._scale, self._middle, out)
 
     def fill(self) -> np.ndarray:
         """`values` with the harmonic fill where something is missing, in a new array of float64."""
@@ -255,9 +261,8 @@ class Problem:
     def read(self, index: tuple[Any, ...], c: int) -> np.ndarray:
         """What `values` holds at an index of the spatial axes in channel `c`, as float64, without making `values`."""
         part = self._image[(*index, c)]
-        middle = np.float64((self.low[c] + self.high[c]) / 2)
         missing = self.mask[(*index, c % self.mask.shape[-1])]
-        return _scaled(part, missing, self._offset[c], self._scale[c], middle).astype(float, copy=False)
+        return _scaled(part, missing, self._offset[c], self._scale[c], self._middle[c]).astype(float, copy=False)
 
     def pane(self, c: int) -> Pane:
         """Channel `c` of `values` without axes of length 1, to be read piece by piece."""
@@ -449,9 +454,11 @@ class Problem:
         """The same in the image's dtype."""
         if self._exact is None:
             return cast(self._in_units(values, channels), self._image.dtype)
-        low, high = (bound[channels] for bound in self._exact)
-        above = np.minimum(cast(values * self._scale[channels], np.dtype(np.uint64)), _above(high, low))
-        return (above + np.asarray(low).astype(np.uint64)).astype(self._image.dtype)
+        low, offset, high = (each[channels] for each in (self._exact[0], self._offset, self._exact[1]))
+        moved = np.rint(values * self._scale[channels] + HALF_TIE)
+        up, down = (cast(np.maximum(each, 0), np.dtype(np.uint64)) for each in (moved, -moved))
+        up, down = np.minimum(up, _above(high, offset)), np.minimum(down, _above(offset, low))
+        return (np.asarray(offset).astype(np.uint64) + up - down).astype(self._image.dtype)
 
     @lazy
     def _limits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -542,28 +549,48 @@ def _axis_like_colours(shape: tuple[int, ...]) -> int | None:
     return None
 
 
-def _find_bounds(array: np.ndarray, missing: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest value that each channel may take, in the image's units."""
-    lowest, highest = (each.astype(float) for each in masks.known_ranges(array, missing))
+def _find_bounds(lowest: np.ndarray, highest: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest value that each channel may take, in the image's units.
+
+    They are floats, and of the image's dtype where it holds known integers that floats would round.
+    """
+    dtype = lowest.dtype
+    exact = dtype.kind in "iu" and max(-int(lowest.min()), int(highest.max())) >= LARGEST_EXACT
+    kind = dtype if exact else np.dtype(float)
+    known = lowest.astype(kind), highest.astype(kind)
     if bounds is None:
-        return lowest, highest
-    low, high = check_bounds(bounds, array.dtype)
-    if lowest.min() < low or highest.max() > high:
+        return known
+    low, high = check_bounds(bounds, dtype)
+    if lowest.min().item() < low or highest.max().item() > high:
         raise ValueError(
             f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}, which is "
             f"({low:g}, {high:g}), for values from {lowest.min():g} to {highest.max():g} instead."
         )
+    if exact:
+        limits = np.iinfo(dtype)
+        low, high = max(ceil(low), limits.min), min(floor(high), limits.max)
     # A channel whose known pixels are all equal is continued as that constant, whatever the bounds.
     constant = lowest == highest
-    return np.where(constant, lowest, low), np.where(constant, highest, high)
+    return np.where(constant, known[0], np.array(low, kind)), np.where(constant, known[1], np.array(high, kind))
 
 
-def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype, *, shared: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Offset and scale of each channel's map to [0, 1]; with `shared` bounds it is the same for all channels."""
-    if shared:
-        lowest, highest = np.full_like(lowest, lowest.min()), np.full_like(highest, highest.max())
+def _find_mapped(
+    lowest: np.ndarray, highest: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is mapped to [0, 1] in each channel: its bounds, or what is known, if that would be a small part of them."""
+    if low.dtype.kind in "iu":
+        return lowest, highest
+    lowest, highest = lowest.astype(float), highest.astype(float)
     with np.errstate(over="ignore"):
-        scale = highest - lowest
+        small = high - low > WIDE * (highest - lowest)
+    return np.where(small, lowest, low), np.where(small, highest, high)
+
+
+def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Offset and scale of each channel's map to [0, 1]."""
+    exact = lowest.dtype.kind in "iu"
+    with np.errstate(over="ignore"):
+        scale = _above(highest, lowest).astype(float) if exact else highest - lowest
     if scale.max() > np.finfo(_working(dtype)).max:
         raise ValueError(
             f"The 'image' parameter must have known values whose range {np.dtype(_working(dtype))} can hold. "
@@ -572,14 +599,19 @@ def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype, *, shared:
     return lowest, np.where(scale > 0, scale, 1.0)
 
 
-def _in_another_unit(array: np.ndarray, missing: np.ndarray) -> bool:
+def _in_reach(bound: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """A bound of each channel in the problem's units, in which all values are near 0 and 1."""
+    with np.errstate(over="ignore"):
+        if offset.dtype.kind in "iu":
+            above = np.where(bound >= offset, 1.0, -1.0) * _above(np.maximum(bound, offset), np.minimum(bound, offset))
+        else:
+            above = bound - offset
+        return np.clip(above / scale, -FAR_BEYOND, FAR_BEYOND)
+
+
+def _in_another_unit(lowest: np.ndarray, highest: np.ndarray) -> bool:
     """Whether an image holds floats that are no grey levels from 0 to 1, as the largest one is not even the first."""
-    return array.dtype.kind == "f" and 0 < masks.known_ranges(array, missing)[1].max() < GREY_LEVEL
-
-
-def _too_large(low: np.ndarray, high: np.ndarray, array: np.ndarray) -> bool:
-    """Whether an image holds integers that double precision rounds."""
-    return array.dtype.kind in "iu" and max(-low.min(), high.max()) >= LARGEST_EXACT
+    return highest.dtype.kind == "f" and 0 < highest.max() < GREY_LEVEL
 
 
 def _above(array: np.ndarray, lowest: Any) -> np.ndarray:
@@ -590,12 +622,11 @@ def _above(array: np.ndarray, lowest: Any) -> np.ndarray:
 def check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
     """Lowest and highest value that `bounds` allow; refuses what is no bounds."""
     if isinstance(bounds, str) and bounds == "dtype":
-        low, high = masks.dtype_range(dtype)
-        return float(low), float(high)
+        return masks.dtype_range(dtype)
     try:
-        low, high = (float(b) for b in bounds)  # type: ignore[union-attr]
-        valid = low < high and np.isfinite(high - low) and not isinstance(bounds, str)
-    except (TypeError, ValueError):
+        low, high = (int(b) if isinstance(b, int | np.integer) else float(b) for b in bounds)  # type: ignore[union-attr]
+        valid = low < high and np.isfinite(float(high) - float(low)) and not isinstance(bounds, str)
+    except (TypeError, ValueError, OverflowError):
         valid = False
     if not valid:
         raise ValueError(

@@ -138,6 +138,8 @@ class TestDCT:
         halo(monkeypatch, SparseDCT, 64)
         image = (40 * texture((140, 150)) + 100).astype(np.uint8)
         assert differences(image, islands(image.shape), "dct", 70, bounds=(0, 255)).max() <= 1.001 / np.ptp(image)
+        wide = image.astype(np.int32)
+        assert differences(wide, islands(image.shape), "dct", 70, bounds="dtype").max() <= 1.001 / np.ptp(image)
         holes = np.where(islands(image.shape), 0, np.maximum(image, 1)).astype(np.uint8)
         restored = inpaint(da.from_array(holes, 70), method="dct", missing_values=0).compute()
         expected = inpaint(holes, method="dct", missing_values=0).astype(int)

@@ -1,5 +1,7 @@
 """What goes in comes back in its place: dtypes, layouts, channels, and every way of being missing."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from skimage import data
 from skinpaint import GuessedMaskWarning, Inpainter, inpaint
 from skinpaint.methods import METHODS
 from skinpaint.problem import Problem
+from skinpaint.solution import ConvergenceWarning
 
 DTYPES = ["uint8", "uint16", "int16", "float16", "float32", "float64"]
 EXACT = "laplace"
@@ -298,8 +301,44 @@ class TestRange:
             dtype
         )
         problem = Problem.from_image(image, mask, bounds="dtype")
-        for value, expected in zip((-9.0, 9.0), limits, strict=True):
+        for value, expected in zip((-1e9, 1e9), limits, strict=True):
             np.testing.assert_array_equal(problem.write_back(np.full((*image.shape, 1), value))[mask], expected)
+
+    @pytest.mark.parametrize("name", METHODS)
+    @pytest.mark.parametrize(("dtype", "bounds"), [("int64", "dtype"), ("int32", "dtype"), ("float32", (-1e9, 1e9))])
+    def test_bounds_of_any_width_fill_as_narrow_ones_do(self, name, dtype, bounds, rng):
+        image = (100 + 40 * np.sin(np.add.outer(np.arange(24), np.arange(30)) / 4)).astype(dtype)
+        mask = rng.random(image.shape) < 0.4
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # bounds so wide prove little
+            wide, narrow = (
+                Inpainter(name, bounds=each).fit_restore(image, mask).astype(float) for each in (bounds, (50, 150))
+            )
+        assert np.abs(wide - narrow).max() <= 4, "of a range of 80: strengths and steps differ a little"
+
+    def test_a_narrow_channel_beside_a_wide_one(self, grey, mask):
+        image = np.stack([grey * 1e9, grey], axis=-1)
+        both = Inpainter(EXACT, channel_axis=-1, bounds=(-1e20, 1e20)).fit_restore(image, mask)
+        np.testing.assert_allclose(both[..., 1], filled(grey.astype(float), mask), rtol=0, atol=1e-9)
+
+    @pytest.mark.parametrize("bounds", [None, "dtype", "known", "wide"])
+    @pytest.mark.parametrize(("dtype", "lowest"), [("int64", 17 * 10**17), ("int64", -(2**62)), ("uint64", 2**63)])
+    def test_integers_beyond_floats_are_exact_whatever_the_bounds(self, dtype, lowest, bounds):
+        above = np.arange(12) * 10
+        image, mask = np.array([lowest + int(each) for each in above], dtype), np.arange(12) % 3 == 1
+        given = {"known": (lowest, lowest + 110), "wide": (lowest - 10**9, lowest + 10**9)}.get(bounds, bounds)
+        restored = Inpainter("laplace", bounds=given).fit_restore(np.where(mask, image[0], image), mask)
+        np.testing.assert_array_equal(restored, image)
+
+    def test_bounds_of_integers_beyond_floats_are_kept(self):
+        image = np.array([0, 7, 7, 4, 6, 6, 6, 20, 16], np.int64) + 2**62
+        mask = np.array([0, 1, 1, 0, 0, 1, 1, 0, 0], bool)
+        for low, high in ((-3, 22), (0, 20)):
+            found = Inpainter("biharmonic", bounds=(2**62 + low, 2**62 + high)).fit_restore(image, mask) - 2**62
+            near = Inpainter("biharmonic", bounds=(low, high)).fit_restore(image - 2**62, mask)
+            np.testing.assert_array_equal(found, near)
+        with pytest.raises(ValueError, match="must contain all known values"):
+            Inpainter(bounds=(2**62 + 1, 2**62 + 20)).fit(image, mask=mask)
 
     @pytest.mark.parametrize("bounds", [(0, 250), (-3.5, 999.0), None])
     def test_units_of_the_problem(self, grey, mask, bounds):

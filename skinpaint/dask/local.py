@@ -87,9 +87,12 @@ def restore(
         return list(each)
     grid = channels[0].grid
     low, high = (np.array([getattr(one, name) for one in channels]) for name in ("low", "high"))
+    lowest, highest = (np.array([getattr(one.found, name) for one in channels]) for name in ("low", "high"))
     halo = channels[0].halo if local.halo is not None else _around_holes(channels)
     given = {"bounds": bounds, "spacing": grid.spacing}
-    method, whole = local.share(method, channels, Whole(grid.shape, (0,) * len(grid.shape), low, high))
+    method, whole = local.share(
+        method, channels, Whole(grid.shape, (0,) * len(grid.shape), low, high, (lowest, highest))
+    )
     around = [one.schwarz.around() for one in channels]
     starts = [one.schwarz.start for one in channels]
     part, pick = delayed(tasks.part), delayed(tasks.pick)

@@ -178,12 +178,13 @@ class PlugAndPlay(IterativeMethod):
         return kwargs, k >= falls or first == last
 
     def _denoised(self, problem: Problem, x: np.ndarray, kwargs: dict[str, Any]) -> np.ndarray:
-        """Denoise the values, with bounds mapped to [0, 1] and back."""
+        """Denoise the values, with what the problem maps to [0, 1]."""
         out = x.copy()
         everything = slice(None)
         pieces = [everything] if self.joint_channels else [slice(c, c + 1) for c in range(x.shape[-1])]
         for channels in pieces:
-            low, high = problem.low[channels].min(), problem.high[channels].max()
+            # Bounds far wider than what is known are beyond [0, 1] in the problem's units.
+            low, high = max(problem.low[channels].min(), 0), min(problem.high[channels].max(), 1)
             if low < high:
                 piece = (x[..., channels] - low) / (high - low)
                 thin = tuple(piece.shape[axis] for axis in long_axes(piece.shape[:-1]))
