@@ -371,6 +371,7 @@ class Inpainter:
         Returns
         -------
         psnr : float
+            Of all pixels against a truth, but those that `max_distance` left; of the hidden ones without a truth.
         """
         from skinpaint.holdout import score_holdout
 
@@ -399,7 +400,11 @@ class Inpainter:
         if truth.shape == problem.array.shape:  # else there is a sentence for that below
             missing = everywhere(problem.as_user(problem.mask), problem.array, problem.channel_axis)
             check_truth(truth, problem.array, missing, "Inpainter.score")
-        return psnr(truth, _values(_written(problem, self._solve(problem))))
+        restored = _values(_written(problem, self._solve(problem)))
+        if not problem.left:
+            return psnr(truth, restored)
+        left = problem.as_user(problem.mask & ~problem.filled)
+        return psnr(truth, restored, where=~everywhere(left, problem.array, problem.channel_axis))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""

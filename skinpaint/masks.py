@@ -86,7 +86,7 @@ def find_missing(
     return missing, ""
 
 
-def as_bool(mask: object) -> np.ndarray:
+def as_bool(mask: object, name: str = "mask") -> np.ndarray:
     """Return `mask` as booleans; it may hold bool, 0/1 or 0/255, and True means missing.
 
     Raises
@@ -103,14 +103,14 @@ def as_bool(mask: object) -> np.ndarray:
     if array.dtype == bool:
         return array.view(np.uint8) != 0  # Pillow stores True as 255, which other libraries do not take for True
     if array.dtype.kind not in "uif":
-        raise ValueError(f"The 'mask' parameter must hold bool, 0/1 or 0/255. Got dtype {array.dtype} instead.")
+        raise ValueError(f"The {name!r} parameter must hold bool, 0/1 or 0/255. Got dtype {array.dtype} instead.")
     found = np.unique(array)
     top = 255 if found.size and found[-1] == 255 else 1
     wrong = found[(found != 0) & (found != top)]
     if wrong.size:
         some = ", ".join(f"{value:g}" for value in wrong[:5])
         raise ValueError(
-            f"The 'mask' parameter must hold bool, 0/1 or 0/255, True or non-zero meaning missing. "
+            f"The {name!r} parameter must hold bool, 0/1 or 0/255, True or non-zero meaning missing. "
             f"Got {some}{', ...' if wrong.size > 5 else ''} instead. "
             f"Threshold it first, for example mask > 127."
         )

@@ -169,9 +169,13 @@ class Problem:
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         known = masks.known_ranges(array, missing) if whole is None else whole.known
-        if bounds is None and not (default_bounds == "dtype" and _in_another_unit(*known)):
-            bounds = default_bounds
-        low, high = _find_bounds(*known, bounds) if whole is None else (whole.low, whole.high)
+        by_default = bounds is None and not (default_bounds == "dtype" and _in_another_unit(*known))
+        bounds = default_bounds if by_default else bounds
+        low, high = (
+            _find_bounds(*known, bounds, ", the default of this method" if by_default else "")
+            if whole is None
+            else (whole.low, whole.high)
+        )
         offset, scale = _affine(*_find_mapped(*known, low, high), array.dtype)
         distances = check_spacing(spacing, array.ndim - 1)
         unit = min(distances)
@@ -549,7 +553,7 @@ def _axis_like_colours(shape: tuple[int, ...]) -> int | None:
     return None
 
 
-def _find_bounds(lowest: np.ndarray, highest: np.ndarray, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+def _find_bounds(lowest: np.ndarray, highest: np.ndarray, bounds: Bounds, origin: str) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value that each channel may take, in the image's units.
 
     They are floats, and of the image's dtype where it holds known integers that floats would round.
@@ -563,8 +567,8 @@ def _find_bounds(lowest: np.ndarray, highest: np.ndarray, bounds: Bounds) -> tup
     low, high = check_bounds(bounds, dtype)
     if lowest.min().item() < low or highest.max().item() > high:
         raise ValueError(
-            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}, which is "
-            f"({low:g}, {high:g}), for values from {lowest.min():g} to {highest.max():g} instead."
+            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}{origin}, which "
+            f"is ({low:g}, {high:g}), for values from {lowest.min():g} to {highest.max():g} instead."
         )
     if exact:
         limits = np.iinfo(dtype)

@@ -17,17 +17,17 @@ CEILING = 120.0
 def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) -> float:
     """Peak signal-to-noise ratio of `image` against `truth`, in dB.
 
-    Integers are measured against the range of their dtype, floats in [0, 1] against 1: both are conventions that
-    make figures comparable from image to image. Any other float has no such convention (heights, temperatures, and
-    what does not reach 1/255, a grey level), so its own finite range is the peak, and a change of unit changes no
-    score.
+    Integers of at most 16 bits are measured against the range of their dtype, floats in [0, 1] against 1: both are
+    conventions that make figures comparable from image to image. No other values have such a convention (heights,
+    counts, temperatures, and floats that do not reach 1/255, a grey level), so their own finite range is the peak, and
+    a change of unit changes no score.
 
     Parameters
     ----------
     truth : ndarray
         The truth. Masked and non-finite entries are left out.
     image : ndarray of the same shape
-        What is compared with it.
+        What is compared with it. Masked entries are left out, as they were not restored.
     where : ndarray of bool, optional
         The pixels to compare, broadcast to the shape of `truth`; all of them by default.
 
@@ -56,13 +56,15 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
             f"psnr compares images of one shape. Got a truth of shape {np.shape(truth)} and an image of shape "
             f"{np.shape(image)} instead."
         )
-    values = np.asarray(np.ma.getdata(truth))
+    values = _real(truth, "psnr")
     usable = ~np.ma.getmaskarray(truth) & np.isfinite(values)
-    compared = usable if where is None else usable & _everywhere(where, values.shape)
+    compared = usable & ~np.ma.getmaskarray(image)
+    if where is not None:
+        compared &= _everywhere(where, values.shape, None, "psnr")
     if not compared.any():
         raise ValueError("psnr needs at least one finite value of the truth to compare with. Got none.")
     with np.errstate(over="ignore"):
-        error = np.asarray(image)[compared].astype(float) - values[compared].astype(float)
+        error = _real(image, "psnr")[compared].astype(float) - values[compared].astype(float)
         largest = peak(values[usable])
     if not np.isfinite(error).all():
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
@@ -72,14 +74,25 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     return CEILING if relative == 0 else min(CEILING, float(-20 * np.log10(relative)))
 
 
-def _everywhere(where: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _real(image: np.ndarray, owner: str) -> np.ndarray:
+    """The numbers of an image, masked ones too."""
+    values = np.asarray(np.ma.getdata(image))
+    if values.dtype.kind not in "buif":
+        raise TypeError(f"{owner} compares integers or real floats. Got {values.dtype} instead.")
+    return values
+
+
+def _everywhere(where: np.ndarray, shape: tuple[int, ...], channel_axis: int | None, owner: str) -> np.ndarray:
+    mask = as_bool(where, "where")
+    if channel_axis is not None and mask.ndim == len(shape) - 1:
+        mask = np.expand_dims(mask, channel_axis)
     try:
-        return np.broadcast_to(as_bool(where), shape)
+        return np.broadcast_to(mask, shape)
     except ValueError:
         pixels = np.shape(where) == shape[:-1]
         way_out = " Pass where[..., None] for the pixels of all channels." if pixels else ""
         raise ValueError(
-            f"The 'where' parameter of psnr must be broadcastable to the shape of the truth, {shape}. "
+            f"The 'where' parameter of {owner} must be broadcastable to the shape of the truth, {shape}. "
             f"Got the shape {np.shape(where)} instead.{way_out}"
         ) from None
 
@@ -96,14 +109,20 @@ def ssim(
     image : ndarray of the same shape
         What is compared with it.
     where : ndarray of bool, optional
-        The pixels to average over, of the same shape; all of them by default.
+        The pixels to average over, of the same shape or of that without channels; all of them by default.
     channel_axis : int, optional
         The axis of the channels; None for an image without channels.
 
     Returns
     -------
     float or None
-        At most 1; None if the truth is masked or not finite somewhere, or has fewer than 7 pixels along an axis.
+        At most 1; None if the truth or the image is masked somewhere, the truth is not finite, or it has fewer than 7
+        pixels along an axis.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, nothing is left to compare, or `image` is not finite.
 
     Examples
     --------
@@ -115,14 +134,25 @@ def ssim(
     """
     from skimage.metrics import structural_similarity
 
-    values = np.asarray(truth, dtype=float)
+    values, shown = (_real(each, "ssim").astype(float) for each in (truth, image))
+    if values.shape != shown.shape:
+        raise ValueError(
+            f"ssim compares images of one shape. Got a truth of shape {values.shape} and an image of shape "
+            f"{shown.shape} instead."
+        )
+    compared = np.True_ if where is None else _everywhere(where, values.shape, channel_axis, "ssim")
+    if not compared.any():
+        raise ValueError("ssim needs at least one pixel to average over. Got none.")
     sides = values.shape if channel_axis is None else np.delete(values.shape, channel_axis)
-    if min(sides) < SSIM_WINDOW or np.ma.getmaskarray(truth).any() or not np.isfinite(values).all():
+    masked = np.ma.getmaskarray(truth).any() or np.ma.getmaskarray(image).any()
+    if min(sides) < SSIM_WINDOW or masked or not np.isfinite(values).all():
         return None
+    if not np.isfinite(shown).all():
+        raise ValueError(f"ssim needs a finite image. Got {np.sum(~np.isfinite(shown))} values that are not.")
     _, similarity = structural_similarity(
-        values, np.asarray(image, dtype=float), data_range=peak(truth), channel_axis=channel_axis, full=True
+        values, shown, data_range=peak(np.asarray(np.ma.getdata(truth))), channel_axis=channel_axis, full=True
     )
-    return float(similarity[... if where is None else _everywhere(where, similarity.shape)].mean())
+    return float(similarity[np.broadcast_to(compared, similarity.shape)].mean())
 
 
 SSIM_WINDOW = 7
@@ -164,8 +194,9 @@ def check_truth(truth: np.ndarray, image: np.ndarray, missing: np.ndarray, owner
 
 def peak(values: np.ndarray) -> float:
     """Return the range that a PSNR is measured against: see `psnr`; `values` are finite."""
-    if np.issubdtype(values.dtype, np.integer):
+    integers = values.dtype.kind in "iu"
+    if integers and values.dtype.itemsize <= 2:
         limits = np.iinfo(values.dtype)
         return float(limits.max - limits.min)
     low, high = float(values.min()), float(values.max())
-    return 1.0 if low >= 0 and GREY_LEVEL <= high <= 1 else (high - low) or 1.0
+    return 1.0 if not integers and low >= 0 and GREY_LEVEL <= high <= 1 else (high - low) or 1.0

@@ -221,6 +221,10 @@ class TestParameters:
         with raises((ValueError, AttributeError), "fit"):
             Inpainter().restore()
 
+    def test_bounds_that_nobody_gave(self):
+        with raises(ValueError, "'bounds' parameter of Inpainter", "Got 'dtype', the default of this method"):
+            Inpainter("gd:classic").fit(np.array([0, 5, np.nan, 7]))
+
     def test_a_score_of_no_image(self):
         with raises(ValueError, "'X' parameter of Inpainter.score", "Got an empty list"):
             Inpainter().score([])

@@ -391,6 +391,69 @@ class TestPsnr:
             psnr(np.zeros((4, 5, 3)), np.zeros((4, 5, 3)), where=np.ones((4, 5), bool))
         with pytest.raises(ValueError, match=r"Got the shape \(5,\) instead\.$"):
             psnr(np.zeros((4, 6)), np.zeros((4, 6)), where=np.ones(5, bool))
+        with pytest.raises(ValueError, match=r"'where' parameter must hold bool, 0/1 or 0/255.* Got 3 instead"):
+            psnr(np.zeros((4, 6)), np.zeros((4, 6)), where=np.full((4, 6), 3))
+        with pytest.raises(TypeError, match=r"psnr compares integers or real floats\. Got complex128"):
+            psnr(np.zeros(3), np.zeros(3) * 1j)
+
+    @pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64])
+    def test_integers_without_a_convention_are_measured_against_their_own_range(self, dtype):
+        truth = np.arange(1000, 1201, dtype=dtype).reshape(3, 67)
+        assert psnr(truth, truth - 20) == pytest.approx(20, abs=1e-9)
+        assert psnr(truth, truth - 20) == pytest.approx(psnr(10.0 * truth, 10.0 * truth - 200), abs=1e-9)
+
+    def test_what_an_image_masks_is_left_out(self):
+        truth = np.array([0.0, 0.5, 0.7, 1.0])
+        image = np.ma.array([0.1, 0.6, -5.0, 1.1], mask=[0, 0, 1, 0])
+        assert psnr(truth, image) == pytest.approx(20, abs=1e-10)
+
+
+class TestSsim:
+    def test_pixels_of_all_channels(self, rng):
+        truth, image = data.astronaut()[:40, :50], data.astronaut()[:40, 1:51]
+        pixels = rng.random(truth.shape[:2]) < 0.3
+        full = np.broadcast_to(pixels[..., None], truth.shape)
+        score = ssim(truth, image, where=full, channel_axis=-1)
+        assert ssim(truth, image, where=pixels, channel_axis=-1) == score
+        moved = (np.moveaxis(each, -1, 0) for each in (truth, image))
+        assert ssim(*moved, where=pixels, channel_axis=0) == pytest.approx(score, abs=1e-12)
+
+    @pytest.mark.parametrize(
+        ("image", "where", "says"),
+        [
+            (np.full((9, 9), np.nan), None, "ssim needs a finite image. Got 81 values"),
+            (np.eye(9), np.zeros((9, 9), bool), "ssim needs at least one pixel"),
+            (np.eye(9), np.ones(5, bool), "'where' parameter of ssim must be broadcastable"),
+            (np.eye(8), None, r"ssim compares images of one shape. Got a truth of shape \(9, 9\)"),
+        ],
+    )
+    def test_refuses_what_cannot_be_compared(self, image, where, says):
+        with pytest.raises(ValueError, match=says):
+            ssim(np.eye(9), image, where=where)
+
+    def test_what_an_image_masks_has_no_neighbours(self):
+        assert ssim(np.eye(9), np.ma.masked_equal(np.eye(9), 1)) is None
+
+
+@pytest.mark.parametrize("junk", [0, 128, 255])
+@pytest.mark.parametrize("kind", ["masked", "nodata", "nan"])
+def test_a_score_is_of_what_was_filled(kind, junk, rng):
+    truth = data.camera()[100:164, 100:164]
+    mask = np.zeros(truth.shape, bool)
+    mask[20:40, 20:40] = True
+    inpainter = Inpainter("laplace", max_distance=3)
+    if kind == "masked":
+        image = np.ma.array(np.where(mask, junk, truth), mask=mask)
+    elif kind == "nodata":
+        truth = truth.astype(np.int16)
+        image, inpainter.missing_values = np.where(mask, -1 - junk, truth).astype(np.int16), -1 - junk
+    else:
+        truth = truth.astype(float)
+        image = np.where(mask, np.nan, truth)
+    filled = inpainter.fit(image).mask_
+    assert 0 < filled.sum() < mask.sum()
+    restored = np.ma.getdata(inpainter.restored_)
+    assert inpainter.score(image, truth) == pytest.approx(psnr(truth, restored, where=filled | ~mask), abs=1e-9)
 
 
 def test_inpainter_scores_by_holding_out(scene):
