@@ -601,7 +601,7 @@ class Inpainter:
         if problem.note:
             yield f"{problem.note[0].upper()}{problem.note[1:]}."
         if problem.left:
-            what = "values" if problem.mask.shape[-1] > 1 else "pixels"
+            what = ("value" if problem.mask.shape[-1] > 1 else "pixel") + ("" if problem.left == 1 else "s")
             yield (
                 f"Left {problem.left} missing {what} as they came, further than max_distance={self.max_distance:g} "
                 "from every known one."
