@@ -190,7 +190,7 @@ def aligned(mask: Any, image: Any) -> Any:
     Raises
     ------
     ValueError
-        If the image has coordinates that the mask has not.
+        If the image has coordinates that the mask has not, or either has one twice.
 
     Examples
     --------
@@ -206,8 +206,8 @@ def aligned(mask: Any, image: Any) -> Any:
         at = _places(wanted, given)
         if (at < 0).any():
             raise ValueError(
-                f"The 'mask' parameter must have the coordinates of the image along {name!r}, from {wanted[0]} to "
-                f"{wanted[-1]}. Got {given[0]} to {given[-1]} instead. Pass mask.values to ignore them."
+                f"The 'mask' parameter must have the coordinates of the image along {name!r}, each once, from "
+                f"{wanted[0]} to {wanted[-1]}. Got {given[0]} to {given[-1]} instead. Pass mask.values to ignore them."
             )
         mask = mask.isel({name: at})
     return mask
@@ -220,9 +220,10 @@ def _by_labels(mask: Any, image: Any) -> Any:
         if given.equals(wanted):
             continue
         at = _places(wanted, given)
-        if (at < 0).any():
+        if not np.array_equal(np.sort(at), np.arange(len(given))):
             raise ValueError(
-                f"The 'mask' parameter must have the labels of the image along its {name}. Got others instead. "
+                f"The 'mask' parameter must have the labels of the image along its {name}, in any order if none is "
+                f"repeated. Got {len(given)} for {len(wanted)}, of which some are others or repeated, instead. "
                 "Pass mask.to_numpy() to ignore them."
             )
         mask = mask.take(at, axis=name if image.ndim > 1 else 0)
@@ -230,8 +231,8 @@ def _by_labels(mask: Any, image: Any) -> Any:
 
 
 def _places(wanted: Any, given: Any) -> np.ndarray:
-    """Where each label of one index is in another, -1 where it is not; numbers may differ by rounding."""
-    if not given.is_unique:
+    """Where each label of one index is in another, -1 where it is not or one is repeated; numbers may be rounded."""
+    if not (wanted.is_unique and given.is_unique):
         return np.full(len(wanted), -1)
     exact = given.get_indexer(wanted)
     monotonic = given.is_monotonic_increasing or given.is_monotonic_decreasing

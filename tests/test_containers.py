@@ -270,6 +270,27 @@ class TestPandas:
         with pytest.raises(ValueError, match="labels of the image along its index"):
             inpaint(days, self.pandas.Series([False, True, False]), method="laplace")
 
+    @pytest.mark.parametrize("what", [lambda table: table, lambda table: table["a"]], ids=["table", "line"])
+    def test_repeated_labels(self, what):
+        """As pandas.concat leaves them: a mask with the same labels goes by position, any other one is refused."""
+        part = self.pandas.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]})
+        image, mask = self.pandas.concat([part, part + 10]), np.zeros((6, 2), bool)
+        mask[4] = True
+        marked = self.pandas.DataFrame(mask, image.index, image.columns)
+        restored = inpaint(what(image), what(marked), method="laplace")
+        np.testing.assert_array_equal(
+            restored, inpaint(what(image).to_numpy(), what(marked).to_numpy(), method="laplace")
+        )
+        for other in (marked.reset_index(drop=True), marked.iloc[3:], marked[::-1]):
+            with pytest.raises(ValueError, match=r"labels of the image along its index.*Pass mask\.to_numpy\(\)"):
+                inpaint(what(image), what(other), method="laplace")
+
+    def test_a_mask_with_more_labels(self):
+        image = self.pandas.DataFrame(np.eye(3))
+        mask = self.pandas.DataFrame(np.arange(12).reshape(4, 3) > 8)
+        with pytest.raises(ValueError, match=r"along its index.*Got 4 for 3, of which some are others"):
+            inpaint(image, mask, method="laplace")
+
     @pytest.mark.parametrize("dtypes", [{"a": "Int64", "b": "Int64"}, {"a": "float64", "b": "int64"}])
     def test_tables_of_several_kinds_are_refused(self, dtypes):
         with pytest.raises(TypeError, match=r"a pandas DataFrame of the dtypes .*Pass image\.astype\(float\) instead"):

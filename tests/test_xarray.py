@@ -167,6 +167,12 @@ class TestLabelsOfAMask:
                 call(shifted)
             call(shifted.drop_vars("x"))  # without coordinates there is nothing to compare
 
+    def test_repeated_coordinates_are_refused(self, scene, mask):
+        twice = xr.concat([scene, scene], "y")
+        longer = xr.concat([mask, mask], "y").assign_coords(y=5e6 - 20.0 * np.arange(120))
+        with pytest.raises(ValueError, match=r"image along 'y', each once.* Pass mask\.values to ignore them"):
+            inpaint(twice, longer, method="laplace")
+
 
 def test_a_scene_of_rioxarray(scene, tmp_path):
     rioxarray = pytest.importorskip("rioxarray")
