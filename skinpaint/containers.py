@@ -21,6 +21,8 @@ __all__ = [
     "NODATA_NAMES",
     "Contents",
     "aligned",
+    "check_measured",
+    "holds_classes",
     "in_chunks",
     "is_scaled",
     "mask_in",
@@ -32,6 +34,8 @@ __all__ = [
 CHANNEL_NAMES = ("band", "bands", "channel", "channels", "c", "rgb")  # of axes along which values do not continue
 TIME_NAMES = ("time", "t", "date")
 NODATA_NAMES = ("_FillValue", "missing_value", "nodata")  # of attributes
+CLASS_NAMES = ("flag_values", "flag_masks")  # of attributes, by the CF conventions
+RAW = {"true": "i", "false": "u"}  # kinds of integers that are read with the wrong sign, by the attribute _Unsigned
 MAX_UNEVEN = 1e-3  # of the distance between neighbours: coordinates that differ by less are the same
 
 Wrap = Callable[[np.ndarray, np.ndarray], Any]
@@ -335,10 +339,32 @@ def nodata_of_raster(image: Any) -> Any:
     return image.rio.nodata if encoded is None or is_scaled(image) else encoded
 
 
+def holds_classes(image: Any) -> bool:
+    """Whether the numbers of a labelled array stand for classes, by the CF conventions."""
+    return any(name in image.attrs for name in CLASS_NAMES)
+
+
+def check_measured(image: Any, name: str) -> None:
+    """Refuse a labelled array, the parameter of this name, whose numbers must not be interpolated as they are."""
+    if holds_classes(image):
+        raise ValueError(
+            f"The {name!r} parameter must hold measured values. Got classes instead, as its attribute flag_values or "
+            "flag_masks says. Delete the attribute if there are values between them. Otherwise take the nearest class: "
+            "scipy.ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True) says where."
+        )
+    if RAW.get(str(image.attrs.get("_Unsigned")).lower()) == image.dtype.kind:
+        raise ValueError(
+            f"The {name!r} parameter must be decoded. Got stored numbers of dtype {image.dtype} with the attribute "
+            f"_Unsigned={image.attrs['_Unsigned']!r} instead. Open the file with mask_and_scale=True, or pass "
+            f'xarray.decode_cf({name}.to_dataset(name="v")).v.'
+        )
+
+
 def _data_array(image: Any) -> Contents:
     """Unpack a labelled array: nodata values, the axis of the bands, coordinates and attributes."""
     if _is_a(image.data, "dask.array", "Array"):
         raise _refused("an xarray DataArray in chunks", "Use skinpaint.xarray.inpaint(image), or pass image.compute()")
+    check_measured(image, "image")
     nodata = _nodata_in(image.attrs)
     if (said := nodata_of_raster(image)) is not None:
         nodata = (*nodata, said)

@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from skinpaint.containers import MAX_UNEVEN, NODATA_NAMES, aligned, in_chunks, is_scaled, nodata_of_raster
+from skinpaint.containers import (
+    MAX_UNEVEN,
+    NODATA_NAMES,
+    aligned,
+    check_measured,
+    holds_classes,
+    in_chunks,
+    is_scaled,
+    nodata_of_raster,
+)
 from skinpaint.inpainter import inpaint as inpaint_array
 from skinpaint.methods.base import Method
 
@@ -34,7 +43,8 @@ def inpaint(
     Parameters
     ----------
     array : xarray.DataArray or xarray.Dataset
-        Of a Dataset every variable of numbers that has the axes `dim` is restored, and the others are kept.
+        Of a Dataset every variable of numbers that has the axes `dim` is restored, and the others are kept. So are
+        classes, which have the attribute ``flag_values`` or ``flag_masks``.
     mask : xarray.DataArray or array_like, optional
         Where pixels are missing. A DataArray is taken by its coordinates, and needs no axes that do not matter: one
         without ``time`` is for all times. Missing as well is what equals ``rio.nodata``, or ``_FillValue`` or
@@ -87,6 +97,7 @@ def inpaint(
             f"The 'array' parameter must be an xarray DataArray or Dataset. Got a {type(array).__name__} instead. "
             "Use skinpaint.inpaint for plain arrays."
         )
+    check_measured(array, "array")
     lacking = [name for name in dim if name not in array.dims]
     if lacking or not dim:
         raise ValueError(f"The 'dim' parameter must name axes of the array, {array.dims}. Got {dim!r} instead.")
@@ -125,9 +136,12 @@ xr.register_dataset_accessor("skinpaint")(Accessor)
 
 def _dataset(dataset: xr.Dataset, mask: Any, dim: tuple[str, ...], settings: dict[str, Any]) -> xr.Dataset:
     """Variable by variable."""
-    suited = [n for n, v in dataset.data_vars.items() if set(dim) <= set(v.dims) and v.dtype.kind in "uif"]
+    numbers = {name: v for name, v in dataset.data_vars.items() if v.dtype.kind in "uif" and not holds_classes(v)}
+    suited = [name for name, v in numbers.items() if set(dim) <= set(v.dims)]
     if not suited:
-        raise ValueError(f"The 'dim' parameter must name axes of a variable of numbers. Got {dim!r} instead.")
+        raise ValueError(
+            f"The 'dim' parameter must name axes of a variable of numbers that are no classes. Got {dim!r} instead."
+        )
     masks = {name: mask[name] if isinstance(mask, xr.Dataset) and name in mask else mask for name in suited}
     restored: dict[Any, xr.DataArray] = {}
     for name in suited:

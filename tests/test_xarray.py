@@ -92,6 +92,39 @@ class TestBoth:
         xr.testing.assert_identical(filled.names, dataset.names)
         assert filled.attrs == {"k": 1}
 
+    @pytest.mark.parametrize("attribute", ["flag_values", "flag_masks"])
+    def test_classes_are_not_interpolated(self, scene, chunks, attribute):
+        """There is no land cover between 1 and 9: beside other variables it stays, alone it is refused."""
+        cover = xr.where(scene == -9999, -1, xr.where(scene > 1000, 9, 1)).astype("int8")
+        cover = cover.assign_attrs({attribute: [1, 9], "_FillValue": -1})
+        dataset = xr.Dataset({"height": scene, "cover": cover})
+        dataset = dataset if chunks is None else dataset.chunk(chunks)
+        filled = dataset.skinpaint.inpaint()
+        np.testing.assert_allclose(filled.height.values, expected(scene), atol=1)
+        xr.testing.assert_identical(filled.cover, dataset.cover)
+        with pytest.raises(ValueError, match="of a variable of numbers that are no classes"):
+            dataset[["cover"]].skinpaint.inpaint()
+        with pytest.raises(ValueError, match=r"'array' parameter must hold measured values.*Delete the attribute"):
+            dataset.cover.skinpaint.inpaint()
+        with pytest.raises(ValueError, match=r"'image' parameter must hold measured values.*Delete the attribute"):
+            inpaint(dataset.cover.compute(), method="laplace")
+
+    @pytest.mark.parametrize(("sign", "stored", "read"), [("true", "int16", "uint16"), ("false", "uint16", "int16")])
+    def test_numbers_stored_with_another_sign_are_refused(self, scene, chunks, sign, stored, read):
+        ramp = np.add.outer(np.arange(60), np.arange(70)) + (32700 if read == "uint16" else -60)
+        hole = np.zeros(ramp.shape, bool)
+        hole[20:30, 20:30] = True
+        values = np.where(hole, -1000, ramp).astype(read).view(stored)
+        raw = xr.DataArray(values, dims=("y", "x"), attrs={"_Unsigned": sign, "_FillValue": values[20, 20]})
+        array = raw if chunks is None else raw.chunk(chunks)
+        with pytest.raises(ValueError, match=r"'array' parameter must be decoded.* mask_and_scale=True") as refusal:
+            array.skinpaint.inpaint()
+        line = str(refusal.value).rpartition("pass ")[2].rstrip(".")
+        filled = eval(line, {"xarray": xr, "array": array}).skinpaint.inpaint()
+        np.testing.assert_allclose(filled, ramp, atol=0.5)
+        with pytest.raises(ValueError, match=r"The 'image' parameter must be decoded"):
+            inpaint(raw, method="laplace")
+
 
 @pytest.mark.parametrize(
     ("where", "name"), [("attrs", "missing_value"), ("encoding", "_FillValue"), ("encoding", "missing_value")]
