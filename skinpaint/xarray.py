@@ -109,7 +109,11 @@ def inpaint(
     mask = _labelled(mask, array, dim)
     fill, *std = _slices(array.transpose(*others, *dim), mask, len(others), dim, settings)
     order = [[*others, *dim].index(name) for name in array.dims]
-    restored = array.copy(data=fill.transpose(order))
+    fill = fill.transpose(order)
+    if settings.get("max_distance") is not None and array.dtype.kind == "f":
+        nodata = np.array(_nodata(array) or (), array.dtype)  # which says itself that it is missing
+        fill = np.where(np.isnan(fill) & np.isin(array.data, nodata), array.data, fill).astype(array.dtype)
+    restored = array.copy(data=fill)
     restored.encoding = dict(array.encoding)
     if not return_std:
         return restored

@@ -83,6 +83,21 @@ class TestBoth:
         np.testing.assert_array_equal(np.isnan(filled.values), np.isnan(want))
         assert np.isnan(want).any()
 
+    def test_nodata_beyond_the_distance_stays(self, scene, chunks):
+        """What is left has the nodata value that the attributes name, as in skinpaint.inpaint; other damage is NaN."""
+        floats = scene.astype(">f4").assign_attrs(_FillValue=-9999.0)
+        mask = np.zeros(scene.shape, bool)
+        mask[28:32, 25:40] = True
+        floats.values[mask] = 77
+        array = floats if chunks is None else floats.chunk(chunks)
+        filled = array.skinpaint.inpaint(mask, max_distance=45.0)
+        want = inpaint(floats, mask, method="laplace", spacing=(20.0, 10.0), max_distance=45.0, missing_values=-9999.0)
+        assert (want == -9999).any()
+        assert np.isnan(want).any()
+        np.testing.assert_array_equal(filled == -9999, want == -9999)
+        np.testing.assert_array_equal(np.isnan(filled), np.isnan(want))
+        assert (filled.dtype, filled.chunks, filled.attrs) == (floats.dtype, array.chunks, floats.attrs)
+
     def test_a_dataset_variable_by_variable(self, scene, chunks):
         dataset = xr.Dataset({"a": scene, "b": scene.astype(float), "names": ("y", list("abc") * 20)}, attrs={"k": 1})
         dataset = dataset if chunks is None else dataset.chunk(chunks)
