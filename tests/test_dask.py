@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from skinpaint import ConvergenceWarning, GradientDescent, Inpainter, Laplace, Reason, inpaint
 
@@ -130,6 +131,24 @@ class TestWhatIsMissing:
             assert type(computed) is np.ndarray
             np.testing.assert_array_equal(computed, inpaint(plain, both, **settings).compute())
 
+    @pytest.mark.parametrize("method", ["laplace", "dct"])
+    @pytest.mark.parametrize("channel_axis", [None, 0])
+    @pytest.mark.parametrize("dtype", [float, np.int16])
+    def test_masked_entries_that_are_left_are_masked(self, image, dtype, channel_axis, method):
+        """As in memory: what a mask hides is not shown as if it were known."""
+        array = np.round(image * 20).astype(dtype)
+        gone = np.zeros(array.shape, bool)
+        gone[30:50, 30:50] = True
+        if channel_axis is not None:
+            array, gone = np.stack([array, array[::-1]]), np.stack([gone, np.zeros_like(gone)])
+        masked = da.ma.masked_array(da.from_array(array, 40), da.from_array(gone, 40))
+        settings = {"channel_axis": channel_axis, "max_distance": 3, "method": method}
+        expected, answer = inpaint(masked.compute(), **settings), inpaint(masked, **settings)
+        assert isinstance(answer._meta, np.ma.MaskedArray)
+        assert expected.mask.any()
+        np.testing.assert_array_equal(np.ma.getmaskarray(answer.compute()), expected.mask)
+        np.testing.assert_allclose(answer.compute().filled(0), expected.filled(0), atol=1)
+
     @pytest.mark.parametrize("dtype", [float, np.int16])
     def test_masked_chunks_of_an_array_that_does_not_say_so(self, image, hidden, dtype):
         array = np.where(hidden, 99, np.round(image * 20)).astype(dtype)
@@ -139,6 +158,8 @@ class TestWhatIsMissing:
             with pytest.raises(ValueError, match=r"Pass mask=image\.map_blocks\(numpy\.ma\.getmaskarray, dtype=bool\)"):
                 solve(whole, np.zeros(array.shape, bool))
         mask = None if dtype is float else whole.map_blocks(np.ma.getmaskarray, dtype=bool)
+        near = inpaint(whole, mask, method="laplace", max_distance=1).compute()
+        np.testing.assert_array_equal(near.mask, hidden & (distance_transform_edt(hidden) > 1))
         computed = inpaint(whole, mask, method="laplace").compute()
         assert type(computed) is np.ndarray
         np.testing.assert_array_equal(computed, inpaint(da.from_array(array, -1), hidden, method="laplace").compute())

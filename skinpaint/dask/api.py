@@ -69,7 +69,7 @@ def solve(
         Integers or floats.
     mask : array_like or dask.array.Array, optional
         Where pixels are missing (True, 1 or 255), in any chunks. NaN are missing in any case, and so are masked entries
-        of an array of dask.array.ma.
+        of an array of dask.array.ma, which stay masked where `max_distance` leaves them.
     method : str or Method
         "laplace", "dct", "biharmonic" or "pnp", or a method object of one of these. All but "laplace" restore a chunk
         when it is computed, with a halo of pixels around it.

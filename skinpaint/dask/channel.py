@@ -109,7 +109,7 @@ class Channel:
 
     def restored(self, values: Any = None) -> Any:
         """The restored image for these values, or for those of the harmonic fill."""
-        image, meta = self.image, np.empty((0,) * self.image.ndim, self.image.dtype)
+        image, meta = self.image, np.empty_like(self.image._meta, subok=self.farthest is not None)
         values = self.schwarz.values() if values is None else values
         given = (image, self.filled, self.missing, values)
         return da.map_blocks(tasks.finish, *given, low=self.low, high=self.high, dtype=image.dtype, meta=meta)

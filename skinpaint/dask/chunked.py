@@ -61,9 +61,7 @@ class Chunked:
                 )
         axis = _checked_axis(image, channel_axis)
         array = image[..., None] if axis is None else da.moveaxis(image, axis, -1)
-        hidden = None
-        if isinstance(array._meta, np.ma.MaskedArray):
-            array, hidden = da.ma.getdata(array), da.ma.getmaskarray(array)
+        hidden = da.ma.getmaskarray(array) if isinstance(array._meta, np.ma.MaskedArray) else None
         missing = _missing(array, hidden, mask, missing_values, axis)
         if check_grow(grow):
             reach = (*[grow] * (missing.ndim - 1), 0)
@@ -142,7 +140,7 @@ def _long_enough(lengths: tuple[int, ...], least: int) -> tuple[int, ...]:
 
 
 def _like(image: Any) -> np.ndarray:
-    """An array of the same dtype and number of axes, which costs nothing."""
+    """An array of the same dtype and shape, which costs nothing."""
     return np.broadcast_to(np.zeros((), image.dtype), tuple(1 if math.isnan(n) else n for n in image.shape))
 
 

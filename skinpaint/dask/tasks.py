@@ -242,11 +242,16 @@ def pick(values: np.ndarray, channel: int) -> np.ndarray:
 
 
 def finish(image: np.ndarray, filled: np.ndarray, missing: np.ndarray, values: np.ndarray, low: Any, high: Any) -> Any:
-    """The restored chunk: known pixels bit for bit, filled ones in the image's dtype, within the bounds."""
+    """The restored chunk: known pixels bit for bit, filled ones in the image's dtype, within the bounds.
+
+    It is masked where masked entries were left as they came, as in memory.
+    """
     out = np.ma.getdata(image).copy()
     out[filled] = cast(np.clip(values[filled], low, high), image.dtype)
     if image.dtype.kind == "f":
         out[missing & ~filled] = np.nan
+    if isinstance(image, np.ma.MaskedArray) and (left := image.mask & ~filled).any():
+        return np.ma.array(out, mask=left)
     return out
 
 
