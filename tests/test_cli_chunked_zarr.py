@@ -77,6 +77,11 @@ class TestAxes:
         assert "Name them, as in --axes TCZYX" in capsys.readouterr().err
         np.testing.assert_allclose(restored("scene.zarr", "--axes", "TYX"), self.alone(stack), rtol=1e-5)
 
+    def test_a_frame_that_misses_nothing_leaves_the_bound_of_the_others(self, stack, capsys):
+        stored("scene.zarr", stack, dimension_names=["t", "y", "x"])
+        assert main(["restore", "scene.zarr"]) == 0
+        assert "No value is further than" in capsys.readouterr().out
+
     def test_several_axes_of_frames(self, stack):
         stack = np.stack([stack, stack[::-1], stack])
         stored("scene.zarr", stack, dimension_names=["t", "c", "y", "x"])

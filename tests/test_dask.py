@@ -341,6 +341,16 @@ class TestCertificate:
         said = float(solution.status.partition("No value is further than ")[2].partition(" of the range")[0])
         assert errors.max() <= said == pytest.approx(solution.error, rel=0.5)
 
+    @pytest.mark.parametrize("other", ["constant", "whole"])
+    def test_a_channel_without_work_leaves_the_bound_of_the_others(self, other, image):
+        mask = np.zeros((*image.shape, 2), bool)
+        mask[10:75, 13:80] = True, other == "constant"
+        colours = np.stack([image, np.full_like(image, 3)], axis=-1)
+        alone = solve(da.from_array(image, 50), mask[..., 0])
+        both = solve(da.from_array(colours, (50, 50, 2)), mask, channel_axis=-1)
+        assert both.error == alone.error < 1
+        assert "No value is further than" in both.status
+
     def test_the_largest_residual_is_that_of_the_answer(self, image, hidden):
         solution = solve(da.from_array(image, 64), hidden, method=Laplace(tol=1e-4))
         x = np.pad(solution.values.compute(), 1, mode="edge")

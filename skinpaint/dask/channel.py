@@ -133,7 +133,7 @@ class Channel:
         if reason is None:
             return None
         self.schwarz.start = self.found.low
-        return self.solution(reason, status, residual=0.0, largest_residual=0.0)
+        return self.solution(reason, status, residual=0.0, largest_residual=0.0, error=0.0)
 
     def looked(self) -> ChunkedSolution:
         """The answer of a method that does not start from the harmonic fill, before it has begun."""
