@@ -70,6 +70,29 @@ def test_a_mask_beside_the_image(restore, tmp_path, name, marked):
     assert "does not hold what its source does: other arrays." in restore("a.npz", "-o", "b.npy").err
 
 
+@pytest.mark.parametrize("channels", [slice(3), slice(1)], ids=["all", "one"])
+def test_a_mask_of_its_own_for_each_channel(restore, tmp_path, channels):
+    colours, mask = np.stack([PLANE] * 3, axis=-1), np.zeros((*PLANE.shape, 3), bool)
+    mask[5:15, 5:15, channels] = True
+    np.savez(tmp_path / "a.npz", image=np.where(mask, 999, colours), mask=mask)
+    assert restore("a.npz").err == ""
+    with np.load(tmp_path / "a-restored.npz") as after:
+        np.testing.assert_array_equal(after["image"][~mask], colours[~mask])
+        np.testing.assert_allclose(after["image"], colours, atol=5)
+    said = restore("a.npz", "--max-distance", "2", "-o", "left.npz").err
+    assert "does not hold what its source does: a mask of its own." in said
+
+
+def test_a_mask_for_each_channel_and_one_that_is_given(restore, tmp_path):
+    colours, mask = np.stack([PLANE] * 3, axis=-1), np.zeros((*PLANE.shape, 3), bool)
+    mask[5:15, 5:15, 0] = True
+    np.savez(tmp_path / "a.npz", image=np.where(mask | MASK[..., None], 999, colours), mask=mask)
+    np.save(tmp_path / "m.npy", MASK)
+    restore("a.npz", "--mask", "m.npy")
+    with np.load(tmp_path / "a-restored.npz") as after:
+        np.testing.assert_allclose(after["image"], colours, atol=5)
+
+
 def test_single_numbers_beside_the_image_go_along(restore, tmp_path):
     np.savez(tmp_path / "a.npz", exposure=3.5, image=PLANE, unit=np.array("mm"), mask=MASK)
     restore("a.npz")

@@ -194,10 +194,12 @@ def missing_by(
 
     A mask is read by :func:`skinpaint.io.read_mask`, or as `read` does.
     """
+    from skinpaint.cli.frames import spread
+
     mask = None if args.missing is None else extras.missing
     if mask_file is not None:
         given = _mask_from(args, source, image, extras, mask_file, read)
-        mask = given if mask is None else mask | given
+        mask = given if mask is None else spread(mask, image.shape, extras) | spread(given, image.shape, extras)
     elif args.invert_mask:
         raise ValueError(f"--invert-mask needs a mask, and {source} has none. Give one: --mask FILE.")
     if args.missing == "auto" and extras.nodata:

@@ -11,7 +11,7 @@ import numpy as np
 from skinpaint.io import Extras
 from skinpaint.io.npy import UNKNOWN
 
-__all__ = ["Frame", "as_stack", "frames_of", "in_any_channel", "named_axes", "spacing_of"]
+__all__ = ["Frame", "as_stack", "frames_of", "in_any_channel", "named_axes", "spacing_of", "spread"]
 
 MIN_ANISOTROPY = 1.01  # spacings of a file that differ by less are equal
 NAMES = {"T": "time", "Q": "pages", "I": "pages", "P": "positions", "S": "samples", "C": "channels"}
@@ -77,7 +77,7 @@ def frames_of(image: np.ndarray, mask: np.ndarray | None, extras: Extras) -> Ite
     [(0, (3, 5, 4), 0), (1, (3, 5, 4), 0)]
     """
     along, channel = extras.frame_axes, extras.channel_axis
-    spread = None if mask is None else _spread(mask, image.shape, extras)
+    whole = None if mask is None else spread(mask, image.shape, extras)
     inner = [axis for axis in range(image.ndim) if axis not in along]
     channel_axis = None if channel is None else inner.index(channel)
     for index in np.ndindex(*(image.shape[axis] for axis in along)):
@@ -85,7 +85,7 @@ def frames_of(image: np.ndarray, mask: np.ndarray | None, extras: Extras) -> Ite
         for axis, k in zip(along, index, strict=True):
             at[axis] = k
         place = tuple(at)
-        yield Frame(place, image[place], None if spread is None else spread[place], channel_axis)
+        yield Frame(place, image[place], None if whole is None else whole[place], channel_axis)
 
 
 def in_any_channel(filled: Any, extras: Extras) -> Any:
@@ -99,7 +99,7 @@ def in_any_channel(filled: Any, extras: Extras) -> Any:
     return filled if extras.channel_axis is None else filled.any(axis=extras.channel_axis)
 
 
-def _spread(mask: np.ndarray, shape: tuple[int, ...], extras: Extras) -> np.ndarray:
+def spread(mask: np.ndarray, shape: tuple[int, ...], extras: Extras) -> np.ndarray:
     """A mask of the shape of the whole image."""
     if mask.shape == shape:
         return mask

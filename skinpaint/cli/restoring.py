@@ -24,7 +24,7 @@ from skinpaint.cli.common import (
     share,
     without_repetition,
 )
-from skinpaint.cli.frames import Frame, as_stack, frames_of, in_any_channel, spacing_of
+from skinpaint.cli.frames import Frame, as_stack, frames_of, in_any_channel, spacing_of, spread
 from skinpaint.cli.remarks import how_written, proof_of, several, status_of, what_was_taken
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.containers import Contents
@@ -208,7 +208,7 @@ def _write(
     from skinpaint import io
 
     marked = in_any_channel(restored.filled, extras)
-    if extras.missing is not None and (extras.missing & ~marked).any():
+    if extras.missing is not None and (spread(extras.missing, image.shape, extras) & ~restored.filled).any():
         extras = dataclasses.replace(extras, lost=(*extras.lost, "a mask of its own"))
     io.write(task.output, restored.image, extras, overwrite=args.overwrite)
     if task.mask_out is not None:
