@@ -106,6 +106,18 @@ class TestMissing:
             assert [each.name for each in kept.colorinterp] == ["red", "green", "blue", "alpha"]
             np.testing.assert_array_equal(kept.read(4), alpha)
 
+    def test_filled_pixels_that_alpha_hides_are_counted(self, scene, hole, capsys):
+        """As in memory."""
+        alpha = np.where(np.roll(hole, 5, axis=0), 0, 255)
+        written("scene.tif", np.stack([scene % 256] * 3 + [alpha]).astype(np.uint8), photometric="rgb", alpha="yes")
+        tifffile.imwrite("mask.tif", hole.astype(np.uint8))
+        for more in ([], ["--workers", "0"]):
+            assert main(["restore", "scene.tif", "--mask", "mask.tif", "-o", "filled.tif", "--overwrite", *more]) == 0
+            said = capsys.readouterr().out
+            assert "75 filled pixels are transparent, as before; --missing transparent shows such pixels." in said
+        assert main(["restore", "scene.tif", "--missing", "transparent", "--workers", "0", "-o", "shown.tif"]) == 0
+        assert "are transparent" not in capsys.readouterr().out
+
     def test_spacing_as_the_file_says(self, scene, hole):
         scene[hole] = -9999
         written("scene.tif", scene, nodata=-9999, transform=rasterio.transform.from_origin(4e5, 5e6, 10, 40))

@@ -30,7 +30,7 @@ from skinpaint.cli.common import (
     without_repetition,
 )
 from skinpaint.cli.frames import Frame, as_stack, frames_of, in_any_channel, spacing_of
-from skinpaint.cli.remarks import equal_to_nodata, several, what_was_taken
+from skinpaint.cli.remarks import equal_to_nodata, hidden_by_alpha, several, what_was_taken
 from skinpaint.cli.restoring import filled_like, refuse_undamaged
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.io import READABLE
@@ -90,9 +90,9 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> 
     if args.max_distance is not None and image.dtype.kind == "f":  # what was left is as it came, such as nodata
         restored = np.where(np.isnan(restored), image, restored)
     marked = [filled_like(one.filled, frame) for one, frame in zip(solutions, frames, strict=True)]
-    by_chance = _write(args, task, restored, _joined(marked, image, extras), extras)
+    written = _write(args, task, restored, _joined(marked, image, extras), extras)
     taken = what_was_taken(args, task.masks, missing, extras)
-    said = [*taken, spaced, several(len(frames), extras, args.axes), by_chance]
+    said = [*taken, spaced, several(len(frames), extras, args.axes), *written]
     summary = f"{task.output}: done in {perf_counter() - began:.1f} s. {_worst(solutions).status}"
     return summary + "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said if each)
 
@@ -221,8 +221,8 @@ def _joined(parts: Sequence[Any], image: Any, extras: Extras) -> Any:
     return da.moveaxis(parts[0], range(len(along)), along).rechunk(image.chunks)
 
 
-def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, extras: Extras) -> str:
-    """Write the file, and warn of what it does not hold; what is to be said of filled values that equal nodata."""
+def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, extras: Extras) -> list[str]:
+    """Write the file, and warn of what it does not hold; what is to be said of filled values that it does not show."""
     from skinpaint.io import MetadataWarning
     from skinpaint.io.codec import listed
 
@@ -240,7 +240,7 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
             lost += lost_tags(task.source, partial)
     if lost:
         warn(f"{task.output} does not hold what its source does: {listed(lost, 'and')}.", MetadataWarning)
-    return by_chance
+    return [by_chance, hidden_by_alpha(filled, extras)]
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from skinpaint.solution import Solution, proven_within
 if TYPE_CHECKING:
     from skinpaint.io import Extras
 
-__all__ = ["equal_to_nodata", "how_written", "proof_of", "several", "status_of", "what_was_taken"]
+__all__ = ["equal_to_nodata", "hidden_by_alpha", "how_written", "proof_of", "several", "status_of", "what_was_taken"]
 
 
 def what_was_taken(args: argparse.Namespace, mask_file: Path | None, missing: Any, extras: Extras) -> Iterator[str]:
@@ -37,7 +37,7 @@ def how_written(
 ) -> Iterator[str]:
     """What the file that was written does not show as it should."""
     yield equal_to_nodata(restored, filled, extras)
-    yield _hidden(filled, extras)
+    yield hidden_by_alpha(filled, extras)
     yield _lossy(output, image, filled)
 
 
@@ -47,8 +47,8 @@ def equal_to_nodata(restored: Any, filled: Any, extras: Extras) -> str:
     return f"{count} filled values equal the file's nodata value, and read as missing" if count else ""
 
 
-def _hidden(filled: np.ndarray, extras: Extras) -> str:
-    """How many filled pixels alpha hides."""
+def hidden_by_alpha(filled: Any, extras: Extras) -> str:
+    """How many filled pixels alpha hides; of arrays in memory or in chunks."""
     marked = in_any_channel(filled, extras)
     if extras.alpha is None or extras.alpha.shape != marked.shape:
         return ""
