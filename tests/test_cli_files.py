@@ -113,6 +113,31 @@ class TestWhichFiles:
         (tmp_path / "scans" / "a_mask.png").touch()
         assert "scans holds no picture whose suffix is one of .png, " in restore("scans", status=2).err
 
+    def test_a_folder_is_not_listed_for_every_picture(self, restore, tmp_path, monkeypatch):
+        """Else the time grows with the square of their number."""
+        listed = []
+        for name in ("glob", "iterdir"):
+            plain = getattr(Path, name)
+            monkeypatch.setattr(Path, name, lambda *given, plain=plain: listed.append(given) or plain(*given))
+        counts = []
+        for number in (1, 20):
+            for folder in ("scans", "scans-restored"):
+                (tmp_path / folder).mkdir(exist_ok=True)
+                for k in range(number):
+                    (tmp_path / folder / f"{k}.png").touch()
+            listed.clear()
+            assert f"{number} of {number} outputs exist" in restore("scans", "--skip-existing").out
+            counts.append(len(listed))
+        assert 1 <= counts[0] == counts[1]
+
+    def test_a_mask_of_one_of_several_is_not_replaced(self, restore, tmp_path, pictures):
+        pictures("a.png", "scans/b.png")
+        before = (tmp_path / "scans/b_mask.png").read_bytes()
+        for report in ("scans/b_mask.png", tmp_path / "scans/../scans/b_mask.png"):
+            said = restore("a.png", "scans/b.png", "--report", report, "--overwrite", status=2).err
+            assert f"--report must name a file of its own. Got {report}, which is an input." in said
+        assert (tmp_path / "scans/b_mask.png").read_bytes() == before
+
     def test_a_mask_that_is_not_there(self, restore, pictures):
         pictures("a.png", "b.png")
         assert "There is no mask masks.png." in restore("a.png", "b.png", "--mask", "masks.png", status=2).err

@@ -151,7 +151,7 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
             raise ValueError(f"{option} names one file. Restore that picture by its name.")
     one = {"-o": tasks[0].output, "--mask-out": tasks[0].mask_out} if tasks[0].alone else {}
     asked = {"--film": args.film, "--std": args.std, "--interval": args.interval, "--report": args.report}
-    drawn = [args.mask] if args.mask is not None else [mask for task in tasks for mask in beside(task.source)]
+    drawn = [args.mask] if args.mask is not None else beside([task.source for task in tasks])
     check_own_files({**one, **asked}, args.inputs, drawn)
 
 

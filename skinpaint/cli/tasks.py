@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from glob import escape
 from os.path import normpath
 from pathlib import Path
 
@@ -81,11 +80,11 @@ def find_tasks(
     return tasks, passed_over
 
 
-def beside(source: Path, suffixes: Collection[str] = tuple(READABLE)) -> list[Path]:
-    """The masks beside a picture, by their names."""
-    named = {source.stem + ending for ending in MASK_ENDINGS}
-    near = source.parent.glob(f"{escape(source.stem)}*")
-    return sorted(path for path in near if path.stem in named and path.suffix.lower() in suffixes)
+def beside(sources: Collection[Path], suffixes: Collection[str] = tuple(READABLE)) -> list[Path]:
+    """The masks beside pictures, by their names; each folder is listed once."""
+    named = {(source.parent, source.stem + ending) for source in sources for ending in MASK_ENDINGS}
+    near = (path for folder in {source.parent for source in sources} for path in folder.glob("*mask.*"))
+    return sorted(path for path in near if (path.parent, path.stem) in named and path.suffix.lower() in suffixes)
 
 
 def _files(masks: Path | None) -> list[Path]:
@@ -151,7 +150,7 @@ def mask_of(source: Path, masks: Path | None, suffixes: Collection[str] = tuple(
     if masks is not None and not masks.is_dir():
         return masks
     if masks is None:
-        found = beside(source, suffixes)
+        found = beside([source], suffixes)
         if not found:
             return None
     else:
