@@ -44,7 +44,8 @@ def inpaint(
     ----------
     array : xarray.DataArray or xarray.Dataset
         Of a Dataset every variable of numbers that has the axes `dim` is restored, and the others are kept. So are
-        classes, which have the attribute ``flag_values`` or ``flag_masks``.
+        classes, which have the attribute ``flag_values`` or ``flag_masks``, and integers of which nothing says what is
+        missing.
     mask : xarray.DataArray or array_like, optional
         Where pixels are missing. A DataArray is taken by its coordinates, and needs no axes that do not matter: one
         without ``time`` is for all times. Missing as well is what equals ``rio.nodata``, or ``_FillValue`` or
@@ -150,6 +151,9 @@ def _dataset(dataset: xr.Dataset, mask: Any, dim: tuple[str, ...], settings: dic
     restored: dict[Any, xr.DataArray] = {}
     for name in suited:
         own = None if isinstance(masks[name], xr.Dataset) else masks[name]
+        untold = own is None and settings["missing_values"] is None and dataset[name].dtype.kind != "f"
+        if untold and _nodata(dataset[name]) is None:
+            continue
         found = inpaint(dataset[name], own, dim=dim, **settings)
         if settings["return_std"]:
             restored[f"{name}_std"] = found["std"].rename(f"{name}_std")

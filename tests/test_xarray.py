@@ -107,6 +107,17 @@ class TestBoth:
         xr.testing.assert_identical(filled.names, dataset.names)
         assert filled.attrs == {"k": 1}
 
+    def test_integers_of_which_nothing_is_missing_are_kept(self, scene, chunks):
+        labels = xr.DataArray(np.indices(scene.shape)[0], dims=("y", "x"))
+        dataset = xr.Dataset({"height": scene, "labels": labels})
+        dataset = dataset if chunks is None else dataset.chunk(chunks)
+        filled = dataset.skinpaint.inpaint()
+        np.testing.assert_allclose(filled.height.values, expected(scene), atol=1)
+        xr.testing.assert_identical(filled.labels, dataset.labels)
+        mask = xr.Dataset({"labels": labels == labels[7, 7]})
+        again = dataset.assign(labels=dataset.labels.where(dataset.labels != 7, 99)).skinpaint.inpaint(mask)
+        xr.testing.assert_allclose(again, filled, atol=1)  # if something is said, they are restored
+
     @pytest.mark.parametrize("attribute", ["flag_values", "flag_masks"])
     def test_classes_are_not_interpolated(self, scene, chunks, attribute):
         """There is no land cover between 1 and 9: beside other variables it stays, alone it is refused."""
