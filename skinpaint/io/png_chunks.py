@@ -72,12 +72,14 @@ def to_write(extras: Extras, pixels: np.ndarray) -> Iterator[Chunk]:
     planes = 1 if pixels.ndim == 2 else pixels.shape[2]
     depth = 8 * pixels.dtype.itemsize
     for kind, data in extras.carried.data if extras.carried is not None else ():
-        fits = {
-            b"sBIT": len(data) == planes and max(data) <= depth,
-            b"bKGD": len(data) == (6 if planes > 2 else 2) and max(np.frombuffer(data, ">u2")) < 2**depth,
-            b"sRGB": extras.icc_profile is None,  # a profile stands for it
-        }
-        if fits.get(kind, True):
+        fits = True
+        if kind == b"sBIT":
+            fits = len(data) == planes and max(data) <= depth
+        elif kind == b"bKGD":
+            fits = len(data) == (6 if planes > 2 else 2) and max(np.frombuffer(data, ">u2")) < 2**depth
+        elif kind == b"sRGB":
+            fits = extras.icc_profile is None  # a profile stands for it
+        if fits:
             yield kind, data
     if extras.xmp is not None:
         yield b"iTXt", XMP + bytes(5) + extras.xmp
