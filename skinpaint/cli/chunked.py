@@ -226,8 +226,9 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
     from skinpaint.io import MetadataWarning
     from skinpaint.io.codec import listed
 
+    marked = in_any_channel(filled, extras)
     if args.missing == "transparent":
-        extras = extras.shown_where(in_any_channel(filled, extras))
+        extras = extras.shown_where(marked)
     lost = list(extras.lost)
     if extras.missing is not None and (args.missing is None or args.max_distance is not None):
         lost.append("a mask of its own")
@@ -240,7 +241,7 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
             lost += lost_tags(task.source, partial)
     if lost:
         warn(f"{task.output} does not hold what its source does: {listed(lost, 'and')}.", MetadataWarning)
-    return [by_chance, hidden_by_alpha(filled, extras)]
+    return [by_chance, hidden_by_alpha(marked, extras)]
 
 
 @contextlib.contextmanager

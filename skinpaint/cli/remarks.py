@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skinpaint.cli.common import in_options
-from skinpaint.cli.frames import in_any_channel, named_axes
+from skinpaint.cli.frames import named_axes
 from skinpaint.solution import Solution, proven_within
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def what_was_taken(args: argparse.Namespace, mask_file: Path | None, missing: An
 
 
 def how_written(
-    output: Path, image: np.ndarray, restored: np.ndarray, filled: np.ndarray, extras: Extras
+    output: Path, image: np.ndarray, restored: np.ndarray, filled: np.ndarray, marked: np.ndarray, extras: Extras
 ) -> Iterator[str]:
-    """What the file that was written does not show as it should."""
+    """What the file that was written does not show as it should; `marked` was `filled` in any channel."""
     yield equal_to_nodata(restored, filled, extras)
-    yield hidden_by_alpha(filled, extras)
+    yield hidden_by_alpha(marked, extras)
     yield _lossy(output, image, filled)
 
 
@@ -47,9 +47,8 @@ def equal_to_nodata(restored: Any, filled: Any, extras: Extras) -> str:
     return f"{count} filled values equal the file's nodata value, and read as missing" if count else ""
 
 
-def hidden_by_alpha(filled: Any, extras: Extras) -> str:
+def hidden_by_alpha(marked: Any, extras: Extras) -> str:
     """How many filled pixels alpha hides; of arrays in memory or in chunks."""
-    marked = in_any_channel(filled, extras)
     if extras.alpha is None or extras.alpha.shape != marked.shape:
         return ""
     count = int(np.count_nonzero(marked & (extras.alpha == 0)))

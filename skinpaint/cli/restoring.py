@@ -68,9 +68,8 @@ class Restored:
         """Nothing is restored yet."""
         return cls(image.copy(), np.zeros(image.shape, bool))
 
-    def counted(self, extras: Extras) -> np.ndarray:
-        """What was filled: pixels, or values where channels differ."""
-        marked, axis = np.asarray(in_any_channel(self.filled, extras)), extras.channel_axis
+    def counted(self, marked: np.ndarray, axis: int | None) -> np.ndarray:
+        """What was filled: pixels, which are `marked`, or values where channels differ."""
         return marked if axis is None or (self.filled == np.expand_dims(marked, axis)).all() else self.filled
 
 
@@ -96,15 +95,16 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
     if mask_file is None and args.missing == "auto":
         refuse_undamaged(task, extras, restored.solutions)
 
+    marked = in_any_channel(restored.filled, extras)
     if args.missing == "transparent":
-        extras = extras.shown_where(in_any_channel(restored.filled, extras))
-    _write(args, task, image, extras, restored, recorder)
+        extras = extras.shown_where(marked)
+    _write(args, task, image, extras, restored, marked, recorder)
     said = [*what_was_taken(args, mask_file, missing, extras), spaced, several(len(frames), extras, args.axes)]
     if len(restored.solutions) < len(frames):
         said.append(f"interrupted: the frames after the first {len(restored.solutions)} are as they came")
-    said += how_written(task.output, image, restored.image, restored.filled, extras)
+    said += how_written(task.output, image, restored.image, restored.filled, marked, extras)
     said = [remark for remark in said if remark]
-    counted = restored.counted(extras)
+    counted = restored.counted(marked, extras.channel_axis)
     summary = f"{task.output}: filled {share(counted)} in {restored.seconds:.1f} s{proof_of(restored.solutions)}."
     lines = " ".join(filter(None, [summary, status_of(restored.solutions, warned)]))
     lines += "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said)
@@ -202,12 +202,17 @@ def refuse_undamaged(task: Task, extras: Extras, solutions: Sequence[Solution], 
 
 
 def _write(
-    args: argparse.Namespace, task: Task, image: np.ndarray, extras: Extras, restored: Restored, recorder: Any
+    args: argparse.Namespace,
+    task: Task,
+    image: np.ndarray,
+    extras: Extras,
+    restored: Restored,
+    marked: np.ndarray,
+    recorder: Any,
 ) -> None:
     """Write the picture, and the mask and the film where they are asked for."""
     from skinpaint import io
 
-    marked = in_any_channel(restored.filled, extras)
     if extras.missing is not None and (spread(extras.missing, image.shape, extras) & ~restored.filled).any():
         extras = dataclasses.replace(extras, lost=(*extras.lost, "a mask of its own"))
     io.write(task.output, restored.image, extras, overwrite=args.overwrite)
