@@ -57,7 +57,14 @@ def open_zarr(source: Path) -> tuple[Any, Extras]:
     name = array.path or source.name
     names = _names(array, group, name)
     values, hint = _nodata(array)
-    extras = Extras(axes=_letters(names, array.ndim), nodata=values, hint=hint, lost=_left_behind(source, array))
+    axes = _letters(names, array.ndim)
+    extras = Extras(
+        axes=axes,
+        stated=axes if _are_named(names, axes) else "",
+        nodata=values,
+        hint=hint,
+        lost=_left_behind(source, array),
+    )
     return da.from_array(array, chunks=array.chunks), extras
 
 
@@ -118,6 +125,11 @@ def _letters(names: Sequence[str | None], ndim: int) -> str:
         return "".join(letters) if known and set(letters) & set("ZYX") else "YX"[-ndim:]
     repeated = len(set(letters) - {UNKNOWN}) < sum(letter != UNKNOWN for letter in letters)
     return UNKNOWN * ndim if len(letters) != ndim or repeated else "".join(letters)
+
+
+def _are_named(names: Sequence[str | None], axes: str) -> bool:
+    """Whether these letters are those of the names, and not what is usual."""
+    return [NAMES.get(str(name).lower()) for name in names] == list(axes)
 
 
 def _nodata(array: Any) -> tuple[tuple[float, ...], str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.cli.frames import by_letters
 from skinpaint.inpainter import DEFAULT_METHOD
 from skinpaint.wording import did_you_mean
 
@@ -192,7 +193,7 @@ def missing_by(
 ) -> tuple[Any, Any]:
     """Return the mask, if one was given or the file holds one, and what is missing beyond it.
 
-    A mask is read by :func:`skinpaint.io.read_mask`, or as `read` does.
+    A mask is read by the rules of :func:`skinpaint.io.read_mask`, from chunks by `read`.
     """
     from skinpaint.cli.frames import spread
 
@@ -220,16 +221,17 @@ def _mask_from(
     mask_file: Path,
     read: Callable[..., Any] | None,
 ) -> Any:
-    from skinpaint.io import read_mask
+    from skinpaint.io.mask import read_marked
 
     channel = extras.channel_axis
     is_picture = extras.axes in ("YX", "YXS", "SYX") and (channel is None or image.shape[channel] == 3)
-    mask = (read or read_mask)(
+    mask, said = (read or read_marked)(
         mask_file,
         threshold=args.mask_threshold,
         photograph=(image if channel is None else np.moveaxis(image, channel, -1)) if is_picture else None,
         invert=args.invert_mask,
     )
+    mask = by_letters(mask, said.stated, image.shape, extras)
     plane = tuple(n for axis, n in enumerate(image.shape) if axis != channel)
     if is_picture and mask.shape != plane:
         raise ValueError(

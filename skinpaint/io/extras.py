@@ -71,6 +71,8 @@ class Extras:
     axes : str
         A letter for each axis of the picture: X, Y and Z in space, S for the samples of a pixel and C for channels, T
         for time; others are frames that have nothing to do with each other.
+    stated : str
+        The axes, if the file itself says what they are; empty where they are guessed from the shape.
     spacing : tuple of float or None
         Distance between neighbours along each axis in space, in the unit of the file.
     nodata : tuple of float
@@ -93,6 +95,7 @@ class Extras:
     exif: bytes | None = None
     xmp: bytes | None = None
     axes: str = ""
+    stated: str = ""
     spacing: tuple[float, ...] | None = None
     nodata: tuple[float, ...] = ()
     missing: np.ndarray | None = None

@@ -26,7 +26,7 @@ from skinpaint.io.strokes import (
 )
 from skinpaint.solution import GuessedMaskWarning, warn
 
-__all__ = ["marked", "read_mask"]
+__all__ = ["marked", "read_marked", "read_mask"]
 
 INSIDE = re.compile(r"(.+)\[(\w+)\]")  # a file, and the name of an image inside it
 ALIKE = (
@@ -91,11 +91,16 @@ def read_mask(
     array([[False, False,  True,  True]])
     """
     _check_threshold(threshold)
+    return read_marked(path, threshold=threshold, photograph=photograph, invert=invert)[0]
+
+
+def read_marked(path: str | Path, *, invert: bool, **rules: Any) -> tuple[np.ndarray, Extras]:
+    """What a file marks as missing, by the rules of :func:`read_mask`, and what it holds beside that."""
     inside = INSIDE.fullmatch(str(path))
     if inside is not None and not Path(path).exists():
-        return np.asarray(_flagged(path, _inside(path, inside[1], inside[2]), invert)) ^ invert
+        return np.asarray(_flagged(path, _inside(path, inside[1], inside[2]), invert)) ^ invert, Extras()
     image, extras = read(path)
-    return np.asarray(marked(path, image, extras, threshold=threshold, photograph=photograph, invert=invert))
+    return np.asarray(marked(path, image, extras, invert=invert, **rules)), extras
 
 
 def marked(

@@ -15,7 +15,7 @@ from skinpaint.io.extras import Carried, Extras, plausible_dpi, upright, with_al
 from skinpaint.io.files import check_size
 from skinpaint.io.ifd import Form, check_chain
 from skinpaint.io.tiff_exif import append_exif, described, read_exif, stand_ins
-from skinpaint.io.tiff_facts import nodata, resolution, spacing
+from skinpaint.io.tiff_facts import nodata, resolution, spacing, states_axes
 from skinpaint.io.tiff_layout import SOFTWARE, XMP, Layout, Tag, contents, layout_of
 from skinpaint.io.tiff_series import PICTURE_AXES, decode, find, inverted, is_raster, mask_inside
 
@@ -57,6 +57,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             exif=exif,
             xmp=(upright_xmp(xmp) if layout.turned else xmp) if isinstance(xmp, bytes) else None,
             axes=axes,
+            stated=axes if states_axes(file, series) else "",
             spacing=spacing(file, page, axes),
             nodata=nodata(page, values.dtype),
             missing=missing,

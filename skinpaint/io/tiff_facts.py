@@ -8,11 +8,20 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-__all__ = ["nodata", "resolution", "spacing"]
+__all__ = ["nodata", "resolution", "spacing", "states_axes"]
 
+GUESSED_AXES = "QI"  # tifffile's letters for axes that a file does not name
+GUESSED_KINDS = ("generic", "uniform")  # how tifffile calls pages in which it knows no program's format
 GDAL_NODATA = 42113
 PIXEL_SCALE = 33550
 UNITS = {2: 1.0, 3: 2.54}  # ResolutionUnit: how many an inch is
+
+
+def states_axes(file: Any, series: Any) -> bool:
+    """Whether a file says itself what its axes are, as OME and ImageJ do, and tifffile if it is told."""
+    kind, described = series.kind.lower(), list[Any](file.shaped_metadata or [{}])
+    named = kind not in GUESSED_KINDS and (kind != "shaped" or all("axes" in each for each in described))
+    return named and not set(series.axes) & set(GUESSED_AXES)
 
 
 def nodata(page: Any, dtype: np.dtype) -> tuple[float, ...]:

@@ -1,0 +1,142 @@
+"""What the file of a mask says beside its values: which axes it has, where it is, and which values say nothing."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from skinpaint.cli import main
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def smooth(*shape):
+    """A stack whose planes differ, and that has no two equal axes but the first ones."""
+    grids = np.indices(shape)
+    return (1000 + sum((k + 2) * 150 * np.sin(grid / (3 + k) + k) for k, grid in enumerate(grids))).astype(np.uint16)
+
+
+def holes(count, shape=(16, 18)):
+    """A hole in each of several planes, at another place."""
+    mask = np.zeros((count, *shape), bool)
+    for k in range(count):
+        mask[k, 3 + 3 * k : 6 + 3 * k, 4 : 8 + k] = True
+    return mask
+
+
+def filled(image, where, *arguments, status=0):
+    """What is known in a file afterwards, and where it was filled: nowhere but where it should be."""
+    assert main(["restore", image, "-o", "out.tif", "--overwrite", "--method", "laplace", *arguments]) == status
+    before, after = tifffile.imread(image), tifffile.imread("out.tif")
+    np.testing.assert_array_equal(before != after, np.broadcast_to(where, before.shape))
+
+
+def ome(name, values, axes):
+    tifffile.imwrite(name, values.astype(np.uint8) * 255 if values.dtype == bool else values, metadata={"axes": axes})
+
+
+def stored(name, values, axes, zarr_format=3):
+    """Write a zarr array in chunks whose axes have names."""
+    pytest.importorskip("dask")
+    zarr = pytest.importorskip("zarr")
+    values = values.astype(np.uint8) if values.dtype == bool else values
+    named = {"dimension_names": list(axes)} if zarr_format == 3 else {}
+    chunks = (1,) * (values.ndim - 2) + (8, 8)
+    made = zarr.create_array(
+        name, shape=values.shape, dtype=values.dtype, chunks=chunks, zarr_format=zarr_format, **named
+    )
+    made[...] = values
+    if zarr_format == 2:
+        made.attrs["_ARRAY_DIMENSIONS"] = list(axes)
+
+
+def opened(name):
+    return pytest.importorskip("zarr").open_array(name)[...]
+
+
+class TestAxes:
+    """Lengths alone do not tell: the stacks have as many frames as channels or planes."""
+
+    @pytest.mark.parametrize(
+        ("of_image", "of_mask"),
+        [("TCYX", "CYX"), ("TCYX", "TYX"), ("TZYX", "TYX"), ("TZYX", "ZYX"), ("CZYX", "CYX")],
+    )
+    def test_a_mask_is_spread_over_the_axes_that_it_does_not_have(self, of_image, of_mask):
+        where = np.expand_dims(holes(3), next(k for k, letter in enumerate(of_image) if letter not in of_mask))
+        ome("image.ome.tif", np.where(where, 0, smooth(3, 3, 16, 18)).astype(np.uint16), of_image)
+        ome("mask.ome.tif", holes(3), of_mask)
+        filled("image.ome.tif", where, "--mask", "mask.ome.tif")
+
+    def test_axes_in_another_order(self):
+        where = np.stack([holes(3), holes(3)[::-1], holes(3)])
+        ome("image.ome.tif", np.where(where, 0, smooth(3, 3, 16, 18)).astype(np.uint16), "TCYX")
+        ome("mask.ome.tif", where.swapaxes(0, 1), "CTYX")
+        filled("image.ome.tif", where, "--mask", "mask.ome.tif")
+
+    def test_the_user_says_what_the_axes_of_the_image_are(self):
+        where = holes(3)[None]
+        np.save("image.npy", np.where(where, 0, smooth(3, 3, 16, 18)).astype(np.uint16))
+        ome("mask.ome.tif", holes(3), "CYX")
+        assert (
+            main(
+                [
+                    "restore",
+                    "image.npy",
+                    "--axes",
+                    "TCYX",
+                    "--mask",
+                    "mask.ome.tif",
+                    "--method",
+                    "laplace",
+                    "-o",
+                    "out.npy",
+                ]
+            )
+            == 0
+        )
+        np.testing.assert_array_equal(
+            np.load("out.npy") != np.load("image.npy"), np.broadcast_to(where, (3, 3, 16, 18))
+        )
+
+    def test_letters_that_are_wrong_in_both_files(self):
+        """ImageJ says Z for T, or T for Z; --axes corrects both."""
+        ome("image.ome.tif", np.where(holes(3), 0, smooth(3, 16, 18)).astype(np.uint16), "TYX")
+        ome("mask.ome.tif", holes(3), "TYX")
+        filled("image.ome.tif", holes(3), "--mask", "mask.ome.tif", "--axes", "ZYX")
+
+    def test_a_plain_stack_goes_by_its_lengths(self):
+        where = holes(3)[:, None]
+        ome("image.ome.tif", np.where(where, 0, smooth(3, 3, 16, 18)).astype(np.uint16), "TCYX")
+        tifffile.imwrite("mask.tif", holes(3).astype(np.uint8), photometric="minisblack")
+        filled("image.ome.tif", where, "--mask", "mask.tif")
+
+    @pytest.mark.parametrize(
+        ("axes", "shape"), [("TYX", (3, 16, 18)), ("ZCYX", (3, 3, 16, 18)), ("CYX", (2, 16, 18)), ("CYX", (3, 1, 18))]
+    )
+    def test_axes_that_do_not_fit_are_refused(self, axes, shape, capsys):
+        ome("image.ome.tif", smooth(3, 3, 16, 18), "ZCYX" if axes == "TYX" else "TCYX")
+        ome("mask.ome.tif", np.ones(shape, bool), axes)
+        assert main(["restore", "image.ome.tif", "--mask", "mask.ome.tif"]) == 2
+        said = capsys.readouterr().err
+        assert f"The mask has shape {shape} on the axes {axes}, and the image (3, 3, 16, 18) on" in said
+        assert "save it as a plain TIFF or .npy" in said
+
+    @pytest.mark.parametrize("zarr_format", [2, 3])
+    def test_a_zarr_array_with_x_first(self, zarr_format):
+        where = holes(1, (16, 16))[0]
+        image = np.where(where, 0, smooth(16, 16)).astype(np.float32)
+        stored("image.zarr", image, "yx", zarr_format)
+        stored("mask.zarr", where.T, "xy", zarr_format)
+        assert main(["restore", "image.zarr", "--mask", "mask.zarr", "-o", "out.zarr", "--missing", "none"]) == 0
+        np.testing.assert_array_equal(opened("out.zarr") != image, where)
+
+    def test_axes_of_length_one(self):
+        """OME-Zarr keeps all five."""
+        where = np.broadcast_to(holes(1), (2, 16, 18))
+        image = np.where(where, 0, smooth(2, 16, 18)).astype(np.float32)
+        stored("image.zarr", image, "zyx")
+        stored("mask.zarr", holes(1)[None, None], "tczyx")
+        assert main(["restore", "image.zarr", "--mask", "mask.zarr", "-o", "out.zarr"]) == 0
+        np.testing.assert_array_equal(opened("out.zarr") != image, where)
