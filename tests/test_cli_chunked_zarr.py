@@ -57,6 +57,17 @@ class TestAxes:
         stored("scene.zarr", stack, zarr_format=2).attrs["_ARRAY_DIMENSIONS"] = ["time", "y", "x"]
         np.testing.assert_allclose(restored("scene.zarr"), self.alone(stack), rtol=1e-5)
 
+    def test_a_mask_for_each_channel(self, scene, hole):
+        masks = np.stack([hole, np.roll(hole, 12, axis=0)])
+        stored(
+            "scene.zarr",
+            np.where(masks, 0, np.stack([scene, scene + 500])).astype(np.float32),
+            dimension_names=list("cyx"),
+        )
+        stored("mask.zarr", masks.astype(np.uint8), dimension_names=list("cyx"))
+        filled = restored("scene.zarr", "--mask", "mask.zarr")
+        np.testing.assert_array_equal(filled != zarr.open_array("scene.zarr")[...], masks)
+
     @pytest.mark.parametrize("version", ["0.4", "0.5"])
     def test_names_in_the_multiscales_of_ome(self, version, stack):
         group = zarr.create_group("scene.zarr")

@@ -82,6 +82,8 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> 
     _check_known_missing(source, image, extras, mask, missing)
     spacing, spaced = spacing_of(args.spacing, extras)
     frames = list(frames_of(image, mask, extras))
+    if mask is not None and mask.shape != image.shape:
+        frames = [replace(frame, mask=_without_channels(frame)) for frame in frames]
     solutions = _solved(args, method, task, work, frames, missing, spacing)
     if task.masks is None and args.missing == "auto":
         refuse_undamaged(task, extras, solutions, HOW_TO_SAY)
@@ -183,7 +185,7 @@ def _solved(
         try:
             solution = solve(
                 frame.image,
-                _without_channels(frame),
+                frame.mask,
                 method=method,
                 channel_axis=frame.channel_axis,
                 missing_values=missing,
