@@ -123,3 +123,64 @@ class TestAxes:
         stored("mask.zarr", holes(1)[None, None], "tczyx")
         assert main(["restore", "image.zarr", "--mask", "mask.zarr", "-o", "out.zarr"]) == 0
         np.testing.assert_array_equal(opened("out.zarr") != image, where)
+
+
+class TestNodata:
+    """A mask of clouds with values 0 and 1, and 255 where the satellite saw nothing."""
+
+    @pytest.fixture
+    def clouds(self):
+        values = holes(1)[0].astype(np.uint8)
+        values[:, 12:] = 255
+        return values
+
+    def written(self, values, nodata):
+        tifffile.imwrite("image.tif", smooth(16, 18).astype(np.float32), metadata=None)
+        tags = [(42113, "s", 0, str(nodata), True)]
+        tifffile.imwrite("mask.tif", values, metadata=None, extratags=tags, rowsperstrip=8)
+
+    @pytest.mark.parametrize("chunks", [[], ["--workers", "0"]], ids=["in memory", "in chunks"])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+    def test_a_nodata_value_of_the_mask_marks_nothing(self, dtype, chunks, clouds, capsys):
+        if chunks:
+            pytest.importorskip("rasterio")
+        self.written(clouds.astype(dtype), 255)
+        filled("image.tif", clouds == 1, "--mask", "mask.tif", *chunks)
+        said = "The mask mask.tif says nothing of 96 pixels, which were taken for known. Its file states the nodata"
+        assert said in capsys.readouterr().err
+
+    def test_nor_does_it_in_a_mask_of_what_is_valid(self, clouds):
+        self.written(clouds, 255)
+        filled("image.tif", clouds == 0, "--mask", "mask.tif", "--invert-mask")
+
+    def test_nodata_that_is_0_is_black_as_ever(self, clouds, capsys):
+        self.written(clouds, 0)
+        filled("image.tif", clouds == 255, "--mask", "mask.tif")
+        filled("image.tif", clouds != 255, "--mask", "mask.tif", "--invert-mask")
+        assert "nodata" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+    def test_a_mask_with_nothing_else_is_refused(self, dtype, capsys):
+        """Programs copy the nodata value of the scene to its mask."""
+        self.written(255 * holes(1)[0].astype(dtype), 255)
+        assert main(["restore", "image.tif", "--mask", "mask.tif"]) == 2
+        said = capsys.readouterr().err
+        assert "marks no pixel as missing" in said
+        assert (
+            "the nodata value 255, and where it holds that, it marks nothing. If it should, take the statement" in said
+        )
+
+    def test_colours_are_nodata_if_all_of_them_are(self):
+        """A red stroke has one 255."""
+        values = np.zeros((16, 18, 3), np.uint8)
+        values[2:5, 3:9] = 255, 0, 0
+        values[:, 12:] = 255
+        self.written(values, 255)
+        filled(
+            "image.tif",
+            np.pad(np.ones((3, 6), bool), ((2, 11), (3, 9))),
+            "--mask",
+            "mask.tif",
+            "--mask-threshold",
+            "60",
+        )

@@ -33,6 +33,10 @@ ALIKE = (
     "is much like the photograph, which is black and white, and was taken for a mask: bright is missing. If it is a "
     "copy with strokes, paint them in a colour."
 )
+NODATA = (
+    " Its file states the nodata value {}, and where it holds that, it marks nothing. "
+    "If it should, take the statement out of the file."
+)
 UNDECIDED = (
     "Beside the strokes, the photograph has their colour as well: what they cover there was taken for known. "
     "Paint in a colour that the photograph does not have."
@@ -54,7 +58,8 @@ def read_mask(
 
     The last two are guessed from the contents, and said by a :class:`skinpaint.GuessedMaskWarning`. Integers that no
     paint program writes, such as int16, are flags: what is not 0 is missing. So is every image in a FITS file, such as
-    ``flags.fits`` or ``frame.fits[DQ]``. Floats go from 0 to 1, or to 255 if one of them is above 1.
+    ``flags.fits`` or ``frame.fits[DQ]``. Floats go from 0 to 1, or to 255 if one of them is above 1. Where a mask holds
+    a nodata value that its file states, such as 255 beside 0 and 1, it marks nothing, which is said as well.
 
     Parameters
     ----------
@@ -120,11 +125,14 @@ def marked(
     array([[False,  True]])
     """
     _check_threshold(threshold)
+    blank = _is_nodata(image, extras)
+    stated = NODATA.format(", ".join(f"{value:.17g}" for value in extras.nodata)) if blank.any() else ""
+    known = np.where(blank, 0, image).astype(image.dtype) if stated else image
     in_fits = extras.carried is not None and extras.carried.format == FITS.name
     if in_fits or (image.dtype.kind in "iu" and image.dtype not in (np.uint8, np.uint16)):
-        return _flagged(path, image, invert) ^ invert
-    _check_levels(path, image)
-    levels = in_levels(image, extras, 0, white(image))
+        return _but_nodata(path, _flagged(path, known, invert, stated) ^ invert, blank, stated)
+    _check_levels(path, known)
+    levels = in_levels(image, extras, 0, white(known))
     shown = None if photograph is None else as_shown(photograph, levels)
     undecided = False
     if _is_layer(levels, extras, threshold):
@@ -140,19 +148,40 @@ def marked(
     else:
         if shown is not None and black_and_white_alike(levels, shown):
             warn(f"The mask {path} {ALIKE}", GuessedMaskWarning)
+        blank = blank.all(axis=extras.channel_axis) if blank.ndim == levels.ndim else blank
         grey = as_grey(levels) * _opacity(extras)
+        grey = np.where(blank, 0, grey) if stated else grey
         mask, how = np.round(grey, 6) >= threshold, ""
         if not mask.any() and not invert:
             raise ValueError(
                 f"The mask {path} marks no pixel as missing: its brightest grey is {float(grey.max()):.3g} of 255, "
                 f"below the threshold {threshold:g}. Bright means missing; invert the mask or lower the threshold."
+                f"{stated}"
             )
     if not mask.any() and how:
         raise ValueError(f"The mask {path} marks no pixel as missing: it looks like the photograph itself.")
     if how:
         said = f"The mask {path} was taken for {how} missing, {float(mask.mean()):.1%} of the pixels."
         warn(f"{said} {UNDECIDED}" if undecided else said, GuessedMaskWarning)
-    return ~mask if invert else mask
+    mask = ~mask if invert else mask
+    return mask if how else _but_nodata(path, mask, blank, stated)
+
+
+def _is_nodata(image: Any, extras: Extras) -> Any:
+    """Where a mask holds a nodata value; 0 is black in any case."""
+    blank = np.zeros((), bool)
+    for value in filter(None, extras.nodata):
+        blank = blank | (image == value)
+    return blank
+
+
+def _but_nodata(path: str | Path, mask: Any, blank: Any, said: str) -> Any:
+    """A mask that marks nothing where it holds a nodata value, whatever it marks elsewhere."""
+    count = int(blank.sum())
+    if not count:
+        return mask
+    warn(f"The mask {path} says nothing of {count:,} pixels, which were taken for known.{said}", GuessedMaskWarning)
+    return mask & ~blank
 
 
 def _check_threshold(threshold: float) -> None:
@@ -190,11 +219,11 @@ def _inside(path: str | Path, file: str, name: str) -> np.ndarray:
         raise ValueError(f"The mask {path} cannot be read: {one_line(error)}.") from error
 
 
-def _flagged(path: str | Path, image: Any, invert: bool) -> Any:
+def _flagged(path: str | Path, image: Any, invert: bool, stated: str = "") -> Any:
     _check_nan(path, image)
     mask = image != 0
     if not mask.any() and not invert:
-        raise ValueError(f"The mask {path} marks no pixel as missing: it is 0 everywhere.")
+        raise ValueError(f"The mask {path} marks no pixel as missing: it is 0 everywhere.{stated}")
     return mask
 
 
