@@ -1,5 +1,7 @@
 """What the file of a mask says beside its values: which axes it has, where it is, and which values say nothing."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -184,3 +186,32 @@ class TestNodata:
             "--mask-threshold",
             "60",
         )
+
+
+class TestWhiteIsZero:
+    """What is seen as bright is missing, also in a raster, whose values are kept."""
+
+    def written(self, values, **tags):
+        tifffile.imwrite("image.tif", smooth(16, 18).astype(np.float32), metadata=None)
+        tags = [(33550, "d", 3, (1.0, 1.0, 0.0), True), *tags.values()]
+        tifffile.imwrite("mask.tif", values, photometric="miniswhite", metadata=None, extratags=tags)
+
+    @pytest.mark.parametrize("values", [(255, 0), (1, 0), (65535, 0), (True, False)], ids=str)
+    def test_a_mask(self, values):
+        dtype = bool if values[0] is True else np.uint16 if values[0] > 255 else np.uint8
+        self.written(np.where(holes(1)[0], values[1], values[0]).astype(dtype))
+        filled("image.tif", holes(1)[0], "--mask", "mask.tif")
+
+    def test_a_mask_with_a_nodata_value(self):
+        values = np.where(holes(1)[0], 0, 255).astype(np.uint8)
+        values[:, 12:] = 7
+        self.written(values, nodata=(42113, "s", 0, "7", True))
+        filled("image.tif", holes(1)[0], "--mask", "mask.tif")
+
+    def test_strokes_on_a_copy_of_such_a_raster(self):
+        values = np.where(holes(1)[0], 90, smooth(16, 18) // 8).astype(np.uint8)
+        self.written(np.where(holes(1)[0], 255, values).astype(np.uint8))
+        Path("mask.tif").rename("copy.tif")
+        self.written(values)
+        Path("mask.tif").rename("image.tif")
+        filled("image.tif", holes(1)[0], "--mask", "copy.tif")

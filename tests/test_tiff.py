@@ -1,5 +1,6 @@
 """TIFF: what it holds comes back whole, read by the libraries of those who wrote it."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -9,11 +10,13 @@ import pytest
 import tifffile
 from PIL import Image
 
+from skinpaint.cli import main
 from skinpaint.io import Extras, MetadataWarning, check_target, read, write
 
 rasterio = pytest.importorskip("rasterio")
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # of rasterio's own code
 NODATA = {"int16": -9999, "uint16": 0, "float32": -9999.0, "float64": -1.7e308, "uint8": 255, "int32": -(2**31)}
+PIXEL_SIZE = (33550, 12, 3, (1.0, 1.0, 0.0), True)  # on the ground: values of a raster are kept
 MASK = np.random.default_rng(1).random((30, 40)) < 0.1
 
 
@@ -510,6 +513,40 @@ class TestPicture:
         restore("a.tif", "--missing", "7", "-o", "b.tif")
         for name in ("a-restored.tif", "b.tif"):
             np.testing.assert_allclose(tifffile.imread(tmp_path / name), slopes((30, 40), "uint8"), atol=4)
+
+    @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+    def test_a_raster_in_which_white_is_zero_looks_the_same_as_a_picture(self, restore, tmp_path, dtype):
+        before = slopes((30, 40), dtype)
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", extratags=[PIXEL_SIZE])
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        said = restore("a.tif", "--mask", "m.png", "-o", "a.png", "--film", "film.png")
+        seen = read(tmp_path / "a.png")[0]
+        np.testing.assert_array_equal(seen[~MASK], (np.iinfo(dtype).max - before)[~MASK])
+        assert "and values in which 0 is white (they were inverted, and look the same)." in said.err
+        if dtype == "uint8":
+            with Image.open(tmp_path / "film.png") as film:
+                assert np.isin(255 - before, np.asarray(film.convert("L"))).all()
+            said = restore("a.tif", "--mask", "m.png", "-o", "a.jpg")
+            assert int(re.search(r"JPEG changed .* by up to (\d+)", said.out)[1]) < 9
+
+    def test_a_sheet_of_such_a_raster_is_refused(self, tmp_path, capsys):
+        before = slopes((30, 40), "uint8")
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", extratags=[PIXEL_SIZE])
+        assert main(["compare", str(tmp_path / "a.tif"), "--methods", "laplace"]) == 2
+        assert "0 is white, and a sheet would show them inverted. Save it as a picture first" in capsys.readouterr().err
+
+    def test_a_raster_in_which_white_is_zero_keeps_its_values_in_files_of_data(self, restore, tmp_path):
+        before = slopes((30, 40), "uint8")
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", extratags=[PIXEL_SIZE])
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        for name in ("b.tif", "b.npy"):
+            restore("a.tif", "--mask", "m.png", "-o", name)
+            np.testing.assert_array_equal(read(tmp_path / name)[0][~MASK], before[~MASK])
+        with pytest.warns(MetadataWarning, match="the position on the ground"):
+            write(tmp_path / "part.tif", before[:9], read(tmp_path / "a.tif")[1])
+        with tifffile.TiffFile(tmp_path / "part.tif") as file:
+            np.testing.assert_array_equal(file.asarray(), before[:9])
+            assert file.pages[0].photometric.name == "MINISWHITE"
 
     @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
     def test_one_bit_is_black_and_white(self, restore, tmp_path, photometric):

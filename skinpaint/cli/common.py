@@ -228,7 +228,9 @@ def _mask_from(
     mask, said = (read or read_marked)(
         mask_file,
         threshold=args.mask_threshold,
-        photograph=(image if channel is None else np.moveaxis(image, channel, -1)) if is_picture else None,
+        photograph=extras.as_seen(image if channel is None else np.moveaxis(image, channel, -1))
+        if is_picture
+        else None,
         invert=args.invert_mask,
     )
     mask = by_letters(mask, said.stated, image.shape, extras)

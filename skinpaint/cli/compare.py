@@ -106,6 +106,11 @@ def run(args: argparse.Namespace) -> int:
     sheet = args.output or args.input.with_name(f"{args.input.stem}-compared.png")
     image, extras = io.read(args.input)
     one_picture(args.input, image, extras)
+    if extras.black is not None:
+        raise ValueError(
+            f"{args.input} holds values in which 0 is white, and a sheet would show them inverted. "
+            "Save it as a picture first, such as a PNG."
+        )
     check_own_files({"--output": sheet}, [args.input, args.truth], [args.mask])
     io.check_target(sheet, overwrite=args.overwrite)
     mask, missing = missing_by(args, args.input, image, extras, args.mask)

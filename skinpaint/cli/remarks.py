@@ -38,7 +38,7 @@ def how_written(
     """What the file that was written does not show as it should; `marked` was `filled` in any channel."""
     yield equal_to_nodata(restored, filled, extras)
     yield hidden_by_alpha(marked, extras)
-    yield _lossy(output, image, filled)
+    yield _lossy(output, extras.as_seen(image), filled)
 
 
 def equal_to_nodata(restored: Any, filled: Any, extras: Extras) -> str:

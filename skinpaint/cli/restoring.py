@@ -222,7 +222,7 @@ def _write(
     for (path, _, named), values in zip(_sure_targets(args, image, extras), restored.sure.values(), strict=True):
         io.write(path, values, named, overwrite=args.overwrite)
     if recorder is not None:
-        _write_film(args, recorder, restored.last, image, restored.image)
+        _write_film(args, recorder, restored.last, [image, *recorder.frames, restored.image], extras)
 
 
 def _sure_targets(
@@ -250,7 +250,7 @@ def _without_channels(extras: Extras) -> str:
 
 
 def _write_film(
-    args: argparse.Namespace, recorder: Any, inpainter: Any, image: np.ndarray, restored: np.ndarray
+    args: argparse.Namespace, recorder: Any, inpainter: Any, frames: list[np.ndarray], extras: Extras
 ) -> None:
     from skinpaint import film
 
@@ -259,7 +259,7 @@ def _write_film(
     titles = ["damaged", *(f"iteration {n}" for n in recorder.iterations), "restored"]
     proofs = [proven_within(None if record is None else record.gap) for record in records]
     captions = [": ".join(filter(None, said)) for said in zip(titles, proofs, strict=True)]
-    frames = [image, *recorder.frames, restored]
+    frames = [extras.as_seen(frame) for frame in frames]
     film.film(frames, args.film, captions=captions, records=records, overwrite=args.overwrite)
 
 

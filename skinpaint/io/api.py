@@ -155,6 +155,9 @@ def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, 
     if carried is not None and (carried.format != codec.name or carried.shape != image.shape):
         lost += [carried.what] if carried.what else []
         extras = replace(extras, carried=None)
+    if extras.black is not None and not codec.stacks:  # data formats hold numbers, and pictures brightness
+        image = extras.as_seen(image)
+        lost.append("values in which 0 is white (they were inverted, and look the same)")
     lost += [what for name, what in BESIDE.items() if getattr(extras, name) is not None and name not in codec.keeps]
     with whole_file(path, overwrite=overwrite) as partial, remarks():  # of what was read, which have been said then
         try:

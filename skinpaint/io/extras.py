@@ -71,6 +71,8 @@ class Extras:
     axes : str
         A letter for each axis of the picture: X, Y and Z in space, S for the samples of a pixel and C for channels, T
         for time; others are frames that have nothing to do with each other.
+    black : scalar of the picture's dtype or None
+        What black is, where the file says that 0 is white and its values were kept, as those of a raster are.
     stated : str
         The axes, if the file itself says what they are; empty where they are guessed from the shape.
     spacing : tuple of float or None
@@ -95,6 +97,7 @@ class Extras:
     exif: bytes | None = None
     xmp: bytes | None = None
     axes: str = ""
+    black: np.unsignedinteger[Any] | None = None
     stated: str = ""
     spacing: tuple[float, ...] | None = None
     nodata: tuple[float, ...] = ()
@@ -127,6 +130,18 @@ class Extras:
         """
         channel = self.channel_axis
         return tuple(k for k, letter in enumerate(self.axes) if letter not in SPATIAL_LETTERS and k != channel)
+
+    def as_seen(self, values: np.ndarray) -> np.ndarray:
+        """The picture, in which more is white, from values like those that were read.
+
+        Examples
+        --------
+        >>> Extras(black=np.uint8(255)).as_seen(np.array([0, 250], np.uint8))
+        array([255,   5], dtype=uint8)
+        """
+        if self.black is None or values.dtype != self.black.dtype:
+            return values
+        return self.black - np.minimum(values, self.black)
 
     def opaque_where(self, filled: np.ndarray) -> Extras:
         """Return extras whose alpha, if there is one, is opaque wherever `filled` is True.

@@ -132,7 +132,8 @@ def marked(
     if in_fits or (image.dtype.kind in "iu" and image.dtype not in (np.uint8, np.uint16)):
         return _but_nodata(path, _flagged(path, known, invert, stated) ^ invert, blank, stated)
     _check_levels(path, known)
-    levels = in_levels(image, extras, 0, white(known))
+    scale = (0.0, white(known)) if extras.black is None else (min(white(known), float(extras.black)), 0.0)
+    levels = in_levels(image, extras, *scale)
     shown = None if photograph is None else as_shown(photograph, levels)
     undecided = False
     if _is_layer(levels, extras, threshold):
@@ -168,10 +169,11 @@ def marked(
 
 
 def _is_nodata(image: Any, extras: Extras) -> Any:
-    """Where a mask holds a nodata value; 0 is black in any case."""
+    """Where a mask holds a nodata value; black marks nothing in any case."""
     blank = np.zeros((), bool)
-    for value in filter(None, extras.nodata):
-        blank = blank | (image == value)
+    for value in extras.nodata:
+        if value != (extras.black or 0):
+            blank = blank | (image == value)
     return blank
 
 

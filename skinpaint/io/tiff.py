@@ -57,6 +57,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             exif=exif,
             xmp=(upright_xmp(xmp) if layout.turned else xmp) if isinstance(xmp, bytes) else None,
             axes=axes,
+            black=pixels.black,
             stated=axes if states_axes(file, series) else "",
             spacing=spacing(file, page, axes),
             nodata=nodata(page, values.dtype),
@@ -134,7 +135,7 @@ def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> None:
     ) as writer:
         writer.write(
             with_alpha(image, extras),
-            photometric="rgb" if colours else "minisblack",
+            photometric="rgb" if colours else "minisblack" if extras.black is None else "miniswhite",
             planarconfig="contig" if colours or extras.alpha is not None else None,
             extrasamples=None if extras.alpha is None else ["unassalpha"],
             compression="zlib",

@@ -64,6 +64,8 @@ class Pixels:
         What was converted, in words.
     white : scalar of the dtype, or None
         What white is where the file says 0 for it, and 0 for black where the file says this; None where it does not.
+    black : scalar of the dtype, or None
+        What black is where the file says 0 for white, and the values are kept.
     """
 
     values: np.ndarray
@@ -71,6 +73,7 @@ class Pixels:
     photometric: str
     about: str = ""
     white: np.unsignedinteger[Any] | None = None
+    black: np.unsignedinteger[Any] | None = None
 
 
 def find(file: Any) -> Found:
@@ -147,15 +150,17 @@ def decode(path: Path, series: Any) -> Pixels:
     kind = "RGB" if kind == "YCBCR" else kind
     bits = 1 if values.dtype == bool else page.bitspersample
     whole = not isinstance(bits, int) or bits in (8, 16, 32, 64)
-    white = None
-    if kind == "MINISWHITE" and not is_raster(page):
-        white = values.dtype.type(opaque(values.dtype) if whole else 2**bits - 1)
+    white = black = None
+    if is_raster(page):
+        values = values.astype(np.uint8) if values.dtype == bool else values
+    if kind == "MINISWHITE":
+        highest = values.dtype.type(opaque(values.dtype) if whole else 2**bits - 1)
+        white, black = (highest, None) if not is_raster(page) else (None, highest if values.dtype.kind == "u" else None)
     if whole:
-        return Pixels(values, axes, kind, white=white)
+        return Pixels(values, axes, kind, white=white, black=black)
     counted = f"{bits} bit{'s' * (bits > 1)} a sample became"
     if bits > 8 or is_raster(page):
-        values = values.astype(np.uint8) if values.dtype == bool else values
-        return Pixels(values, axes, kind, f"{counted} {8 * values.itemsize}, with the same values", white)
+        return Pixels(values, axes, kind, f"{counted} {8 * values.itemsize}, with the same values", white, black)
     if white is not None:
         kind, values = "MINISBLACK", inverted(values, white)
     return Pixels(values.astype(np.uint8) * np.uint8(255 // (2**bits - 1)), axes, kind, f"{counted} 8")
