@@ -215,3 +215,55 @@ class TestWhiteIsZero:
         self.written(values)
         Path("mask.tif").rename("image.tif")
         filled("image.tif", holes(1)[0], "--mask", "copy.tif")
+
+
+class TestPlace:
+    """Both files are GeoTIFF: what is in a row and a column of both must be the same ground."""
+
+    SCALE = (33550, "d", 3, (10.0, 10.0, 0.0), True)
+    UTM = (34735, "H", 16, (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32633), True)
+
+    def at(self, x, y, column=0.0, row=0.0):
+        return (33922, "d", 6, (column, row, 0.0, x, y, 0.0), True)
+
+    def written(self, *tags):
+        place = [self.SCALE, self.at(5e5, 46e5), self.UTM]
+        tifffile.imwrite("image.tif", smooth(16, 18).astype(np.float32), metadata=None, extratags=place)
+        tifffile.imwrite("mask.tif", holes(1)[0].astype(np.uint8), metadata=None, extratags=tags)
+
+    @pytest.mark.parametrize("chunks", [[], ["--workers", "0"]], ids=["in memory", "in chunks"])
+    def test_a_mask_of_a_place_further_east_is_refused(self, chunks, capsys):
+        if chunks:
+            pytest.importorskip("rasterio")
+        self.written(self.SCALE, self.at(5e5 + 30, 46e5), self.UTM)
+        assert main(["restore", "image.tif", "--mask", "mask.tif", *chunks]) == 2
+        said = capsys.readouterr().err
+        assert (
+            "mask.tif must be on the same ground as image.tif, pixel by pixel. Its file places it up to 3 pixels"
+            in said
+        )
+        assert "Warp it to the grid of the image first, for example with gdalwarp" in said
+
+    def test_a_mask_that_is_stored_from_south_to_north_is_refused(self, capsys):
+        south_up = (10.0, 0.0, 0.0, 5e5, 0.0, 10.0, 0.0, 46e5 - 160, *[0.0] * 7, 1.0)
+        self.written((34264, "d", 16, south_up, True), self.UTM)
+        assert main(["restore", "image.tif", "--mask", "mask.tif"]) == 2
+        assert "places it up to 16 pixels away" in capsys.readouterr().err
+
+    def test_a_mask_in_other_coordinates_is_refused(self, capsys):
+        degrees = (*self.UTM[3][:-4], 2048, 0, 1, 4326)
+        self.written(self.SCALE, self.at(5e5, 46e5), (*self.UTM[:3], degrees, True))
+        assert main(["restore", "image.tif", "--mask", "mask.tif"]) == 2
+        assert "places it in other coordinates, EPSG:4326. Warp it" in capsys.readouterr().err
+
+    def test_the_same_place_in_other_words(self):
+        matrix = (10.0, 0.0, 0.0, 5e5, 0.0, -10.0, 0.0, 46e5, *[0.0] * 7, 1.0)
+        middles = (*self.UTM[3][:11], 2, *self.UTM[3][12:])
+        for tags in (
+            [(34264, "d", 16, matrix, True), self.UTM],
+            [self.SCALE, self.at(5e5 + 50.001, 46e5 - 40, 5, 4)],
+            [self.SCALE, self.at(5e5 + 5, 46e5 - 5), (*self.UTM[:3], middles, True)],
+            [self.SCALE],
+        ):
+            self.written(*tags)
+            filled("image.tif", holes(1)[0], "--mask", "mask.tif")

@@ -14,6 +14,7 @@ import numpy as np
 
 from skinpaint.io import Extras, whole_file
 from skinpaint.io.codec import Unreadable
+from skinpaint.io.place import place_of
 from skinpaint.io.tiff_facts import nodata, spacing, states_axes
 from skinpaint.io.tiff_layout import OF_THE_CODING, POSITION, UNSAID, WRITTEN
 from skinpaint.io.tiff_series import CLASSES, PICTURE_AXES, check_samples, find, is_raster
@@ -61,6 +62,7 @@ def _opened(source: Path) -> tuple[Any, Extras]:
             axes=axes,
             stated=axes if states_axes(file, found.series) else "",
             spacing=spacing(file, page, axes),
+            place=place_of(page),
             nodata=nodata(page, dtype) or ((raster.nodata,) if beside else ()),
             missing=_windows(source, None, chunks, np.dtype(bool)) if _has_mask(raster) else None,
             lost=tuple(found.lost),

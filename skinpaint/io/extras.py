@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.io.codec import Unreadable
+from skinpaint.io.place import Place
 
 __all__ = [
     "Carried",
@@ -77,6 +78,8 @@ class Extras:
         The axes, if the file itself says what they are; empty where they are guessed from the shape.
     spacing : tuple of float or None
         Distance between neighbours along each axis in space, in the unit of the file.
+    place : Place or None
+        Where the picture is on the ground, if its file says that.
     nodata : tuple of float
         Values that mean missing.
     missing : ndarray of bool or None
@@ -100,6 +103,7 @@ class Extras:
     black: np.unsignedinteger[Any] | None = None
     stated: str = ""
     spacing: tuple[float, ...] | None = None
+    place: Place | None = None
     nodata: tuple[float, ...] = ()
     missing: np.ndarray | None = None
     lost: tuple[str, ...] = ()

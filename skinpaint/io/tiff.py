@@ -14,6 +14,7 @@ from skinpaint.io.exif import upright_xmp
 from skinpaint.io.extras import Carried, Extras, plausible_dpi, upright, with_alpha
 from skinpaint.io.files import check_size
 from skinpaint.io.ifd import Form, check_chain
+from skinpaint.io.place import place_of
 from skinpaint.io.tiff_exif import append_exif, described, read_exif, stand_ins
 from skinpaint.io.tiff_facts import nodata, resolution, spacing, states_axes
 from skinpaint.io.tiff_layout import SOFTWARE, XMP, Layout, Tag, contents, layout_of
@@ -60,6 +61,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             black=pixels.black,
             stated=axes if states_axes(file, series) else "",
             spacing=spacing(file, page, axes),
+            place=place_of(page),
             nodata=nodata(page, values.dtype),
             missing=missing,
             lost=(

@@ -1,0 +1,79 @@
+"""Where a GeoTIFF is on the ground."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Place", "place_of"]
+
+SCALE, TIE_POINTS, MATRIX, KEYS = 33550, 33922, 34264, 34735  # tags of GeoTIFF
+RASTER_TYPE, GEOGRAPHIC, PROJECTED = 1025, 2048, 3072  # keys in the last of them
+POINTS = 2  # the raster type in which coordinates are those of the middles of pixels
+OWN = 32767  # the code of coordinates that the file itself defines
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a picture is on the ground.
+
+    Attributes
+    ----------
+    across, down : tuple of float
+        How far a pixel is from the one on its left, and from the one above it.
+    corner : tuple of float
+        Where the outer corner of the first pixel is.
+    crs : int or None
+        The EPSG code of these coordinates, if the file states one.
+    """
+
+    across: tuple[float, float]
+    down: tuple[float, float]
+    corner: tuple[float, float]
+    crs: int | None
+
+    def apart(self, other: Place, height: int, width: int) -> float:
+        """How far a corner of a picture of this size is from where it is by the other place, in pixels, at most.
+
+        Examples
+        --------
+        >>> place = Place((10, 0), (0, -10), (5000, 9000), 32633)
+        >>> round(place.apart(Place((10, 0), (0, -10), (5200, 9000), None), 96, 112), 9)
+        20.0
+        """
+        if None not in (self.crs, other.crs) and self.crs != other.crs:
+            return math.inf
+        corners = np.array([[0, width, 0, width], [0, 0, height, height]])
+        return float(np.abs(np.linalg.solve(self._steps(), other._at(corners) - self._at(corners))).max())
+
+    def _steps(self) -> np.ndarray:
+        return np.array([self.across, self.down], float).T
+
+    def _at(self, pixels: np.ndarray) -> np.ndarray:
+        return self._steps() @ pixels + np.array(self.corner, float)[:, None]
+
+
+@np.errstate(over="ignore", invalid="ignore")  # files are damaged
+def place_of(page: Any) -> Place | None:
+    """Where a page is on the ground, if it says that by one point and the size of its pixels, or by a matrix."""
+    scale, points, matrix = (np.ravel(page.tags.valueof(code, default=())) for code in (SCALE, TIE_POINTS, MATRIX))
+    if len(matrix) == 16:
+        across, down, corner = matrix[[0, 4]], matrix[[1, 5]], matrix[[3, 7]]
+    elif len(scale) >= 2 and len(points) == 6:
+        across, down = np.array([scale[0], 0.0]), np.array([0.0, -scale[1]])
+        corner = points[3:5] - points[0] * across - points[1] * down
+    else:
+        return None
+    keys = np.ravel(page.tags.valueof(KEYS, default=()))[4:]
+    keys = keys if keys.dtype.kind in "iu" else keys[:0]
+    stated = {int(key): int(value) for key, where, _, value in keys[: len(keys) // 4 * 4].reshape(-1, 4) if where == 0}
+    if stated.get(RASTER_TYPE) == POINTS:
+        corner = corner - (across + down) / 2
+    crs = stated.get(PROJECTED, stated.get(GEOGRAPHIC, OWN))
+    steps = across[0] * down[1] - across[1] * down[0]
+    if not (math.isfinite(steps) and steps and np.isfinite(corner).all()):
+        return None
+    return Place(tuple(across.tolist()), tuple(down.tolist()), tuple(corner.tolist()), None if crs == OWN else crs)
