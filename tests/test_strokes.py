@@ -157,9 +157,31 @@ def test_a_mask_of_what_is_bright_in_the_photograph_is_a_mask(tmp_path, name):
     photograph = FAINT[name]
     bright = photograph > photograph.mean()
     Image.fromarray(bright).save(tmp_path / "m.png")
-    asked = pytest.warns(GuessedMaskWarning, match="is much like the photograph, which is black and white")
+    asked = pytest.warns(GuessedMaskWarning, match="looks like the photograph where that is black or white")
     with asked if name in ("page", "negative") else nullcontext():
         np.testing.assert_array_equal(read_mask(tmp_path / "m.png", photograph=photograph), bright)
+
+
+def blown_out(kind):
+    """A photograph with a white hole: in a deep file all else is dark next to it."""
+    y, x = np.mgrid[:100, :120]
+    hole = (y - 50) ** 2 + (x - 60) ** 2 < 20**2
+    if kind == "drawing":
+        return hole, np.where(hole | (y % 40 == 0), 255, 0).astype(np.uint8)
+    tones = (1800 + 1000 * np.sin(x / 9)).astype(np.uint16 if kind == "uint16" else np.float32)
+    return hole, np.where(hole, 65535 if kind == "uint16" else 1e6, tones).astype(tones.dtype)
+
+
+@pytest.mark.parametrize("kind", ["uint16", "float32", "drawing"])
+@pytest.mark.parametrize("blur", [0, 0.7, 1.5])
+def test_a_mask_of_a_blown_out_hole_is_a_mask_with_soft_edges_too(tmp_path, kind, blur):
+    hole, photograph = blown_out(kind)
+    mask = Image.fromarray(hole).convert("L").filter(ImageFilter.GaussianBlur(blur))
+    found, said = read_drawn(tmp_path, mask, photograph)
+    np.testing.assert_array_equal(found, np.asarray(mask) >= 128)
+    assert (
+        "looks like the photograph where that is black or white, and was taken for a mask: bright is missing." in said
+    )
 
 
 def test_strokes_in_a_colour_on_a_copy_of_a_night(tmp_path, rng):

@@ -30,7 +30,7 @@ __all__ = ["marked", "read_marked", "read_mask"]
 
 INSIDE = re.compile(r"(.+)\[(\w+)\]")  # a file, and the name of an image inside it
 ALIKE = (
-    "is much like the photograph, which is black and white, and was taken for a mask: bright is missing. If it is a "
+    "looks like the photograph where that is black or white, and was taken for a mask: bright is missing. If it is a "
     "copy with strokes, paint them in a colour."
 )
 NODATA = (

@@ -34,6 +34,7 @@ MIN_COLOUR_SHARE = 0.02  # of the pixels that differ: colours that fewer of them
 ROUNDED = 1  # level of 255 by which a copy differs from deeper data
 CORRELATED = 0.5  # correlation above which two pictures that are nearly equal have the same faint tones
 RESEMBLING, MIN_TONES = 0.8, 0.1  # correlation, and share of tones between black and white, that no mask has
+STROKES_SHARE = 2 / 3  # of the tones of a picture that are about the same grey, if they are strokes
 CODES = np.array([2**16, 2**8, 1])  # of red, green and blue in one number
 
 
@@ -127,12 +128,16 @@ def is_copy(levels: Any, shown: Any) -> bool:
 
 
 def resembles(levels: Any, shown: Any) -> bool:
-    """Whether a picture that is no copy of a photograph is no mask either: it shows it darker, lighter, or blurred."""
+    """Whether a picture that is no copy of a photograph is no mask either: it shows it darker, lighter, or blurred.
+
+    One that is black and white, as the photograph is, may be a mask of what is bright in it. Its tones are soft edges
+    then; if they are strokes, most of them are about the same.
+    """
     tones = _tones(levels)
     if np.count_nonzero(tones) > MIN_TONES * tones.size:
         of_photograph = tones & (coloured(shown) | ~coloured(levels))
         return abs(_correlation(as_grey(levels), as_grey(shown), of_photograph)) > RESEMBLING
-    return bool(tones.any()) and black_and_white_alike(levels, shown)
+    return _are_of_one_grey(levels, tones) and black_and_white_alike(levels, shown)
 
 
 def painted_over(levels: Any, shown: Any) -> tuple[Any, bool]:
@@ -211,6 +216,11 @@ def _colours(levels: Any, where: Any, share: float) -> np.ndarray:
     codes = np.asarray(_codes(levels)[where])
     found, counts = np.unique(codes, return_counts=True)
     return found[counts >= share * codes.size]
+
+
+def _are_of_one_grey(levels: Any, where: Any) -> bool:
+    greys = np.asarray(as_grey(levels)[where])
+    return greys.size > 0 and float(np.mean(np.abs(greys - np.median(greys)) <= DIFFERENT)) > STROKES_SHARE
 
 
 def _correlation(one: Any, other: Any, where: Any) -> float:
