@@ -81,6 +81,37 @@ class TestAxes:
             found = filled["0"] if source == "scene.zarr" else filled
             np.testing.assert_allclose(found[...], self.alone(stack), rtol=1e-5)
 
+    @pytest.mark.parametrize("version", ["0.4", "0.5"])
+    @pytest.mark.parametrize(
+        ("scale", "of_all", "z_unit", "said"),
+        [
+            ([1, 5, 0.5, 0.5], None, "micrometer", "Spacing Z 10, Y 1, X 1, as the file says."),
+            ([1, 1, 1, 1], [1, 3, 1, 1], "micrometer", "Spacing Z 3, Y 1, X 1, as the file says."),
+            ([1, 5, 0.5, 0.5], [1, 2, 1, 1], "micrometer", "Spacing Z 20, Y 1, X 1, as the file says."),
+            ([1, 5, 0.5, 0.5], None, "nanometer", ""),
+            ([1, 0, 0.5, 0.5], None, "micrometer", ""),
+            (None, None, "micrometer", ""),
+        ],
+    )
+    def test_spacing_by_the_scale_of_ome(self, version, scale, of_all, z_unit, said, rng, capsys):
+        values = rng.normal(size=(1, 4, 12, 12)).cumsum(axis=2).astype(np.float32)
+        values[:, 1:3, 3:9, 3:9] = np.nan
+        group = zarr.create_group("scene.zarr")
+        group.create_array("0", shape=values.shape, chunks=(1, 4, 12, 12), dtype=values.dtype)[...] = values
+        axes = [{"name": name, "unit": z_unit if name == "z" else "micrometer"} for name in "czyx"]
+        of_level, of_levels = (
+            {} if each is None else {"coordinateTransformations": [{"type": "scale", "scale": each}]}
+            for each in (scale, of_all)
+        )
+        scales = [{"axes": axes, "datasets": [{"path": "0", **of_level}], **of_levels}]
+        group.attrs.update({"multiscales": scales} if version == "0.4" else {"ome": {"multiscales": scales}})
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 0
+        printed = capsys.readouterr().out
+        assert said in printed if said else "Spacing" not in printed
+        depth = float(said.split()[2].strip(",")) if said else 1.0
+        want = inpaint(values[0], method="laplace", spacing=(depth, 1, 1))
+        np.testing.assert_allclose(zarr.open("filled.zarr")["0"][0], want, atol=1e-4)
+
     @pytest.mark.parametrize("names", [None, ["member", "y", "x"], ["y", "y", "x"]])
     def test_axes_that_are_not_named_have_to_be_given(self, names, stack, capsys):
         stored("scene.zarr", stack, dimension_names=names)

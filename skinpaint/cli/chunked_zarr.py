@@ -55,12 +55,14 @@ def open_zarr(source: Path) -> tuple[Any, Extras]:
 
     array, group = _found(source)
     name = array.path or source.name
-    names = _names(array, group, name)
+    multiscale = _multiscale(group, name)
+    names = _names(array, multiscale)
     values, hint = _nodata(array)
     axes = _letters(names, array.ndim)
     extras = Extras(
         axes=axes,
         stated=axes if _are_named(names, axes) else "",
+        spacing=_spacing(multiscale, name, axes),
         nodata=values,
         hint=hint,
         lost=_left_behind(source, array),
@@ -97,18 +99,42 @@ def _group(folder: Path) -> Any:
     return zarr.open_group(str(folder), mode="r") if marked else None
 
 
-def _names(array: Any, group: Any, name: str) -> Sequence[str | None]:
+def _multiscale(group: Any, name: str) -> dict[str, Any]:
+    """What OME says of an array and of those in other sizes, by old and new versions; nothing if it does not."""
+    stated = () if group is None else group.attrs.get("ome", group.attrs.asdict()).get("multiscales", ())
+    return next((each for each in stated if any(level.get("path") == name for level in each.get("datasets", ()))), {})
+
+
+def _names(array: Any, multiscale: dict[str, Any]) -> Sequence[str | None]:
     """The names of the axes, where the array or its group states them; nothing otherwise."""
     named = getattr(array.metadata, "dimension_names", None) or array.attrs.get(DIMENSIONS)
-    if named is None and group is not None:
-        stated = group.attrs.get("ome", group.attrs.asdict()).get("multiscales", ())  # OME, by old and new versions
-        of_this = [each for each in stated if any(level.get("path") == name for level in each.get("datasets", ()))]
-        named = (
-            [axis["name"] if isinstance(axis, dict) else axis for axis in of_this[0].get("axes", ())] or None
-            if of_this
-            else None
-        )
-    return named if named is not None and len(named) == array.ndim else ()
+    if named is None:
+        named = [axis["name"] if isinstance(axis, dict) else axis for axis in multiscale.get("axes", ())]
+    return named if len(named) == array.ndim else ()
+
+
+def _spacing(multiscale: dict[str, Any], name: str, letters: str) -> tuple[float, ...] | None:
+    """Distance between neighbours along the axes in space, if OME states it in one unit for all of them.
+
+    Examples
+    --------
+    >>> level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 5, 0.5, 0.5]}]}
+    >>> _spacing({"datasets": [level]}, "0", "CZYX")
+    (5.0, 0.5, 0.5)
+    """
+    levels = [level for level in multiscale.get("datasets", ()) if level.get("path") == name]
+    stated = [each for part in (*levels[:1], multiscale) for each in part.get("coordinateTransformations", ())]
+    scales = [each["scale"] for each in stated if each.get("type") == "scale" and "scale" in each]
+    units = {axis.get("unit") for axis in multiscale.get("axes", ()) if isinstance(axis, dict) and _is_spatial(axis)}
+    if not scales or len(units) > 1 or any(len(scale) != len(letters) for scale in scales):
+        return None
+    steps = [math.prod(map(float, along)) for along in zip(*scales, strict=True)]
+    found = tuple(step for step, letter in zip(steps, letters, strict=True) if letter in "ZYX")
+    return found if all(0 < step < math.inf for step in found) else None
+
+
+def _is_spatial(axis: dict[str, Any]) -> bool:
+    return NAMES.get(str(axis.get("name")).lower(), "") in ("Z", "Y", "X")
 
 
 def _letters(names: Sequence[str | None], ndim: int) -> str:
