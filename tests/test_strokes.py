@@ -127,6 +127,44 @@ def test_holes_in_the_photograph(tmp_path):
     assert "a copy of the photograph" in said
 
 
+@pytest.mark.parametrize("photograph", [COLOURS, GREYS], ids=["colours", "grey"])
+def test_what_is_erased_from_a_copy_is_missing(tmp_path, photograph):
+    """Programs keep the colours below what is erased."""
+    mask = Image.fromarray(photograph).convert("RGBA")
+    mask.putalpha(Image.fromarray(np.where(STROKE, 0, 255).astype(np.uint8)))
+    found, said = read_drawn(tmp_path, mask, photograph)
+    np.testing.assert_array_equal(found, STROKE)
+    assert "a copy of the photograph that is erased in parts: what is transparent or differs from it is" in said
+    np.testing.assert_array_equal(read_drawn(tmp_path, mask, photograph, invert=True)[0], ~STROKE)
+
+
+def test_what_is_erased_and_what_is_painted_over(tmp_path):
+    mask = drawn(Image.fromarray(COLOURS).convert("RGBA"), (0, 0, 0, 0))
+    ImageDraw.Draw(mask).rectangle([80, 5, 100, 15], fill=(255, 0, 0, 255))
+    expected = np.array(STROKE)
+    expected[5:16, 80:101] = True
+    np.testing.assert_array_equal(read_drawn(tmp_path, mask, COLOURS)[0], expected)
+
+
+def test_a_layer_with_strokes_in_the_colour_of_the_damage(tmp_path):
+    photograph = np.where(STROKE[..., None], (200, 30, 30), COLOURS).astype(np.uint8)
+    mask = drawn(Image.new("RGBA", (120, 100)), (200, 30, 30, 255))
+    np.testing.assert_array_equal(read_drawn(tmp_path, mask, photograph)[0], STROKE)
+
+
+@pytest.mark.parametrize("photograph", [COLOURS, np.stack([GREYS] * 3, axis=-1)], ids=["colours", "grey"])
+def test_what_is_transparent_in_the_photograph_is_not_erased_from_its_copy(restore, tmp_path, photograph):
+    picture = Image.fromarray(photograph).convert("RGBA")
+    picture.putalpha(Image.fromarray(np.pad(np.full((100, 80), 255, np.uint8), ((0, 0), (40, 0)))))
+    picture.save(tmp_path / "a.png")
+    ImageDraw.Draw(picture).rectangle([80, 5, 100, 15], fill=(255, 0, 0, 255))
+    picture.save(tmp_path / "strokes.png")
+    said = restore("a.png", "--mask", "strokes.png", "--mask-out", "filled.png")
+    assert "a copy of the photograph with strokes: what differs from it is missing" in said.err
+    found = np.asarray(Image.open(tmp_path / "filled.png")) > 0
+    assert (found.sum(), found[5:16, 80:101].all()) == (11 * 21, True)
+
+
 def test_strokes_can_mark_what_is_valid(tmp_path):
     mask = drawn(Image.fromarray(COLOURS), (255, 0, 0))
     np.testing.assert_array_equal(read_drawn(tmp_path, mask, COLOURS, invert=True)[0], ~STROKE)

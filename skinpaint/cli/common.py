@@ -233,6 +233,7 @@ def _mask_from(
         photograph=extras.as_seen(image if channel is None else np.moveaxis(image, channel, -1))
         if is_picture
         else None,
+        hidden=None if extras.alpha is None else extras.alpha == 0,
         invert=args.invert_mask,
     )
     _check_place(source, image, extras, mask_file, said)

@@ -19,6 +19,7 @@ from skinpaint.io.strokes import (
     coloured,
     in_levels,
     is_copy,
+    is_erased_copy,
     mostly,
     painted_over,
     resembles,
@@ -55,6 +56,7 @@ def read_mask(
     - a layer that is transparent but for strokes in a colour: the strokes are missing;
     - strokes on a copy of the photograph, which has to be given: what differs from the photograph is missing, and what
       strokes surround where the photograph has their colour. Beside the strokes that cannot be told, and is said.
+      What is erased from the copy, and transparent, is missing as well.
 
     The last two are guessed from the contents, and said by a :class:`skinpaint.GuessedMaskWarning`. Integers that no
     paint program writes, such as int16, are flags: what is not 0 is missing. So is every image in a FITS file, such as
@@ -115,9 +117,12 @@ def marked(
     *,
     threshold: float = 128,
     photograph: Any = None,
+    hidden: Any = None,
     invert: bool = False,
 ) -> Any:
     """What a picture marks as missing, by the rules of :func:`read_mask`; all arrays may be dask arrays.
+
+    What is `hidden` is transparent in the photograph itself, and is not erased in a copy.
 
     Examples
     --------
@@ -136,8 +141,14 @@ def marked(
     levels = in_levels(image, extras, *scale)
     shown = None if photograph is None else as_shown(photograph, levels)
     undecided = False
-    if _is_layer(levels, extras, threshold):
-        mask, how = _opacity(extras) >= threshold / 255, "a layer that is transparent but for strokes: the strokes are"
+    seen = _opacity(extras) >= threshold / 255
+    if shown is not None and seen.ndim and is_erased_copy(levels, shown, seen):
+        mask, undecided = painted_over(np.where(seen[..., None], levels, shown), shown)
+        erased = ~(seen if hidden is None else seen | hidden)
+        how = "that is erased in parts: what is transparent or" if erased.any() else "with strokes: what"
+        mask, how = mask | erased, f"a copy of the photograph {how} differs from it is"
+    elif _is_layer(levels, extras, threshold):
+        mask, how = seen, "a layer that is transparent but for strokes: the strokes are"
     elif shown is not None and is_copy(levels, shown):
         mask, undecided = painted_over(levels, shown)
         how = "a copy of the photograph with strokes: what differs from it is"

@@ -19,6 +19,7 @@ __all__ = [
     "coloured",
     "in_levels",
     "is_copy",
+    "is_erased_copy",
     "mostly",
     "painted_over",
     "resembles",
@@ -125,6 +126,12 @@ def is_copy(levels: Any, shown: Any) -> bool:
         return True
     in_one_grey = _enough(tones) and len(_colours(levels, tones, 0.5)) > 0
     return in_one_grey and black_and_white_alike(levels, shown)
+
+
+def is_erased_copy(levels: Any, shown: Any, seen: Any) -> bool:
+    """Whether a picture shows the photograph where it is seen, in more than the one colour of strokes."""
+    telling = _telling(shown) & seen
+    return _enough(telling) and mostly(~_differs(levels, shown), telling) and not len(_colours(levels, seen, 0.5))
 
 
 def resembles(levels: Any, shown: Any) -> bool:
