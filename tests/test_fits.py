@@ -168,6 +168,30 @@ def test_scaled_values_stay_as_stored_and_that_is_said(restore, tmp_path, mask):
     np.testing.assert_allclose(after[MASK], PLANE[MASK], atol=5)
 
 
+@pytest.mark.parametrize("scale", [0.1, -0.1])
+def test_the_std_and_the_interval_are_in_the_units_of_the_restored_file(restore, tmp_path, mask, scale):
+    hdu = fits.PrimaryHDU(PLANE.astype("i2") * 100)
+    plain = fits.HDUList([hdu.copy()])
+    hdu.header.update(BSCALE=scale, BZERO=5.0, BUNIT="adu")
+    hdu.writeto(tmp_path / "a.fits")
+    plain.writeto(tmp_path / "plain.fits")
+    for name in ("a", "plain"):
+        restore(f"{name}.fits", "--mask", mask, "--std", f"{name}-std.fits", "--interval", f"{name}-ends.fits")
+    std, low, high = fits.getdata(tmp_path / "a-std.fits"), *fits.getdata(tmp_path / "a-ends.fits")
+    np.testing.assert_allclose(std, 0.1 * fits.getdata(tmp_path / "plain-std.fits"), rtol=1e-12)
+    ends = np.sort(scale * fits.getdata(tmp_path / "plain-ends.fits") + 5, axis=0)
+    np.testing.assert_allclose([low, high], ends, rtol=1e-12)
+    filled = fits.getdata(tmp_path / "a-restored.fits")
+    assert ((low <= filled) & (filled <= high))[MASK].mean() > 0.9
+    assert {fits.getheader(tmp_path / f"a-{name}.fits")["BUNIT"] for name in ("restored", "std", "ends")} == {"adu"}
+
+
+def test_a_scale_that_unsigned_integers_cannot_have_is_named(tmp_path):
+    with pytest.warns(MetadataWarning, match=r"a\.fits does not hold what its source does: the scale of its values\."):
+        write(tmp_path / "a.fits", PLANE.astype("u2"), Extras(axes="YX", scale=0.1, unit="K"))
+    np.testing.assert_array_equal(fits.getdata(tmp_path / "a.fits"), PLANE)
+
+
 def test_planes_of_a_cube_are_restored_one_by_one(restore, tmp_path, mask):
     cube = np.stack([PLANE, PLANE + 500]).astype("f4")
     fits.PrimaryHDU(cube).writeto(tmp_path / "a.fits")

@@ -208,6 +208,31 @@ class TestScene:
         assert said.err == ""
         np.testing.assert_allclose(bands_of(tmp_path / "a-restored.tif"), slopes((1, 30, 40), "float32"), atol=8)
 
+    @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+    @pytest.mark.parametrize("interleave", ["pixel", "band"])
+    @pytest.mark.parametrize("count", [1, 2, 3])
+    def test_the_std_and_the_interval_have_the_scale_of_the_restored_file(self, restore, tmp_path, count, interleave):
+        scene(tmp_path / "a.tif", slopes((count, 30, 40), "int16"), np.stack([MASK] * count), interleave=interleave)
+        with rasterio.open(tmp_path / "a.tif", "r+") as file:
+            file.scales = [-0.1 * (k + 1) if k else 0.1 for k in range(count)]
+            file.offsets = [5.0 + k for k in range(count)]
+        restore("a.tif", "--std", "std.tif", "--interval", "ends.tif")
+
+        def scaled(place):
+            with rasterio.open(place) as file:
+                assert file.count == count
+                of_each = zip(file.read(), file.scales, file.offsets, strict=True)
+                return np.stack([band * scale + offset for band, scale, offset in of_each])[:, MASK]
+
+        low, high = (scaled(f"GTIFF_DIR:{k}:{tmp_path / 'ends.tif'}") for k in (1, 2))
+        filled, std = scaled(tmp_path / "a-restored.tif"), scaled(tmp_path / "std.tif")
+        assert ((low <= filled) & (filled <= high)).mean() > 0.9
+        with rasterio.open(tmp_path / "std.tif") as file:
+            expected = [0.1 * (k + 1) * band[MASK] for k, band in enumerate(file.read())]
+        np.testing.assert_allclose(std, expected)
+        assert (std >= 0).all()
+        assert std.any()
+
     def test_a_fill_that_equals_nodata_is_said(self, restore, tmp_path):
         array = np.full((1, 30, 40), 10, np.int16)
         array[0, :, 20:] = -10
@@ -301,6 +326,17 @@ class TestStack:
         with tifffile.TiffFile(tmp_path / "a.tif") as one, tifffile.TiffFile(tmp_path / "b.tif") as other:
             assert other.pages[0].is_tiled == one.pages[0].is_tiled
             assert other.pages[0].tile == one.pages[0].tile
+
+    @pytest.mark.parametrize("samples", [1, 2, 3, 4])
+    @pytest.mark.parametrize("axes", ["SYX", "YXS", "QSYX", "QYXS"])
+    def test_samples_of_an_array_without_a_layout_are_those_of_a_page(self, tmp_path, axes, samples):
+        sizes = {"Q": 2, "Y": 30, "X": 40, "S": samples}
+        array = slopes([sizes[letter] for letter in axes], "float32")
+        write(tmp_path / "a.tif", array, Extras(axes=axes))
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            assert file.pages[0].samplesperpixel == samples
+            assert len(file.pages) == array.size // (30 * 40 * samples)
+            np.testing.assert_array_equal(file.asarray().squeeze(), array.squeeze())
 
     def test_bits_are_bytes_in_what_ome_says_too(self, tmp_path):
         bits = slopes((3, 30, 40), "uint8") % 2 == 0

@@ -220,7 +220,8 @@ def _write(
         shown = np.where(marked, 255, 0).astype(np.uint8)
         io.write(task.mask_out, shown, io.Extras(axes=_without_channels(extras)), overwrite=args.overwrite)
     for (path, _, named), values in zip(_sure_targets(args, image, extras), restored.sure.values(), strict=True):
-        io.write(path, values, named, overwrite=args.overwrite)
+        ordered = np.where(named.scale < 0, values[::-1], values)  # the ends of an interval, by what they stand for
+        io.write(path, ordered, named, overwrite=args.overwrite)
     if recorder is not None:
         _write_film(args, recorder, restored.last, [image, *recorder.frames, restored.image], extras)
 
@@ -228,14 +229,15 @@ def _write(
 def _sure_targets(
     args: argparse.Namespace, image: np.ndarray, extras: Extras
 ) -> Iterator[tuple[Path, tuple[int, ...], Extras]]:
-    """The file, the shape and the axes of what --std and --interval write."""
+    """The file, the shape and the axes of what --std and --interval write, and what its values stand for."""
     from skinpaint import io
 
     if args.std is not None:
-        yield args.std, image.shape, io.Extras(axes=extras.axes)
+        yield args.std, image.shape, io.Extras(axes=extras.axes, scale=abs(extras.scale), unit=extras.unit)
     if args.interval is not None:
         pages = next(letter for letter in "QIPT" if letter not in extras.axes)
-        yield args.interval, (2, *image.shape), io.Extras(axes=pages + extras.axes)
+        stated = io.Extras(axes=pages + extras.axes, scale=extras.scale, offset=extras.offset, unit=extras.unit)
+        yield args.interval, (2, *image.shape), stated
 
 
 def filled_like(mask: Any, frame: Frame) -> Any:

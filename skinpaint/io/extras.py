@@ -82,6 +82,11 @@ class Extras:
         Where the picture is on the ground, if its file says that.
     nodata : tuple of float
         Values that mean missing.
+    scale, offset : float or ndarray
+        A value v of the picture stands for ``scale * v + offset``. Arrays hold a number for each sample, in a shape
+        that broadcasts to the picture's.
+    unit : str
+        The unit of what values stand for, where the file says so.
     missing : ndarray of bool or None
         What the file marks as missing by a mask of its own; of the picture's shape without its samples.
     lost : tuple of str
@@ -105,6 +110,9 @@ class Extras:
     spacing: tuple[float, ...] | None = None
     place: Place | None = None
     nodata: tuple[float, ...] = ()
+    scale: Any = 1.0
+    offset: Any = 0.0
+    unit: str = ""
     missing: np.ndarray | None = None
     lost: tuple[str, ...] = ()
     about: str = ""

@@ -59,6 +59,9 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
     return image, Extras(
         axes=_axes(image.shape),
         nodata=nodata,
+        scale=1.0 if unsigned else float(scale),
+        offset=0.0 if unsigned else float(zero),
+        unit=header["BUNIT"] if isinstance(header.get("BUNIT"), str) else "",
         missing=missing,
         about="; ".join(filter(None, about)),
         hint=f"HDU {flagged[0]} may mark bad pixels; --mask '[{flagged[0]}]' takes those that are not 0"
@@ -119,12 +122,24 @@ def _as_signed(image: np.ndarray) -> np.ndarray:
     return flipped.view(image.dtype.str.replace("u", "i"))
 
 
+def _write_anew(fits: Any, path: Path, image: np.ndarray, extras: Extras) -> list[str]:
+    """Write an image alone, with what its values stand for, if one number says it; what is lost, in words."""
+    hdu = fits.PrimaryHDU(np.ascontiguousarray(_in_planes(image, extras)))
+    scaled = np.any(extras.scale != 1) or np.any(extras.offset != 0)
+    holds = np.ndim(extras.scale) == 0 and "BZERO" not in hdu.header  # which says that integers are unsigned
+    if scaled and holds:
+        hdu.header.update(BSCALE=extras.scale, BZERO=extras.offset)
+    if extras.unit and (holds or not scaled):
+        hdu.header["BUNIT"] = extras.unit
+    hdu.writeto(path, output_verify="exception")
+    return ["the scale of its values"] if scaled and not holds else []
+
+
 def _write(path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     fits = _astropy()
     carried = extras.carried
     if carried is None or carried.data[-1] != image.dtype:  # its header states another type
-        fits.PrimaryHDU(np.ascontiguousarray(_in_planes(image, extras))).writeto(path, output_verify="exception")
-        return [] if carried is None else [carried.what]
+        return [*_write_anew(fits, path, image, extras), *([] if carried is None else [carried.what])]
     contents, which, unsigned, _ = carried.data
     with fits.open(io.BytesIO(contents), do_not_scale_image_data=True, memmap=False) as hdus:
         hdu = hdus[which]

@@ -16,7 +16,7 @@ from skinpaint.io.files import check_size
 from skinpaint.io.ifd import Form, check_chain
 from skinpaint.io.place import place_of
 from skinpaint.io.tiff_exif import append_exif, described, read_exif, stand_ins
-from skinpaint.io.tiff_facts import nodata, resolution, spacing, states_axes
+from skinpaint.io.tiff_facts import nodata, resolution, scale, scale_tags, spacing, states_axes
 from skinpaint.io.tiff_layout import SOFTWARE, XMP, Layout, Tag, contents, layout_of
 from skinpaint.io.tiff_series import PICTURE_AXES, decode, find, inverted, is_raster, mask_inside
 
@@ -24,6 +24,7 @@ __all__ = ["TIFF"]
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BYTE = 1  # TIFF's type
+PLANES = {"YXS": "contig", "SYX": "separate"}  # how pages hold samples, by their axes
 BIG = 2**32 - 2**25  # bytes of pixels from which offsets need 64 bits
 
 
@@ -50,6 +51,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         plane = tuple(n for n, letter in zip(values.shape, axes, strict=True) if letter in "YX")
         missing = mask_inside(found, plane, orientation or 1)
         xmp = page.tags.valueof(XMP)
+        scales, offsets = scale(page, axes, alpha_at)
         exif, damaged = read_exif(path, page.offset, Form(file.byteorder, file.is_bigtiff))
         return values, Extras(
             alpha=alpha,
@@ -63,6 +65,8 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             spacing=spacing(file, page, axes),
             place=place_of(page),
             nodata=nodata(page, values.dtype),
+            scale=scales,
+            offset=offsets,
             missing=missing,
             lost=(
                 *found.lost,
@@ -131,14 +135,18 @@ def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> None:
 
     colours = image.ndim == 3 and image.shape[2] == 3 and extras.axes in ("", "YXS")
     axes = extras.axes if not colours and len(extras.axes) == image.ndim > 2 else None
+    layout = "" if axes is None else axes[-3:]
+    samples = 3 if colours else image.shape[extras.axes.index("S")] if layout in PLANES else 1
+    planes = "contig" if colours or extras.alpha is not None else PLANES[layout] if samples > 1 else None
     form = Form("<", big=image.nbytes > BIG)
+    tags = [*_beside(extras), *(described(extras.exif, form) if extras.exif is not None else ())]
     with tifffile.TiffWriter(
         path, byteorder=form.order, bigtiff=form.big, ome=False, shaped=axes is not None
     ) as writer:
         writer.write(
             with_alpha(image, extras),
             photometric="rgb" if colours else "minisblack" if extras.black is None else "miniswhite",
-            planarconfig="contig" if colours or extras.alpha is not None else None,
+            planarconfig=planes,
             extrasamples=None if extras.alpha is None else ["unassalpha"],
             compression="zlib",
             predictor=_has_predictor(image.dtype),
@@ -147,7 +155,7 @@ def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> None:
             iccprofile=extras.icc_profile,
             software="skinpaint",
             metadata=None if axes is None else {"axes": axes},
-            extratags=[*_beside(extras), *(described(extras.exif, form) if extras.exif is not None else ())],
+            extratags=[*tags, *scale_tags(extras, samples)],
         )
     _finish(path, extras, form)
 

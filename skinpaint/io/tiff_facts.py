@@ -8,11 +8,15 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-__all__ = ["nodata", "resolution", "spacing", "states_axes"]
+from skinpaint.io.extras import Extras
+
+__all__ = ["nodata", "resolution", "scale", "scale_tags", "spacing", "states_axes"]
 
 GUESSED_AXES = "QI"  # tifffile's letters for axes that a file does not name
 GUESSED_KINDS = ("generic", "uniform")  # how tifffile calls pages in which it knows no program's format
+GDAL_METADATA = 42112
 GDAL_NODATA = 42113
+ASCII = 2  # TIFF's type
 PIXEL_SCALE = 33550
 UNITS = {2: 1.0, 3: 2.54}  # ResolutionUnit: how many an inch is
 
@@ -32,6 +36,37 @@ def nodata(page: Any, dtype: np.dtype) -> tuple[float, ...]:
     except ValueError:
         return ()
     return () if math.isnan(value) else (int(value) if dtype.kind in "iu" and float(value).is_integer() else value,)
+
+
+def scale(page: Any, axes: str, alpha_at: int | None) -> tuple[Any, Any]:
+    """Scale and offset of GDAL, by which values stand for others: two numbers, or arrays of one for each sample."""
+    found = {"scale": np.ones(page.samplesperpixel), "offset": np.zeros(page.samplesperpixel)}
+    try:
+        for item in ElementTree.fromstring(str(page.tags.valueof(GDAL_METADATA, default=""))).iter("Item"):
+            if item.get("role") in found:
+                found[item.get("role", "")][int(item.get("sample", "0"))] = float(item.text or "")
+    except (ElementTree.ParseError, ValueError, IndexError):
+        return 1.0, 0.0
+    kept = [each if alpha_at is None else np.delete(each, alpha_at) for each in found.values()]
+    if "S" not in axes or all((each == each[0]).all() for each in kept):
+        return float(kept[0][0]), float(kept[1][0])
+    shape = [-1 if letter == "S" else 1 for letter in axes]
+    return kept[0].reshape(shape), kept[1].reshape(shape)
+
+
+def scale_tags(extras: Extras, samples: int) -> list[tuple[int, int, int, Any, bool]]:
+    """The tag that says it, for pages of as many samples, unless numbers of another axis say it."""
+    plain = np.all(extras.scale == 1) and np.all(extras.offset == 0)
+    if plain or np.size(extras.scale) not in (1, samples):
+        return []
+    scales, offsets = (np.broadcast_to(np.ravel(each), samples) for each in (extras.scale, extras.offset))
+    items = [
+        f'  <Item name="{role.upper()}" sample="{k}" role="{role}">{float(value)!r}</Item>\n'
+        for k in range(samples)
+        for role, value in (("offset", offsets[k]), ("scale", scales[k]))
+    ]
+    said = f"<GDALMetadata>\n{''.join(items)}</GDALMetadata>\n"
+    return [(GDAL_METADATA, ASCII, len(said) + 1, said, False)]
 
 
 def resolution(page: Any) -> tuple[float, ...]:
