@@ -199,6 +199,16 @@ class TestScene:
         said = restore("a.tif", "-o", "a.npy").err
         assert "the position on the ground" in said
 
+    @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
+    def test_statistics_of_the_damaged_scene_are_not_those_of_the_restored_one(self, restore, tmp_path, workers):
+        scene(tmp_path / "a.tif", slopes((2, 30, 40), "int16"), np.stack([MASK] * 2))
+        before = facts(tmp_path / "a.tif")
+        with rasterio.open(tmp_path / "a.tif", "r+") as file:
+            file.update_tags(1, STATISTICS_MEAN="1234.5", STATISTICS_VALID_PERCENT="90.5")
+            file.update_tags(2, STATISTICS_MEAN="7")
+        assert restore("a.tif", *workers).err == ""
+        assert facts(tmp_path / "a-restored.tif") == before
+
     def test_the_usual_nodata_of_float32_is_nothing_unusual(self, restore, tmp_path):
         lowest = np.finfo(np.float32).min
         array = np.where(MASK, lowest, slopes((1, 30, 40), "float32"))

@@ -15,7 +15,7 @@ import numpy as np
 from skinpaint.io import Extras, whole_file
 from skinpaint.io.codec import Unreadable
 from skinpaint.io.place import place_of
-from skinpaint.io.tiff_facts import nodata, spacing, states_axes
+from skinpaint.io.tiff_facts import STATISTICS, nodata, spacing, states_axes
 from skinpaint.io.tiff_layout import OF_THE_CODING, POSITION, UNSAID, WRITTEN
 from skinpaint.io.tiff_series import CLASSES, PICTURE_AXES, check_samples, find, is_raster
 
@@ -185,7 +185,7 @@ def _profile(source: Path, raster: Any) -> dict[str, Any]:
 
 
 def _describe(made: Any, raster: Any) -> None:
-    """Write what is said about the bands and the scene."""
+    """Write what is said about the bands and the scene, but statistics, which are of the scene as it was."""
     made.colorinterp = raster.colorinterp
     made.descriptions = raster.descriptions
     made.scales, made.offsets = raster.scales, raster.offsets
@@ -197,7 +197,7 @@ def _describe(made: Any, raster: Any) -> None:
     for band in (0, *raster.indexes):  # 0 for the scene
         spaces = [each for each in raster.tag_namespaces(band) if each not in STATED and not each.startswith("xml:")]
         for space in (None, *spaces):
-            said = raster.tags(band, ns=space)
+            said = {key: value for key, value in raster.tags(band, ns=space).items() if not key.startswith(STATISTICS)}
             if said:
                 made.update_tags(band, ns=space, **said)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -10,12 +11,23 @@ import numpy as np
 
 from skinpaint.io.extras import Extras
 
-__all__ = ["nodata", "resolution", "scale", "scale_tags", "spacing", "states_axes"]
+__all__ = [
+    "GDAL_METADATA",
+    "STATISTICS",
+    "nodata",
+    "resolution",
+    "scale",
+    "scale_tags",
+    "spacing",
+    "states_axes",
+    "without_statistics",
+]
 
 GUESSED_AXES = "QI"  # tifffile's letters for axes that a file does not name
 GUESSED_KINDS = ("generic", "uniform")  # how tifffile calls pages in which it knows no program's format
 GDAL_METADATA = 42112
 GDAL_NODATA = 42113
+STATISTICS = "STATISTICS_"  # how names of items begin that GDAL reads instead of counting
 ASCII = 2  # TIFF's type
 PIXEL_SCALE = 33550
 UNITS = {2: 1.0, 3: 2.54}  # ResolutionUnit: how many an inch is
@@ -67,6 +79,18 @@ def scale_tags(extras: Extras, samples: int) -> list[tuple[int, int, int, Any, b
     ]
     said = f"<GDALMetadata>\n{''.join(items)}</GDALMetadata>\n"
     return [(GDAL_METADATA, ASCII, len(said) + 1, said, False)]
+
+
+def without_statistics(xml: bytes) -> bytes:
+    """GDAL's items without statistics, which are of the picture as it was; all others byte for byte.
+
+    Examples
+    --------
+    >>> without_statistics(b'<Item name="STATISTICS_MEAN" sample="0">7</Item><Item name="season">dry</Item>')
+    b'<Item name="season">dry</Item>'
+    """
+    item = rf"""\s*<Item\s[^>]*\bname=["']{STATISTICS}[^>]*(?:/>|>[^<]*</Item>)"""
+    return re.sub(item.encode(), b"", xml)
 
 
 def resolution(page: Any) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.io.tiff_facts import GDAL_METADATA, without_statistics
 from skinpaint.io.tiff_series import Found, Pixels
 
 __all__ = ["SOFTWARE", "Layout", "Tag", "contents", "layout_of"]
@@ -138,6 +139,9 @@ def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
             data, count = file.filehandle.read(tag.valuebytecount), tag.count
             if tag.code == DESCRIPTION and file.is_ome:  # bits are written as bytes
                 data = data.replace(b'Type="bit"', b'Type="uint8"')
+                count = len(data)
+            if tag.code == GDAL_METADATA:
+                data = without_statistics(data)
                 count = len(data)
             kept[tag.code] = (tag.code, int(tag.dtype), count, data, True)
     return list(kept.values())
