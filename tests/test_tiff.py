@@ -188,6 +188,27 @@ class TestScene:
         restore("a.tif", "--mask", "a.tif.msk", "--invert-mask", "--mask-out", "filled.png")
         np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
 
+    @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
+    def test_files_of_the_picture_before_it_are_named_and_stay(self, restore, tmp_path, workers):
+        scene(tmp_path / "a.tif", slopes((2, 30, 40), "int16"), np.stack([MASK] * 2))
+        restore("a.tif", "-o", "b.tif", *workers)
+        assert restore("a.tif", "-o", "b.tif", "--overwrite", *workers).err == ""
+        beside = [tmp_path / name for name in ("b.tif.msk", "b.tif.ovr", "b.tif.aux.xml")]
+        for file in beside:
+            file.touch()
+        err = restore("a.tif", "-o", "b.tif", "--overwrite", *workers).err
+        assert "Beside b.tif are files of the picture that was there before, and programs read them with it" in err
+        assert "b.tif.msk, b.tif.ovr and b.tif.aux.xml. Remove them, or make them anew." in err
+        assert all(file.exists() for file in beside)
+
+    def test_a_mask_beside_the_file_that_is_replaced_is_named(self, restore, tmp_path):
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="NO"):
+            scene(tmp_path / "a.tif", slopes((2, 30, 40), "int16"))
+            with rasterio.open(tmp_path / "a.tif", "r+") as file:
+                file.write_mask(~MASK)
+        err = restore("a.tif", "-o", "a.tif", "--overwrite", "--mask", "a.tif.msk", "--invert-mask").err
+        assert "Beside a.tif are files of the picture that was there before" in err
+
     def test_what_is_lost_is_named(self, restore, tmp_path):
         scene(tmp_path / "a.tif", slopes((1, 600, 600), "int16"), np.random.default_rng(0).random((1, 600, 600)) < 0.01)
         with rasterio.open(tmp_path / "a.tif", "r+") as file:

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skinpaint.io.codec import Unreadable
+from skinpaint.io.codec import Unreadable, listed
+from skinpaint.io.extras import MetadataWarning
+from skinpaint.solution import warn
 
 __all__ = ["check_place", "check_size", "whole_file"]
 
 SMALL = 2**30  # bytes that any picture may take
+BESIDE = (".msk", ".ovr", ".aux.xml")  # ends of the names of files that GDAL reads with a picture
 MAX_EXPANSION = 250  # times the bytes of its file that a larger picture may take
 
 
@@ -96,6 +99,11 @@ def whole_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     FileNotFoundError
         If its folder does not exist.
 
+    Warns
+    -----
+    MetadataWarning
+        If files beside it, which programs read with it, are of the picture that was there before.
+
     Examples
     --------
     >>> import tempfile
@@ -120,3 +128,15 @@ def whole_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+    _warn_of_files_beside(path)
+
+
+def _warn_of_files_beside(path: Path) -> None:
+    """Warn of masks, overviews and metadata of the picture that was there before; they are the user's."""
+    stale = [path.name + end for end in BESIDE if path.with_name(path.name + end).exists()]
+    if stale:
+        warn(
+            f"Beside {path} are files of the picture that was there before, and programs read them with it: "
+            f"{listed(stale, 'and')}. Remove them, or make them anew.",
+            MetadataWarning,
+        )
