@@ -17,6 +17,7 @@ rasterio = pytest.importorskip("rasterio")
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # of rasterio's own code
 NODATA = {"int16": -9999, "uint16": 0, "float32": -9999.0, "float64": -1.7e308, "uint8": 255, "int32": -(2**31)}
 PIXEL_SIZE = (33550, 12, 3, (1.0, 1.0, 0.0), True)  # on the ground: values of a raster are kept
+RESOURCE = b"8BIM\x04\x04\0\0\0\0\0\x04note"  # of Photoshop
 MASK = np.random.default_rng(1).random((30, 40)) < 0.1
 
 
@@ -229,6 +230,15 @@ class TestScene:
             file.update_tags(2, STATISTICS_MEAN="7")
         assert restore("a.tif", *workers).err == ""
         assert facts(tmp_path / "a-restored.tif") == before
+
+    @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
+    def test_nothing_is_lost_where_a_scene_has_statistics_alone(self, restore, tmp_path, workers):
+        said = '<GDALMetadata>\n  <Item name="STATISTICS_MEAN" sample="0">7</Item>\n</GDALMetadata>\n'
+        tags = [(42112, 2, len(said) + 1, said, True), (42113, 2, 6, "-9999", True)]
+        damaged = np.where(MASK, -9999, slopes((30, 40), "int16")).astype("int16")
+        tifffile.imwrite(tmp_path / "a.tif", damaged, metadata=None, extratags=tags)
+        assert restore("a.tif", *workers).err == ""
+        assert b"STATISTICS" not in (tmp_path / "a-restored.tif").read_bytes()
 
     def test_the_usual_nodata_of_float32_is_nothing_unusual(self, restore, tmp_path):
         lowest = np.finfo(np.float32).min
@@ -493,7 +503,7 @@ class TestPicture:
         exif.get_ifd(0x8769).update({0x9003: "2024:01:01 00:00:00", 0x829A: (1, 125), 0x927C: b"maker's own"})
         exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 1.0, 2.5)})
         colours = np.moveaxis(slopes((3, 30, 40), dtype), 0, -1)
-        tags = [(33723, 7, 80, b"iptc" * 20, True), (34377, 7, 80, b"8BIM" * 20, True), (274, 3, 1, 6, True)]
+        tags = [(33723, 7, 80, b"iptc" * 20, True), (34377, 7, 16, RESOURCE, True), (274, 3, 1, 6, True)]
         tifffile.imwrite(tmp_path / "plain.tif", colours, photometric="rgb", metadata=None, byteorder=byteorder,
                          bigtiff=bigtiff, resolution=(300, 150), resolutionunit="inch", software="Düsentrieb".encode(),
                          description="a view", extratags=tags)  # fmt: skip
@@ -512,13 +522,48 @@ class TestPicture:
             assert page.tags["ExifTag"].value["MakerNote"] == b"maker's own"
             assert page.tags["GPSTag"].value["GPSLatitudeRef"] == "N"
             assert page.tags[33723].value == b"iptc" * 20
-            assert page.tags[34377].valuebytecount == 80
+            assert page.tags[34377].value == RESOURCE
             assert page.tags["XMP"].value == xmp
             assert page.tags.valueof("Orientation", default=1) == 1
             assert page.description == "a view"
             assert page.tags["Software"].value == "Düsentrieb"
             restored = page.asarray()
         np.testing.assert_array_equal(restored[~np.rot90(MASK, -1)], image[~np.rot90(MASK, -1)])
+
+    @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
+    def test_layers_of_photoshop_are_of_the_damaged_picture(self, restore, tmp_path, workers):
+        layers = b"Adobe Photoshop Document Data Block\0MIB8ryaL"
+        tags = [(37724, 7, len(layers), layers, True)]
+        tifffile.imwrite(tmp_path / "a.tif", slopes((30, 40), "uint8"), metadata=None, extratags=tags)
+        tifffile.imwrite(tmp_path / "m.tif", np.where(MASK, 255, 0).astype(np.uint8))
+        err = restore("a.tif", "--mask", "m.tif", *workers).err
+        assert err.count("a-restored.tif does not hold what its source does: Photoshop layers.") == 1
+        assert layers not in (tmp_path / "a-restored.tif").read_bytes()
+
+    @pytest.mark.parametrize("code", [b"\x04\x09", b"\x04\x0c"])
+    def test_thumbnails_of_photoshop_are_of_the_damaged_picture(self, tmp_path, code):
+        named = b"8BIM\x03\xed\x04name\0\0\0\0\x02ab"
+        thumbnail = b"8BIM" + code + b"\0\0\0\0\0\x03jpg\0"
+        for resources, kept in (
+            (named + thumbnail + RESOURCE, named + RESOURCE),
+            (RESOURCE + thumbnail[:-1], RESOURCE),
+            (thumbnail, None),
+        ):
+            tags = [(34377, 7, len(resources), resources, True)]
+            tifffile.imwrite(tmp_path / "a.tif", slopes((30, 40), "uint8"), metadata=None, extratags=tags)
+            write(tmp_path / "b.tif", *read(tmp_path / "a.tif"), overwrite=True)
+            with tifffile.TiffFile(tmp_path / "b.tif") as file:
+                assert file.pages[0].tags.valueof(34377) == kept
+
+    @pytest.mark.parametrize("kind", [1, 6, 7])
+    @pytest.mark.parametrize("resources", [b"8BIM" * 20, RESOURCE[:-1], RESOURCE + b"thumbnail"])
+    def test_resources_of_photoshop_that_cannot_be_told_apart_are_named(self, tmp_path, resources, kind):
+        tags = [(34377, kind, len(resources), resources, True)]
+        tifffile.imwrite(tmp_path / "a.tif", slopes((30, 40), "uint8"), metadata=None, extratags=tags)
+        with pytest.warns(MetadataWarning, match=r"b\.tif does not hold .*: Photoshop data, which are damaged\."):
+            write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        with tifffile.TiffFile(tmp_path / "b.tif") as file:
+            assert 34377 not in file.pages[0].tags
 
     def test_exif_data_from_a_jpeg_and_to_a_png(self, tmp_path):
         exif = Image.Exif()
@@ -724,7 +769,7 @@ for path in sys.argv[1:]:
 def test_compressions_without_imagecodecs(tmp_path):
     pytest.importorskip("imagecodecs")
     grey, deep = slopes((30, 40), "uint8"), slopes((2, 30, 40), "int16")
-    tags = [(34377, 7, 8, b"8BIM" * 2, True)]
+    tags = [(34377, 7, 16, RESOURCE, True)]
     tifffile.imwrite(tmp_path / "grey.tif", grey, compression="lzw", metadata=None, extratags=tags)
     tifffile.imwrite(tmp_path / "white.tif", 255 - grey, compression="lzw", metadata=None, photometric="miniswhite")
     tifffile.imwrite(tmp_path / "deep.tif", deep, compression="lzw", planarconfig="separate", metadata=None)

@@ -15,9 +15,16 @@ import numpy as np
 from skinpaint.io import Extras, whole_file
 from skinpaint.io.codec import Unreadable
 from skinpaint.io.place import place_of
-from skinpaint.io.tiff_facts import STATISTICS, nodata, spacing, states_axes
+from skinpaint.io.tiff_facts import (
+    GDAL_METADATA,
+    STATISTICS,
+    nodata,
+    spacing,
+    states_axes,
+    without_statistics,
+)
 from skinpaint.io.tiff_layout import OF_THE_CODING, POSITION, UNSAID, WRITTEN
-from skinpaint.io.tiff_series import CLASSES, PICTURE_AXES, check_samples, find, is_raster
+from skinpaint.io.tiff_series import CLASSES, LAYERS, PICTURE_AXES, check_samples, find, is_raster
 
 __all__ = ["lost_tags", "open_raster", "written_raster"]
 
@@ -225,5 +232,8 @@ def lost_tags(source: Path, output: Path) -> list[str]:
         told = (
             tifffile.TIFF.TAG_FILTERED | OF_THE_CODING | UNSAID | POSITION | PARAMETERS | (WRITTEN - {COLOUR_PROFILE})
         )
-        told |= {tag.code for tag in find(after).series.keyframe.tags}
-        return [f"the tag {tag.name}" for tag in find(before).series.keyframe.tags if tag.code not in told]
+        tags = find(before).series.keyframe.tags
+        told |= {LAYERS} | {tag.code for tag in find(after).series.keyframe.tags}
+        if b"<Item" not in without_statistics(str(tags.valueof(GDAL_METADATA, default="")).encode()):
+            told |= {GDAL_METADATA}
+        return [f"the tag {tag.name}" for tag in tags if tag.code not in told]

@@ -17,7 +17,7 @@ from skinpaint.io.ifd import Form, check_chain
 from skinpaint.io.place import place_of
 from skinpaint.io.tiff_exif import append_exif, described, read_exif, stand_ins
 from skinpaint.io.tiff_facts import nodata, resolution, scale, scale_tags, spacing, states_axes
-from skinpaint.io.tiff_layout import SOFTWARE, XMP, Layout, Tag, contents, layout_of
+from skinpaint.io.tiff_layout import SOFTWARE, XMP, Layout, Tag, contents, damaged_resources, layout_of
 from skinpaint.io.tiff_series import PICTURE_AXES, decode, find, inverted, is_raster, mask_inside
 
 __all__ = ["TIFF"]
@@ -72,6 +72,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
                 *found.lost,
                 *damaged,
                 *(["a mask"] if found.masks and missing is None else []),
+                *(["Photoshop data, which are damaged"] if damaged_resources(file, page) else []),
                 *_beside_the_file(path),
             ),
             about=pixels.about,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skinpaint.io.tiff_facts import GDAL_METADATA, without_statistics
-from skinpaint.io.tiff_series import Found, Pixels
+from skinpaint.io.tiff_series import LAYERS, Found, Pixels
 
-__all__ = ["SOFTWARE", "Layout", "Tag", "contents", "layout_of"]
+__all__ = ["SOFTWARE", "Layout", "Tag", "contents", "damaged_resources", "layout_of", "without_thumbnails"]
 
 XMP = 700
 WRITTEN = {282, 283, 296, 34675}  # tags that are written from what the Extras say, or anew
+PHOTOSHOP = 34377
+SIGNATURES = (b"8BIM", b"MeSa", b"AgHg", b"PHUT", b"DCSR")  # of its resources
+THUMBNAILS = (1033, 1036)  # among the resources of Photoshop
 OF_THE_CODING = {301, 320, 347, *range(512, 522), 529, 530, 531, 532, 50674}  # palettes, and what a decompressor needs
 DESCRIPTION = 270
 ORIENTATION = 274
@@ -37,7 +41,7 @@ UNSAID = {
 }  # tags that can go without a word
 UNITS = (1, 2, 3)  # none, inch, centimetre
 POSITION = {33550, 33922, 34264, 34735}
-NAMED = {33723: "IPTC data", 34377: "Photoshop data", DESCRIPTION: "the description"}
+NAMED = {33723: "IPTC data", PHOTOSHOP: "Photoshop data", DESCRIPTION: "the description"}
 
 Tag = tuple[int, int, int, Any, bool]
 
@@ -101,7 +105,7 @@ def layout_of(
     pages = list(found.series.pages)
     turned = orientation not in (None, 1)
     volumetric = page.imagedepth > 1  # a page holds several planes
-    dropped = WRITTEN | OF_THE_CODING | (set() if orientation is None else {ORIENTATION})
+    dropped = WRITTEN | OF_THE_CODING | {LAYERS} | (set() if orientation is None else {ORIENTATION})
     if file.is_shaped and (turned or recoded):  # it states the shape
         dropped |= {DESCRIPTION}
     return Layout(
@@ -135,16 +139,58 @@ def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
     kept: dict[int, Tag] = {}
     for tag in page.aspage().tags:
         if tag.code not in tifffile.TIFF.TAG_FILTERED | dropped and tag.valuebytecount:
-            file.filehandle.seek(tag.valueoffset)
-            data, count = file.filehandle.read(tag.valuebytecount), tag.count
+            data, count = _raw(file, tag), tag.count
             if tag.code == DESCRIPTION and file.is_ome:  # bits are written as bytes
                 data = data.replace(b'Type="bit"', b'Type="uint8"')
                 count = len(data)
             if tag.code == GDAL_METADATA:
                 data = without_statistics(data)
                 count = len(data)
-            kept[tag.code] = (tag.code, int(tag.dtype), count, data, True)
+            if tag.code == PHOTOSHOP:
+                data = without_thumbnails(data) or b""
+                count = len(data)
+            if data:
+                kept[tag.code] = (tag.code, int(tag.dtype), count, data, True)
     return list(kept.values())
+
+
+def _raw(file: Any, tag: Any) -> bytes:
+    file.filehandle.seek(tag.valueoffset)
+    return bytes(file.filehandle.read(tag.valuebytecount))
+
+
+def damaged_resources(file: Any, page: Any) -> bool:
+    """Whether a page has resources of Photoshop that cannot be told apart."""
+    tag = page.tags.get(PHOTOSHOP)
+    return tag is not None and without_thumbnails(_raw(file, tag)) is None
+
+
+def without_thumbnails(resources: bytes) -> bytes | None:
+    r"""Resources of Photoshop without thumbnails, which show the picture as it was; None if they are damaged.
+
+    Examples
+    --------
+    >>> note, thumbnail = b"8BIM\4\4\0\0\0\0\0\4note", b"8BIM\4\x0c\0\0\0\0\0\3jpg\0"
+    >>> without_thumbnails(thumbnail + note) == note
+    True
+    >>> without_thumbnails(note[:-1]) is None
+    True
+    """
+    kept, at = b"", 0
+    try:
+        while resources[at:].strip(b"\0"):
+            signature, code, name = struct.unpack_from(">4sHB", resources, at)
+            behind = at + 6 + (name + 2) // 2 * 2  # its length and the name, of even length together, as the data are
+            (size,) = struct.unpack_from(">I", resources, behind)
+            end = behind + 4 + size
+            if signature not in SIGNATURES or end > len(resources):
+                return None
+            end += size % 2
+            kept += b"" if code in THUMBNAILS else resources[at:end]
+            at = end
+    except struct.error:
+        return None
+    return kept
 
 
 def contents(file: Any, layout: Layout) -> str:

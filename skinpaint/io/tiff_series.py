@@ -12,13 +12,14 @@ from skinpaint.io.codec import Unreadable
 from skinpaint.io.extras import opaque, upright
 from skinpaint.io.pillow import NEEDS_CONVERSION, opened
 
-__all__ = ["Found", "Pixels", "check_samples", "decode", "find", "inverted", "is_raster", "mask_inside"]
+__all__ = ["LAYERS", "Found", "Pixels", "check_samples", "decode", "find", "inverted", "is_raster", "mask_inside"]
 
 MASK_PAGE = 4  # the bit of NewSubfileType
 PICTURE_AXES = ("YX", "YXS", "SYX")
 RASTER_TAGS = (33550, 33922, 34264, 34735, 42112, 42113)  # of GeoTIFF and GDAL: samples are values, not brightness
 SUB_IFDS = 330
 COLOR_MAP = 320
+LAYERS = 37724  # of Photoshop, which opens these instead of the picture
 CLASSES = (
     "it holds numbers of classes or of colours in a palette, between which there is nothing to fill in. "
     "Convert it to RGB first, for example with GDAL: gdal_translate -expand rgb IN OUT."
@@ -97,6 +98,8 @@ def find(file: Any) -> Found:
         )
     if SUB_IFDS in pictures[0].keyframe.tags and not lost:
         lost.append("sub-images")
+    if LAYERS in pictures[0].keyframe.tags:
+        lost.append("Photoshop layers")
     return Found(pictures[0], _order(file, pictures[0]), masks, list(dict.fromkeys(lost)))
 
 
