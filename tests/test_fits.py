@@ -148,14 +148,25 @@ def test_values_of_another_dtype_do_not_go_under_the_header(tmp_path):
     np.testing.assert_array_equal(fits.getdata(tmp_path / "b.fits"), PLANE / 2)
 
 
-@pytest.mark.parametrize("unsigned", [False, True])
-def test_blank_is_missing(restore, tmp_path, unsigned):
-    values = np.where(MASK, 0, PLANE).astype("u2" if unsigned else "i2")
-    hdu = fits.PrimaryHDU(values)
-    hdu.header["BLANK"] = -(2**15) if unsigned else 0
+@pytest.mark.parametrize(("dtype", "blank"), [("i2", 0), ("u2", -(2**15)), ("i1", 2**7)])
+def test_blank_is_missing(restore, tmp_path, dtype, blank):
+    hdu = fits.PrimaryHDU(np.where(MASK, 0, PLANE).astype(dtype))
+    hdu.header["BLANK"] = blank
     hdu.writeto(tmp_path / "a.fits")
     assert "Took the file's nodata value 0 for missing." in restore("a.fits", "--mask-out", "filled.png").out
     np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
+
+
+def test_signed_bytes_are_what_they_stand_for(restore, tmp_path):
+    fits.PrimaryHDU(np.where(MASK, -128, PLANE).astype("i1")).writeto(tmp_path / "a.fits")
+    said = restore("a.fits", "--missing", "-128").out
+    assert f"filled {MASK.sum()} of" in said
+    assert "stand for" not in said
+    np.testing.assert_allclose(fits.getdata(tmp_path / "a-restored.fits"), PLANE, atol=5)
+    restore("a.fits", "--missing", "-128", "-o", "a.tif")
+    np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], fits.getdata(tmp_path / "a-restored.fits"))
+    write(tmp_path / "b.fits", PLANE.astype("i1"))
+    np.testing.assert_array_equal(read(tmp_path / "b.fits")[0], PLANE.astype("i1"))
 
 
 def test_scaled_values_stay_as_stored_and_that_is_said(restore, tmp_path, mask):

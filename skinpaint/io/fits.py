@@ -17,7 +17,7 @@ __all__ = ["FITS", "image_named"]
 
 DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 FRAMES = "QPRTKL"  # letters for axes that are not of space
-UNSIGNED = {16: 2**15, 32: 2**31, 64: 2**63}  # how FITS writes unsigned integers: as signed ones, and this as BZERO
+SHIFTS = {8: -(2**7), 16: 2**15, 32: 2**31, 64: 2**63}  # BZERO of integers that FITS has with or without a sign only
 MASK_HDU = "MASK"  # where astropy's CCDData keeps its mask
 FLAGS = ("DQ", "BPM", "BADPIX", "FLAGS", "QUALITY", "BITMASK")  # names of HDUs whose bits mean many things
 
@@ -49,25 +49,26 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         other = "" if fitting or not masks else f"HDU {MASK_HDU} is no mask of it: its shape is {hdus[masks[0]].shape}"
         flagged = [hdus[k].name for k in images if hdus[k].name in FLAGS and k != which]
     bits, zero, scale = header["BITPIX"], header.get("BZERO", 0), header.get("BSCALE", 1)
-    unsigned = scale == 1 and zero == UNSIGNED.get(bits, -1)
-    image = _as_unsigned(stored) if unsigned else np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
+    shifted = scale == 1 and zero == SHIFTS.get(bits)
+    image = np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
+    image = _shifted(image) if shifted else image
     blank = header.get("BLANK")
-    nodata = () if blank is None or bits < 0 else (int(blank) + (int(zero) if unsigned else 0),)
+    nodata = () if blank is None or bits < 0 else (int(blank) + (int(zero) if shifted else 0),)
     about = [_which(which, hdu.name, len(images)), other]
-    if not unsigned and (scale, zero) != (1, 0):
+    if not shifted and (scale, zero) != (1, 0):
         about.append(f"values are as stored: {zero:g} + {scale:g} times them is what they stand for")
     return image, Extras(
         axes=_axes(image.shape),
         nodata=nodata,
-        scale=1.0 if unsigned else float(scale),
-        offset=0.0 if unsigned else float(zero),
+        scale=1.0 if shifted else float(scale),
+        offset=0.0 if shifted else float(zero),
         unit=header["BUNIT"] if isinstance(header.get("BUNIT"), str) else "",
         missing=missing,
         about="; ".join(filter(None, about)),
         hint=f"HDU {flagged[0]} may mark bad pixels; --mask '[{flagged[0]}]' takes those that are not 0"
         if flagged
         else "",
-        carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, unsigned, image.dtype), image.shape),
+        carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, shifted, image.dtype), image.shape),
     )
 
 
@@ -110,23 +111,24 @@ def _in_planes(image: np.ndarray, extras: Extras) -> np.ndarray:
     return np.moveaxis(image, -1, 0) if colours else image
 
 
-def _as_unsigned(stored: np.ndarray) -> np.ndarray:
-    """Signed integers as they are in the file, as the unsigned ones that they stand for."""
-    native = np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
-    unsigned = native.view(native.dtype.str.replace("i", "u"))
-    return unsigned ^ unsigned.dtype.type(1 << (8 * unsigned.itemsize - 1))
+def _shifted(values: np.ndarray) -> np.ndarray:
+    """Integers by half of their range up or down: unsigned ones of signed ones, and the other way round.
 
-
-def _as_signed(image: np.ndarray) -> np.ndarray:
-    flipped = image ^ image.dtype.type(1 << (8 * image.itemsize - 1))
-    return flipped.view(image.dtype.str.replace("u", "i"))
+    Examples
+    --------
+    >>> _shifted(np.array([0, 128, 255], np.uint8))
+    array([-128,    0,  127], dtype=int8)
+    """
+    unsigned = values.view(values.dtype.str.replace("i", "u"))
+    other = values.dtype.str.translate(str.maketrans("iu", "ui"))
+    return (unsigned ^ unsigned.dtype.type(1 << (8 * unsigned.itemsize - 1))).view(other)
 
 
 def _write_anew(fits: Any, path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     """Write an image alone, with what its values stand for, if one number says it; what is lost, in words."""
     hdu = fits.PrimaryHDU(np.ascontiguousarray(_in_planes(image, extras)))
     scaled = np.any(extras.scale != 1) or np.any(extras.offset != 0)
-    holds = np.ndim(extras.scale) == 0 and "BZERO" not in hdu.header  # which says that integers are unsigned
+    holds = np.ndim(extras.scale) == 0 and "BZERO" not in hdu.header  # which says that integers are shifted
     if scaled and holds:
         hdu.header.update(BSCALE=extras.scale, BZERO=extras.offset)
     if extras.unit and (holds or not scaled):
@@ -140,12 +142,12 @@ def _write(path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     carried = extras.carried
     if carried is None or carried.data[-1] != image.dtype:  # its header states another type
         return [*_write_anew(fits, path, image, extras), *([] if carried is None else [carried.what])]
-    contents, which, unsigned, _ = carried.data
+    contents, which, shifted, _ = carried.data
     with fits.open(io.BytesIO(contents), do_not_scale_image_data=True, memmap=False) as hdus:
         hdu = hdus[which]
         place, header = hdu.fileinfo(), hdu.header
     head, start, end = place["hdrLoc"], place["datLoc"], place["datLoc"] + place["datSpan"]
-    stored = _as_signed(image) if unsigned else image
+    stored = _shifted(image) if shifted else image
     written = bytearray(contents)
     written[start : start + image.nbytes] = stored.astype(stored.dtype.newbyteorder(">")).tobytes()
     if "CHECKSUM" in header or "DATASUM" in header:
@@ -163,7 +165,7 @@ FITS = Codec(
     name="FITS",
     suffixes=(".fits", ".fit", ".fts"),
     recognises=lambda head: head.startswith(b"SIMPLE  ="),
-    holds=lambda dtype: dtype.str[1:] in DTYPES.values() or dtype.str[1:] in ("u2", "u4", "u8"),
+    holds=lambda dtype: dtype.str[1:] in DTYPES.values() or dtype.str[1:] in ("i1", "u2", "u4", "u8"),
     read=_read,
     write=_write,
     stacks=True,
