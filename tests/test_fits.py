@@ -1,5 +1,6 @@
 """FITS: one image is restored, and every other byte of the file stays."""
 
+import dataclasses
 import gzip
 import sys
 
@@ -123,7 +124,47 @@ def test_the_mask_of_ccddata_is_taken(restore, tmp_path):
     assert "Took the file's own mask for missing." in said
     assert "filled 0 of" in restore("a.fits", "--missing", "none", "-o", "b.fits").out
     np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
-    np.testing.assert_array_equal(nddata.CCDData.read(tmp_path / "a-restored.fits").mask, MASK)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4"])
+def test_the_mask_of_ccddata_marks_what_is_still_missing(restore, tmp_path, dtype):
+    nddata.CCDData(PLANE.astype("f4"), mask=MASK, unit="adu").write(tmp_path / "a.fits")
+    with fits.open(tmp_path / "a.fits", mode="update") as hdus:
+        hdus["MASK"].data = (MASK * 64).astype(dtype)
+        hdus["MASK"].add_checksum()
+    half = np.where(X < 15, MASK, False)
+    Image.fromarray(half).save(tmp_path / "half.png")
+    for options, left in (
+        ((), np.zeros_like(MASK)),
+        (("--missing", "none", "--mask", "half.png"), MASK & ~half),
+        (("--missing", "none"), MASK),
+    ):
+        assert restore("a.fits", *options, "--overwrite").err == ""
+        with fits.open(tmp_path / "a-restored.fits", checksum=True) as hdus:
+            np.testing.assert_array_equal(hdus["MASK"].data, left * np.array(64, dtype))
+        np.testing.assert_array_equal(nddata.CCDData.read(tmp_path / "a-restored.fits").mask, left)
+    assert changed(tmp_path / "a.fits", tmp_path / "a-restored.fits").size == 0  # as nothing was filled
+
+
+def test_a_mask_without_which_extras_are_written_marks_nothing(tmp_path):
+    nddata.CCDData(PLANE.astype("f4"), mask=MASK, unit="adu").write(tmp_path / "a.fits")
+    image, extras = read(tmp_path / "a.fits")
+    write(tmp_path / "b.fits", image, dataclasses.replace(extras, missing=None))
+    assert not nddata.CCDData.read(tmp_path / "b.fits").mask.any()
+    write(tmp_path / "c.fits", image, extras)
+    assert changed(tmp_path / "a.fits", tmp_path / "c.fits").size == 0
+
+
+def test_a_compressed_mask_that_still_marks_what_was_filled_is_named(restore, tmp_path):
+    mask = fits.CompImageHDU(MASK.astype("u1"), name="MASK")
+    fits.HDUList([fits.PrimaryHDU(PLANE.astype("f4")), mask]).writeto(tmp_path / "a.fits")
+    assert "a true mask, as HDU MASK is compressed, and still marks what was filled." in restore("a.fits").err
+
+
+def test_a_mask_that_is_lost_is_named(tmp_path):
+    nddata.CCDData(PLANE.astype("f4"), mask=MASK, unit="adu").write(tmp_path / "a.fits")
+    with pytest.warns(MetadataWarning, match=r"a\.npy does not hold .*: FITS headers .* and a mask of its own\."):
+        write(tmp_path / "a.npy", *read(tmp_path / "a.fits"))
 
 
 def test_a_mask_beside_a_cube_is_one_for_all_planes(restore, tmp_path):
@@ -131,6 +172,7 @@ def test_a_mask_beside_a_cube_is_one_for_all_planes(restore, tmp_path):
     fits.HDUList([fits.PrimaryHDU(cube), fits.ImageHDU(MASK.astype("u1"), name="MASK")]).writeto(tmp_path / "a.fits")
     assert "Took the file's own mask for missing." in restore("a.fits").out
     np.testing.assert_allclose(fits.getdata(tmp_path / "a-restored.fits"), [PLANE, PLANE + 500], atol=5)
+    assert not fits.getdata(tmp_path / "a-restored.fits", "MASK").any()
 
 
 def test_a_mask_of_another_shape_is_said_to_be_none(restore, tmp_path, mask):

@@ -572,6 +572,21 @@ def test_nan_and_a_given_mask_are_there_from_the_start(tmp_path):
     np.testing.assert_array_equal(restored[~session.mask], image[~session.mask])
 
 
+def test_the_mask_of_a_fits_file_marks_what_is_still_missing(tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    stack = np.stack([data.camera()[k : k + 50, :60] for k in (0, 100)]).astype(np.float32)
+    given = np.zeros(stack.shape, bool)
+    given[0, 30:34, 5:9] = True
+    given[1] = True  # nothing to restore it from
+    mask = fits.ImageHDU(given.astype(np.uint8), name="MASK")
+    fits.HDUList([fits.PrimaryHDU(stack), mask]).writeto(tmp_path / "cube.fits")
+    files = Files([source(tmp_path, "cube.fits")], method="laplace", read_mask=lambda *_: given)
+    files.open(0)
+    path = files.save(0, "picture", replace=False)
+    left = given & [[[False]], [[True]]]
+    np.testing.assert_array_equal(fits.getdata(path, "MASK"), left)
+
+
 def test_sixteen_bits_profile_resolution_and_transparency_survive(tmp_path):
     from PIL import ImageCms
 

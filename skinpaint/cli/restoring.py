@@ -213,8 +213,9 @@ def _write(
     """Write the picture, and the mask and the film where they are asked for."""
     from skinpaint import io
 
-    if extras.missing is not None and (spread(extras.missing, image.shape, extras) & ~restored.filled).any():
-        extras = dataclasses.replace(extras, lost=(*extras.lost, "a mask of its own"))
+    if extras.missing is not None:
+        whole = dataclasses.replace(extras, missing=spread(extras.missing, image.shape, extras))
+        extras = whole.known_where(restored.filled)
     io.write(task.output, restored.image, extras, overwrite=args.overwrite)
     if task.mask_out is not None:
         shown = np.where(marked, 255, 0).astype(np.uint8)

@@ -159,6 +159,8 @@ def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, 
         image = extras.as_seen(image)
         lost.append("values in which 0 is white (they were inverted, and look the same)")
     lost += [what for name, what in BESIDE.items() if getattr(extras, name) is not None and name not in codec.keeps]
+    if extras.missing is not None and extras.missing.any() and (extras.carried is None or "missing" not in codec.keeps):
+        lost.append("a mask of its own")
     with whole_file(path, overwrite=overwrite) as partial, remarks():  # of what was read, which have been said then
         try:
             lost += codec.write(partial, image, extras) or ()  # type: ignore[misc]  # _codec gives one that writes

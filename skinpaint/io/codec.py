@@ -40,7 +40,8 @@ class Codec:
         ``write(path, image, extras)``, for an image of a dtype that it holds; None for a format that is only read. It
         returns what it could not write, in words, or None.
     keeps : tuple of str
-        Which of "alpha", "icc_profile", "dpi", "exif" and "xmp" of the Extras it holds.
+        Which of "alpha", "icc_profile", "dpi", "exif" and "xmp" of the Extras it holds; "missing" if a mask of the
+        file that was read is written back.
     lossless : bool
         Whether known pixels survive being written.
     stacks : bool

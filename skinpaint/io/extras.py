@@ -88,7 +88,8 @@ class Extras:
     unit : str
         The unit of what values stand for, where the file says so.
     missing : ndarray of bool or None
-        What the file marks as missing by a mask of its own; of the picture's shape without its samples.
+        What the file marks as missing by a mask of its own; of the picture's shape without its samples. A FITS
+        file that is written marks no more than this.
     lost : tuple of str
         What the file holds besides, and no file that is written will, in words.
     about : str
@@ -191,6 +192,28 @@ class Extras:
         if self.alpha is None or self.alpha.shape != filled.shape:
             return self
         return self.opaque_where(filled & (self.alpha == 0))
+
+    def known_where(self, filled: np.ndarray) -> Extras:
+        """Return extras whose own mask, if there is one, no longer marks what `filled` says was missing.
+
+        Parameters
+        ----------
+        filled : ndarray of bool
+            Pixels or values that are known now: of a shape that the mask broadcasts to, or of this without channels.
+
+        Examples
+        --------
+        >>> Extras(missing=np.array([True, True, False])).known_where(np.array([True, False, False])).missing
+        array([False,  True, False])
+        >>> Extras(axes="XS", missing=np.ones((2, 3), bool)).known_where(np.array([True, False])).missing
+        array([[False, False, False],
+               [ True,  True,  True]])
+        """
+        if self.missing is None:
+            return self
+        if self.missing.ndim > filled.ndim and self.channel_axis is not None:
+            filled = np.expand_dims(filled, self.channel_axis)
+        return replace(self, missing=self.missing & ~filled)
 
 
 def opaque(dtype: np.dtype) -> float:

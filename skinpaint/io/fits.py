@@ -45,7 +45,8 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         stored = hdu.data
         masks = [k for k in images if hdus[k].name == MASK_HDU and k != which]
         fitting = [k for k in masks if hdus[k].shape in (hdu.shape, hdu.shape[-2:])]  # one for all planes of a cube
-        missing = np.broadcast_to(hdus[fitting[0]].data != 0, hdu.shape) if fitting else None
+        mask = hdus[fitting[0]] if fitting else None
+        missing = None if mask is None else np.broadcast_to(mask.data != _unmarked(mask), hdu.shape)
         other = "" if fitting or not masks else f"HDU {MASK_HDU} is no mask of it: its shape is {hdus[masks[0]].shape}"
         flagged = [hdus[k].name for k in images if hdus[k].name in FLAGS and k != which]
     bits, zero, scale = header["BITPIX"], header.get("BZERO", 0), header.get("BSCALE", 1)
@@ -68,7 +69,9 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         hint=f"HDU {flagged[0]} may mark bad pixels; --mask '[{flagged[0]}]' takes those that are not 0"
         if flagged
         else "",
-        carried=Carried("FITS", "FITS headers and other HDUs", (contents, which, shifted, image.dtype), image.shape),
+        carried=Carried(
+            "FITS", "FITS headers and other HDUs", (contents, which, fitting[:1], shifted, image.dtype), image.shape
+        ),
     )
 
 
@@ -103,6 +106,19 @@ def _axes(shape: tuple[int, ...]) -> str:
     if not 1 <= len(shape) <= 2 + len(FRAMES):
         raise Unreadable(f"its image has {len(shape)} axes. Restore it from Python.")
     return "X" if len(shape) == 1 else FRAMES[: len(shape) - 2][::-1] + "YX"
+
+
+def _unmarked(mask: Any) -> Any:
+    """What 0 is in a mask as it is stored."""
+    return mask.data.dtype.type(-mask.header.get("BZERO", 0) / mask.header.get("BSCALE", 1))
+
+
+def _marking_only(missing: np.ndarray | None, mask: Any) -> np.ndarray:
+    """A mask as it is stored, without the marks of what is no longer missing."""
+    if missing is None:
+        return np.full_like(mask.data, _unmarked(mask))
+    left = missing.any(axis=tuple(range(missing.ndim - mask.data.ndim)))  # in any plane, if the mask is for all
+    return np.where(left, mask.data, _unmarked(mask))
 
 
 def _in_planes(image: np.ndarray, extras: Extras) -> np.ndarray:
@@ -142,23 +158,34 @@ def _write(path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     carried = extras.carried
     if carried is None or carried.data[-1] != image.dtype:  # its header states another type
         return [*_write_anew(fits, path, image, extras), *([] if carried is None else [carried.what])]
-    contents, which, shifted, _ = carried.data
+    contents, which, masks, shifted, _ = carried.data
+    written, lost = bytearray(contents), list[str]()
     with fits.open(io.BytesIO(contents), do_not_scale_image_data=True, memmap=False) as hdus:
-        hdu = hdus[which]
-        place, header = hdu.fileinfo(), hdu.header
+        _put(written, hdus[which], _shifted(image) if shifted else image)
+        for mask in (hdus[k] for k in masks):
+            marks = _marking_only(extras.missing, mask)
+            if (marks == mask.data).all():
+                continue
+            if isinstance(mask, fits.CompImageHDU):
+                lost.append(f"a true mask, as HDU {MASK_HDU} is compressed, and still marks what was filled")
+            else:
+                _put(written, mask, marks)
+    path.write_bytes(written)
+    return lost
+
+
+def _put(contents: bytearray, hdu: Any, stored: np.ndarray) -> None:
+    """Write other data into an HDU of a file, and the sums that its header states."""
+    place, header = hdu.fileinfo(), hdu.header
     head, start, end = place["hdrLoc"], place["datLoc"], place["datLoc"] + place["datSpan"]
-    stored = _shifted(image) if shifted else image
-    written = bytearray(contents)
-    written[start : start + image.nbytes] = stored.astype(stored.dtype.newbyteorder(">")).tobytes()
+    contents[start : start + stored.nbytes] = stored.astype(stored.dtype.newbyteorder(">")).tobytes()
     if "CHECKSUM" in header or "DATASUM" in header:
-        changed = type(hdu).fromstring(bytes(written[head:end]), do_not_scale_image_data=True)
+        changed = type(hdu).fromstring(bytes(contents[head:end]), do_not_scale_image_data=True)
         (changed.add_checksum if "CHECKSUM" in header else changed.add_datasum)()
         summed = changed.header.tostring().encode("ascii")
         if len(summed) != start - head:
             raise ValueError("its header does not keep its length")
-        written[head:start] = summed
-    path.write_bytes(written)
-    return []
+        contents[head:start] = summed
 
 
 FITS = Codec(
@@ -168,5 +195,6 @@ FITS = Codec(
     holds=lambda dtype: dtype.str[1:] in DTYPES.values() or dtype.str[1:] in ("i1", "u2", "u4", "u8"),
     read=_read,
     write=_write,
+    keeps=("missing",),
     stacks=True,
 )

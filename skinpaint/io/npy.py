@@ -119,5 +119,6 @@ NPZ = Codec(
     holds=lambda dtype: dtype.kind in "iuf",
     read=_read_npz,
     write=_write_npz,
+    keeps=("missing",),
     stacks=True,
 )

@@ -280,10 +280,10 @@ class Files:
             blank = len(planes) > 1 and mask is not None and mask.all()
             if what == "picture" and k in self._sessions and not blank:
                 out[at], mask, saved[k] = self._sessions[k].finished()
-            if mask is not None:
+            if mask is not None and not (what == "picture" and blank):
                 missing[tuple(at[axis] for axis in kept)] = mask
         if what == "picture":
-            io.write(target, out, file.extras.shown_where(missing), overwrite=overwrite)
+            io.write(target, out, file.extras.shown_where(missing).known_where(missing), overwrite=overwrite)
             self._saved.update(saved)
         else:
             marked = np.where(missing, 255, 0).astype(np.uint8)
