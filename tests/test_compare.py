@@ -414,6 +414,18 @@ class TestIntervals:
         comparison = compare(image, mask, ["laplace"])
         assert comparison.best.margin == inf
         assert "±" not in repr(comparison)
+        assert "No interval is given: a draw scored more pixels than are missing" in repr(comparison)
+
+    @pytest.mark.parametrize("known", [3, 450])
+    def test_from_few_pixels_nothing_is_said(self, known):
+        """A draw hides a tenth of the known pixels, and no more."""
+        image, mask = data.camera()[:40, :44], np.ones((40, 44), bool)
+        mask.flat[np.random.default_rng(0).permutation(mask.size)[:known]] = False
+        comparison = compare(image, mask, ["laplace"], draws=3)
+        assert comparison.draws > 1
+        assert comparison.best.margin == inf
+        assert "±" not in repr(comparison)
+        assert "No interval is given: a draw scored fewer than 50 pixels" in repr(comparison)
 
     def test_a_lead_holds_although_one_stops_when_it_is_clear(self):
         """Were the chance to be wrong not shared among the looks, it would hold in fewer than eight of ten."""

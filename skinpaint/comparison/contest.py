@@ -17,7 +17,7 @@ from skinpaint.comparison.draws import disjoint_draws
 from skinpaint.comparison.entrants import Entrants, as_inpainter, named
 from skinpaint.comparison.race import Race, Rules, run
 from skinpaint.comparison.ranking import lead, standings
-from skinpaint.comparison.result import Comparison, Entry
+from skinpaint.comparison.result import MIN_SCORED, Comparison, Entry
 from skinpaint.containers import unpack
 from skinpaint.inpainter import Inpainter
 from skinpaint.masks import entries_equal, everywhere
@@ -133,9 +133,10 @@ def compare(
             entries[name] = _restored(name, inpainter, image, missing, figures, race.errors.get(name))
             count()
     scores = {name: race.scores[name] for name in race.scores if entries[name].error is None}
-    few = missing.sum() * race.draws * MAX_MORE < race.hidden
+    few = missing.sum() * race.draws * MAX_MORE < race.hidden  # a draw of many pixels does not tell the spread of few
+    scarce = race.hidden < MIN_SCORED * race.draws
     for name, (score, margin) in standings(scores).items():
-        margin = inf if few else margin  # a draw of many pixels does not tell the spread of few
+        margin = inf if few or scarce else margin
         entries[name] = replace(entries[name], psnr=score, margin=margin, scores=tuple(scores[name]))
     ranked = sorted(entries.values(), key=lambda entry: (entry.error is not None, -entry.psnr))
     return Comparison(

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from skinpaint.inpainter import Inpainter
 
-__all__ = ["Comparison", "Entry"]
+__all__ = ["MIN_SCORED", "Comparison", "Entry"]
+
+MIN_SCORED = 50  # pixels of a draw; it hides twice as many where enough are known, and some may have been hidden before
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,8 +38,8 @@ class Entry:
     psnr : float
         PSNR in dB, of the missing pixels against the truth, or else the mean of the draws; NaN if it failed.
     margin : float
-        How far from `psnr` that of the missing pixels may be: less than this in 9 of 10 cases. Infinite after one draw;
-        NaN with a truth, and if it failed.
+        How far from `psnr` that of the missing pixels may be: less than this in 9 of 10 cases. Infinite after one draw,
+        and where too few pixels are missing or were scored to tell; NaN with a truth, and if it failed.
     scores : tuple of float
         PSNR in dB of each draw in which it took part, from the first one on; empty with a truth, and if it failed. If
         there were more draws, `psnr` is not the mean of these, but what is below the first by as much as they are.
@@ -177,10 +179,21 @@ class Comparison:
                 f"PSNR is of {self.hidden:,} known {unit}s that were hidden as the missing ones are, and predicted, in "
                 f"{self.draws} draw{'s' if self.draws > 1 else ''}."
             ]
-            if self.draws > 1 and missing and any(isfinite(entry.margin) for entry in self.entries):
-                remarks.append(f"±: the PSNR of {those} is in this interval in 9 of 10 cases.")
+            if self.draws > 1 and missing and self.entries[0].error is None:
+                remarks.append(self._said_of_the_margins(those, unit))
             remarks += [self._said_of_the_lead(), self.ended]
         return [remark for remark in [*remarks, f"We {self.note}." if self.note else ""] if remark]
+
+    def _said_of_the_margins(self, those: str, unit: str) -> str:
+        if any(isfinite(entry.margin) for entry in self.entries):
+            return f"±: the PSNR of {those} is in this interval in 9 of 10 cases."
+        if self.hidden < MIN_SCORED * self.draws:
+            return (
+                f"No interval is given: a draw scored fewer than {MIN_SCORED} {unit}s, which say too little of others."
+            )
+        return (
+            f"No interval is given: a draw scored more {unit}s than are missing, and the PSNR of few may be anywhere."
+        )
 
     @property
     def close(self) -> bool:
