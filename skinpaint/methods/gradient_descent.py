@@ -44,7 +44,8 @@ class GradientDescent(IterativeMethod):
 
     Each step follows the gradient that autograd computes, leaves the known pixels alone, and projects onto the bounds.
     By default the descent is accelerated: it has momentum, finds its step length by backtracking, and restarts when the
-    momentum points uphill. Its energy never rises.
+    momentum points uphill. What it descends never rises, up to rounding errors: the energy, with its norms smoothed as
+    said at `energy`.
 
     For energies made of norms and squares of first differences, the descent is preconditioned by multigrid. A quadratic
     touches such an energy from above; its matrix is the Laplacian :math:`L_w` whose edges weigh one over the norm that
@@ -58,7 +59,8 @@ class GradientDescent(IterativeMethod):
         What is minimised: a name, a sum of multiples of :mod:`skinpaint.energies` such as ``2 * lines + dirichlet``, or
         a callable ``f(x) -> float`` of your own, written in ``autograd.numpy``, that gets one channel as floats in
         [0, 1]; channels are summed. The accelerated descent smooths the norms of "lines" below 1e-4, where they would
-        have no gradient; this changes nearly flat lines only.
+        have no gradient; this changes nearly flat lines only. The history holds the energy without smoothing, which
+        may rise by half of 1e-4 for each of these norms.
     lags : (1,) or (1, 2), optional
         Distances between compared pixels, for the energies given by name except "bending". By default (1, 2) for
         "lines", (1,) for the others.
