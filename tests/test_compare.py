@@ -525,6 +525,11 @@ class TestFailures:
             ({"draws": True}, "'draws'"),
             ({"budget": 0}, "'budget' parameter of compare must be a number of seconds above 0"),
             ({"budget": "1 h"}, "'budget'"),
+            (
+                {"rng": -1},
+                "'rng' parameter of compare must be an int of at least 0, a Generator or None. Got -1 instead",
+            ),
+            ({"rng": 1.5}, "'rng'"),
             ({"bounds": (0, 1)}, "'bounds'"),
             ({"mask": np.zeros((3, 3))}, "'mask' parameter"),
             ({"mask": np.zeros((48, 56)), "truth": np.zeros((48, 56))}, "nothing is missing"),

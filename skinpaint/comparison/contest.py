@@ -22,6 +22,7 @@ from skinpaint.containers import unpack
 from skinpaint.inpainter import Inpainter
 from skinpaint.masks import entries_equal, everywhere
 from skinpaint.methods import resolve
+from skinpaint.methods.base import is_int, require
 from skinpaint.problem import Bounds, Problem
 from skinpaint.scores import check_truth, psnr, ssim
 from skinpaint.solution import ConvergenceWarning, GuessedMaskWarning
@@ -107,6 +108,8 @@ def compare(
     (96, 96)
     """
     rules = Rules.of(draws, budget)
+    source = rng is None or isinstance(rng, np.random.Generator) or (is_int(rng) and rng >= 0)
+    require(source, "compare", "rng", "an int of at least 0, a Generator or None", rng)
     entrants = named(methods)
     problem = Problem.from_image(
         image,
