@@ -22,6 +22,7 @@ __all__ = [
     "Contents",
     "aligned",
     "check_measured",
+    "has_another_sign",
     "holds_classes",
     "in_chunks",
     "is_scaled",
@@ -340,8 +341,13 @@ def nodata_of_raster(image: Any) -> Any:
 
 
 def holds_classes(image: Any) -> bool:
-    """Whether the numbers of a labelled array stand for classes, by the CF conventions."""
+    """Whether the numbers of an array with attributes stand for classes, by the CF conventions."""
     return any(name in image.attrs for name in CLASS_NAMES)
+
+
+def has_another_sign(image: Any) -> bool:
+    """Whether the numbers of an array with attributes stand for others, of another sign."""
+    return RAW.get(str(image.attrs.get("_Unsigned")).lower()) == image.dtype.kind
 
 
 def check_measured(image: Any, name: str) -> None:
@@ -352,7 +358,7 @@ def check_measured(image: Any, name: str) -> None:
             "flag_masks says. Delete the attribute if there are values between them. Otherwise take the nearest class: "
             "scipy.ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True) says where."
         )
-    if RAW.get(str(image.attrs.get("_Unsigned")).lower()) == image.dtype.kind:
+    if has_another_sign(image):
         raise ValueError(
             f"The {name!r} parameter must be decoded. Got stored numbers of dtype {image.dtype} with the attribute "
             f"_Unsigned={image.attrs['_Unsigned']!r} instead. Open the file with mask_and_scale=True, or pass "

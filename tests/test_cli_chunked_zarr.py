@@ -196,6 +196,21 @@ def test_the_array_is_like_its_source(scene, hole):
     assert zarr.open_array("filled.zarr").metadata == before.metadata
 
 
+@pytest.mark.parametrize(
+    ("attribute", "says"),
+    [({"flag_values": [1, 9]}, "holds classes"), ({"_Unsigned": "true"}, "stand for numbers of another sign")],
+)
+def test_numbers_that_must_not_be_interpolated_are_refused(attribute, says, scene, hole, capsys):
+    stored("scene.zarr", scene.astype(np.int16)).attrs.update(attribute)
+    stored("mask.zarr", hole.astype(np.int8)).attrs.update(
+        {"flag_values": [0, 1]}
+    )  # a mask may say what its numbers are
+    assert main(["restore", "scene.zarr", "--mask", "mask.zarr", "-o", "filled.zarr"]) == 2
+    assert says in capsys.readouterr().err
+    stored("plain.zarr", scene.astype(np.int16))
+    assert main(["restore", "plain.zarr", "--mask", "mask.zarr", "-o", "filled.zarr"]) == 0
+
+
 def test_a_fill_value_that_is_no_nodata_value_is_named(scene, capsys):
     stored("scene.zarr", scene.astype(np.int16), fill_value=-9999)
     assert main(["restore", "scene.zarr"]) == 2

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from skinpaint.containers import has_another_sign, holds_classes
 from skinpaint.io import Extras
 from skinpaint.io.codec import listed
 from skinpaint.io.npy import UNKNOWN
@@ -49,11 +50,13 @@ def store_of(path: Path) -> Path:
     return next((each for each in (path, *path.parents) if each.suffix.lower() == SUFFIX), path)
 
 
-def open_zarr(source: Path) -> tuple[Any, Extras]:
-    """The array in chunks, and what is known of it."""
+def open_zarr(source: Path, *, measured: bool = True) -> tuple[Any, Extras]:
+    """The array in chunks, and what is known of it; `measured` refuses numbers that must not be interpolated."""
     import dask.array as da
 
     array, group = _found(source)
+    if measured:
+        _check_measured(source, array)
     name = array.path or source.name
     multiscale = _multiscale(group, name)
     names = _names(array, multiscale)
@@ -68,6 +71,19 @@ def open_zarr(source: Path) -> tuple[Any, Extras]:
         lost=_left_behind(source, array),
     )
     return da.from_array(array, chunks=array.chunks), extras
+
+
+def _check_measured(source: Path, array: Any) -> None:
+    if holds_classes(array):
+        raise ValueError(
+            f"{source} holds classes, as its attribute flag_values or flag_masks says, and there is nothing between "
+            "two classes to fill in. Delete the attribute if there are values between them."
+        )
+    if has_another_sign(array):
+        raise ValueError(
+            f"{source} holds {array.dtype} that stand for numbers of another sign, as its attribute _Unsigned says. "
+            "Open it with xarray and mask_and_scale=True, and pass the array to skinpaint.xarray.inpaint."
+        )
 
 
 def _found(source: Path) -> tuple[Any, Any]:
