@@ -36,7 +36,8 @@ LARGEST_EXACT = 2**53  # integers below this are what they are in double precisi
 FILL_TOL = 1e-6  # relative residual of a harmonic fill
 HALF_TIE = 2e-3  # added before rounding to integers: keeps rounding errors of a solver from deciding ties
 
-WIDE = 100  # times what is known of a channel: wider bounds would leave too little of [0, 1] to what is known
+WIDE = 100  # times what is known: wider bounds would leave too little of [0, 1] to what is known
+NARROW = 1e4  # times what is known of a channel: a wider range, that of others, would leave single precision too little
 FAR_BEYOND = 1e30  # in the problem's units: no value comes near it
 
 SAMPLE, MIN_SAMPLE = 2**12, 64  # values that a mask is judged by: all, and of each kind at least
@@ -176,7 +177,7 @@ class Problem:
             if whole is None
             else (whole.low, whole.high)
         )
-        offset, scale = _affine(*_find_mapped(*known, low, high), array.dtype)
+        offset, scale = _affine(*_find_mapped(*known, low, high, shared=bounds is not None), array.dtype)
         distances = check_spacing(spacing, array.ndim - 1)
         unit = min(distances)
         return cls(
@@ -579,15 +580,24 @@ def _find_bounds(lowest: np.ndarray, highest: np.ndarray, bounds: Bounds, origin
 
 
 def _find_mapped(
-    lowest: np.ndarray, highest: np.ndarray, low: np.ndarray, high: np.ndarray
+    lowest: np.ndarray, highest: np.ndarray, low: np.ndarray, high: np.ndarray, *, shared: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is mapped to [0, 1] in each channel: its bounds, or what is known, if that would be a small part of them."""
+    """What is mapped to [0, 1] in each channel.
+
+    It is what is known of the channel, or bounds that all channels have `shared`. Where those are far wider than what
+    is known, it is what is known of all channels, and of one alone where that is far wider still.
+    """
     if low.dtype.kind in "iu":
         return lowest, highest
+    if not shared:
+        return low, high
     lowest, highest = lowest.astype(float), highest.astype(float)
+    bottom, top = low.min(), high.max()
     with np.errstate(over="ignore"):
-        small = high - low > WIDE * (highest - lowest)
-    return np.where(small, lowest, low), np.where(small, highest, high)
+        if top - bottom > WIDE * (highest.max() - lowest.min()):
+            bottom, top = lowest.min(), highest.max()
+        own = (highest > lowest) & (top - bottom > NARROW * (highest - lowest))
+    return np.where(own, lowest, bottom), np.where(own, highest, top)
 
 
 def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:

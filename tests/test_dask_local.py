@@ -226,6 +226,13 @@ class TestPlugAndPlay:
         found = differences(image, clouds(image.shape), method, (68, 70), replace(method, tol=None))
         assert found.max() < 1e-4
 
+    @pytest.mark.parametrize("bounds", ["dtype", (0, 255), (0.0, 255.0), (0, 10**6)])
+    def test_strengths_are_in_the_units_of_the_bounds(self, bounds):
+        image = (20 * texture((136, 140)) + 100).astype(np.int32 if bounds == (0, 10**6) else np.uint8)
+        method = PlugAndPlay(max_iter=4)
+        args = clouds(image.shape), method, (68, 70), replace(method, tol=None)
+        assert differences(image, *args, bounds=bounds).max() <= 1.001 / np.ptp(image)
+
     def test_colours_together(self):
         image = np.stack([texture((130, 132)), texture((130, 132))[::-1]], -1)
         method = PlugAndPlay(max_iter=4, joint_channels=True)

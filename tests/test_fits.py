@@ -245,6 +245,12 @@ def test_a_scale_that_unsigned_integers_cannot_have_is_named(tmp_path):
     np.testing.assert_array_equal(fits.getdata(tmp_path / "a.fits"), PLANE)
 
 
+def test_a_scale_of_each_band_that_pages_cannot_have_is_named(tmp_path):
+    scale = np.array([0.1, 0.5, 2.0]).reshape(3, 1, 1)
+    with pytest.warns(MetadataWarning, match=r"a\.tif does not hold what its source does: the scale of its values\."):
+        write(tmp_path / "a.tif", np.stack([PLANE] * 3).astype("f4"), Extras(axes="ZYX", scale=scale))
+
+
 def test_planes_of_a_cube_are_restored_one_by_one(restore, tmp_path, mask):
     cube = np.stack([PLANE, PLANE + 500]).astype("f4")
     fits.PrimaryHDU(cube).writeto(tmp_path / "a.fits")

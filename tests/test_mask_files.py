@@ -91,6 +91,13 @@ class TestAxes:
         ome("mask.ome.tif", holes(3), "TYX")
         filled("image.ome.tif", holes(3), "--mask", "mask.ome.tif", "--axes", "ZYX")
 
+    @pytest.mark.parametrize("letter", ["C", "Z"])
+    def test_pages_of_a_stack_have_several_names(self, letter):
+        """ImageJ has no name but these for the pages of a mask."""
+        ome("image.ome.tif", np.where(holes(3), 0, smooth(3, 16, 18)).astype(np.uint16), "TYX")
+        ome("mask.ome.tif", holes(3), f"{letter}YX")
+        filled("image.ome.tif", holes(3), "--mask", "mask.ome.tif")
+
     def test_a_plain_stack_goes_by_its_lengths(self):
         where = holes(3)[:, None]
         ome("image.ome.tif", np.where(where, 0, smooth(3, 3, 16, 18)).astype(np.uint16), "TCYX")
@@ -98,7 +105,7 @@ class TestAxes:
         filled("image.ome.tif", where, "--mask", "mask.tif")
 
     @pytest.mark.parametrize(
-        ("axes", "shape"), [("TYX", (3, 16, 18)), ("ZCYX", (3, 3, 16, 18)), ("CYX", (2, 16, 18)), ("CYX", (3, 1, 18))]
+        ("axes", "shape"), [("TYX", (3, 16, 18)), ("CZYX", (3, 3, 16, 18)), ("CYX", (2, 16, 18)), ("CYX", (3, 1, 18))]
     )
     def test_axes_that_do_not_fit_are_refused(self, axes, shape, capsys):
         ome("image.ome.tif", smooth(3, 3, 16, 18), "ZCYX" if axes == "TYX" else "TCYX")
@@ -243,6 +250,14 @@ class TestPlace:
             in said
         )
         assert "Warp it to the grid of the image first, for example with gdalwarp" in said
+
+    def test_an_image_that_is_said_to_have_no_rows_has_no_place(self, capsys):
+        place = [self.SCALE, self.at(5e5, 46e5), self.UTM]
+        self.written(*place)
+        volume = {"metadata": None, "photometric": "minisblack", "extratags": place}
+        tifffile.imwrite("image.tif", smooth(2, 16, 18).astype(np.float32), **volume)
+        assert main(["restore", "image.tif", "--mask", "mask.tif", "--axes", "TZX", "--method", "laplace"]) == 0
+        assert "substring" not in capsys.readouterr().err
 
     def test_a_mask_that_is_stored_from_south_to_north_is_refused(self, capsys):
         south_up = (10.0, 0.0, 0.0, 5e5, 0.0, 10.0, 0.0, 46e5 - 160, *[0.0] * 7, 1.0)

@@ -316,6 +316,14 @@ class TestRange:
             )
         assert np.abs(wide - narrow).max() <= 4, "of a range of 80: strengths and steps differ a little"
 
+    @pytest.mark.parametrize("bounds", ["dtype", (0, 255), (0.0, 1000.0)])
+    @pytest.mark.parametrize("blue", [[255], [254, 255]])
+    def test_bounds_are_one_unit_for_all_channels(self, colour, mask, bounds, blue, rng):
+        colour[..., 2] = rng.choice(blue, mask.shape)
+        problem = Problem.from_image(colour, mask, channel_axis=-1, bounds=bounds)
+        top = 255 if bounds == "dtype" else bounds[1]
+        np.testing.assert_allclose(problem.values[~mask], colour[~mask] / top, rtol=0, atol=1e-15)
+
     def test_a_narrow_channel_beside_a_wide_one(self, grey, mask):
         image = np.stack([grey * 1e9, grey], axis=-1)
         both = Inpainter(EXACT, channel_axis=-1, bounds=(-1e20, 1e20)).fit_restore(image, mask)

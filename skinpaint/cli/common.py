@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import ast
 import dataclasses
+import functools
 import math
+import operator
 import os
 import signal
 import sys
@@ -19,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.cli.frames import by_letters
+from skinpaint.cli.frames import by_letters, spread
 from skinpaint.inpainter import DEFAULT_METHOD
 from skinpaint.wording import did_you_mean
 
@@ -197,22 +199,21 @@ def missing_by(
 
     A mask is read by the rules of :func:`skinpaint.io.read_mask`, from chunks by `read`.
     """
-    from skinpaint.cli.frames import spread
-
-    mask = None if args.missing is None else extras.missing
+    masks = [] if args.missing is None or extras.missing is None else [extras.missing]
     if mask_file is not None:
-        given = _mask_from(args, source, image, extras, mask_file, read)
-        mask = given if mask is None else spread(mask, image.shape, extras) | spread(given, image.shape, extras)
+        masks.append(_mask_from(args, source, image, extras, mask_file, read))
     elif args.invert_mask:
         raise ValueError(f"--invert-mask needs a mask, and {source} has none. Give one: --mask FILE.")
-    if args.missing == "auto" and extras.nodata:
-        return mask, extras.nodata
-    if args.missing != "transparent":
-        return mask, args.missing
-    if extras.alpha is None:
-        raise ValueError(f"--missing transparent needs an alpha channel, and {source} has none.")
-    transparent = extras.alpha == 0
-    return transparent if mask is None else mask | transparent, None
+    if args.missing == "transparent":
+        if extras.alpha is None:
+            raise ValueError(f"--missing transparent needs an alpha channel, and {source} has none.")
+        masks.append(extras.alpha == 0)
+    if len({mask.shape for mask in masks}) > 1:
+        masks = [spread(mask, image.shape, extras) for mask in masks]
+    mask = functools.reduce(operator.or_, masks) if masks else None
+    if args.missing == "transparent":
+        return mask, None
+    return mask, extras.nodata if args.missing == "auto" and extras.nodata else args.missing
 
 
 def _mask_from(
@@ -249,7 +250,7 @@ def _mask_from(
 
 def _check_place(source: Path, image: Any, extras: Any, mask_file: Path, said: Any) -> None:
     """Refuse a mask whose rows and columns are not those of the image on the ground."""
-    if extras.place is None or said.place is None:
+    if extras.place is None or said.place is None or not set("YX") <= set(extras.axes):
         return
     height, width = (image.shape[extras.axes.index(letter)] for letter in "YX")
     apart = extras.place.apart(said.place, height, width)

@@ -82,12 +82,15 @@ def by_letters(mask: Any, stated: str, shape: tuple[int, ...], extras: Extras) -
     named = stated if len(stated) == mask.ndim else stated.replace("S", "")  # colours have become one grey
     of_image = dict(zip(letters, shape, strict=True))
     of_mask = {letter: n for letter, n in zip(named, mask.shape, strict=True) if n > 1 or letter in "YX"}
+    common = set(named) & set(letters)
+    if mask.shape == shape and common != set(letters) and all(named.index(k) == letters.index(k) for k in common):
+        return mask  # programs have several names for the pages of a stack
     fits = all(of_image.get(letter) == n for letter, n in of_mask.items())
     if not fits or not set(letters) & set("YX") <= set(of_mask):
         raise ValueError(
             f"The mask has shape {mask.shape} on the axes {named}, and the image {shape} on {letters}, as their files "
-            "say. Each axis of the mask must be one of the image, and as long. Give the mask the axes of the image, or "
-            "save it as a plain TIFF or .npy, whose axes have no names and go by their lengths."
+            "or --axes say. Each axis of the mask must be one of the image, and as long. Give the mask the axes of the "
+            "image, or save it as a plain TIFF or .npy, whose axes have no names and go by their lengths."
         )
     kept = mask[tuple(slice(None) if letter in of_mask else 0 for letter in named)]
     ordered = kept.transpose([list(of_mask).index(letter) for letter in letters if letter in of_mask])

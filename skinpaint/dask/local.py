@@ -86,8 +86,8 @@ def restore(
     if all(one.reason in (Reason.NOTHING_MISSING, Reason.CONSTANT) for one in each):
         return list(each)
     grid = channels[0].grid
-    low, high = (np.array([getattr(one, name) for one in channels]) for name in ("low", "high"))
-    lowest, highest = (np.array([getattr(one.found, name) for one in channels]) for name in ("low", "high"))
+    low, high = (np.array([getattr(one, name) for one in channels], float) for name in ("low", "high"))
+    lowest, highest = (np.array([getattr(one.found, name) for one in channels], float) for name in ("low", "high"))
     halo = channels[0].halo if local.halo is not None else _around_holes(channels)
     given = {"bounds": bounds, "spacing": grid.spacing}
     method, whole = local.share(

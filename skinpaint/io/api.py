@@ -157,7 +157,7 @@ def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, 
         extras = replace(extras, carried=None)
     if extras.black is not None and not codec.stacks:  # data formats hold numbers, and pictures brightness
         image = extras.as_seen(image)
-        lost.append("values in which 0 is white (they were inverted, and look the same)")
+        lost.append("values in which 0 is white (they were inverted)")
     lost += [what for name, what in BESIDE.items() if getattr(extras, name) is not None and name not in codec.keeps]
     if extras.missing is not None and extras.missing.any() and (extras.carried is None or "missing" not in codec.keeps):
         lost.append("a mask of its own")

@@ -144,6 +144,11 @@ class Extras:
         channel = self.channel_axis
         return tuple(k for k, letter in enumerate(self.axes) if letter not in SPATIAL_LETTERS and k != channel)
 
+    @property
+    def is_scaled(self) -> bool:
+        """Whether values stand for others."""
+        return bool(np.any(self.scale != 1) or np.any(self.offset != 0))
+
     def as_seen(self, values: np.ndarray) -> np.ndarray:
         """The picture, in which more is white, from values like those that were read.
 

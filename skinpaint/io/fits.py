@@ -143,14 +143,13 @@ def _shifted(values: np.ndarray) -> np.ndarray:
 def _write_anew(fits: Any, path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     """Write an image alone, with what its values stand for, if one number says it; what is lost, in words."""
     hdu = fits.PrimaryHDU(np.ascontiguousarray(_in_planes(image, extras)))
-    scaled = np.any(extras.scale != 1) or np.any(extras.offset != 0)
     holds = np.ndim(extras.scale) == 0 and "BZERO" not in hdu.header  # which says that integers are shifted
-    if scaled and holds:
+    if extras.is_scaled and holds:
         hdu.header.update(BSCALE=extras.scale, BZERO=extras.offset)
-    if extras.unit and (holds or not scaled):
+    if extras.unit and (holds or not extras.is_scaled):
         hdu.header["BUNIT"] = extras.unit
     hdu.writeto(path, output_verify="exception")
-    return ["the scale of its values"] if scaled and not holds else []
+    return ["the scale of its values"] if extras.is_scaled and not holds else []
 
 
 def _write(path: Path, image: np.ndarray, extras: Extras) -> list[str]:

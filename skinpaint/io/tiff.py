@@ -124,14 +124,15 @@ def _as_picture(
     return values, alpha, "YXS"[: values.ndim]
 
 
-def _write(path: Path, image: np.ndarray, extras: Extras) -> None:
+def _write(path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     if extras.carried is not None:
         _write_as_read(path, image, extras, extras.carried.data)
-    else:
-        _write_anew(path, image, extras)
+        return []
+    return _write_anew(path, image, extras)
 
 
-def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> None:
+def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> list[str]:
+    """Write an image alone, with what its values stand for; what is lost, in words."""
     import tifffile
 
     colours = image.ndim == 3 and image.shape[2] == 3 and extras.axes in ("", "YXS")
@@ -141,6 +142,7 @@ def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> None:
     planes = "contig" if colours or extras.alpha is not None else PLANES[layout] if samples > 1 else None
     form = Form("<", big=image.nbytes > BIG)
     tags = [*_beside(extras), *(described(extras.exif, form) if extras.exif is not None else ())]
+    scaled = scale_tags(extras, samples)
     with tifffile.TiffWriter(
         path, byteorder=form.order, bigtiff=form.big, ome=False, shaped=axes is not None
     ) as writer:
@@ -156,9 +158,10 @@ def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> None:
             iccprofile=extras.icc_profile,
             software="skinpaint",
             metadata=None if axes is None else {"axes": axes},
-            extratags=[*tags, *scale_tags(extras, samples)],
+            extratags=[*tags, *scaled],
         )
     _finish(path, extras, form)
+    return ["the scale of its values"] if extras.is_scaled and not scaled else []
 
 
 def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout) -> None:

@@ -68,8 +68,7 @@ def scale(page: Any, axes: str, alpha_at: int | None) -> tuple[Any, Any]:
 
 def scale_tags(extras: Extras, samples: int) -> list[tuple[int, int, int, Any, bool]]:
     """The tag that says it, for pages of as many samples, unless numbers of another axis say it."""
-    plain = np.all(extras.scale == 1) and np.all(extras.offset == 0)
-    if plain or np.size(extras.scale) not in (1, samples):
+    if not extras.is_scaled or np.size(extras.scale) not in (1, samples):
         return []
     scales, offsets = (np.broadcast_to(np.ravel(each), samples) for each in (extras.scale, extras.offset))
     items = [
