@@ -88,8 +88,9 @@ def without_statistics(xml: bytes) -> bytes:
     >>> without_statistics(b'<Item name="STATISTICS_MEAN" sample="0">7</Item><Item name="season">dry</Item>')
     b'<Item name="season">dry</Item>'
     """
-    item = rf"""\s*<Item\s[^>]*\bname=["']{STATISTICS}[^>]*(?:/>|>[^<]*</Item>)"""
-    return re.sub(item.encode(), b"", xml)
+    named = re.compile(rf"""\bname=["']{STATISTICS}""".encode())
+    item = rb"<Item\s([^<>]*)(?:/>|>[^<]*</Item>)\s*"
+    return re.sub(item, lambda found: b"" if named.search(found[1]) else found[0], xml)
 
 
 def resolution(page: Any) -> tuple[float, ...]:

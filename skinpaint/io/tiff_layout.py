@@ -176,9 +176,9 @@ def without_thumbnails(resources: bytes) -> bytes | None:
     >>> without_thumbnails(note[:-1]) is None
     True
     """
-    kept, at = b"", 0
+    kept, at, padding = [], 0, len(resources.rstrip(b"\0"))
     try:
-        while resources[at:].strip(b"\0"):
+        while at < padding:
             signature, code, name = struct.unpack_from(">4sHB", resources, at)
             behind = at + 6 + (name + 2) // 2 * 2  # its length and the name, of even length together, as the data are
             (size,) = struct.unpack_from(">I", resources, behind)
@@ -186,11 +186,12 @@ def without_thumbnails(resources: bytes) -> bytes | None:
             if signature not in SIGNATURES or end > len(resources):
                 return None
             end += size % 2
-            kept += b"" if code in THUMBNAILS else resources[at:end]
+            if code not in THUMBNAILS:
+                kept.append(resources[at:end])
             at = end
     except struct.error:
         return None
-    return kept
+    return b"".join(kept)
 
 
 def contents(file: Any, layout: Layout) -> str:
