@@ -21,6 +21,7 @@ __all__ = [
     "Bounds",
     "Problem",
     "Whole",
+    "bounds_around",
     "cast",
     "check_array",
     "check_bounds",
@@ -196,7 +197,7 @@ class Problem:
             _masked=mask is not None,
             _contents=contents,
             whole=whole,
-            _exact=(low, high) if offset.dtype.kind in "iu" else None,
+            _exact=(low, high) if _is_exact(offset) else None,
         )
 
     @property
@@ -565,12 +566,7 @@ def _find_bounds(lowest: np.ndarray, highest: np.ndarray, bounds: Bounds, origin
     known = lowest.astype(kind), highest.astype(kind)
     if bounds is None:
         return known
-    low, high = check_bounds(bounds, dtype)
-    if lowest.min().item() < low or highest.max().item() > high:
-        raise ValueError(
-            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}{origin}, which "
-            f"is ({low:g}, {high:g}), for values from {lowest.min():g} to {highest.max():g} instead."
-        )
+    low, high = bounds_around(bounds, lowest.min().item(), highest.max().item(), dtype, origin)
     if exact:
         limits = np.iinfo(dtype)
         low, high = max(ceil(low), limits.min), min(floor(high), limits.max)
@@ -587,7 +583,7 @@ def _find_mapped(
     It is what is known of the channel, or bounds that all channels have `shared`. Where those are far wider than what
     is known, it is what is known of all channels, and of one alone where that is far wider still.
     """
-    if low.dtype.kind in "iu":
+    if _is_exact(low):
         return lowest, highest
     if not shared:
         return low, high
@@ -602,9 +598,8 @@ def _find_mapped(
 
 def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     """Offset and scale of each channel's map to [0, 1]."""
-    exact = lowest.dtype.kind in "iu"
     with np.errstate(over="ignore"):
-        scale = _above(highest, lowest).astype(float) if exact else highest - lowest
+        scale = _above(highest, lowest).astype(float) if _is_exact(lowest) else highest - lowest
     if scale.max() > np.finfo(_working(dtype)).max:
         raise ValueError(
             f"The 'image' parameter must have known values whose range {np.dtype(_working(dtype))} can hold. "
@@ -616,7 +611,7 @@ def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> tuple[n
 def _in_reach(bound: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """A bound of each channel in the problem's units, in which all values are near 0 and 1."""
     with np.errstate(over="ignore"):
-        if offset.dtype.kind in "iu":
+        if _is_exact(offset):
             above = np.where(bound >= offset, 1.0, -1.0) * _above(np.maximum(bound, offset), np.minimum(bound, offset))
         else:
             above = bound - offset
@@ -626,6 +621,11 @@ def _in_reach(bound: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.nd
 def _in_another_unit(lowest: np.ndarray, highest: np.ndarray) -> bool:
     """Whether an image holds floats that are no grey levels from 0 to 1, as the largest one is not even the first."""
     return highest.dtype.kind == "f" and 0 < highest.max() < GREY_LEVEL
+
+
+def _is_exact(bound: np.ndarray) -> bool:
+    """Whether bounds, or what is mapped to 0, are integers that floats would round; all others are floats."""
+    return bound.dtype.kind in "iu"
 
 
 def _above(array: np.ndarray, lowest: Any) -> np.ndarray:
@@ -646,6 +646,19 @@ def check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
         raise ValueError(
             "The 'bounds' parameter of Inpainter must be None, 'dtype' or a pair (low, high) of finite "
             f"numbers with low < high. Got {bounds!r} instead."
+        )
+    return low, high
+
+
+def bounds_around(
+    bounds: Bounds, lowest: float, highest: float, dtype: np.dtype, origin: str = ""
+) -> tuple[float, float]:
+    """The same; refuses bounds that do not contain what is known. `origin` says where they are from."""
+    low, high = check_bounds(bounds, dtype)
+    if lowest < low or highest > high:
+        raise ValueError(
+            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}{origin}, which "
+            f"is ({low:g}, {high:g}), for values from {lowest:g} to {highest:g} instead."
         )
     return low, high
 
@@ -716,7 +729,7 @@ def _rows(array: np.ndarray) -> np.ndarray:
 
 def _scaled(array: np.ndarray, missing: np.ndarray, offset: Any, scale: Any, middle: Any) -> np.ndarray:
     """``(array - offset) / scale`` where known and `middle` where missing, in the floats that suit the dtype."""
-    if offset.dtype.kind in "iu":  # of integers that are too large for floats
+    if _is_exact(offset):
         array, offset = _above(array, offset), np.float64(0)
     kind = _working(array.dtype)
     scaled: np.ndarray = array.astype(kind)

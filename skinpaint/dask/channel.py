@@ -18,7 +18,7 @@ from skinpaint.dask.chunked import look_around
 from skinpaint.dask.passes import Certificate, Schwarz
 from skinpaint.grid.harmonic.schwarz import Grid, Pass
 from skinpaint.methods import Laplace
-from skinpaint.problem import LARGEST_EXACT, Bounds, check_bounds
+from skinpaint.problem import LARGEST_EXACT, Bounds, bounds_around
 from skinpaint.solution import ConvergenceWarning, Reason, Record, Solution, warn
 
 __all__ = ["Channel", "ChunkedSolution", "bounded"]
@@ -219,13 +219,7 @@ def _check_range(lowest: float, highest: float, dtype: np.dtype) -> None:
 def _bounds(bounds: Bounds, lowest: float, highest: float, dtype: np.dtype) -> tuple[float, float]:
     if bounds is None or lowest == highest:
         return lowest, highest
-    low, high = check_bounds(bounds, dtype)
-    if lowest < low or highest > high:
-        raise ValueError(
-            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}, which is "
-            f"({low:g}, {high:g}), for values from {lowest:g} to {highest:g} instead."
-        )
-    return low, high
+    return bounds_around(bounds, lowest, highest, dtype)
 
 
 def _near_enough(missing: Any, spacing: tuple[float, ...], farthest: float | None) -> Any:

@@ -7,8 +7,8 @@ Where an index is nothing else, its whole range is cast: a sum of a signed and a
 
 A kernel is compiled when it is first called, and kept on disk. Compiling is what the first call of all waits for, so
 kernels are few, and each has as few signatures as possible; a literal integer among the arguments of a part makes one
-of its own. They are written as plain loops: to assign slices, or to call functions of NumPy, makes numba compile
-general code that takes longer than the kernel.
+of its own, and a part that calls parts is compiled as a whole before the kernel is. They are written as plain loops: to
+assign slices, or to call functions of NumPy, makes numba compile general code that takes longer than the kernel.
 """
 
 from __future__ import annotations
