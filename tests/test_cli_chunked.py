@@ -1,5 +1,6 @@
 """The command line on what does not fit into memory: zarr arrays and GeoTIFF, in chunks."""
 
+import importlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -94,6 +95,7 @@ def forked_workers():
         return
     multiprocessing.set_forkserver_preload(["distributed", "skinpaint.dask.tasks", "skinpaint.methods.biharmonic"])
     multiprocessing.forkserver.ensure_running()
+    importlib.import_module("multiprocessing.popen_forkserver")  # else two threads do so at once: KeyError, once in CI
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
         yield
 
