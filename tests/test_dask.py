@@ -375,10 +375,10 @@ class TestCertificate:
 
         original = tasks.prepare
 
-        def wrong(box, array, missing, *where):
+        def wrong(box, shelf, width, shape, array, missing):
             array = array.copy()
             array[~missing] += np.where(np.arange((~missing).sum()) == 5, 1, 0)
-            return original(box, array, missing, *where)
+            return original(box, shelf, width, shape, array, missing)
 
         monkeypatch.setattr(tasks, "prepare", wrong)
         with pytest.warns(ConvergenceWarning, match="above tol"):

@@ -22,6 +22,7 @@ from dask.highlevelgraph import HighLevelGraph
 from skinpaint.dask import tasks
 from skinpaint.dask.channel import Channel, ChunkedSolution
 from skinpaint.dask.chunked import look_around
+from skinpaint.dask.passes import task
 from skinpaint.grid.axes import long_axes
 from skinpaint.grid.biharmonic import STENCIL_RADIUS
 from skinpaint.methods import Biharmonic, PlugAndPlay, SparseDCT
@@ -95,11 +96,10 @@ def restore(
     )
     around = [one.schwarz.around() for one in channels]
     starts = [one.schwarz.start for one in channels]
-    part, pick = delayed(tasks.part), delayed(tasks.pick)
-    parts = []
+    pick, parts = delayed(tasks.pick), []
     for k, chunk in enumerate(channels[0].schwarz.chunks):
         window, seen = grid.wider(chunk.core, halo), [each for one in around for each in one[k]]
-        parts.append(part(method, chunk.core, window, starts, whole, given, *seen))
+        parts.append(task(tasks.part, method, chunk.core, window, starts, whole, given)(*seen))
     done = []
     for c, (channel, one) in enumerate(zip(channels, each, strict=True)):
         values = _array([pick(each, c) for each in parts], grid.chunks)
@@ -131,10 +131,11 @@ def _array(blocks: list[Any], chunks: tuple[tuple[int, ...], ...]) -> Any:
 def _around_holes(channels: Sequence[Channel]) -> int:
     """Pixels around each chunk within which its holes lie, with the known pixels that they depend on."""
     grid, halo = channels[0].grid, channels[0].halo
-    reach, found = delayed(tasks.reach), []
+    found = []
     for one in channels:
         for chunk, parts in zip(one.schwarz.chunks, one.schwarz.around(), strict=True):
-            found.append(reach(chunk.core, grid.wider(chunk.core, halo), parts, grid.shape, STENCIL_RADIUS))
+            reach = task(tasks.reach, chunk.core, grid.wider(chunk.core, halo), grid.shape, STENCIL_RADIUS)
+            found.append(reach(*parts))
     widths = compute(*found)
     if None in widths:
         raise ValueError(

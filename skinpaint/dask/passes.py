@@ -8,9 +8,9 @@ graphs do not grow.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from math import inf, sqrt
 from operator import add
 from typing import Any
@@ -28,7 +28,7 @@ from skinpaint.dask.store import Work
 from skinpaint.grid.harmonic.schwarz import Chunk, Grid, Misfit, Pass, iterate, total
 from skinpaint.grid.hats import add_up
 
-__all__ = ["Certificate", "Schwarz"]
+__all__ = ["Certificate", "Schwarz", "task"]
 
 MAX_PASSES = 40  # at most 12 are usual
 MAX_ERROR = 5e-6  # of the range, as estimated
@@ -90,11 +90,10 @@ class Schwarz:
     def look(self) -> tasks.Found:
         """Look at every chunk once: range and number of the known pixels."""
         images, masks = self._given()
-        prepare = delayed(tasks.prepare)
         keep = self.work is None or not self.work.begun  # else only to see whether it is the same image
         shelf = self._shelf(0)
         done = [
-            prepare(chunk.core, image, missing, shelf if keep else None, self.width, self.grid.shape)
+            task(tasks.prepare, chunk.core, shelf if keep else None, self.width, self.grid.shape)(image, missing)
             for chunk, image, missing in zip(self.chunks, images, masks, strict=True)
         ]
         if self.work is None:
@@ -116,7 +115,7 @@ class Schwarz:
         rims = self._rims(self.done)
         found = _compute(
             [
-                delayed(tasks.survey)(self.grid, chunk, self.units, self._around(k, self.done, rims), self.start)
+                task(tasks.survey, self.grid, chunk, self.units, self.start)(*self._around(k, self.done, rims))
                 for k, chunk in enumerate(self.chunks)
             ]
         )
@@ -150,10 +149,11 @@ class Schwarz:
         """Look at the answer again: what is known comes from the image, what was filled from where it is kept."""
         rims = self._rims(self.done)
         images, masks = self._given()
-        verify = delayed(tasks.verify)
         found = _compute(
             [
-                verify(self.grid, chunk, self.units, images[k], masks[k], self._around(k, self.done, rims), self.start)
+                task(tasks.verify, self.grid, chunk, self.units, self.start)(
+                    images[k], masks[k], *self._around(k, self.done, rims)
+                )
                 for k, chunk in enumerate(self.chunks)
             ]
         )
@@ -169,8 +169,7 @@ class Schwarz:
         name = f"skinpaint-values-{tokenize(*(each.key for each in self.done))}"
         places = np.ndindex(*(len(lengths) for lengths in self.grid.chunks))
         start = self.start
-        read = delayed(_values)
-        blocks = [read(done, chunk.core, start) for chunk, done in zip(self.chunks, self.done, strict=True)]
+        blocks = [task(_values, chunk.core, start)(done) for chunk, done in zip(self.chunks, self.done, strict=True)]
         layer: Any = {(name, *at): block.key for at, block in zip(places, blocks, strict=True)}
         graph = HighLevelGraph.from_collections(name, layer, dependencies=blocks)
         return da.Array(graph, name, self.grid.chunks, meta=np.empty((0,) * len(self.grid.shape)))
@@ -182,15 +181,17 @@ class Schwarz:
 
     def _sweep(self, number: int, correction: np.ndarray, rims: list[Any]) -> tuple[list[Any], tuple[Misfit, float]]:
         """One pass over all chunks."""
-        grid, sweep, shelf = self.grid, delayed(tasks.sweep, pure=False), self._shelf(number)
+        grid, shelf = self.grid, self._shelf(number)
         done = []
         for k, chunk in enumerate(self.chunks):
             around = correction[grid.hats.around(chunk.window)]
-            near = self._around(k, self.done, rims)
-            done.append(sweep(grid, chunk, self.units, near, self.start, around, shelf, self.width))
+            sweep = task(tasks.sweep, grid, chunk, self.units, self.start, around, shelf, self.width)
+            done.append(sweep(*self._around(k, self.done, rims)))
         rims = self._rims(done)
-        check = delayed(tasks.check)
-        checks = [check(grid, chunk, self.units, self._around(k, done, rims)) for k, chunk in enumerate(self.chunks)]
+        checks = [
+            task(tasks.check, grid, chunk, self.units)(*self._around(k, done, rims))
+            for k, chunk in enumerate(self.chunks)
+        ]
         if shelf is None:
             kept = _persist([*done, *rims, *checks])
             n = len(self.chunks)
@@ -229,7 +230,16 @@ class Schwarz:
         return None if self.work is None else self.work.shelf(number)
 
 
-def _values(done: Any, box: Any, start: float | None) -> np.ndarray:
+def task(work: Callable[..., Any], *settings: Any) -> Any:
+    """A task to be called with what other tasks leave, one by one.
+
+    Dask searches what a task is called with for results of others, which takes it milliseconds a list or a dataclass,
+    and loses hold of what is persisted in one; it does not search the settings.
+    """
+    return delayed(partial(work, *settings), pure=False)
+
+
+def _values(box: Any, start: float | None, done: Any) -> np.ndarray:
     return read(box, [done], start)[0]
 
 

@@ -74,7 +74,7 @@ class Done:
 
 
 def prepare(
-    box: Box, image: np.ndarray, missing: np.ndarray, shelf: Shelf | None, width: int, shape: tuple[int, ...]
+    box: Box, shelf: Shelf | None, width: int, shape: tuple[int, ...], image: np.ndarray, missing: np.ndarray
 ) -> Done:
     """Look at a chunk of an image of this shape, and keep its known values as floats."""
     if isinstance(image, np.ma.MaskedArray) and (np.ma.getmaskarray(image) & ~missing).any():
@@ -121,7 +121,7 @@ def rim(done: Done, width: int) -> Any:
 
 
 def survey(
-    grid: Grid, chunk: Chunk, units: Units, parts: Sequence[Any], start: float
+    grid: Grid, chunk: Chunk, units: Units, start: float | None, *parts: Any
 ) -> tuple[tuple[Box, Stencil], Misfit, Any]:
     """The part of a chunk in the coarse matrix, its misfit at the start, and which coarse cells miss something."""
     ring = grid.ring(chunk.core)
@@ -134,11 +134,11 @@ def sweep(
     grid: Grid,
     chunk: Chunk,
     units: Units,
-    parts: Sequence[Any],
     start: float | None,
     correction: np.ndarray,
     shelf: Shelf | None,
     width: int,
+    *parts: Any,
 ) -> Done:
     """One pass over one chunk."""
     with alone():
@@ -152,7 +152,7 @@ def sweep(
     return Done(block if shelf is None else shelf.put(block, width, mask=False), change)
 
 
-def check(grid: Grid, chunk: Chunk, units: Units, parts: Sequence[Any]) -> tuple[Misfit, float]:
+def check(grid: Grid, chunk: Chunk, units: Units, *parts: Any) -> tuple[Misfit, float]:
     """The misfit of a chunk after a pass, and the largest change in that pass."""
     return measure(grid, chunk.core, *units.read(grid.ring(chunk.core), parts)), parts[0].found
 
@@ -161,10 +161,10 @@ def verify(
     grid: Grid,
     chunk: Chunk,
     units: Units,
+    start: float | None,
     image: np.ndarray,
     missing: np.ndarray,
-    parts: Sequence[Any],
-    start: float | None,
+    *parts: Any,
 ) -> Misfit:
     """The misfit of a chunk, of which the image itself says what is known and what is missing."""
     values, around = units.read(grid.ring(chunk.core), parts, start)
@@ -199,8 +199,7 @@ def part(
     settings : mapping
         For :meth:`Problem.from_image`.
     *parts
-        For :func:`blocks.read`: those of the first channel, of the second one, and so on. They are not in a list, in
-        which dask would lose hold of what is persisted.
+        For :func:`blocks.read`: those of the first channel, of the second one, and so on.
     """
     each = len(parts) // len(starts)
     pairs = [read(window, parts[c * each : (c + 1) * each], start) for c, start in enumerate(starts)]
@@ -215,7 +214,7 @@ def part(
         return problem.measured(np.asarray(method.solve(problem).found))[here]
 
 
-def reach(core: Box, window: Box, parts: Sequence[Any], shape: tuple[int, ...], margin: int) -> int | None:
+def reach(core: Box, window: Box, shape: tuple[int, ...], margin: int, *parts: Any) -> int | None:
     """How far the holes of a chunk reach beyond it, with their margins; None if it is beyond the window.
 
     Holes that are not further from each other than `margin` are one hole.
