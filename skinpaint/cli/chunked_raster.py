@@ -87,19 +87,19 @@ def _opened(source: Path) -> tuple[Any, Extras]:
 def _check(series: Any, raster: Any) -> None:
     """Refuse what is no picture of bands, and what is read in another way in memory."""
     page = series.keyframe
-    way_out = "Leave --workers out."
+    way_out = "Leave --workers out if the image is a TIFF, or save this file as a zarr array."
     if series.axes not in PICTURE_AXES:
         raise Unreadable(
-            f"it holds several images, {series.axes} of shape {series.shape}, where --workers is for one. {way_out}"
+            f"it holds several images, {series.axes} of shape {series.shape}, where chunks are of one. {way_out}"
         )
     kind, bits = check_samples(page), page.bitspersample
     if kind == "MINISWHITE" or not isinstance(bits, int) or bits < 8:
         counted = f"{bits} bit{'s' * (bits != 1)}"
-        raise Unreadable(f"it holds {kind} of {counted} a sample, which --workers does not convert. {way_out}")
+        raise Unreadable(f"it holds {kind} of {counted} a sample, which is not converted in chunks. {way_out}")
     if kind == "PALETTE" or any(each.name == "palette" for each in raster.colorinterp):
         raise Unreadable(CLASSES)
     if page.tags.valueof(ORIENTATION, default=1) != 1 and not is_raster(page):
-        raise Unreadable(f"its picture is stored turned, by an orientation, which --workers does not apply. {way_out}")
+        raise Unreadable(f"its picture is stored turned, by an orientation, which is not applied in chunks. {way_out}")
     if len(set(raster.dtypes)) > 1:
         raise Unreadable(f"its bands are of several dtypes: {', '.join(raster.dtypes)}. Save them as single files.")
 
