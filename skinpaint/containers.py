@@ -210,9 +210,11 @@ def aligned(mask: Any, image: Any) -> Any:
             continue
         at = _places(wanted, given)
         if (at < 0).any():
+            single = len(given) == 1 < len(wanted)
+            way_out = f"Pass mask.squeeze({name!r}) if it is for all." if single else "Pass mask.values to ignore them."
             raise ValueError(
                 f"The 'mask' parameter must have the coordinates of the image along {name!r}, each once, from "
-                f"{wanted[0]} to {wanted[-1]}. Got {given[0]} to {given[-1]} instead. Pass mask.values to ignore them."
+                f"{wanted[0]} to {wanted[-1]}. Got {given[0]} to {given[-1]} instead. {way_out}"
             )
         mask = mask.isel({name: at})
     return mask

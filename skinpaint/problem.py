@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil, floor
+from math import ceil, floor, isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -653,14 +653,23 @@ def check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
 def bounds_around(
     bounds: Bounds, lowest: float, highest: float, dtype: np.dtype, origin: str = ""
 ) -> tuple[float, float]:
-    """The same; refuses bounds that do not contain what is known. `origin` says where they are from."""
+    """The same in the dtype's floats; refuses bounds that do not contain what is known. `origin` is said of them."""
     low, high = check_bounds(bounds, dtype)
+    if dtype.kind == "f":
+        low, high = _rounded(low, dtype), _rounded(high, dtype)
     if lowest < low or highest > high:
         raise ValueError(
             f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}{origin}, which "
             f"is ({low:g}, {high:g}), for values from {lowest:g} to {highest:g} instead."
         )
     return low, high
+
+
+def _rounded(bound: float, dtype: np.dtype) -> float:
+    """The float of this dtype that a number is, if there is one: 0.3 is less than the one of 32 bits."""
+    with np.errstate(over="ignore"):
+        rounded = float(dtype.type(float(bound)))
+    return rounded if isfinite(rounded) else bound
 
 
 def check_grow(grow: Any) -> int:

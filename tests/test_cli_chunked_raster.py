@@ -64,6 +64,14 @@ class TestMissing:
         assert main(["restore", "scene.tif", "--mask", "mask.tif", "--workers", "0", "-o", "again.tif"]) == 0
         assert "Took the file's nodata value -9999 for missing" in capsys.readouterr().out
 
+    def test_the_usual_nodata_value_of_floats_is_no_news(self, scene, hole, capsys, caplog):
+        """tifffile logs that it cannot hold it."""
+        lowest = float(np.finfo(np.float32).min)
+        written("scene.tif", np.where(hole, lowest, scene).astype(np.float32), nodata=lowest)
+        assert main(["restore", "scene.tif", "--method", "laplace", "--workers", "0"]) == 0
+        assert "nodata value -3.4028234663852886e+38" in capsys.readouterr().out
+        assert not caplog.records
+
     @pytest.mark.parametrize("name", ["inside.tif", "beside.tif"])
     def test_the_mask_of_the_file(self, name, scene, hole, capsys):
         values = np.where(hole, 0, scene).astype(np.float32)

@@ -68,6 +68,15 @@ class TestAxes:
         filled = restored("scene.zarr", "--mask", "mask.zarr")
         np.testing.assert_array_equal(filled != zarr.open_array("scene.zarr")[...], masks)
 
+    def test_a_mask_of_a_kind_that_is_not_read_in_chunks(self, scene, hole, capsys):
+        pytest.importorskip("rasterio")
+        stored("scene.zarr", scene)
+        pytest.importorskip("tifffile").imwrite("mask.tif", hole)
+        assert main(["restore", "scene.zarr", "--mask", "mask.tif"]) == 2
+        assert "converted in chunks. Leave --workers out if the image is a TIFF, or save this file as a zarr array" in (
+            capsys.readouterr().err
+        )
+
     @pytest.mark.parametrize("version", ["0.4", "0.5"])
     def test_names_in_the_multiscales_of_ome(self, version, stack):
         group = zarr.create_group("scene.zarr")

@@ -282,3 +282,19 @@ class TestPlace:
         ):
             self.written(*tags)
             filled("image.tif", holes(1)[0], "--mask", "mask.tif")
+
+    @pytest.mark.parametrize("down", [1.0, -1.0])
+    def test_numbers_of_rows_and_columns_are_no_place(self, down):
+        """rioxarray writes them for an array without coordinates, and QGIS for a picture without a place."""
+        numbers = (1.0, 0.0, 0.0, -0.5, 0.0, down, 0.0, -0.5, *[0.0] * 7, 1.0)
+        self.written((34264, "d", 16, numbers, True), self.UTM)
+        filled("image.tif", holes(1)[0], "--mask", "mask.tif")
+
+    def test_what_gdal_takes_from_tags_that_disagree(self):
+        """A scale goes before a matrix, its sign says nothing, and a code may be that of no coordinates."""
+        undefined = (*self.UTM[:3], (*self.UTM[3][:-1], 0), True)
+        elsewhere = (34264, "d", 16, (1.0, 0.0, 0.0, 7.0, 0.0, 1.0, 0.0, 7.0, *[0.0] * 7, 1.0), True)
+        negative = (*self.SCALE[:3], (10.0, -10.0, 0.0), True)
+        for tags in ([self.SCALE, undefined], [self.SCALE, elsewhere], [negative]):
+            self.written(self.at(5e5, 46e5), *tags)
+            filled("image.tif", holes(1)[0], "--mask", "mask.tif")

@@ -95,6 +95,21 @@ def test_a_mask_for_each_channel_and_one_that_is_given(restore, tmp_path):
         np.testing.assert_allclose(after["image"], colours, atol=5)
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int16])
+def test_flags_of_the_shape_of_a_picture_in_colour_are_a_mask_for_each_channel(restore, tmp_path, dtype):
+    """Booleans are no colours: two of three of them would be bright enough to mark the third."""
+    image = np.indices((20, 24, 3)).sum(0).astype(np.uint8) + 40
+    missing = np.zeros(image.shape, bool)
+    missing[4:8, 5:9, :2] = True
+    np.save(tmp_path / "a.npy", np.where(missing, 0, image).astype(np.uint8))
+    np.save(tmp_path / "m.npy", missing.astype(dtype))
+    assert "filled 32 of 1,440 values" in restore("a.npy", "--mask", "m.npy").out
+    np.testing.assert_array_equal(np.load(tmp_path / "a-restored.npy")[~missing], image[~missing])
+    np.save(tmp_path / "m.npy", missing[..., :1].astype(dtype))
+    said = restore("a.npy", "--mask", "m.npy", "-o", "b.npy", status=2)
+    assert "m.npy has the shape (20, 24, 1), but " in said.err
+
+
 def test_a_mask_that_stays_beside_the_image_is_not_said_to_be_lost(restore, tmp_path):
     np.savez(tmp_path / "a.npz", image=PLANE, mask=MASK)
     half = np.where(MASK & (np.arange(MASK.shape[1]) < 15), 255, 0).astype(np.uint8)

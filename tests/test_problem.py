@@ -316,6 +316,13 @@ class TestRange:
             )
         assert np.abs(wide - narrow).max() <= 4, "of a range of 80: strengths and steps differ a little"
 
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    @pytest.mark.parametrize("bounds", [(0, 0.3), (0.1, 0.7), (-1e300, 0.3)])
+    def test_values_at_the_bounds_are_in_them_whatever_the_dtype(self, mask, dtype, bounds, rng):
+        image = np.clip(rng.normal(size=mask.shape), *bounds).astype(dtype)
+        restored = Inpainter("laplace", bounds=bounds).fit_restore(image, mask)
+        assert image.min() <= restored.min() < restored.max() <= image.max()
+
     @pytest.mark.parametrize("bounds", ["dtype", (0, 255), (0.0, 1000.0)])
     @pytest.mark.parametrize("blue", [[255], [254, 255]])
     def test_bounds_are_one_unit_for_all_channels(self, colour, mask, bounds, blue, rng):

@@ -127,7 +127,10 @@ def test_holes_in_the_photograph(tmp_path):
     assert "a copy of the photograph" in said
 
 
-@pytest.mark.parametrize("photograph", [COLOURS, GREYS], ids=["colours", "grey"])
+ON_BLACK = np.where(np.arange(GREYS.shape[1]) < 30, GREYS, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("photograph", [COLOURS, GREYS, ON_BLACK], ids=["colours", "grey", "on a black ground"])
 def test_what_is_erased_from_a_copy_is_missing(tmp_path, photograph):
     """Programs keep the colours below what is erased."""
     mask = Image.fromarray(photograph).convert("RGBA")

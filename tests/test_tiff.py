@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from skinpaint.cli import main
-from skinpaint.io import Extras, MetadataWarning, check_target, read, write
+from skinpaint.io import Extras, MetadataWarning, check_target, read, read_mask, write
 from skinpaint.io.tiff_facts import without_statistics
 from skinpaint.io.tiff_layout import without_thumbnails
 
@@ -675,6 +675,15 @@ class TestPicture:
         image, extras = read(tmp_path / "a.tif")
         np.testing.assert_array_equal(image, np.where(before ^ (photometric == "miniswhite"), 255, 0))
         assert extras.about == "1 bit a sample became 8"
+
+    @pytest.mark.parametrize("axes", [{}, {"ome": True}])
+    def test_booleans_of_an_array_are_numbers(self, restore, tmp_path, axes):
+        """tifffile and imageio say of them that 0 is white, unless they are told otherwise."""
+        tifffile.imwrite(tmp_path / "m.tif", MASK, **axes)
+        with tifffile.TiffFile(tmp_path / "m.tif") as file:
+            assert file.pages[0].photometric.name == "MINISWHITE"
+        np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), MASK)
+        np.testing.assert_array_equal(read(tmp_path / "m.tif")[0], np.where(MASK, 255, 0))
 
     def test_palettes_become_rgb_and_that_is_said(self, restore, tmp_path):
         colours = Image.fromarray(np.moveaxis(slopes((3, 30, 40), "uint8"), 0, -1)).quantize(16)

@@ -232,6 +232,14 @@ class TestLabelsOfAMask:
         with pytest.raises(ValueError, match=r"image along 'y', each once.* Pass mask\.values to ignore them"):
             inpaint(twice, longer, method="laplace")
 
+    def test_a_mask_of_one_band_is_not_for_all_unless_it_says_so(self):
+        """rioxarray opens a mask with a band, which is the first."""
+        array = xr.DataArray(np.arange(60.0).reshape(3, 4, 5), dims=("band", "y", "x"), coords={"band": [1, 2, 3]})
+        mask = array[:1] == 7
+        with pytest.raises(ValueError, match=r"from 1 to 3\. Got 1 to 1 instead\. Pass mask\.squeeze\('band'\) if"):
+            array.skinpaint.inpaint(mask)
+        assert array.skinpaint.inpaint(mask.squeeze("band"), spacing=1).shape == array.shape
+
 
 def test_a_scene_of_rioxarray(scene, tmp_path):
     rioxarray = pytest.importorskip("rioxarray")

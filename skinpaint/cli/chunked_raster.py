@@ -14,6 +14,7 @@ import numpy as np
 
 from skinpaint.io import Extras, whole_file
 from skinpaint.io.codec import Unreadable
+from skinpaint.io.decoders import remarks, warnings_of
 from skinpaint.io.place import place_of
 from skinpaint.io.tiff_facts import (
     GDAL_METADATA,
@@ -41,7 +42,8 @@ STATED = ("IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "COLOR
 def open_raster(source: Path) -> tuple[Any, Extras]:
     """The bands of a GeoTIFF in chunks, without its alpha, and what is beside them; its masks are in chunks as well."""
     try:
-        return _opened(source)
+        with warnings_of(source):
+            return _opened(source)
     except Unreadable as error:
         raise ValueError(f"{source} cannot be read as a picture: {error}") from None
 
@@ -85,19 +87,19 @@ def _opened(source: Path) -> tuple[Any, Extras]:
 def _check(series: Any, raster: Any) -> None:
     """Refuse what is no picture of bands, and what is read in another way in memory."""
     page = series.keyframe
-    way_out = "Leave --workers out."
+    way_out = "Leave --workers out if the image is a TIFF, or save this file as a zarr array."
     if series.axes not in PICTURE_AXES:
         raise Unreadable(
-            f"it holds several images, {series.axes} of shape {series.shape}, where --workers is for one. {way_out}"
+            f"it holds several images, {series.axes} of shape {series.shape}, where chunks are of one. {way_out}"
         )
     kind, bits = check_samples(page), page.bitspersample
     if kind == "MINISWHITE" or not isinstance(bits, int) or bits < 8:
         counted = f"{bits} bit{'s' * (bits != 1)}"
-        raise Unreadable(f"it holds {kind} of {counted} a sample, which --workers does not convert. {way_out}")
+        raise Unreadable(f"it holds {kind} of {counted} a sample, which is not converted in chunks. {way_out}")
     if kind == "PALETTE" or any(each.name == "palette" for each in raster.colorinterp):
         raise Unreadable(CLASSES)
     if page.tags.valueof(ORIENTATION, default=1) != 1 and not is_raster(page):
-        raise Unreadable(f"its picture is stored turned, by an orientation, which --workers does not apply. {way_out}")
+        raise Unreadable(f"its picture is stored turned, by an orientation, which is not applied in chunks. {way_out}")
     if len(set(raster.dtypes)) > 1:
         raise Unreadable(f"its bands are of several dtypes: {', '.join(raster.dtypes)}. Save them as single files.")
 
@@ -177,7 +179,7 @@ def _profile(source: Path, raster: Any) -> dict[str, Any]:
     """How the file is to be stored: as its source, but never with a compression that changes values."""
     import tifffile
 
-    with tifffile.TiffFile(source) as file:
+    with remarks(), tifffile.TiffFile(source) as file:
         photometric = find(file).series.keyframe.photometric.name
     said = raster.tags(ns="IMAGE_STRUCTURE")
     profile = {**raster.profile, "bigtiff": "IF_SAFER", "photometric": photometric.replace("YCBCR", "RGB")}
@@ -228,7 +230,7 @@ def lost_tags(source: Path, output: Path) -> list[str]:
     """The tags that the source has and the output has not, in words."""
     import tifffile
 
-    with tifffile.TiffFile(source) as before, tifffile.TiffFile(output) as after:
+    with remarks(), tifffile.TiffFile(source) as before, tifffile.TiffFile(output) as after:
         told = (
             tifffile.TIFF.TAG_FILTERED | OF_THE_CODING | UNSAID | POSITION | PARAMETERS | (WRITTEN - {COLOUR_PROFILE})
         )

@@ -240,9 +240,10 @@ def _mask_from(
     _check_place(source, image, extras, mask_file, said)
     mask = by_letters(mask, said.stated, image.shape, extras)
     plane = tuple(n for axis, n in enumerate(image.shape) if axis != channel)
-    if is_picture and mask.shape != plane:
+    if is_picture and mask.shape not in (plane, image.shape):
+        has = f"{size(mask)} pixels" if mask.ndim == 2 else f"the shape {mask.shape}"
         raise ValueError(
-            f"The mask {mask_file} has {size(mask)} pixels, but {source} has {plane[1]} x {plane[0]}. "
+            f"The mask {mask_file} has {has}, but {source} has {plane[1]} x {plane[0]}. "
             "Draw the mask on a copy of the picture."
         )
     return mask

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from skinpaint.io.codec import Codec, Unreadable, listed
-from skinpaint.io.decoders import one_line, remarks
+from skinpaint.io.decoders import one_line, remarks, warnings_of
 from skinpaint.io.extras import Extras, MetadataWarning, is_opaque
 from skinpaint.io.files import check_place, whole_file
 from skinpaint.io.fits import FITS
@@ -83,7 +83,7 @@ def read(path: str | Path) -> tuple[np.ndarray, Extras]:
     if codec is None:
         raise ValueError(f"{refused}: {_unknown(head)}")
     try:
-        with remarks() as said:
+        with warnings_of(path):
             image, extras = codec.read(path)
             if not image.size:
                 raise Unreadable(f"it holds no pixels: its shape is {image.shape}.")
@@ -94,8 +94,6 @@ def read(path: str | Path) -> tuple[np.ndarray, Extras]:
     except Exception as error:  # decoders raise anything, from SyntaxError to struct.error
         why = one_line(error)
         raise ValueError(f"{refused}: it is damaged{f' ({why})' if why else ''}.") from error
-    if said:
-        warn(f"{path} is damaged, or unusual: {'; '.join(said)}.", MetadataWarning)
     return image, extras if extras.axes else replace(extras, axes="YXS"[: image.ndim])
 
 

@@ -6,8 +6,12 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-__all__ = ["one_line", "remarks"]
+from skinpaint.io.extras import MetadataWarning
+from skinpaint.solution import warn
+
+__all__ = ["one_line", "remarks", "warnings_of"]
 
 LOGGERS = ("tifffile", "PIL")
 MAX_REMARKS = 3
@@ -64,3 +68,12 @@ def remarks() -> Iterator[list[str]]:
         " ".join(text.split()).rstrip(".") for text in (*(str(each.message) for each in warned), *collector.records)
     ]
     said += list(dict.fromkeys(found))[:MAX_REMARKS]
+
+
+@contextmanager
+def warnings_of(path: Path) -> Iterator[None]:
+    """Warn of a file that was read, if decoders have found fault with it, once."""
+    with remarks() as said:
+        yield
+    if said:
+        warn(f"{path} is damaged, or unusual: {'; '.join(said)}.", MetadataWarning)

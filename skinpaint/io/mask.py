@@ -58,10 +58,11 @@ def read_mask(
       strokes surround where the photograph has their colour. Beside the strokes that cannot be told, and is said.
       What is erased from the copy, and transparent, is missing as well.
 
-    The last two are guessed from the contents, and said by a :class:`skinpaint.GuessedMaskWarning`. Integers that no
-    paint program writes, such as int16, are flags: what is not 0 is missing. So is every image in a FITS file, such as
-    ``flags.fits`` or ``frame.fits[DQ]``. Floats go from 0 to 1, or to 255 if one of them is above 1. Where a mask holds
-    a nodata value that its file states, such as 255 beside 0 and 1, it marks nothing, which is said as well.
+    The last two are guessed from the contents, and said by a :class:`skinpaint.GuessedMaskWarning`. Booleans, and
+    integers that no paint program writes, such as int16, are flags: what is not 0 is missing. So is every image in a
+    FITS file, such as ``flags.fits`` or ``frame.fits[DQ]``. Floats go from 0 to 1, or to 255 if one of them is above 1.
+    Where a mask holds a nodata value that its file states, such as 255 beside 0 and 1, it marks nothing, which is said
+    as well.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def read_mask(
 
     Returns
     -------
-    mask : ndarray of bool, of shape (M, N), or of the shape of a stack
+    mask : ndarray of bool, of shape (M, N), or of the shape of a stack or of flags
         True where missing.
 
     Raises
@@ -134,7 +135,7 @@ def marked(
     stated = NODATA.format(", ".join(f"{value:.17g}" for value in extras.nodata)) if blank.any() else ""
     known = np.where(blank, 0, image).astype(image.dtype) if stated else image
     in_fits = extras.carried is not None and extras.carried.format == FITS.name
-    if in_fits or (image.dtype.kind in "iu" and image.dtype not in (np.uint8, np.uint16)):
+    if in_fits or (image.dtype.kind in "iub" and image.dtype not in (np.uint8, np.uint16)):
         return _but_nodata(path, _flagged(path, known, invert, stated) ^ invert, blank, stated)
     _check_levels(path, known)
     scale = (0.0, white(known)) if extras.black is None else (min(white(known), float(extras.black)), 0.0)

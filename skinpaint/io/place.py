@@ -13,7 +13,7 @@ __all__ = ["Place", "place_of"]
 SCALE, TIE_POINTS, MATRIX, KEYS = 33550, 33922, 34264, 34735  # tags of GeoTIFF
 RASTER_TYPE, GEOGRAPHIC, PROJECTED = 1025, 2048, 3072  # keys in the last of them
 POINTS = 2  # the raster type in which coordinates are those of the middles of pixels
-OWN = 32767  # the code of coordinates that the file itself defines
+UNDEFINED, OWN = 0, 32767  # codes of no coordinates, and of those that the file itself defines
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,17 @@ class Place:
 
 @np.errstate(over="ignore", invalid="ignore")  # files are damaged
 def place_of(page: Any) -> Place | None:
-    """Where a page is on the ground, if it says that by one point and the size of its pixels, or by a matrix."""
+    """Where a page is on the ground, if it says that by one point and the size of its pixels, or by a matrix.
+
+    As for GDAL, the first goes before the second, and rows go down whatever the sign of their height. Programs write
+    the numbers of rows and columns where they know no place: these are none.
+    """
     scale, points, matrix = (np.ravel(page.tags.valueof(code, default=())) for code in (SCALE, TIE_POINTS, MATRIX))
-    if len(matrix) == 16:
-        across, down, corner = matrix[[0, 4]], matrix[[1, 5]], matrix[[3, 7]]
-    elif len(scale) >= 2 and len(points) == 6:
-        across, down = np.array([scale[0], 0.0]), np.array([0.0, -scale[1]])
+    if len(scale) >= 2 and len(points) == 6:
+        across, down = np.array([scale[0], 0.0]), np.array([0.0, -abs(scale[1])])
         corner = points[3:5] - points[0] * across - points[1] * down
+    elif len(matrix) == 16:
+        across, down, corner = matrix[[0, 4]], matrix[[1, 5]], matrix[[3, 7]]
     else:
         return None
     keys = np.ravel(page.tags.valueof(KEYS, default=()))[4:]
@@ -72,8 +76,11 @@ def place_of(page: Any) -> Place | None:
     stated = {int(key): int(value) for key, where, _, value in keys[: len(keys) // 4 * 4].reshape(-1, 4) if where == 0}
     if stated.get(RASTER_TYPE) == POINTS:
         corner = corner - (across + down) / 2
-    crs = stated.get(PROJECTED, stated.get(GEOGRAPHIC, OWN))
+    code = stated.get(PROJECTED, stated.get(GEOGRAPHIC, UNDEFINED))
     steps = across[0] * down[1] - across[1] * down[0]
     if not (math.isfinite(steps) and steps and np.isfinite(corner).all()):
         return None
-    return Place(tuple(across.tolist()), tuple(down.tolist()), tuple(corner.tolist()), None if crs == OWN else crs)
+    if (across == (1, 0)).all() and (np.abs(down) == (0, 1)).all() and np.abs(corner).max() < 1:
+        return None
+    crs = None if code in (UNDEFINED, OWN) else code
+    return Place(tuple(across.tolist()), tuple(down.tolist()), tuple(corner.tolist()), crs)

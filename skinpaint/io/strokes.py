@@ -129,9 +129,15 @@ def is_copy(levels: Any, shown: Any) -> bool:
 
 
 def is_erased_copy(levels: Any, shown: Any, seen: Any) -> bool:
-    """Whether a picture shows the photograph where it is seen, in more than the one colour of strokes."""
+    """Whether a picture shows the photograph where it is seen, in more than the one colour of strokes.
+
+    Strokes are mostly of one colour in any part. A photograph may be so as a whole, on a black ground, but then not
+    where it is neither black nor white.
+    """
     telling = _telling(shown) & seen
-    return _enough(telling) and mostly(~_differs(levels, shown), telling) and not len(_colours(levels, seen, 0.5))
+    if not (_enough(telling) and mostly(~_differs(levels, shown), telling)):
+        return False
+    return not all(len(_colours(levels, part, 0.5)) for part in (seen, telling))
 
 
 def resembles(levels: Any, shown: Any) -> bool:

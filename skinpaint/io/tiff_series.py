@@ -123,12 +123,15 @@ def is_raster(page: Any) -> bool:
 def check_samples(page: Any) -> str:
     """What the samples of a page are: PALETTE, MINISBLACK, MINISWHITE, RGB or YCBCR; what is no picture is refused.
 
-    GDAL writes the colours of a map of classes beside samples that are said to be grey.
+    GDAL writes the colours of a map of classes beside samples that are said to be grey. tifffile says of all booleans
+    that 0 is white, but those of an array are numbers, and True is 1.
     """
     parts = int(np.prod(page.chunked))
     if len(page.dataoffsets) < parts:
         raise Unreadable(f"it is damaged: {len(page.dataoffsets):,} of its {parts:,} strips or tiles are there.")
     kind = getattr(page.photometric, "name", str(page.photometric))
+    if kind == "MINISWHITE" and page.dtype == bool and (page.is_shaped or page.is_ome):
+        return "MINISBLACK"
     if is_raster(page) and (kind == "PALETTE" or COLOR_MAP in page.tags):
         raise Unreadable(CLASSES)
     if kind in RAW:
