@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from skimage import data
 
-from skinpaint import inpaint
+from skinpaint import GuessedMaskWarning, inpaint
 from skinpaint.cli import main
 from skinpaint.io import Extras, read, write
 from skinpaint.paint import Session, edits
@@ -604,6 +605,28 @@ def test_sixteen_bits_profile_resolution_and_transparency_survive(tmp_path):
     assert extras.icc_profile == profile
     assert extras.dpi == (300, 300)
     np.testing.assert_array_equal(extras.alpha, np.where(session.mask, 65535, alpha))
+
+
+def test_a_raster_in_which_white_is_zero_is_shown_as_it_looks_and_saved_as_it_is(tmp_path):
+    image = data.camera()[:40, :50]
+    pixel_size = (33550, 12, 3, (1.0, 1.0, 0.0), True)
+    tifffile.imwrite(tmp_path / "map.tif", image, photometric="miniswhite", extratags=[pixel_size])
+    files = Files([source(tmp_path, "map.tif")], method="laplace")
+    desk = Desk(files)
+    told = Told(desk)
+    look(told)
+    np.testing.assert_array_equal(picture_of(told, image.shape)[..., 0], 255 - image)
+    picture = files.picture(0)
+    np.testing.assert_array_equal(picture.on_screen(picture.image)[..., 0], 255 - image)
+    drawn = np.stack([255 - image] * 3, axis=-1)  # on a copy as the page shows it
+    drawn[5:9, 5:30] = 255, 0, 0
+    write(tmp_path / "drawn.png", drawn)
+    with pytest.warns(GuessedMaskWarning, match="a copy of the photograph with strokes"):
+        told.say(do="load", buffers=[(tmp_path / "drawn.png").read_bytes()])
+    assert desk.session.missing == 4 * 25
+    saved = tifffile.imread(files.save(0, "picture", replace=False))
+    np.testing.assert_array_equal(saved[~desk.session.mask], image[~desk.session.mask])
+    desk.close()
 
 
 # The server

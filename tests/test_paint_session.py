@@ -424,18 +424,21 @@ def test_levels_are_means():
 
 
 @pytest.mark.parametrize(
-    ("image", "expected"),
+    ("image", "black", "expected"),
     [
-        (np.array([[0, 128, 255]], np.uint8), [0, 128, 255]),
-        (np.array([[0.0, 0.5, 1.0]]), [0, 128, 255]),
-        (np.array([[-1.0, 0.0, 3.0]]), [0, 64, 255]),
-        (np.array([[np.nan, 0.0, 4.0]]), [0, 0, 255]),
-        (np.array([[100, 1100, 4100]], np.uint16), [0, 64, 255]),
-        (np.array([[7, 7, 7]], np.int32), [0, 0, 0]),
+        (np.array([[0, 128, 255]], np.uint8), None, [0, 128, 255]),
+        (np.array([[0, 128, 255]], np.uint8), np.uint8(255), [255, 127, 0]),
+        (np.array([[0, 8, 15]], np.uint8), np.uint8(15), [255, 119, 0]),
+        (np.array([[100, 1100, 4100]], np.uint16), np.uint16(4095), [255, 191, 0]),
+        (np.array([[0.0, 0.5, 1.0]]), None, [0, 128, 255]),
+        (np.array([[-1.0, 0.0, 3.0]]), None, [0, 64, 255]),
+        (np.array([[np.nan, 0.0, 4.0]]), None, [0, 0, 255]),
+        (np.array([[100, 1100, 4100]], np.uint16), None, [0, 64, 255]),
+        (np.array([[7, 7, 7]], np.int32), None, [0, 0, 0]),
     ],
 )
-def test_values_become_brightness(image, expected):
-    picture = Picture(image)
+def test_values_become_brightness(image, black, expected):
+    picture = Picture(image, black=black)
     grey = picture.on_screen(picture.image)
     np.testing.assert_allclose(grey[0, :, 0].astype(int), expected, atol=1)
     assert grey.dtype == np.uint8

@@ -214,6 +214,7 @@ class Files:
                 method=self.method,
                 mask=file.plane_of_mask(plane),
                 icc_profile=file.extras.icc_profile,
+                black=file.extras.black,
                 name=self.titles[number],
             )
             if number in self._kept:
@@ -233,7 +234,7 @@ class Files:
             file = self._opened.get(index) or _Opened(self.sources[index], self._read_mask)
         image = file.image[file.place(plane or file.planes[0])]
         channels = image if file.channel_axis is None else np.moveaxis(image, file.channel_axis, -1)
-        return Picture(channels, icc_profile=file.extras.icc_profile)
+        return Picture(channels, icc_profile=file.extras.icc_profile, black=file.extras.black)
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""

@@ -218,7 +218,9 @@ def _prefer(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) ->
 
 def _photograph(session: Session) -> np.ndarray:
     """The picture, for masks that are drawn on a copy of it."""
-    image = session.picture.image
+    from skinpaint.io import Extras
+
+    image = Extras(black=session.picture.black).as_seen(session.picture.image)
     return image if image.shape[2] == 3 else image[..., 0]
 
 

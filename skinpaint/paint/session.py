@@ -88,6 +88,8 @@ class Session:
         As for :class:`skinpaint.Inpainter`, but without `noise`.
     icc_profile : bytes, optional
         The colour profile, for colours on the screen.
+    black : scalar of the image's dtype, optional
+        What black is, for the look of an image in which 0 is white.
     name : str, optional
         What the image is called.
 
@@ -113,15 +115,15 @@ class Session:
         mask: np.ndarray | None = None,
         method: str | Method = "dct",
         icc_profile: bytes | None = None,
+        black: np.unsignedinteger[Any] | None = None,
         name: str = "",
     ) -> None:
         hidden, image = np.ma.getmaskarray(image), np.ma.getdata(image, subok=False)
         hidden = hidden | np.isnan(image) if image.dtype.kind == "f" else hidden
         self._axis = channel_axis if channel_axis is not None else (-1 if image.ndim == 3 else None)
         self._grey = self._axis is None
-        self.picture = Picture(
-            image if self._axis is None else np.moveaxis(image, self._axis, -1), icc_profile=icc_profile, name=name
-        )
+        channels = image if self._axis is None else np.moveaxis(image, self._axis, -1)
+        self.picture = Picture(channels, icc_profile=icc_profile, black=black, name=name)
         self.method_name, self.method = method if isinstance(method, str) else type(method).__name__, _exact(method)
         self.lock = RLock()
         self._bits = Bits(self.picture.shape)
