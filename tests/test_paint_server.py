@@ -132,6 +132,7 @@ def test_drafts_are_seen_while_the_brush_is_down(desk, photo):
     expected = inpaint(photo, desk.session.mask, method="laplace", channel_axis=-1)
     assert np.abs(seen[..., :3].astype(int) - expected)[desk.session.mask].mean() < 4
     assert any(message.get("points") == 14 for message, _ in told.all("changed"))
+    assert told.all("changed")[-1][0]["missing"] == desk.session.missing
     assert desk.session._fill.tiles == {}, "nothing is solved while the brush is down"
     told.say(do="up", drop=True)
     assert desk.settle()

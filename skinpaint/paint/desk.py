@@ -242,10 +242,11 @@ class Desk:
         session = self.session
         if diameter:  # what lies behind the brush was filled from what the brush has covered since
             dirty = dirty.grown(round(BEHIND * diameter)).within(session.shape)
+        said = {"say": "changed", "number": self.number, "missing": session.missing, "dirty": _sides(dirty)}
         for page in list(self.pages):
             level = min(page.level, session.picture.levels - 1)
             box = dirty.at_level(level) & page.box
-            message = {"say": "changed", "number": self.number, "level": level, "dirty": _sides(dirty)}
+            message = {**said, "level": level}
             stroke = session.stroke
             if diameter and stroke is not None:
                 message["points"] = stroke[1]  # that are seen now
