@@ -445,6 +445,15 @@ def test_values_become_brightness(image, black, expected):
     assert grey.shape == (1, 3, 3)
 
 
+def test_any_byte_order_looks_the_same_and_comes_back():
+    image = data.astronaut()[:32, :32].astype(np.uint16) * 257
+    swapped = image.astype(image.dtype.newbyteorder())
+    session = Session(swapped, method="laplace", mask=np.pad(np.ones((4, 4), bool), 14))
+    np.testing.assert_array_equal(session.picture.on_screen(session.picture.image), image >> 8)
+    assert session.restored.dtype == swapped.dtype
+    np.testing.assert_array_equal(session.restored, inpaint(image, session.mask, method="laplace", channel_axis=-1))
+
+
 def test_a_colour_profile_is_brought_to_srgb():
     from PIL import Image, ImageCms
 

@@ -122,7 +122,9 @@ class Session:
         hidden = hidden | np.isnan(image) if image.dtype.kind == "f" else hidden
         self._axis = channel_axis if channel_axis is not None else (-1 if image.ndim == 3 else None)
         self._grey = self._axis is None
-        channels = image if self._axis is None else np.moveaxis(image, self._axis, -1)
+        self._dtype = image.dtype
+        native = image.astype(image.dtype.newbyteorder("="), copy=False)
+        channels = native if self._axis is None else np.moveaxis(native, self._axis, -1)
         self.picture = Picture(channels, icc_profile=icc_profile, black=black, name=name)
         self.method_name, self.method = method if isinstance(method, str) else type(method).__name__, _exact(method)
         self.lock = RLock()
@@ -219,7 +221,7 @@ class Session:
                 self.end()
                 if not self._todo:
                     whole = Box(0, 0, *self.shape)
-                    out = self.read(whole)
+                    out = self.read(whole).astype(self._dtype, copy=False)
                     restored = out[..., 0] if self._axis is None else np.moveaxis(out, -1, self._axis)
                     return restored, self._bits.read(whole), self.state
 
