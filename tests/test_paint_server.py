@@ -126,7 +126,10 @@ def test_drafts_are_seen_while_the_brush_is_down(desk, photo):
         told.say(do="move", points=[[x, 42]])
         time.sleep(0.01)
     assert desk.session.painting
-    time.sleep(0.5)
+    until = time.monotonic() + 30
+    while told.all("changed")[-1:] == [] or told.all("changed")[-1][0]["points"] < 14:
+        assert time.monotonic() < until
+        time.sleep(0.01)
     seen = picture_of(told, (120, 160))
     np.testing.assert_array_equal(seen[..., 3] > 0, desk.session.mask)
     expected = inpaint(photo, desk.session.mask, method="laplace", channel_axis=-1)
@@ -276,6 +279,53 @@ def test_what_is_saved_is_filled_even_while_the_user_paints(desk, tmp_path, phot
     np.testing.assert_allclose(read(tmp_path / "photo-out.png")[0].astype(int), expected, atol=1)
 
 
+def test_saving_cuts_no_stroke(desk):
+    told = Told(desk)
+    told.say(do="down", point=[20, 20], diameter=5)
+    told.say(do="move", points=[[60, 20]])
+    told.say(do="save", what="picture")
+    told.wait("saved")
+    assert told.state["unsaved"] == []
+    assert desk.session.stroke == (5, 2)
+    told.say(do="move", points=[[60, 80]])
+    told.say(do="up")
+    assert [edit.points for edit in desk.session.edits] == [((20, 20), (60, 20)), ((60, 20), (60, 80))]
+    assert told.state["unsaved"] == ["photo.png"]
+
+
+def test_a_stroke_that_was_saved_whole_is_one_edit(desk):
+    told = Told(desk)
+    told.say(do="down", point=[20, 20], diameter=5)
+    told.say(do="save", what="picture")
+    told.wait("saved")
+    told.say(do="up")
+    assert len(desk.session.edits) == 1
+    assert told.state["unsaved"] == []
+
+
+def test_a_stroke_is_of_the_page_that_began_it(desk):
+    one, other = Told(desk), Told(desk)
+    one.say(do="edit", edit=RECTANGLE)
+    one.say(do="down", point=[100, 20], diameter=5)
+    other.say(do="down", point=[100, 60], diameter=5)
+    one.say(do="move", points=[[140, 20]])
+    one.say(do="up", drop=True)
+    assert desk.session.stroke == (5, 1)
+    desk.leave(one.page)
+    assert desk.session.painting
+    desk.leave(other.page)
+    assert not desk.session.painting, "the connection was lost while the brush was down"
+    assert len(desk.session.edits) == 3
+
+
+def test_a_method_that_fails_while_saving_is_said(desk, monkeypatch, capsys):
+    told = Told(desk)
+    monkeypatch.setattr(desk.album, "save", lambda *given, **more: 1 / 0)
+    told.say(do="save", what="picture")
+    assert told.wait("error")[0]["text"] == "The picture cannot be saved: division by zero."
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 def test_a_method_that_fails_is_said_and_the_page_goes_on(desk, capsys):
     told = Told(desk)
 
@@ -329,6 +379,7 @@ def test_a_method_that_is_not_wanted_any_more_is_stopped(desk):
         {"do": "tiles", "level": 0, "tiles": [[-1, 0]]},
         {"do": "tiles", "level": True, "tiles": []},
         {"do": "down", "point": [1, 2], "diameter": 1e9},
+        {"do": "down", "point": [1, 10**400], "diameter": 3},
         {"do": "down", "point": "../../etc/passwd", "diameter": 3},
         {"do": "move", "points": []},
         {"do": "edit", "edit": {"kind": "imported", "path": "/etc/passwd"}},

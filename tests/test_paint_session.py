@@ -92,6 +92,22 @@ def test_a_stroke_that_arrives_in_parts_is_the_same_as_one_that_arrives_at_once(
     assert parts.missing == 0
 
 
+def test_a_stroke_of_any_length_is_painted(monkeypatch):
+    monkeypatch.setattr("skinpaint.paint.edits.MAX_POINTS", 5)
+    monkeypatch.setattr("skinpaint.paint.session.MAX_POINTS", 5)
+    session = Session(np.zeros((20, 40), np.uint8))
+    session.begin(diameter=1, point=(0.5, 5.5))
+    for x in range(1, 40):
+        session.extend([(x + 0.5, 5.5)])
+    assert session.stroke == (1, 40)
+    session.end()
+    assert session.mask[5].all()
+    assert len(session.edits) == 10
+    while session.can_undo:
+        session.undo()
+    assert session.missing == 0
+
+
 def test_the_pressure_of_a_pen_narrows_the_stroke():
     session = blank()
     session.apply(edits.Stroke(points=((20.5, 18.5, 1.0), (220.5, 18.5, 0.25)), diameter=20))

@@ -88,6 +88,7 @@ class Desk:
         self.session = album.open(0)
         self.preferences: dict[str, Any] = {}
         self.pages: list[Page] = []
+        self.painter: Page | None = None  # who began the last stroke
         self.log: list[str] = []  # what was saved, in words
         self.methods: dict[str, str | Method] = {
             name: name for base in METHODS for name in (base, *(f"{base}:{each}" for each in presets(load(base))))
@@ -121,10 +122,13 @@ class Desk:
         return page
 
     def leave(self, page: Page) -> None:
-        """A page closes."""
+        """A page closes; its stroke is over."""
+        if page is self.painter:
+            self.session.end()
         with self._wake:
             if page in self.pages:
                 self.pages.remove(page)
+            self._wake.notify_all()
 
     def close(self) -> None:
         """End all work."""

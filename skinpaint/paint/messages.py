@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -74,6 +75,7 @@ def _down(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
     first = {key: message[key] for key in ("diameter", "erase") if key in message}
     stroke = from_data({"kind": "stroke", "points": [message["point"]], **first})
     assert isinstance(stroke, Stroke)
+    desk.painter = page
     dirty = desk.session.begin(diameter=stroke.diameter, erase=stroke.erase, point=stroke.points[0])
     desk.painted(dirty, stroke.diameter)
 
@@ -81,14 +83,15 @@ def _down(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
 def _move(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
     moved, stroke = from_data({"kind": "stroke", "points": message["points"], "diameter": 1}), desk.session.stroke
     assert isinstance(moved, Stroke)
-    if stroke is not None:
+    if stroke is not None and desk.painter is page:
         desk.painted(desk.session.extend(moved.points), stroke[0])
 
 
 def _up(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
-    desk.session.end()
-    if message.get("drop"):
-        desk.changed(desk.session.undo())
+    if desk.painter is page and desk.session.painting:  # else the stroke has ended, as by opening another picture
+        desk.session.end()
+        if message.get("drop"):
+            desk.changed(desk.session.undo())
     desk.say_state()
 
 
@@ -162,6 +165,9 @@ def _save(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
             page.send({"say": "exists", "what": what, "name": name}, [])
         except (OSError, ValueError) as error:
             page.send({"say": "error", "text": _sentence(error)}, [])
+        except Exception as error:  # a method may raise anything
+            traceback.print_exc()
+            page.send({"say": "error", "text": f"The {what} cannot be saved: {error}."}, [])
         else:
             kept = what == "report" or is_lossless(path)
             blank = desk.album.blank(number) if what == "picture" else []

@@ -15,7 +15,7 @@ from skinpaint.masks import as_bool
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.paint.boxes import Box
-from skinpaint.paint.edits import Edit, Imported, Point, Stroke, as_data, from_data
+from skinpaint.paint.edits import MAX_POINTS, Edit, Imported, Point, Stroke, as_data, from_data
 from skinpaint.paint.picture import Picture
 from skinpaint.paint.raster import segments, touched
 from skinpaint.paint.regions import Window, regions
@@ -42,6 +42,7 @@ class _Open:
     erase: bool
     points: list[Point]
     tiles: Tiles
+    earlier: int = 0  # points of the same stroke that are in edits already; the last of them is the first here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +208,9 @@ class Session:
         return self.edits, self.method if self._done else None
 
     def finished(self) -> tuple[np.ndarray, np.ndarray, tuple[tuple[Edit, ...], Method | None]]:
-        """The restored image, what was missing in it, and the state that they follow from; a stroke is ended.
+        """The restored image, what was missing in it, and the state that they follow from.
+
+        What is drawn so far of a stroke is an edit then, and the stroke goes on.
 
         Raises
         ------
@@ -218,7 +221,7 @@ class Session:
             for _ in self.solve():
                 pass
             with self.lock:
-                self.end()
+                self._divide()
                 if not self._todo:
                     whole = Box(0, 0, *self.shape)
                     out = self.read(whole).astype(self._dtype, copy=False)
@@ -260,6 +263,8 @@ class Session:
             if self._open is None or not points:
                 return Box(0, 0, 0, 0)
             Stroke(points=tuple(points), diameter=self._open.diameter)  # checks them
+            if len(self._open.points) + len(points) > MAX_POINTS:
+                self._divide()
             last = self._open.points[-1]
             self._open.points += points
             return self._draw(self._open, (last, *points))
@@ -268,7 +273,7 @@ class Session:
         """Lift the brush: the stroke becomes an edit. Return the box in which it changed the mask."""
         with self.lock:
             stroke, self._open = self._open, None
-            if stroke is None:
+            if stroke is None or (stroke.earlier and not stroke.tiles):
                 return Box(0, 0, 0, 0)
             edit = Stroke(points=tuple(stroke.points), diameter=stroke.diameter, erase=stroke.erase)
             return self._did(_Step(edit, stroke.tiles))
@@ -323,7 +328,8 @@ class Session:
     def stroke(self) -> tuple[float, int] | None:
         """The diameter of the stroke that is under way, and the number of its points."""
         with self.lock:
-            return None if self._open is None else (self._open.diameter, len(self._open.points))
+            stroke = self._open
+            return None if stroke is None else (stroke.diameter, max(0, stroke.earlier - 1) + len(stroke.points))
 
     @property
     def stroke_bounds(self) -> Box:
@@ -484,6 +490,13 @@ class Session:
         stroke.tiles = {**tiles, **stroke.tiles}
         self._changed |= dirty
         return dirty
+
+    def _divide(self) -> None:
+        """Make what is drawn of a stroke an edit; the stroke goes on from its last point."""
+        stroke, seen = self._open, self.stroke
+        if stroke is not None and seen is not None and (stroke.tiles or len(stroke.points) > 1):
+            self.end()
+            self._open = _Open(stroke.diameter, stroke.erase, stroke.points[-1:], {}, earlier=seen[1])
 
     def _note(self, dirty: Box) -> Box:
         """Note where the mask changed."""
