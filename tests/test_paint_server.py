@@ -659,6 +659,19 @@ def test_sixteen_bits_profile_resolution_and_transparency_survive(tmp_path):
     np.testing.assert_array_equal(extras.alpha, np.where(session.mask, 65535, alpha))
 
 
+def test_a_nodata_value_takes_no_contrast_from_what_is_known(tmp_path):
+    heights = data.camera()[:40, :50].astype(np.float32) / 10 + 200
+    heights[5:15, 5:20] = -9999
+    tifffile.imwrite(tmp_path / "dem.tif", heights, extratags=[(42113, 2, 6, "-9999", True)])
+    missing = heights == -9999
+    files = Files([source(tmp_path, "dem.tif")], method="laplace", read_mask=lambda source, image, extras: missing)
+    for picture in (files.picture(0), files.open(0).picture):
+        assert "Values from 2" in picture.shown_as
+        grey = picture.on_screen(picture.image)[~missing]
+        assert grey.min() == 0
+        assert grey.max() == 255
+
+
 def test_a_raster_in_which_white_is_zero_is_shown_as_it_looks_and_saved_as_it_is(tmp_path):
     image = data.camera()[:40, :50]
     pixel_size = (33550, 12, 3, (1.0, 1.0, 0.0), True)

@@ -232,9 +232,11 @@ class Files:
                 return self._sessions[number].picture
             index, plane = self._places[number]
             file = self._opened.get(index) or _Opened(self.sources[index], self._read_mask)
-        image = file.image[file.place(plane or file.planes[0])]
+        plane = plane or file.planes[0]
+        image, extras = file.image[file.place(plane)], file.extras
         channels = image if file.channel_axis is None else np.moveaxis(image, file.channel_axis, -1)
-        return Picture(channels, icc_profile=file.extras.icc_profile, black=file.extras.black)
+        missing = file.plane_of_mask(plane)
+        return Picture(channels, icc_profile=extras.icc_profile, black=extras.black, missing=missing)
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""

@@ -29,6 +29,8 @@ class Picture:
         Its colour profile, from which its colours on the screen follow.
     black : scalar of the image's dtype, optional
         What black is, in an image in which 0 is white.
+    missing : ndarray of bool, of shape (M, N), optional
+        Pixels by which the range is not judged, such as those that hold a nodata value.
     name : str
         What it is called.
 
@@ -45,6 +47,7 @@ class Picture:
         *,
         icc_profile: bytes | None = None,
         black: np.unsignedinteger[Any] | None = None,
+        missing: np.ndarray | None = None,
         name: str = "",
     ) -> None:
         image = np.asarray(image)
@@ -56,6 +59,7 @@ class Picture:
         self.image = image if image.ndim == 3 else image[..., None]
         self.icc_profile = icc_profile
         self.black = black
+        self.missing = missing
         self.name = name
         self._levels: dict[int, np.ndarray] = {}
 
@@ -98,7 +102,7 @@ class Picture:
 
         They are the limits of the dtype for 8 bits, for colours of 16 bits that use more than half of them, and for
         images with a colour profile; 0 and 1 for floats within them, if they reach 1/255; and else the 0.1 and 99.9
-        percentiles. Where 0 is white they change places.
+        percentiles, all of what is known. Where 0 is white they change places.
         """
         low, high = self._limits()
         return (low, high) if self.black is None else (high, low)
@@ -108,8 +112,10 @@ class Picture:
         if dtype == np.uint8:
             return 0.0, 255.0 if self.black is None else float(self.black)
         step = max(1, int(np.sqrt(self.image.size / SAMPLE)))
-        sample = self.image[::step, ::step].astype(float)
-        sample = sample[np.isfinite(sample)]
+        sample = self.image[::step, ::step]
+        if self.missing is not None:
+            sample = sample[~self.missing[::step, ::step]]
+        sample = sample[np.isfinite(sample)].astype(float)
         if not sample.size:
             return 0.0, 1.0
         if dtype.kind == "f" and sample.min() >= 0 and (GREY_LEVEL <= sample.max() <= 1 or sample.max() == 0):

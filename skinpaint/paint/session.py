@@ -146,6 +146,7 @@ class Session:
         gone = np.asarray(hidden if self._grey else hidden.any(axis=self._axis)) & ~self.mask
         if gone.any():
             self.apply(self.imported(gone))
+        self.picture.missing = self.mask if self._done else None
 
     # What there is
 
