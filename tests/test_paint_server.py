@@ -553,6 +553,43 @@ def test_what_is_saved_after_its_picture_was_left_is_whole(tmp_path):
     assert files.unsaved() == ["1.png"]
 
 
+def test_a_file_that_was_replaced_by_its_result_keeps_what_is_known_under_the_paint(tmp_path):
+    image = data.camera()[:60, :80]
+    for k in range(2):
+        write(tmp_path / f"{k}.png", image)
+    places = [
+        Source(path=path, picture=path, mask=path.with_suffix(".tif"), report=path.with_suffix(".json"))
+        for path in (tmp_path / "0.png", tmp_path / "1.png")
+    ]
+    files = Files(places, method="laplace")
+    files.open(0).apply(edits.Rectangle(points=((20, 20), (40, 40))))
+    files.save(0, "picture", replace=True)
+    assert (read(tmp_path / "0.png")[0] != image).any()
+    files.open(1)
+    files.open(0).undo()
+    files.save(0, "picture", replace=True)
+    np.testing.assert_array_equal(read(tmp_path / "0.png")[0], image)
+
+
+def test_a_mask_that_marks_nothing_is_not_saved(desk, tmp_path):
+    told = Told(desk)
+    told.say(do="save", what="mask")
+    assert "Nothing is painted, and a mask that marks nothing is not saved." in told.wait("error")[0]["text"]
+    assert not (tmp_path / "photo-mask.png").exists(), "skinpaint could not open the picture with it"
+
+
+def test_the_output_may_be_a_folder_for_one_picture_too(tmp_path, photo, monkeypatch):
+    (tmp_path / "out").mkdir()
+    saved = []
+
+    def wait(server, said):
+        saved.append(server.desk.album.save(0, "picture", replace=False))
+
+    monkeypatch.setattr(Server, "wait", wait)
+    assert main(["paint", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out"), "--no-browser"]) == 0
+    assert saved == [tmp_path / "out" / "photo.png"]
+
+
 def test_another_method_is_a_change_that_is_not_saved(tmp_path):
     for k in range(2):
         write(tmp_path / f"{k}.png", data.camera()[100 * k : 100 * k + 60, :80])

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="OUT",
         type=Path,
-        help="where Save writes the picture, or a folder for several (default: IMAGE-restored; a PNG where IMAGE is a "
+        help="where Save writes the picture, or a folder (default: IMAGE-restored; a PNG where IMAGE is a "
         "JPEG, GIF or HEIC). Beside it, the mask is saved as IMAGE-mask.png, which is found again the next time",
     )
     add_mask_arguments(parser, "; it can be painted on")
@@ -102,9 +102,9 @@ def _sources(args: argparse.Namespace) -> list[Any]:
         raise NotADirectoryError(f"{args.output} must be a folder that exists, where several pictures are painted on.")
     sources = []
     for path, _ in pictures(args.inputs)[0] if several else [(args.inputs[0], None)]:
-        picture = path.with_name(restored_name(path))
-        if args.output is not None:
-            picture = args.output / restored_name(path, "") if several else args.output
+        picture = args.output or path.with_name(restored_name(path))
+        if args.output is not None and args.output.is_dir():
+            picture = args.output / restored_name(path, "")
         sources.append(
             Source(
                 path=path,

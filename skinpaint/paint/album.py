@@ -288,6 +288,10 @@ class Files:
         if what == "picture":
             io.write(target, out, file.extras.shown_where(missing).known_where(missing), overwrite=overwrite)
             self._saved.update(saved)
+        elif not missing.any():
+            raise ValueError(
+                f"Nothing is painted, and a mask that marks nothing is not saved. If {target.name} exists, remove it."
+            )
         else:
             marked = np.where(missing, 255, 0).astype(np.uint8)
             axes = "".join(file.extras.axes[k] for k in kept)
@@ -324,11 +328,15 @@ class Files:
         return self._opened[index]
 
     def _leave(self) -> None:
-        """Let go of the pixels of other files whose edits are saved; the edits are kept."""
+        """Let go of the pixels of other files whose edits are saved; the edits are kept.
+
+        A file that was replaced by its own result is kept, too: what is known under the paint is nowhere else.
+        """
         if len(self.sources) == 1:
             return
         for k, session in list(self._sessions.items()):
-            if session.state == self._saved.get(k):
+            source = self.sources[self._places[k][0]]
+            if session.state == self._saved.get(k) and source.picture.resolve() != source.path.resolve():
                 self._kept[k] = session.data(), session.method, session.method_name
                 del self._sessions[k]
                 self._opened.pop(k, None)

@@ -17,7 +17,7 @@ from skinpaint.methods.base import Method
 from skinpaint.paint.boxes import Box
 from skinpaint.paint.edits import MAX_POINTS, Edit, Imported, Point, Stroke, as_data, from_data
 from skinpaint.paint.picture import Picture
-from skinpaint.paint.raster import segments, touched
+from skinpaint.paint.raster import check_within, segments, touched
 from skinpaint.paint.regions import Window, regions
 from skinpaint.paint.tiles import Bits, Fill, Tiles
 from skinpaint.problem import Problem
@@ -374,9 +374,9 @@ class Session:
         Raises
         ------
         ValueError
-            If one of them is no edit; then none is applied.
+            If one of them is no edit of this image; then none is applied.
         """
-        for edit in [from_data(each) for each in data]:
+        for edit in self._edits_of(data):
             self.apply(edit)
 
     def renew(self, data: Sequence[object]) -> None:
@@ -385,13 +385,20 @@ class Session:
         Raises
         ------
         ValueError
-            If one of them is no edit; then nothing changes.
+            If one of them is no edit of this image; then nothing changes.
         """
-        edits = [from_data(each) for each in data]
+        edits = self._edits_of(data)
         while self.can_undo:
             self.undo()
         for edit in edits:
             self.apply(edit)
+
+    def _edits_of(self, data: Sequence[object]) -> list[Edit]:
+        edits = [from_data(each) for each in data]
+        for edit in edits:
+            if isinstance(edit, Imported):
+                check_within(edit, self.shape)
+        return edits
 
     # What the methods do
 
