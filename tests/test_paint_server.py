@@ -469,6 +469,22 @@ def test_a_mask_is_loaded_from_its_contents(desk, tmp_path):
     assert "/tmp" not in told.all("error")[-1][0]["text"]
 
 
+def test_what_is_transparent_in_the_picture_itself_is_not_erased_in_a_copy_that_is_loaded(tmp_path):
+    image = data.astronaut()[:60, :80]
+    alpha = np.full(image.shape[:2], 255, np.uint8)
+    alpha[:10] = 0
+    write(tmp_path / "cut.png", image, Extras(alpha=alpha))
+    desk = Desk(Files([source(tmp_path, "cut.png")], method="laplace"))
+    told = Told(desk)
+    drawn = image.copy()
+    drawn[30:34, 10:60] = 255, 0, 0
+    write(tmp_path / "drawn.png", drawn, Extras(alpha=alpha))
+    with pytest.warns(GuessedMaskWarning, match="a copy of the photograph"):
+        told.say(do="load", buffers=[(tmp_path / "drawn.png").read_bytes()])
+    assert desk.session.missing == 4 * 50
+    desk.close()
+
+
 def test_a_stack_is_painted_plane_by_plane_and_saved_whole(tmp_path):
     stack = np.stack([data.camera()[k : k + 60, :70] for k in (0, 100, 200)]).astype(np.uint16) * 16
     write(tmp_path / "stack.tif", stack, Extras(axes="QYX"))

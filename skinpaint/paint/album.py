@@ -38,6 +38,10 @@ class Album(Protocol):
         """What a picture looks like, without opening it."""
         ...
 
+    def transparent(self, number: int) -> np.ndarray | None:
+        """What is transparent in a picture; None where its file has no alpha."""
+        ...
+
     def targets(self, number: int) -> dict[str, str] | None:
         """The names of the files that can be saved; None where nothing is saved to files."""
         ...
@@ -69,6 +73,9 @@ class One:
     def picture(self, number: int) -> Picture:
         """The image."""
         return self.session.picture
+
+    def transparent(self, number: int) -> None:
+        """There is no alpha."""
 
     def targets(self, number: int) -> None:
         """Nothing is saved."""
@@ -237,6 +244,12 @@ class Files:
         channels = image if file.channel_axis is None else np.moveaxis(image, file.channel_axis, -1)
         missing = file.plane_of_mask(plane)
         return Picture(channels, icc_profile=extras.icc_profile, black=extras.black, missing=missing)
+
+    def transparent(self, number: int) -> np.ndarray | None:
+        """What is transparent in a picture; None where its file has no alpha."""
+        with self._lock:
+            alpha = self._file(self._places[number][0]).extras.alpha
+        return None if alpha is None else np.asarray(alpha == 0)
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""

@@ -133,13 +133,14 @@ def _dismiss(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -
 
 def _load(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
     """A mask that the user chose: its contents come, and never its name."""
-    from skinpaint.io import read_mask
+    from skinpaint.io.mask import read_marked
 
+    rules = {"photograph": _photograph(desk.session), "hidden": desk.album.transparent(desk.number)}
     with tempfile.TemporaryDirectory(prefix="skinpaint-") as folder:
         file = Path(folder, "mask")
         file.write_bytes(bytes(buffers[0]))
         try:
-            mask = read_mask(file, photograph=_photograph(desk.session))
+            mask, _ = read_marked(file, invert=False, **rules)
         except ValueError as error:
             raise ValueError(str(error).replace(str(file), "that was loaded")) from None
     desk.changed(desk.session.apply(desk.session.imported(mask)))
