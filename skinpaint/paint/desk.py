@@ -128,7 +128,7 @@ class Desk:
         with self._wake:
             if page in self.pages:
                 self.pages.remove(page)
-            self._wake.notify_all()
+        self.say_state()
 
     def close(self) -> None:
         """End all work."""
