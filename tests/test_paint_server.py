@@ -1039,6 +1039,7 @@ def test_the_command_says_what_was_saved(tmp_path, photo, browse):
         (["photo.png", "-o", "nowhere/out.png"], "the folder nowhere does not exist"),
         (["photo.png", "-o", "out.gif"], "GIF is only read"),
         (["photo.png", "photo.png", "-o", "out.png"], "must be a folder"),
+        (["photo.png", "--mask", "small.png", "-o", "small.png"], "-o must name a file of its own"),
         (["empty"], "holds no picture"),
         (["photo.png", "--mask", "small.png"], "pixels, but photo.png has"),
     ],

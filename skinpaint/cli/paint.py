@@ -18,6 +18,7 @@ from skinpaint.cli.common import (
     add_mask_arguments,
     add_method_arguments,
     add_overwrite,
+    check_own_files,
     complain,
     method,
     missing_by,
@@ -97,6 +98,7 @@ def _sources(args: argparse.Namespace) -> list[Any]:
     """Every file to paint on, and where its results go."""
     from skinpaint.paint.album import Source
 
+    check_own_files({"-o": args.output}, args.inputs, [args.mask])
     several = len(args.inputs) > 1 or args.inputs[0].is_dir()
     if several and args.output is not None and not args.output.is_dir():
         raise NotADirectoryError(f"{args.output} must be a folder that exists, where several pictures are painted on.")
