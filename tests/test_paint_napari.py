@@ -50,6 +50,7 @@ def test_the_manifest_is_what_napari_reads():
 def test_an_image_and_labels_give_a_restored_layer(viewer, qtbot):
     image, labels = add(viewer, scratched_photograph())
     image.scale = labels.scale = 0.5, 0.5
+    image.affine = labels.affine = np.array([[0, 1, 3], [1, 0, 4], [0, 0, 1]])
     widget = Restore(viewer)
     widget[2].value = "laplace"
     said = run(widget, qtbot)
@@ -57,6 +58,7 @@ def test_an_image_and_labels_give_a_restored_layer(viewer, qtbot):
     assert "Solved by" in said
     assert restored.name == "scratched photograph (laplace)"
     np.testing.assert_array_equal(restored.scale, image.scale)
+    np.testing.assert_array_equal(restored.affine.affine_matrix, image.affine.affine_matrix)
     assert restored.rgb
     expected = inpaint(image.data, labels.data != 0, method="laplace", channel_axis=-1)
     np.testing.assert_array_equal(restored.data, expected)

@@ -137,6 +137,13 @@ def page(chromium, tmp_path, photo):
 
 def test_paint_undo_redo_erase_compare_choose_save(page, tmp_path, photo):
     assert (page.colour(150, 102) > 240).all(), "the scratch is there"
+    page.tab.mouse.move(*page.at(60, 60))
+    page.tab.mouse.down()
+    page.wait(lambda: "pixels painted" in page.tab.locator(".status").inner_text())
+    assert page.session.painting, "the first stroke counts while it is drawn"
+    page.tab.keyboard.press("Escape")
+    page.wait(lambda: "Nothing painted" in page.tab.locator(".status").inner_text())
+    page.tab.mouse.up()
     page.stroke((38, 102), (150, 103), (264, 102))
     assert (page.colour(150, 102) < 230).any(), "the scratch is gone"
     assert page.session.mask[100:104, 40:260].all()

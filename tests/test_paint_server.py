@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from skimage import data
 
-from skinpaint import inpaint
+from skinpaint import GuessedMaskWarning, inpaint
 from skinpaint.cli import main
 from skinpaint.io import Extras, read, write
 from skinpaint.paint import Session, edits
@@ -125,12 +126,16 @@ def test_drafts_are_seen_while_the_brush_is_down(desk, photo):
         told.say(do="move", points=[[x, 42]])
         time.sleep(0.01)
     assert desk.session.painting
-    time.sleep(0.5)
+    until = time.monotonic() + 30
+    while told.all("changed")[-1:] == [] or told.all("changed")[-1][0]["points"] < 14:
+        assert time.monotonic() < until
+        time.sleep(0.01)
     seen = picture_of(told, (120, 160))
     np.testing.assert_array_equal(seen[..., 3] > 0, desk.session.mask)
     expected = inpaint(photo, desk.session.mask, method="laplace", channel_axis=-1)
     assert np.abs(seen[..., :3].astype(int) - expected)[desk.session.mask].mean() < 4
     assert any(message.get("points") == 14 for message, _ in told.all("changed"))
+    assert told.all("changed")[-1][0]["missing"] == desk.session.missing
     assert desk.session._fill.tiles == {}, "nothing is solved while the brush is down"
     told.say(do="up", drop=True)
     assert desk.settle()
@@ -274,6 +279,53 @@ def test_what_is_saved_is_filled_even_while_the_user_paints(desk, tmp_path, phot
     np.testing.assert_allclose(read(tmp_path / "photo-out.png")[0].astype(int), expected, atol=1)
 
 
+def test_saving_cuts_no_stroke(desk):
+    told = Told(desk)
+    told.say(do="down", point=[20, 20], diameter=5)
+    told.say(do="move", points=[[60, 20]])
+    told.say(do="save", what="picture")
+    told.wait("saved")
+    assert told.state["unsaved"] == []
+    assert desk.session.stroke == (5, 2)
+    told.say(do="move", points=[[60, 80]])
+    told.say(do="up")
+    assert [edit.points for edit in desk.session.edits] == [((20, 20), (60, 20)), ((60, 20), (60, 80))]
+    assert told.state["unsaved"] == ["photo.png"]
+
+
+def test_a_stroke_that_was_saved_whole_is_one_edit(desk):
+    told = Told(desk)
+    told.say(do="down", point=[20, 20], diameter=5)
+    told.say(do="save", what="picture")
+    told.wait("saved")
+    told.say(do="up")
+    assert len(desk.session.edits) == 1
+    assert told.state["unsaved"] == []
+
+
+def test_a_stroke_is_of_the_page_that_began_it(desk):
+    one, other = Told(desk), Told(desk)
+    one.say(do="edit", edit=RECTANGLE)
+    one.say(do="down", point=[100, 20], diameter=5)
+    other.say(do="down", point=[100, 60], diameter=5)
+    one.say(do="move", points=[[140, 20]])
+    one.say(do="up", drop=True)
+    assert desk.session.stroke == (5, 1)
+    desk.leave(one.page)
+    assert desk.session.painting
+    desk.leave(other.page)
+    assert not desk.session.painting, "the connection was lost while the brush was down"
+    assert len(desk.session.edits) == 3
+
+
+def test_a_method_that_fails_while_saving_is_said(desk, monkeypatch, capsys):
+    told = Told(desk)
+    monkeypatch.setattr(desk.album, "save", lambda *given, **more: 1 / 0)
+    told.say(do="save", what="picture")
+    assert told.wait("error")[0]["text"] == "The picture cannot be saved: division by zero."
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 def test_a_method_that_fails_is_said_and_the_page_goes_on(desk, capsys):
     told = Told(desk)
 
@@ -327,6 +379,7 @@ def test_a_method_that_is_not_wanted_any_more_is_stopped(desk):
         {"do": "tiles", "level": 0, "tiles": [[-1, 0]]},
         {"do": "tiles", "level": True, "tiles": []},
         {"do": "down", "point": [1, 2], "diameter": 1e9},
+        {"do": "down", "point": [1, 10**400], "diameter": 3},
         {"do": "down", "point": "../../etc/passwd", "diameter": 3},
         {"do": "move", "points": []},
         {"do": "edit", "edit": {"kind": "imported", "path": "/etc/passwd"}},
@@ -416,6 +469,22 @@ def test_a_mask_is_loaded_from_its_contents(desk, tmp_path):
     assert "/tmp" not in told.all("error")[-1][0]["text"]
 
 
+def test_what_is_transparent_in_the_picture_itself_is_not_erased_in_a_copy_that_is_loaded(tmp_path):
+    image = data.astronaut()[:60, :80]
+    alpha = np.full(image.shape[:2], 255, np.uint8)
+    alpha[:10] = 0
+    write(tmp_path / "cut.png", image, Extras(alpha=alpha))
+    desk = Desk(Files([source(tmp_path, "cut.png")], method="laplace"))
+    told = Told(desk)
+    drawn = image.copy()
+    drawn[30:34, 10:60] = 255, 0, 0
+    write(tmp_path / "drawn.png", drawn, Extras(alpha=alpha))
+    with pytest.warns(GuessedMaskWarning, match="a copy of the photograph"):
+        told.say(do="load", buffers=[(tmp_path / "drawn.png").read_bytes()])
+    assert desk.session.missing == 4 * 50
+    desk.close()
+
+
 def test_a_stack_is_painted_plane_by_plane_and_saved_whole(tmp_path):
     stack = np.stack([data.camera()[k : k + 60, :70] for k in (0, 100, 200)]).astype(np.uint16) * 16
     write(tmp_path / "stack.tif", stack, Extras(axes="QYX"))
@@ -498,6 +567,43 @@ def test_what_is_saved_after_its_picture_was_left_is_whole(tmp_path):
     other.apply(edits.Rectangle(points=((20, 20), (30, 30))))
     assert files.open(1) is other, "what is painted on stays open"
     assert files.unsaved() == ["1.png"]
+
+
+def test_a_file_that_was_replaced_by_its_result_keeps_what_is_known_under_the_paint(tmp_path):
+    image = data.camera()[:60, :80]
+    for k in range(2):
+        write(tmp_path / f"{k}.png", image)
+    places = [
+        Source(path=path, picture=path, mask=path.with_suffix(".tif"), report=path.with_suffix(".json"))
+        for path in (tmp_path / "0.png", tmp_path / "1.png")
+    ]
+    files = Files(places, method="laplace")
+    files.open(0).apply(edits.Rectangle(points=((20, 20), (40, 40))))
+    files.save(0, "picture", replace=True)
+    assert (read(tmp_path / "0.png")[0] != image).any()
+    files.open(1)
+    files.open(0).undo()
+    files.save(0, "picture", replace=True)
+    np.testing.assert_array_equal(read(tmp_path / "0.png")[0], image)
+
+
+def test_a_mask_that_marks_nothing_is_not_saved(desk, tmp_path):
+    told = Told(desk)
+    told.say(do="save", what="mask")
+    assert "Nothing is painted, and a mask that marks nothing is not saved." in told.wait("error")[0]["text"]
+    assert not (tmp_path / "photo-mask.png").exists(), "skinpaint could not open the picture with it"
+
+
+def test_the_output_may_be_a_folder_for_one_picture_too(tmp_path, photo, monkeypatch):
+    (tmp_path / "out").mkdir()
+    saved = []
+
+    def wait(server, said):
+        saved.append(server.desk.album.save(0, "picture", replace=False))
+
+    monkeypatch.setattr(Server, "wait", wait)
+    assert main(["paint", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out"), "--no-browser"]) == 0
+    assert saved == [tmp_path / "out" / "photo.png"]
 
 
 def test_another_method_is_a_change_that_is_not_saved(tmp_path):
@@ -604,6 +710,41 @@ def test_sixteen_bits_profile_resolution_and_transparency_survive(tmp_path):
     assert extras.icc_profile == profile
     assert extras.dpi == (300, 300)
     np.testing.assert_array_equal(extras.alpha, np.where(session.mask, 65535, alpha))
+
+
+def test_a_nodata_value_takes_no_contrast_from_what_is_known(tmp_path):
+    heights = data.camera()[:40, :50].astype(np.float32) / 10 + 200
+    heights[5:15, 5:20] = -9999
+    tifffile.imwrite(tmp_path / "dem.tif", heights, extratags=[(42113, 2, 6, "-9999", True)])
+    missing = heights == -9999
+    files = Files([source(tmp_path, "dem.tif")], method="laplace", read_mask=lambda source, image, extras: missing)
+    for picture in (files.picture(0), files.open(0).picture):
+        assert "Values from 2" in picture.shown_as
+        grey = picture.on_screen(picture.image)[~missing]
+        assert grey.min() == 0
+        assert grey.max() == 255
+
+
+def test_a_raster_in_which_white_is_zero_is_shown_as_it_looks_and_saved_as_it_is(tmp_path):
+    image = data.camera()[:40, :50]
+    pixel_size = (33550, 12, 3, (1.0, 1.0, 0.0), True)
+    tifffile.imwrite(tmp_path / "map.tif", image, photometric="miniswhite", extratags=[pixel_size])
+    files = Files([source(tmp_path, "map.tif")], method="laplace")
+    desk = Desk(files)
+    told = Told(desk)
+    look(told)
+    np.testing.assert_array_equal(picture_of(told, image.shape)[..., 0], 255 - image)
+    picture = files.picture(0)
+    np.testing.assert_array_equal(picture.on_screen(picture.image)[..., 0], 255 - image)
+    drawn = np.stack([255 - image] * 3, axis=-1)  # on a copy as the page shows it
+    drawn[5:9, 5:30] = 255, 0, 0
+    write(tmp_path / "drawn.png", drawn)
+    with pytest.warns(GuessedMaskWarning, match="a copy of the photograph with strokes"):
+        told.say(do="load", buffers=[(tmp_path / "drawn.png").read_bytes()])
+    assert desk.session.missing == 4 * 25
+    saved = tifffile.imread(files.save(0, "picture", replace=False))
+    np.testing.assert_array_equal(saved[~desk.session.mask], image[~desk.session.mask])
+    desk.close()
 
 
 # The server
@@ -898,6 +1039,7 @@ def test_the_command_says_what_was_saved(tmp_path, photo, browse):
         (["photo.png", "-o", "nowhere/out.png"], "the folder nowhere does not exist"),
         (["photo.png", "-o", "out.gif"], "GIF is only read"),
         (["photo.png", "photo.png", "-o", "out.png"], "must be a folder"),
+        (["photo.png", "--mask", "small.png", "-o", "small.png"], "-o must name a file of its own"),
         (["empty"], "holds no picture"),
         (["photo.png", "--mask", "small.png"], "pixels, but photo.png has"),
     ],

@@ -92,6 +92,22 @@ def test_a_stroke_that_arrives_in_parts_is_the_same_as_one_that_arrives_at_once(
     assert parts.missing == 0
 
 
+def test_a_stroke_of_any_length_is_painted(monkeypatch):
+    monkeypatch.setattr("skinpaint.paint.edits.MAX_POINTS", 5)
+    monkeypatch.setattr("skinpaint.paint.session.MAX_POINTS", 5)
+    session = Session(np.zeros((20, 40), np.uint8))
+    session.begin(diameter=1, point=(0.5, 5.5))
+    for x in range(1, 40):
+        session.extend([(x + 0.5, 5.5)])
+    assert session.stroke == (1, 40)
+    session.end()
+    assert session.mask[5].all()
+    assert len(session.edits) == 10
+    while session.can_undo:
+        session.undo()
+    assert session.missing == 0
+
+
 def test_the_pressure_of_a_pen_narrows_the_stroke():
     session = blank()
     session.apply(edits.Stroke(points=((20.5, 18.5, 1.0), (220.5, 18.5, 0.25)), diameter=20))
@@ -424,22 +440,34 @@ def test_levels_are_means():
 
 
 @pytest.mark.parametrize(
-    ("image", "expected"),
+    ("image", "black", "expected"),
     [
-        (np.array([[0, 128, 255]], np.uint8), [0, 128, 255]),
-        (np.array([[0.0, 0.5, 1.0]]), [0, 128, 255]),
-        (np.array([[-1.0, 0.0, 3.0]]), [0, 64, 255]),
-        (np.array([[np.nan, 0.0, 4.0]]), [0, 0, 255]),
-        (np.array([[100, 1100, 4100]], np.uint16), [0, 64, 255]),
-        (np.array([[7, 7, 7]], np.int32), [0, 0, 0]),
+        (np.array([[0, 128, 255]], np.uint8), None, [0, 128, 255]),
+        (np.array([[0, 128, 255]], np.uint8), np.uint8(255), [255, 127, 0]),
+        (np.array([[0, 8, 15]], np.uint8), np.uint8(15), [255, 119, 0]),
+        (np.array([[100, 1100, 4100]], np.uint16), np.uint16(4095), [255, 191, 0]),
+        (np.array([[0.0, 0.5, 1.0]]), None, [0, 128, 255]),
+        (np.array([[-1.0, 0.0, 3.0]]), None, [0, 64, 255]),
+        (np.array([[np.nan, 0.0, 4.0]]), None, [0, 0, 255]),
+        (np.array([[100, 1100, 4100]], np.uint16), None, [0, 64, 255]),
+        (np.array([[7, 7, 7]], np.int32), None, [0, 0, 0]),
     ],
 )
-def test_values_become_brightness(image, expected):
-    picture = Picture(image)
+def test_values_become_brightness(image, black, expected):
+    picture = Picture(image, black=black)
     grey = picture.on_screen(picture.image)
     np.testing.assert_allclose(grey[0, :, 0].astype(int), expected, atol=1)
     assert grey.dtype == np.uint8
     assert grey.shape == (1, 3, 3)
+
+
+def test_any_byte_order_looks_the_same_and_comes_back():
+    image = data.astronaut()[:32, :32].astype(np.uint16) * 257
+    swapped = image.astype(image.dtype.newbyteorder())
+    session = Session(swapped, method="laplace", mask=np.pad(np.ones((4, 4), bool), 14))
+    np.testing.assert_array_equal(session.picture.on_screen(session.picture.image), image >> 8)
+    assert session.restored.dtype == swapped.dtype
+    np.testing.assert_array_equal(session.restored, inpaint(image, session.mask, method="laplace", channel_axis=-1))
 
 
 def test_a_colour_profile_is_brought_to_srgb():

@@ -12,6 +12,7 @@ from skinpaint.methods.laplace import Laplace
 pytest.importorskip("anywidget", reason="anywidget is not installed: pip install 'skinpaint[notebook]'")
 
 from skinpaint.paint import widget
+from skinpaint.paint.edits import Imported, as_data
 
 STROKE = {"kind": "stroke", "points": [[20, 20], [60, 40]], "diameter": 7}
 
@@ -54,6 +55,8 @@ def test_the_values_can_be_assigned(painted):
         painted.mask = mask[:5]
     with pytest.raises(ValueError, match="must name its kind"):
         painted.strokes = [STROKE, {}]
+    with pytest.raises(ValueError, match="The mask reaches to row 200"):
+        painted.strokes = [STROKE, as_data(Imported.of(np.ones((200, 9), bool)))]
     np.testing.assert_array_equal(painted.mask, mask)
     painted.strokes = strokes
     np.testing.assert_array_equal(painted.mask, kept)

@@ -649,11 +649,22 @@ class TestPicture:
             said = restore("a.tif", "--mask", "m.png", "-o", "a.jpg")
             assert int(re.search(r"JPEG changed .* by up to (\d+)", said.out)[1]) < 9
 
+    def test_a_raster_of_few_bits_in_which_white_is_zero_has_all_brightness_as_a_picture(self, tmp_path):
+        before = slopes((30, 40), "uint8") > 100
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", extratags=[PIXEL_SIZE])
+        with pytest.warns(MetadataWarning, match="they were inverted"):
+            write(tmp_path / "a.png", *read(tmp_path / "a.tif"))
+        np.testing.assert_array_equal(read(tmp_path / "a.png")[0], np.where(before, 0, 255))
+
     def test_a_sheet_of_such_a_raster_is_refused(self, tmp_path, capsys):
         before = slopes((30, 40), "uint8")
         tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", extratags=[PIXEL_SIZE])
-        assert main(["compare", str(tmp_path / "a.tif"), "--methods", "laplace"]) == 2
-        assert "0 is white, and a sheet would show them inverted. Save it as a picture first" in capsys.readouterr().err
+        write(tmp_path / "b.png", 255 - before)
+        for given in (["a.tif"], ["b.png", "--truth", "a.tif"]):
+            places = [place if place.startswith("-") else str(tmp_path / place) for place in given]
+            assert main(["compare", *places, "--missing", "saturated", "--methods", "laplace"]) == 2
+            said = capsys.readouterr().err
+            assert "a.tif holds values in which 0 is white, and a sheet would show them inverted. Save it as a" in said
 
     def test_a_raster_in_which_white_is_zero_keeps_its_values_in_files_of_data(self, restore, tmp_path):
         before = slopes((30, 40), "uint8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,10 +85,20 @@ def _truth(path: Path) -> Contents:
     from skinpaint.containers import Contents
 
     image, extras = io.read(path)
+    _check_black(path, extras)
     hidden = extras.missing
     if hidden is not None and hidden.ndim < image.ndim:
         hidden = np.broadcast_to(hidden[..., None], image.shape)
     return Contents(array=image, hidden=hidden, nodata=extras.nodata)
+
+
+def _check_black(path: Path, extras: Any) -> None:
+    """Refuse values that are not brightness, where pictures are shown beside each other."""
+    if extras.black is not None:
+        raise ValueError(
+            f"{path} holds values in which 0 is white, and a sheet would show them inverted. "
+            "Save it as a picture first, such as a PNG."
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -106,11 +116,7 @@ def run(args: argparse.Namespace) -> int:
     sheet = args.output or args.input.with_name(f"{args.input.stem}-compared.png")
     image, extras = io.read(args.input)
     one_picture(args.input, image, extras)
-    if extras.black is not None:
-        raise ValueError(
-            f"{args.input} holds values in which 0 is white, and a sheet would show them inverted. "
-            "Save it as a picture first, such as a PNG."
-        )
+    _check_black(args.input, extras)
     check_own_files({"--output": sheet}, [args.input, args.truth], [args.mask])
     io.check_target(sheet, overwrite=args.overwrite)
     mask, missing = missing_by(args, args.input, image, extras, args.mask)

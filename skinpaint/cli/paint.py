@@ -18,6 +18,7 @@ from skinpaint.cli.common import (
     add_mask_arguments,
     add_method_arguments,
     add_overwrite,
+    check_own_files,
     complain,
     method,
     missing_by,
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="OUT",
         type=Path,
-        help="where Save writes the picture, or a folder for several (default: IMAGE-restored; a PNG where IMAGE is a "
+        help="where Save writes the picture, or a folder (default: IMAGE-restored; a PNG where IMAGE is a "
         "JPEG, GIF or HEIC). Beside it, the mask is saved as IMAGE-mask.png, which is found again the next time",
     )
     add_mask_arguments(parser, "; it can be painted on")
@@ -97,14 +98,15 @@ def _sources(args: argparse.Namespace) -> list[Any]:
     """Every file to paint on, and where its results go."""
     from skinpaint.paint.album import Source
 
+    check_own_files({"-o": args.output}, args.inputs, [args.mask])
     several = len(args.inputs) > 1 or args.inputs[0].is_dir()
     if several and args.output is not None and not args.output.is_dir():
         raise NotADirectoryError(f"{args.output} must be a folder that exists, where several pictures are painted on.")
     sources = []
     for path, _ in pictures(args.inputs)[0] if several else [(args.inputs[0], None)]:
-        picture = path.with_name(restored_name(path))
-        if args.output is not None:
-            picture = args.output / restored_name(path, "") if several else args.output
+        picture = args.output or path.with_name(restored_name(path))
+        if args.output is not None and args.output.is_dir():
+            picture = args.output / restored_name(path, "")
         sources.append(
             Source(
                 path=path,

@@ -150,16 +150,19 @@ class Extras:
         return bool(np.any(self.scale != 1) or np.any(self.offset != 0))
 
     def as_seen(self, values: np.ndarray) -> np.ndarray:
-        """The picture, in which more is white, from values like those that were read.
+        """The picture, in which more is white, from values like those that were read; those of few bits fill 8.
 
         Examples
         --------
         >>> Extras(black=np.uint8(255)).as_seen(np.array([0, 250], np.uint8))
         array([255,   5], dtype=uint8)
+        >>> Extras(black=np.uint8(15)).as_seen(np.array([0, 14], np.uint8))
+        array([255,  17], dtype=uint8)
         """
         if self.black is None or values.dtype != self.black.dtype:
             return values
-        return self.black - np.minimum(values, self.black)
+        seen = self.black - np.minimum(values, self.black)
+        return seen * np.uint8(255 // self.black) if values.dtype == np.uint8 else seen
 
     def opaque_where(self, filled: np.ndarray) -> Extras:
         """Return extras whose alpha, if there is one, is opaque wherever `filled` is True.

@@ -38,6 +38,10 @@ class Album(Protocol):
         """What a picture looks like, without opening it."""
         ...
 
+    def transparent(self, number: int) -> np.ndarray | None:
+        """What is transparent in a picture; None where its file has no alpha."""
+        ...
+
     def targets(self, number: int) -> dict[str, str] | None:
         """The names of the files that can be saved; None where nothing is saved to files."""
         ...
@@ -69,6 +73,9 @@ class One:
     def picture(self, number: int) -> Picture:
         """The image."""
         return self.session.picture
+
+    def transparent(self, number: int) -> None:
+        """There is no alpha."""
 
     def targets(self, number: int) -> None:
         """Nothing is saved."""
@@ -214,6 +221,7 @@ class Files:
                 method=self.method,
                 mask=file.plane_of_mask(plane),
                 icc_profile=file.extras.icc_profile,
+                black=file.extras.black,
                 name=self.titles[number],
             )
             if number in self._kept:
@@ -231,9 +239,17 @@ class Files:
                 return self._sessions[number].picture
             index, plane = self._places[number]
             file = self._opened.get(index) or _Opened(self.sources[index], self._read_mask)
-        image = file.image[file.place(plane or file.planes[0])]
+        plane = plane or file.planes[0]
+        image, extras = file.image[file.place(plane)], file.extras
         channels = image if file.channel_axis is None else np.moveaxis(image, file.channel_axis, -1)
-        return Picture(channels, icc_profile=file.extras.icc_profile)
+        missing = file.plane_of_mask(plane)
+        return Picture(channels, icc_profile=extras.icc_profile, black=extras.black, missing=missing)
+
+    def transparent(self, number: int) -> np.ndarray | None:
+        """What is transparent in a picture; None where its file has no alpha."""
+        with self._lock:
+            alpha = self._file(self._places[number][0]).extras.alpha
+        return None if alpha is None else np.asarray(alpha == 0)
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""
@@ -285,6 +301,10 @@ class Files:
         if what == "picture":
             io.write(target, out, file.extras.shown_where(missing).known_where(missing), overwrite=overwrite)
             self._saved.update(saved)
+        elif not missing.any():
+            raise ValueError(
+                f"Nothing is painted, and a mask that marks nothing is not saved. If {target.name} exists, remove it."
+            )
         else:
             marked = np.where(missing, 255, 0).astype(np.uint8)
             axes = "".join(file.extras.axes[k] for k in kept)
@@ -321,11 +341,15 @@ class Files:
         return self._opened[index]
 
     def _leave(self) -> None:
-        """Let go of the pixels of other files whose edits are saved; the edits are kept."""
+        """Let go of the pixels of other files whose edits are saved; the edits are kept.
+
+        A file that was replaced by its own result is kept, too: what is known under the paint is nowhere else.
+        """
         if len(self.sources) == 1:
             return
         for k, session in list(self._sessions.items()):
-            if session.state == self._saved.get(k):
+            source = self.sources[self._places[k][0]]
+            if session.state == self._saved.get(k) and source.picture.resolve() != source.path.resolve():
                 self._kept[k] = session.data(), session.method, session.method_name
                 del self._sessions[k]
                 self._opened.pop(k, None)

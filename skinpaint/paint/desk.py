@@ -88,6 +88,7 @@ class Desk:
         self.session = album.open(0)
         self.preferences: dict[str, Any] = {}
         self.pages: list[Page] = []
+        self.painter: Page | None = None  # who began the last stroke
         self.log: list[str] = []  # what was saved, in words
         self.methods: dict[str, str | Method] = {
             name: name for base in METHODS for name in (base, *(f"{base}:{each}" for each in presets(load(base))))
@@ -121,10 +122,13 @@ class Desk:
         return page
 
     def leave(self, page: Page) -> None:
-        """A page closes."""
+        """A page closes; its stroke is over."""
+        if page is self.painter:
+            self.session.end()
         with self._wake:
             if page in self.pages:
                 self.pages.remove(page)
+        self.say_state()
 
     def close(self) -> None:
         """End all work."""
@@ -242,10 +246,11 @@ class Desk:
         session = self.session
         if diameter:  # what lies behind the brush was filled from what the brush has covered since
             dirty = dirty.grown(round(BEHIND * diameter)).within(session.shape)
+        said = {"say": "changed", "number": self.number, "missing": session.missing, "dirty": _sides(dirty)}
         for page in list(self.pages):
             level = min(page.level, session.picture.levels - 1)
             box = dirty.at_level(level) & page.box
-            message = {"say": "changed", "number": self.number, "level": level, "dirty": _sides(dirty)}
+            message = {**said, "level": level}
             stroke = session.stroke
             if diameter and stroke is not None:
                 message["points"] = stroke[1]  # that are seen now

@@ -18,6 +18,7 @@ from skinpaint.paint.boxes import Box
 __all__ = [
     "EDITS",
     "MAX_DIAMETER",
+    "MAX_POINTS",
     "Clear",
     "Edit",
     "Grow",
@@ -280,7 +281,7 @@ def _tupled(value: Any) -> Any:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _is_int(value: object, low: int, high: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -74,6 +75,7 @@ def _down(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
     first = {key: message[key] for key in ("diameter", "erase") if key in message}
     stroke = from_data({"kind": "stroke", "points": [message["point"]], **first})
     assert isinstance(stroke, Stroke)
+    desk.painter = page
     dirty = desk.session.begin(diameter=stroke.diameter, erase=stroke.erase, point=stroke.points[0])
     desk.painted(dirty, stroke.diameter)
 
@@ -81,14 +83,15 @@ def _down(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
 def _move(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
     moved, stroke = from_data({"kind": "stroke", "points": message["points"], "diameter": 1}), desk.session.stroke
     assert isinstance(moved, Stroke)
-    if stroke is not None:
+    if stroke is not None and desk.painter is page:
         desk.painted(desk.session.extend(moved.points), stroke[0])
 
 
 def _up(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
-    desk.session.end()
-    if message.get("drop"):
-        desk.changed(desk.session.undo())
+    if desk.painter is page and desk.session.painting:  # else the stroke has ended, as by opening another picture
+        desk.session.end()
+        if message.get("drop"):
+            desk.changed(desk.session.undo())
     desk.say_state()
 
 
@@ -130,13 +133,14 @@ def _dismiss(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -
 
 def _load(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
     """A mask that the user chose: its contents come, and never its name."""
-    from skinpaint.io import read_mask
+    from skinpaint.io.mask import read_marked
 
+    rules = {"photograph": _photograph(desk.session), "hidden": desk.album.transparent(desk.number)}
     with tempfile.TemporaryDirectory(prefix="skinpaint-") as folder:
         file = Path(folder, "mask")
         file.write_bytes(bytes(buffers[0]))
         try:
-            mask = read_mask(file, photograph=_photograph(desk.session))
+            mask, _ = read_marked(file, invert=False, **rules)
         except ValueError as error:
             raise ValueError(str(error).replace(str(file), "that was loaded")) from None
     desk.changed(desk.session.apply(desk.session.imported(mask)))
@@ -162,6 +166,9 @@ def _save(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
             page.send({"say": "exists", "what": what, "name": name}, [])
         except (OSError, ValueError) as error:
             page.send({"say": "error", "text": _sentence(error)}, [])
+        except Exception as error:  # a method may raise anything
+            traceback.print_exc()
+            page.send({"say": "error", "text": f"The {what} cannot be saved: {error}."}, [])
         else:
             kept = what == "report" or is_lossless(path)
             blank = desk.album.blank(number) if what == "picture" else []
@@ -218,7 +225,9 @@ def _prefer(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) ->
 
 def _photograph(session: Session) -> np.ndarray:
     """The picture, for masks that are drawn on a copy of it."""
-    image = session.picture.image
+    from skinpaint.io import Extras
+
+    image = Extras(black=session.picture.black).as_seen(session.picture.image)
     return image if image.shape[2] == 3 else image[..., 0]
 
 

@@ -82,6 +82,7 @@ def _widget(napari_viewer: Any) -> Any:
             each: getattr(layer, each) for each in ("scale", "translate", "rotate", "shear", "units", "axis_labels")
         }
         more = {} if layer.rgb else {"colormap": layer.colormap, "contrast_limits": layer.contrast_limits}
+        kind["affine"] = layer.affine.affine_matrix
         napari_viewer.add_image(restored, name=f"{layer.name} ({name})", rgb=layer.rgb, **kind, **more)
         said.value = words
 
@@ -110,10 +111,8 @@ def _widget(napari_viewer: Any) -> Any:
                 channel_axis=-1 if layer.rgb else None,
                 missing_values=None,
                 grow=grow.value,
-                spacing=None,
+                spacing=relative(layer.scale if volume.value else layer.scale[-2:]),
             )
-            if volume.value:
-                inpainter.spacing = relative(layer.scale)
         except (ValueError, TypeError) as error:
             said.value = str(error)
             return

@@ -27,6 +27,10 @@ class Picture:
         Integers or floats; it is never written to.
     icc_profile : bytes, optional
         Its colour profile, from which its colours on the screen follow.
+    black : scalar of the image's dtype, optional
+        What black is, in an image in which 0 is white.
+    missing : ndarray of bool, of shape (M, N), optional
+        Pixels by which the range is not judged, such as those that hold a nodata value.
     name : str
         What it is called.
 
@@ -37,7 +41,15 @@ class Picture:
     ((2, 2), [[0, 255], [128, 64]])
     """
 
-    def __init__(self, image: np.ndarray, *, icc_profile: bytes | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        image: np.ndarray,
+        *,
+        icc_profile: bytes | None = None,
+        black: np.unsignedinteger[Any] | None = None,
+        missing: np.ndarray | None = None,
+        name: str = "",
+    ) -> None:
         image = np.asarray(image)
         if image.dtype.kind not in "uif" or image.ndim not in (2, 3) or image.size == 0:
             raise ValueError(
@@ -46,6 +58,8 @@ class Picture:
             )
         self.image = image if image.ndim == 3 else image[..., None]
         self.icc_profile = icc_profile
+        self.black = black
+        self.missing = missing
         self.name = name
         self._levels: dict[int, np.ndarray] = {}
 
@@ -88,14 +102,20 @@ class Picture:
 
         They are the limits of the dtype for 8 bits, for colours of 16 bits that use more than half of them, and for
         images with a colour profile; 0 and 1 for floats within them, if they reach 1/255; and else the 0.1 and 99.9
-        percentiles.
+        percentiles, all of what is known. Where 0 is white they change places.
         """
+        low, high = self._limits()
+        return (low, high) if self.black is None else (high, low)
+
+    def _limits(self) -> tuple[float, float]:
         dtype = self.image.dtype
         if dtype == np.uint8:
-            return 0.0, 255.0
+            return 0.0, 255.0 if self.black is None else float(self.black)
         step = max(1, int(np.sqrt(self.image.size / SAMPLE)))
-        sample = self.image[::step, ::step].astype(float)
-        sample = sample[np.isfinite(sample)]
+        sample = self.image[::step, ::step]
+        if self.missing is not None:
+            sample = sample[~self.missing[::step, ::step]]
+        sample = sample[np.isfinite(sample)].astype(float)
         if not sample.size:
             return 0.0, 1.0
         if dtype.kind == "f" and sample.min() >= 0 and (GREY_LEVEL <= sample.max() <= 1 or sample.max() == 0):
@@ -111,7 +131,7 @@ class Picture:
         """A sentence on how values become brightness, where that is not plain to see."""
         channels = self.image.shape[2]
         said = f" Channel 1 of {channels} is shown." if channels not in (1, 3) else ""
-        if self.image.dtype == np.uint8 or self.range in ((0.0, 1.0), (0.0, 65535.0)):
+        if self.range in ((0.0, 1.0), (0.0, 255.0), (0.0, 65535.0)):
             return said.strip()
         low, high = self.range
         return f"Values from {low:.6g} to {high:.6g} are shown from black to white.{said}"
@@ -119,8 +139,8 @@ class Picture:
     def on_screen(self, values: np.ndarray) -> np.ndarray:
         """Colours in sRGB, 8 bits, of shape (..., 3), for values of the image or of its levels."""
         channels = values if values.shape[-1] == 3 else values[..., :1]
-        if channels.dtype != np.uint8:
-            low, high = self.range
+        low, high = self.range
+        if channels.dtype != np.uint8 or (low, high) != (0, 255):
             scaled = np.subtract(channels, np.float32(low), dtype=np.float32)
             scaled *= np.float32(255 / (high - low))
             np.nan_to_num(scaled, copy=False, nan=0.0)

@@ -15,7 +15,7 @@ from skinpaint.paint.picture import Picture
 from skinpaint.paint.suggest import suggested
 from skinpaint.paint.tiles import Bits
 
-__all__ = ["segments", "touched"]
+__all__ = ["check_within", "segments", "touched"]
 
 PIECE = 256  # pixels: longer segments are cut, so that the box of a diagonal one stays small
 FIRST_WINDOW = 512  # pixels from the point of a flood in which it is looked for first
@@ -113,14 +113,20 @@ def _(edit: Clear, picture: Picture, bits: Bits) -> Touched:
 
 @touched.register
 def _(edit: Imported, picture: Picture, bits: Bits) -> Touched:
+    check_within(edit, bits.shape)
     box = Box(*edit.box)
-    if box.within(bits.shape) != box and box:
-        raise ValueError(
-            f"The mask reaches to row {box.bottom} and column {box.right}, but the image has {bits.shape[0]} rows and "
-            f"{bits.shape[1]} columns."
-        )
     if box:
         yield box, edit.pixels
+
+
+def check_within(edit: Imported, shape: tuple[int, int]) -> None:
+    """Refuse a mask of a larger image."""
+    box = Box(*edit.box)
+    if box and box.within(shape) != box:
+        raise ValueError(
+            f"The mask reaches to row {box.bottom} and column {box.right}, but the image has {shape[0]} rows and "
+            f"{shape[1]} columns."
+        )
 
 
 def segments(points: Sequence[Point], diameter: float, shape: tuple[int, int]) -> Touched:

@@ -15,9 +15,9 @@ from skinpaint.masks import as_bool
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.paint.boxes import Box
-from skinpaint.paint.edits import Edit, Imported, Point, Stroke, as_data, from_data
+from skinpaint.paint.edits import MAX_POINTS, Edit, Imported, Point, Stroke, as_data, from_data
 from skinpaint.paint.picture import Picture
-from skinpaint.paint.raster import segments, touched
+from skinpaint.paint.raster import check_within, segments, touched
 from skinpaint.paint.regions import Window, regions
 from skinpaint.paint.tiles import Bits, Fill, Tiles
 from skinpaint.problem import Problem
@@ -42,6 +42,7 @@ class _Open:
     erase: bool
     points: list[Point]
     tiles: Tiles
+    earlier: int = 0  # points of the same stroke that are in edits already; the last of them is the first here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,8 @@ class Session:
         As for :class:`skinpaint.Inpainter`, but without `noise`.
     icc_profile : bytes, optional
         The colour profile, for colours on the screen.
+    black : scalar of the image's dtype, optional
+        What black is, for the look of an image in which 0 is white.
     name : str, optional
         What the image is called.
 
@@ -113,15 +116,17 @@ class Session:
         mask: np.ndarray | None = None,
         method: str | Method = "dct",
         icc_profile: bytes | None = None,
+        black: np.unsignedinteger[Any] | None = None,
         name: str = "",
     ) -> None:
         hidden, image = np.ma.getmaskarray(image), np.ma.getdata(image, subok=False)
         hidden = hidden | np.isnan(image) if image.dtype.kind == "f" else hidden
         self._axis = channel_axis if channel_axis is not None else (-1 if image.ndim == 3 else None)
         self._grey = self._axis is None
-        self.picture = Picture(
-            image if self._axis is None else np.moveaxis(image, self._axis, -1), icc_profile=icc_profile, name=name
-        )
+        self._dtype = image.dtype
+        native = image.astype(image.dtype.newbyteorder("="), copy=False)
+        channels = native if self._axis is None else np.moveaxis(native, self._axis, -1)
+        self.picture = Picture(channels, icc_profile=icc_profile, black=black, name=name)
         self.method_name, self.method = method if isinstance(method, str) else type(method).__name__, _exact(method)
         self.lock = RLock()
         self._bits = Bits(self.picture.shape)
@@ -141,6 +146,7 @@ class Session:
         gone = np.asarray(hidden if self._grey else hidden.any(axis=self._axis)) & ~self.mask
         if gone.any():
             self.apply(self.imported(gone))
+        self.picture.missing = self.mask if self._done else None
 
     # What there is
 
@@ -203,7 +209,9 @@ class Session:
         return self.edits, self.method if self._done else None
 
     def finished(self) -> tuple[np.ndarray, np.ndarray, tuple[tuple[Edit, ...], Method | None]]:
-        """The restored image, what was missing in it, and the state that they follow from; a stroke is ended.
+        """The restored image, what was missing in it, and the state that they follow from.
+
+        What is drawn so far of a stroke is an edit then, and the stroke goes on.
 
         Raises
         ------
@@ -214,10 +222,10 @@ class Session:
             for _ in self.solve():
                 pass
             with self.lock:
-                self.end()
+                self._divide()
                 if not self._todo:
                     whole = Box(0, 0, *self.shape)
-                    out = self.read(whole)
+                    out = self.read(whole).astype(self._dtype, copy=False)
                     restored = out[..., 0] if self._axis is None else np.moveaxis(out, -1, self._axis)
                     return restored, self._bits.read(whole), self.state
 
@@ -256,6 +264,8 @@ class Session:
             if self._open is None or not points:
                 return Box(0, 0, 0, 0)
             Stroke(points=tuple(points), diameter=self._open.diameter)  # checks them
+            if len(self._open.points) + len(points) > MAX_POINTS:
+                self._divide()
             last = self._open.points[-1]
             self._open.points += points
             return self._draw(self._open, (last, *points))
@@ -264,7 +274,7 @@ class Session:
         """Lift the brush: the stroke becomes an edit. Return the box in which it changed the mask."""
         with self.lock:
             stroke, self._open = self._open, None
-            if stroke is None:
+            if stroke is None or (stroke.earlier and not stroke.tiles):
                 return Box(0, 0, 0, 0)
             edit = Stroke(points=tuple(stroke.points), diameter=stroke.diameter, erase=stroke.erase)
             return self._did(_Step(edit, stroke.tiles))
@@ -319,7 +329,8 @@ class Session:
     def stroke(self) -> tuple[float, int] | None:
         """The diameter of the stroke that is under way, and the number of its points."""
         with self.lock:
-            return None if self._open is None else (self._open.diameter, len(self._open.points))
+            stroke = self._open
+            return None if stroke is None else (stroke.diameter, max(0, stroke.earlier - 1) + len(stroke.points))
 
     @property
     def stroke_bounds(self) -> Box:
@@ -363,9 +374,9 @@ class Session:
         Raises
         ------
         ValueError
-            If one of them is no edit; then none is applied.
+            If one of them is no edit of this image; then none is applied.
         """
-        for edit in [from_data(each) for each in data]:
+        for edit in self._edits_of(data):
             self.apply(edit)
 
     def renew(self, data: Sequence[object]) -> None:
@@ -374,13 +385,20 @@ class Session:
         Raises
         ------
         ValueError
-            If one of them is no edit; then nothing changes.
+            If one of them is no edit of this image; then nothing changes.
         """
-        edits = [from_data(each) for each in data]
+        edits = self._edits_of(data)
         while self.can_undo:
             self.undo()
         for edit in edits:
             self.apply(edit)
+
+    def _edits_of(self, data: Sequence[object]) -> list[Edit]:
+        edits = [from_data(each) for each in data]
+        for edit in edits:
+            if isinstance(edit, Imported):
+                check_within(edit, self.shape)
+        return edits
 
     # What the methods do
 
@@ -480,6 +498,13 @@ class Session:
         stroke.tiles = {**tiles, **stroke.tiles}
         self._changed |= dirty
         return dirty
+
+    def _divide(self) -> None:
+        """Make what is drawn of a stroke an edit; the stroke goes on from its last point."""
+        stroke, seen = self._open, self.stroke
+        if stroke is not None and seen is not None and (stroke.tiles or len(stroke.points) > 1):
+            self.end()
+            self._open = _Open(stroke.diameter, stroke.erase, stroke.points[-1:], {}, earlier=seen[1])
 
     def _note(self, dirty: Box) -> Box:
         """Note where the mask changed."""

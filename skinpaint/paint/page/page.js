@@ -657,6 +657,7 @@ class Stage {
 
   patch(message, buffers) {
     if (message.number !== this.app.state.number) return;
+    this.app.showMissing(message.missing);
     this.tiles.patch(message.level, message.dirty, message.box, buffers[0]);
     if (message.points === undefined) {
       if (!this.app.down) this.echo = [];
@@ -1205,9 +1206,7 @@ class App {
     this.redoButton.disabled = !state.canRedo;
     this.clearButton.disabled = this.growButton.disabled = this.compareButton.disabled = state.missing === 0;
     this.methodSelect.value = state.method;
-    this.missing.textContent = state.missing
-      ? `${counted(state.missing, "pixel")} painted (${percent(state.missing / (state.width * state.height))})`
-      : "Nothing painted";
+    this.showMissing(state.missing);
     this.proposal.hidden = !state.proposal;
     if (state.proposal) {
       this.proposalText.textContent = `${counted(state.proposal.pixels, "pixel")} proposed, in blue`;
@@ -1229,6 +1228,13 @@ class App {
       card.setAttribute("aria-pressed", card.dataset.name === state.method);
     }
     if (first) this.busyText.textContent = "";
+  }
+
+  showMissing(missing) {
+    const { width, height } = this.state;
+    this.missing.textContent = missing
+      ? `${counted(missing, "pixel")} painted (${percent(missing / (width * height))})`
+      : "Nothing painted";
   }
 
   showBusy({ busy, done }) {
