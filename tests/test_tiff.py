@@ -651,7 +651,7 @@ class TestPicture:
 
     def test_a_raster_of_few_bits_in_which_white_is_zero_has_all_brightness_as_a_picture(self, tmp_path):
         before = slopes((30, 40), "uint8") > 100
-        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", extratags=[PIXEL_SIZE])
+        tifffile.imwrite(tmp_path / "a.tif", before, photometric="miniswhite", extratags=[PIXEL_SIZE], metadata=None)
         with pytest.warns(MetadataWarning, match="they were inverted"):
             write(tmp_path / "a.png", *read(tmp_path / "a.tif"))
         np.testing.assert_array_equal(read(tmp_path / "a.png")[0], np.where(before, 0, 255))
