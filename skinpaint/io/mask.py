@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.io.api import read
+from skinpaint.io.at_once import at_once
 from skinpaint.io.decoders import one_line
 from skinpaint.io.extras import Extras, opaque
 from skinpaint.io.fits import FITS, image_named
@@ -205,8 +206,7 @@ def _check_threshold(threshold: float) -> None:
         )
 
 
-def _check_nan(path: str | Path, image: Any) -> None:
-    count = int(np.isnan(image).sum()) if image.dtype.kind == "f" else 0
+def _check_nan(path: str | Path, count: int) -> None:
     if count:
         raise ValueError(
             f"The mask {path} must say of each pixel whether it is missing. Got {count} NaN instead. "
@@ -215,11 +215,14 @@ def _check_nan(path: str | Path, image: Any) -> None:
 
 
 def _check_levels(path: str | Path, image: Any) -> None:
-    _check_nan(path, image)
-    if image.dtype.kind == "f" and (image.min() < 0 or image.max() > 255):
+    if image.dtype.kind != "f":
+        return
+    nan, low, high = at_once(np.isnan(image).sum(), image.min(), image.max())
+    _check_nan(path, int(nan))
+    if low < 0 or high > 255:
         raise ValueError(
-            f"The mask {path} must hold numbers from 0 to 1, or from 0 to 255. Got {float(image.min()):g} to "
-            f"{float(image.max()):g} instead. Save 1 where pixels are missing, and 0 elsewhere."
+            f"The mask {path} must hold numbers from 0 to 1, or from 0 to 255. Got {float(low):g} to {float(high):g} "
+            "instead. Save 1 where pixels are missing, and 0 elsewhere."
         )
 
 
@@ -234,7 +237,8 @@ def _inside(path: str | Path, file: str, name: str) -> np.ndarray:
 
 
 def _flagged(path: str | Path, image: Any, invert: bool, stated: str = "") -> Any:
-    _check_nan(path, image)
+    if image.dtype.kind == "f":
+        _check_nan(path, int(np.isnan(image).sum()))
     mask = image != 0
     if not mask.any() and not invert:
         raise ValueError(f"The mask {path} marks no pixel as missing: it is 0 everywhere.{stated}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.io.at_once import at_once
 from skinpaint.io.extras import Extras, opaque
 
 __all__ = [
@@ -49,7 +50,7 @@ def white(image: Any) -> float:
     """
     if image.dtype.kind == "f":
         return 255 if image.max() > 1 else 1
-    if image.dtype.kind in "iu" and image.size and (image.min(), image.max()) == (0, 1):
+    if image.dtype.kind in "iu" and image.size and at_once(image.min(), image.max()) == (0, 1):
         return 1
     return opaque(image.dtype)
 
@@ -77,7 +78,8 @@ def coloured(levels: Any) -> Any:
 
 def mostly(which: Any, where: Any) -> bool:
     """Whether this is so at more than half of some pixels."""
-    return bool(np.count_nonzero(which & where) > 0.5 * np.count_nonzero(where))
+    so, all_of_them = _counts(which & where, where)
+    return so > 0.5 * all_of_them
 
 
 def as_shown(photograph: Any, levels: Any) -> Any:
@@ -98,11 +100,11 @@ def as_shown(photograph: Any, levels: Any) -> Any:
     scales = [(0.0, float(white(photograph)))]
     if photograph.dtype == np.uint8:
         return in_levels(photograph, axes, *scales[0])
-    low, high = float(np.nanmin(photograph)), float(np.nanmax(photograph))
+    low, high = map(float, at_once(np.nanmin(photograph), np.nanmax(photograph)))
     if high > max(low, 0) and math.isfinite(high - low):
         scales += [(0.0, 2.0 ** math.ceil(math.log2(high + 1)) - 1), (low, high)]
-    shown = (in_levels(photograph, axes, *scale) for scale in dict.fromkeys(scales))
-    return max(shown, key=lambda each: int(np.count_nonzero(~_differs(levels, each))))
+    same = (~_differs(levels, in_levels(photograph, axes, *scale)) for scale in scales)
+    return in_levels(photograph, axes, *scales[int(np.argmax(_counts(*same)))])
 
 
 def is_copy(levels: Any, shown: Any) -> bool:
@@ -113,8 +115,9 @@ def is_copy(levels: Any, shown: Any) -> bool:
     """
     same = ~_differs(levels, shown)
     telling = _telling(shown)
-    if _enough(telling):
-        return mostly(same, telling)
+    told, alike = _counts(telling, same & telling)
+    if told >= MIN_TELLING:
+        return alike > 0.5 * told
     grey, below = as_grey(levels), as_grey(shown)
     if any(
         mostly(same, part) and _correlation(grey, below, same & part) > CORRELATED
@@ -193,7 +196,8 @@ def black_and_white_alike(levels: Any, shown: Any) -> bool:
         return False
     below, same, plain = as_grey(shown), ~_differs(levels, shown), ~_tones(levels)
     parts = (plain & (below < 128), plain & (below >= 128))
-    return all(_enough(part) and mostly(same, part) for part in parts)
+    counts = _counts(*parts, *(same & part for part in parts))
+    return all(some >= MIN_TELLING and alike > 0.5 * some for some, alike in zip(counts[:2], counts[2:], strict=True))
 
 
 def _telling(shown: Any) -> Any:
@@ -208,7 +212,12 @@ def _tones(levels: Any) -> Any:
 
 
 def _enough(where: Any) -> bool:
-    return int(np.count_nonzero(where)) >= MIN_TELLING
+    return _counts(where)[0] >= MIN_TELLING
+
+
+def _counts(*which: Any) -> list[int]:
+    """How often each of these is so."""
+    return [int(count) for count in at_once(*map(np.count_nonzero, which))]
 
 
 def _channels(levels: Any) -> tuple[Any, Any, Any]:
@@ -240,7 +249,7 @@ def _correlation(one: Any, other: Any, where: Any) -> float:
     """The correlation of two pictures at some pixels; 0 if there are few of them, or one is constant there."""
     if not _enough(where):
         return 0.0
-    count = int(np.count_nonzero(where))
-    one, other = (np.where(where, each - np.where(where, each, 0).sum() / count, 0) for each in (one, other))
-    squares = float((one**2).sum()) * float((other**2).sum())
-    return float((one * other).sum()) / math.sqrt(squares + 1)
+    count, *sums = at_once(np.count_nonzero(where), *(np.where(where, each, 0).sum() for each in (one, other)))
+    one, other = (np.where(where, each - sum_ / count, 0) for each, sum_ in zip((one, other), sums, strict=True))
+    both, *squares = map(float, at_once((one * other).sum(), (one**2).sum(), (other**2).sum()))
+    return both / math.sqrt(math.prod(squares) + 1)
