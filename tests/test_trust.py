@@ -295,6 +295,12 @@ def test_pixels_left_as_they_came_are_infinitely_unsure_and_that_is_said():
     assert np.isnan(inpainter.sample(1)[0][left]).all()
 
 
+def test_pixels_left_in_a_constant_image_are_in_no_sample():
+    mask = np.arange(9) > 0
+    inpainter = Inpainter("laplace", max_distance=2).fit(np.full(9, 7.0), mask=mask)
+    np.testing.assert_array_equal(inpainter.sample(2), [[7.0] * 3 + [np.nan] * 6] * 2)
+
+
 def test_a_grown_mask_and_a_nodata_value_are_understood():
     image = np.clip(picture(), 1, 250).round()
     image[scattered(missing=0.2)] = -9999

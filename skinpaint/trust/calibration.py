@@ -260,8 +260,8 @@ class Uncertainty:
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Images that the field thinks possible, of shape ``(n, *image.shape)``, in the image's units."""
-        out = np.repeat(self.centre[None], n, axis=0)
         deviation = np.where(np.isinf(self.deviation), np.nan, self.deviation)
+        out = np.repeat((self.centre + 0 * deviation)[None], n, axis=0)
         for image in out:
             for v, channels, gaussian in self.variances:
                 root = np.sqrt(v)
