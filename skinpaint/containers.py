@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from numbers import Number
@@ -27,7 +27,7 @@ __all__ = [
     "in_chunks",
     "is_scaled",
     "mask_in",
-    "nodata_of_raster",
+    "nodata_in",
     "plain",
     "unpack",
 ]
@@ -334,10 +334,22 @@ def is_scaled(image: Any) -> bool:
     return any(name in image.encoding for name in ("scale_factor", "add_offset"))
 
 
-def nodata_of_raster(image: Any) -> Any:
+def nodata_in(image: Any) -> tuple[Any, ...]:
+    """Every value that a labelled array says is missing: rioxarray's nodata, and those in attributes and encoding."""
+    found = [_nodata_of_raster(image)]
+    for said in (image.attrs, {} if is_scaled(image) else image.encoding):
+        found += [value for name in NODATA_NAMES if name in said for value in np.ravel(said[name]).tolist()]
+    return tuple(dict.fromkeys(value for value in found if isinstance(value, int | float | np.number)))
+
+
+def _nodata_of_raster(image: Any) -> Any:
     """What rioxarray says is missing in a labelled array, or None. It fails for integers said to be masked by NaN."""
     if "rioxarray" not in sys.modules:
         return None
+    if any(np.ndim(said.get(name)) for said in (image.attrs, image.encoding) for name in NODATA_NAMES):
+        image = image.copy(deep=False)  # rioxarray takes a number alone
+        for said in (image.attrs, image.encoding):
+            said.update({name: np.ravel(said[name])[0] for name in NODATA_NAMES if name in said})
     encoded = image.rio.encoded_nodata
     return image.rio.nodata if encoded is None or is_scaled(image) else encoded
 
@@ -373,9 +385,6 @@ def _data_array(image: Any) -> Contents:
     if _is_a(image.data, "dask.array", "Array"):
         raise _refused("an xarray DataArray in chunks", "Use skinpaint.xarray.inpaint(image), or pass image.compute()")
     check_measured(image, "image")
-    nodata = _nodata_in(image.attrs)
-    if (said := nodata_of_raster(image)) is not None:
-        nodata = (*nodata, said)
     named = [axis for axis, name in enumerate(image.dims) if str(name).lower() in CHANNEL_NAMES]
     times = [axis for axis, name in enumerate(image.dims) if str(name).lower() in TIME_NAMES]
     doubt = ""
@@ -387,21 +396,12 @@ def _data_array(image: Any) -> Contents:
         )
     return Contents(
         image.to_numpy(),
-        nodata=nodata,
+        nodata=nodata_in(image),
         channel_axis=named[0] if len(named) == 1 and image.ndim > 1 else None,
         named=not all(str(name).startswith("dim_") for name in image.dims),  # xarray's own names say nothing
         doubt=doubt,
         wrap=lambda restored, filled: image.copy(data=restored),
     )
-
-
-def _nodata_in(attributes: Mapping[Any, Any]) -> tuple[Any, ...]:
-    """Every nodata value that attributes name."""
-    found: list[Any] = []
-    for name in NODATA_NAMES:
-        if name in attributes:
-            found += [value for value in np.ravel(attributes[name]).tolist() if isinstance(value, int | float)]
-    return tuple(dict.fromkeys(found))
 
 
 def _pil_image(image: Any) -> Contents:

@@ -286,7 +286,7 @@ class Inpainter:
         Returns
         -------
         low, high : ndarray of float64, of the image's shape
-            In the image's units; both are the image's value where it is known.
+            In the image's units, rounded outwards; both are the image's value where it is known.
 
         Raises
         ------
@@ -394,8 +394,6 @@ class Inpainter:
         from skinpaint.scores import check_truth, psnr
 
         truth = _values(truth)
-        if in_chunks(image):
-            return psnr(truth, _values(self.transform(image)))
         problem = self._problem(image, None)
         if truth.shape == problem.array.shape:  # else there is a sentence for that below
             missing = everywhere(problem.as_user(problem.mask), problem.array, problem.channel_axis)

@@ -442,11 +442,12 @@ class Problem:
         filled = self._in_units(np.asarray(values, dtype=float), slice(None))
         return filled if smoothed else np.where(self.mask, filled, self._image)
 
-    def measured_at(self, values: np.ndarray, c: int, where: np.ndarray) -> np.ndarray:
-        """What `measured` returns for the pixels `where` of channel `c`, without an image of them all."""
-        filled = self._in_units(np.asarray(values[..., c][where], dtype=float), c)
-        missing = self.mask[..., c % self.mask.shape[-1]][where]
-        return np.where(missing, filled, self._image[..., c][where])
+    def errors_at(self, values: np.ndarray, c: int, where: np.ndarray, truth: Problem) -> np.ndarray:
+        """How far `values` are from what `truth` knows of the pixels `where` of channel `c`, in the image's units."""
+        found, known = np.asarray(values[..., c][where], dtype=float), truth._image[..., c][where]
+        if self._exact is None:
+            return self._in_units(found, c) - known
+        return np.clip(found, self.low[c], self.high[c]) * self._scale[c] - _in_reach(known, self._offset[c], 1.0)
 
     def _in_units(self, values: np.ndarray, channels: Any) -> np.ndarray:
         """`values` of these channels in the image's units, within the bounds."""
@@ -608,7 +609,7 @@ def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> tuple[n
     return lowest, np.where(scale > 0, scale, 1.0)
 
 
-def _in_reach(bound: np.ndarray, offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _in_reach(bound: np.ndarray, offset: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
     """A bound of each channel in the problem's units, in which all values are near 0 and 1."""
     with np.errstate(over="ignore"):
         if _is_exact(offset):

@@ -64,7 +64,7 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     if not compared.any():
         raise ValueError("psnr needs at least one finite value of the truth to compare with. Got none.")
     with np.errstate(over="ignore"):
-        error = _real(image, "psnr")[compared].astype(float) - values[compared].astype(float)
+        error = _difference(_real(image, "psnr")[compared], values[compared])
         largest = peak(values[usable])
     if not np.isfinite(error).all():
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
@@ -80,6 +80,15 @@ def _real(image: np.ndarray, owner: str) -> np.ndarray:
     if values.dtype.kind not in "buif":
         raise TypeError(f"{owner} compares integers or real floats. Got {values.dtype} instead.")
     return values
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """One minus the other as floats. Integers may be beyond those that floats hold: their difference is exact."""
+    if one.dtype.kind == "f" or other.dtype.kind == "f":
+        return one.astype(float) - other.astype(float)
+    above = one >= other
+    one, other = one.astype(np.uint64), other.astype(np.uint64)
+    return np.where(above, one - other, other - one) * np.where(above, 1.0, -1.0)
 
 
 def _everywhere(where: np.ndarray, shape: tuple[int, ...], channel_axis: int | None, owner: str) -> np.ndarray:
@@ -198,5 +207,5 @@ def peak(values: np.ndarray) -> float:
     if integers and values.dtype.itemsize <= 2:
         limits = np.iinfo(values.dtype)
         return float(limits.max - limits.min)
-    low, high = float(values.min()), float(values.max())
-    return 1.0 if not integers and low >= 0 and GREY_LEVEL <= high <= 1 else (high - low) or 1.0
+    low, high = values.min().item(), values.max().item()
+    return 1.0 if not integers and low >= 0 and GREY_LEVEL <= high <= 1 else float(high - low) or 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from skinpaint.energies.objective import value_and_gradient
 from skinpaint.inpainter import Inpainter
-from skinpaint.methods.base import Method
+from skinpaint.methods.base import IterativeMethod, Method
 from skinpaint.problem import Problem
-from skinpaint.solution import Record
+from skinpaint.solution import Record, Solution
 
 __all__ = [
     "ENERGY_LAWS",
@@ -94,7 +94,8 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
     - "channels": each channel is restored as if it were alone;
     - "constant": a channel whose known pixels are all equal is filled with their value;
     - "undamaged": an image without damage comes back as a copy, without work;
-    - "callback": it is called with one record an iteration, can show the picture, and stops the method.
+    - "callback": it is called with one record an iteration, can show the picture, and stops the method;
+    - "gap": no energy that the method reaches, also in more iterations, is below the minimum that a gap claims.
 
     Parameters
     ----------
@@ -278,6 +279,31 @@ def _callback(method: Method, trial: Trial, tol: float) -> None:
         )
 
 
+GAP_STEPS = 30  # of an iterative method, in which energies fall below those of its own tolerance
+GAP_ROUNDING = 1e-12  # relative, of an energy
+
+
+def _gap(method: Method, trial: Trial, tol: float) -> None:
+    problem = trial.problem(method)
+    solution = method.solve(problem)
+    found: list[Record | Solution] = [solution, *solution.history]
+    if all(each.gap is None for each in found):
+        return
+    if isinstance(method, IterativeMethod):
+        longer = replace(method, tol=None, max_iter=GAP_STEPS)  # type: ignore[type-var]
+        found += longer.solve(problem).history
+    lowest = min((each.energy for each in found if each.energy is not None), default=np.inf)
+    for each in found:
+        if each.gap is not None:
+            _demand(each.energy is not None, f"it claims a gap of {each.gap:.3g}, and says no energy.")
+            least = each.energy / (1 + each.gap)  # type: ignore[operator]
+            _demand(
+                least <= lowest + GAP_ROUNDING * abs(lowest),
+                f"after {each.n_iter} iterations it claims a gap of {each.gap:.3g}, by which no energy is below "
+                f"{least:.12g}; but it reaches {lowest:.12g}.",
+            )
+
+
 LAWS: dict[str, Callable[[Method, Trial, float], None]] = {
     "well_formed": _well_formed,
     "known_pixels": _known_pixels,
@@ -290,6 +316,7 @@ LAWS: dict[str, Callable[[Method, Trial, float], None]] = {
     "constant": _constant,
     "undamaged": _undamaged,
     "callback": _callback,
+    "gap": _gap,
 }
 """``law(method, trial, tol)`` raises an AssertionError with a sentence if the law is broken."""
 

@@ -18,8 +18,7 @@ from skinpaint.containers import (
     check_measured,
     holds_classes,
     in_chunks,
-    is_scaled,
-    nodata_of_raster,
+    nodata_in,
 )
 from skinpaint.inpainter import inpaint as inpaint_array
 from skinpaint.methods.base import Method
@@ -105,14 +104,14 @@ def inpaint(
     if spacing is None:
         settings["spacing"] = tuple(_step(array, name) for name in dim)
     if missing_values is None:
-        settings["missing_values"] = _nodata(array)
+        settings["missing_values"] = nodata_in(array) or None
     others: list[Any] = [name for name in array.dims if name not in dim]
     mask = _labelled(mask, array, dim)
     fill, *std = _slices(array.transpose(*others, *dim), mask, len(others), dim, settings)
     order = [[*others, *dim].index(name) for name in array.dims]
     fill = fill.transpose(order)
     if settings.get("max_distance") is not None and array.dtype.kind == "f":
-        nodata = np.array(_nodata(array) or (), array.dtype)  # which says itself that it is missing
+        nodata = np.array(nodata_in(array), array.dtype)  # which says itself that it is missing
         fill = np.where(np.isnan(fill) & np.isin(array.data, nodata), array.data, fill).astype(array.dtype)
     restored = array.copy(data=fill)
     restored.encoding = dict(array.encoding)
@@ -152,7 +151,7 @@ def _dataset(dataset: xr.Dataset, mask: Any, dim: tuple[str, ...], settings: dic
     for name in suited:
         own = None if isinstance(masks[name], xr.Dataset) else masks[name]
         untold = own is None and settings["missing_values"] is None and dataset[name].dtype.kind != "f"
-        if untold and _nodata(dataset[name]) is None:
+        if untold and not nodata_in(dataset[name]):
             continue
         found = inpaint(dataset[name], own, dim=dim, **settings)
         if settings["return_std"]:
@@ -182,15 +181,6 @@ def _step(array: xr.DataArray, name: str) -> float:
             "instead. Interpolate to an even grid first, or pass spacing=1 to ignore the coordinates."
         )
     return float(step)
-
-
-def _nodata(array: xr.DataArray) -> Any:
-    """What the array says is missing: rioxarray's nodata, or attributes and encoding."""
-    found: list[Any] = [nodata_of_raster(array)]
-    for said in (array.attrs, {} if is_scaled(array) else array.encoding):
-        found += [value for name in NODATA_NAMES if name in said for value in np.ravel(said[name]).tolist()]
-    numbers = tuple(dict.fromkeys(value for value in found if isinstance(value, int | float | np.number)))
-    return numbers or None
 
 
 def _labelled(mask: Any, array: xr.DataArray, dim: tuple[str, ...]) -> Any:

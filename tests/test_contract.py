@@ -340,6 +340,12 @@ class ForgetsRecords(Middle):
         return dataclasses.replace(super().solve(problem, callback), history=(Record(n_iter=1, energy=0.0),))
 
 
+class Overclaims(Reweighted):
+    def step(self, problem, state):
+        state = super().step(problem, state)
+        return dataclasses.replace(state, gap=state.gap / 100, distance=state.gap / 100)
+
+
 FAULTS = {
     NotFinite: "well_formed",
     WrongShape: "well_formed",
@@ -357,6 +363,7 @@ FAULTS = {
     Deaf: "callback",
     Relentless: "callback",
     ForgetsRecords: "callback",
+    Overclaims: "gap",
 }
 
 

@@ -296,6 +296,15 @@ class TestRefused:
         with pytest.raises(ValueError, match=rf"Inpainter\.{question} needs an image in memory. Got one in chunks"):
             getattr(inpainter, question)()
 
+    def test_a_score_is_refused_before_any_work(self, image):
+        def read(block):
+            raise OSError
+
+        unread = da.from_array(image, 64).map_blocks(read, dtype=float)
+        for truth in (None, image):
+            with pytest.raises(TypeError, match=r"must not be a dask Array.* Pass image\.compute\(\) instead"):
+                Inpainter("laplace").score(unread, truth)
+
     def test_values_of_a_mask_in_chunks(self, image):
         mask = da.from_array(np.arange(11000).reshape(100, 110) % 5, 64)
         with pytest.raises(ValueError, match="'mask' parameter must hold bool, 0/1 or 0/255"):

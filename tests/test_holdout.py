@@ -350,6 +350,13 @@ class TestPsnr:
         )
         assert psnr(truth, np.zeros_like(truth)) == pytest.approx(20 * np.log10(2.55), abs=1e-12)  # no wrap-around
 
+    @pytest.mark.parametrize(("dtype", "up"), [("int64", 2**60), ("int64", -(2**63)), ("uint64", 2**63)])
+    def test_integers_that_floats_would_round(self, dtype, up):
+        truth = np.arange(100)
+        image = truth[::-1] // 2
+        moved, wrong = (np.array([up + int(each) for each in values], dtype) for values in (truth, image))
+        assert psnr(moved, wrong) == psnr(truth, image)
+
     def test_floats_in_the_unit_interval_are_measured_against_one(self):
         truth = np.linspace(0.4, 0.6, 7)
         assert psnr(truth, truth + 0.01) == pytest.approx(40, abs=1e-10)

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from skinpaint import ConvergenceWarning, GradientDescent, Reweighted
+from skinpaint import ConvergenceWarning, GradientDescent, Inpainter, Reweighted
 from skinpaint.energies import Dirichlet, Lines, TotalVariation, bending, dirichlet, lines, total_variation
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import value_and_gradient
@@ -180,3 +180,17 @@ def test_what_can_only_be_approached_is_told_by_its_gap(rng):
         solution = Reweighted(energy=TotalVariation(eps=0), tol=1e-10, max_iter=60).solve(problem)
     assert 1e-10 < solution.gap < 0.05
     check_bound(TotalVariation(eps=0), problem, solution.energy / (1 + solution.gap), [solution.energy])
+
+
+@pytest.mark.parametrize(
+    "method", [GradientDescent(), Reweighted(), GradientDescent(energy="total_variation")], ids=repr
+)
+@pytest.mark.filterwarnings("error")
+def test_bounds_far_too_wide_do_not_loosen_the_proof(method):
+    """A minimum is within the range of what is known, whatever is allowed beyond it."""
+    rng = np.random.default_rng(0)
+    image = rng.random((12, 12)).cumsum(axis=0)
+    mask = rng.random(image.shape) < 0.4
+    wide, narrow = (Inpainter(method, bounds=each).fit(image, mask=mask).solution_ for each in ((-1e7, 1e7), None))
+    assert wide.n_iter == narrow.n_iter
+    assert wide.gap == pytest.approx(narrow.gap, rel=1e-3, abs=1e-12)

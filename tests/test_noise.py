@@ -280,3 +280,11 @@ def test_noise_of_another_shape_is_refused():
 def test_bad_robust_is_refused():
     with pytest.raises(ValueError, match="The 'robust' parameter of Laplace must be a bool"):
         Laplace(robust=1)
+
+
+@pytest.mark.parametrize(("shape", "lags"), [((2, 9), (1, 2)), ((2,), (1, 2)), ((1, 1), (1,))])
+def test_axes_too_short_for_neighbours_are_smoothed_along_the_others(shape, lags):
+    image = np.random.default_rng(0).standard_normal(shape)
+    inpainter = Inpainter(Laplace(noise=0.3, lags=lags)).fit(image)
+    assert np.isfinite(inpainter.restored_).all()
+    assert (inpainter.std() > 0).all()

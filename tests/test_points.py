@@ -289,8 +289,8 @@ def test_a_majorizer_and_its_bounds_are_those_of_the_image(name, problem):
     )
     same = vector.copy()
     same[: at.size] = least.reshape(-1, 2)[at]
-    bounds = whole.bounds(least, problem.low, problem.high)
-    np.testing.assert_allclose(listed.bounds(same, points.low, points.high), bounds, rtol=1e-9, atol=1e-9)
+    bounds = whole.bounds(least)
+    np.testing.assert_allclose(listed.bounds(same), bounds, rtol=1e-9, atol=1e-9)
 
 
 @given(problem=problems())
@@ -302,8 +302,8 @@ def test_with_norms_rounded_a_bound_may_only_be_tighter(problem):
         return
     whole = Majorizer(rounded(energy, 1e-2), moved(problem), problem.mask)
     listed = Majorizer(rounded(points.energy, 1e-2), vector, points.mask)
-    loose = whole.bounds(moved(problem), problem.low, problem.high)
-    tight = listed.bounds(vector, points.low, points.high)
+    loose = whole.bounds(moved(problem))
+    tight = listed.bounds(vector)
     assert (loose <= tight + 1e-10).all()
     assert (tight <= Objective(points.energy).values(vector) + 1e-10).all()
 

@@ -202,6 +202,19 @@ def test_wider_levels_give_wider_intervals():
     assert all((low <= inpainter.restored_).all() and (inpainter.restored_ <= high).all() for low, high in ends)
 
 
+def test_integers_that_floats_would_round_are_as_sure_as_others():
+    rng = np.random.default_rng(0)
+    image = (10 * rng.random((30, 30)).cumsum(axis=0)).astype(np.uint64)
+    mask = rng.random(image.shape) < 0.3
+    large, small = (Inpainter("laplace").fit(image + np.uint64(up), mask=mask) for up in (2**63, 0))
+    np.testing.assert_allclose(large.std(), small.std(), rtol=1e-6)
+    low, high = large.interval(0.99)
+    assert (low <= high).all()
+    assert (low < high)[mask].all()
+    for end in small.interval(0.99):
+        assert all(a <= 2**63 + b <= c for a, b, c in zip(low.flat, end.flat, high.flat, strict=True))
+
+
 def test_integers_have_intervals_of_floats_within_their_range():
     image = np.clip(picture(), 0, 255).astype(np.uint8)
     mask = scattered()
@@ -280,6 +293,12 @@ def test_pixels_left_as_they_came_are_infinitely_unsure_and_that_is_said():
     assert np.isfinite(std[~left]).all()
     assert "infinite" in inpainter.solution_.status
     assert np.isnan(inpainter.sample(1)[0][left]).all()
+
+
+def test_pixels_left_in_a_constant_image_are_in_no_sample():
+    mask = np.arange(9) > 0
+    inpainter = Inpainter("laplace", max_distance=2).fit(np.full(9, 7.0), mask=mask)
+    np.testing.assert_array_equal(inpainter.sample(2), [[7.0] * 3 + [np.nan] * 6] * 2)
 
 
 def test_a_grown_mask_and_a_nodata_value_are_understood():

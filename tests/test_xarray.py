@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skinpaint import inpaint
+from skinpaint import Inpainter, inpaint
 
 xr = pytest.importorskip("xarray")
 da = pytest.importorskip("dask.array")
@@ -156,12 +156,15 @@ class TestBoth:
     ("where", "name"), [("attrs", "missing_value"), ("encoding", "_FillValue"), ("encoding", "missing_value")]
 )
 @pytest.mark.parametrize("raster", [False, True])
-def test_nodata_wherever_it_is_said(scene, where, name, raster):
+@pytest.mark.parametrize("value", [-9999, np.array([-9999], np.int16), [-9999, -32768]], ids=type)
+def test_nodata_wherever_it_is_said(scene, where, name, raster, value):
     if raster:
         pytest.importorskip("rioxarray")
     del scene.attrs["_FillValue"]
-    getattr(scene, where)[name] = -9999
+    getattr(scene, where)[name] = value
     np.testing.assert_array_equal(scene.skinpaint.inpaint().values, expected(scene))
+    np.testing.assert_array_equal(Inpainter("laplace").fit(scene).mask_, scene == -9999)
+    assert getattr(scene, where)[name] is value
 
 
 @pytest.mark.parametrize("raster", [False, True])

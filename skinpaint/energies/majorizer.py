@@ -7,10 +7,12 @@ is a weighted Laplacian, :math:`L_w = \sum_g w_g K_g^T K_g`. At the point of con
 
 The same :math:`x'` gives a lower bound of the energy. By duality every :math:`y` with :math:`|y_g| \le 1` gives
 
-.. math:: E^* \ge \sum_{i \in K} r_i x_i + \sum_{i \in U} \min(r_i\,low, r_i\,high) - \sum_g \phi_g^*(y_g),
+.. math:: E^* \ge \sum_{i \in K} r_i x_i + \sum_{i \in U} \min(r_i, 0) - \sum_g \phi_g^*(y_g),
    \qquad r = \sum_g K_g^T y_g,
 
-with known pixels K, missing pixels U and conjugates :math:`\phi^*`, which are zero for norms. We take
+with known pixels K, missing pixels U and conjugates :math:`\phi^*`, which are zero for norms. Known values are in
+[0, 1]. So is a minimum, however wide the bounds are: to clip an image to the range of what is known makes no difference
+of two pixels larger. We take
 :math:`y_g = w_g K_g x'` and clip it to the unit ball. Then :math:`r` nearly vanishes on U, and the bound is tight.
 """
 
@@ -49,13 +51,13 @@ class Majorizer:
     Examples
     --------
     >>> from skinpaint.energies import dirichlet
-    >>> x, mask = np.array([[0.0], [9.0], [3.0], [4.0]]), np.array([[False], [True], [True], [False]])
+    >>> x, mask = np.array([[0.0], [0.9], [0.3], [0.6]]), np.array([[False], [True], [True], [False]])
     >>> majorizer = Majorizer(dirichlet, x, mask)
     >>> least = majorizer.minimise(x, tol=1e-12)
     >>> least[:, 0].round(6)
-    array([0.      , 1.333333, 2.666667, 4.      ])
-    >>> round(float(dirichlet(least[:, 0])), 6), majorizer.bounds(least, 0.0, 9.0).round(6)
-    (5.333333, array([5.333333]))
+    array([0. , 0.2, 0.4, 0.6])
+    >>> round(float(dirichlet(least[:, 0])), 6), majorizer.bounds(least).round(6)
+    (0.12, array([0.12]))
     """
 
     def __init__(self, energy: Any, x: np.ndarray, mask: np.ndarray) -> None:
@@ -102,7 +104,7 @@ class Majorizer:
         self._solve(lambda system, y: system.improve(y, tol=tol, max_iter=MAX_CYCLES, reduction=reduction), out)
         return out
 
-    def bounds(self, x: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
+    def bounds(self, x: np.ndarray) -> np.ndarray:
         """A lower bound of the energy of each channel, or of a joint energy, by duality.
 
         The closer `x` is to the minimum, the tighter.
@@ -110,13 +112,9 @@ class Majorizer:
         Parameters
         ----------
         x : ndarray of shape (M[, N[, ..., P]], C)
-            Known values, and the minimum of the majorizer.
-        low, high : float or ndarray of shape (C,)
-            The box.
+            Known values, in [0, 1], and the minimum of the majorizer.
         """
-        channels = np.ones(x.shape[-1])
-        box = (low * channels, high * channels)
-        found = [field.bound(x[field.at], *(side[field.at] for side in box)) for field in self.fields]
+        found = [field.bound(x[field.at]) for field in self.fields]
         return np.nan_to_num(found, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
 
     def release(self) -> None:
@@ -216,7 +214,7 @@ class Field:
 
         return PointSystem(cut.points, edges, gradient, cut.unknown)
 
-    def bound(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    def bound(self, x: np.ndarray) -> float:
         """A lower bound of the energy of this field."""
         x = np.ascontiguousarray(x)
         r, conjugates = np.zeros(x.shape), 0.0
@@ -225,5 +223,5 @@ class Field:
             weights, conjugate = term.dual(x, spacing, kept)
             r += term.backward(x, spacing, weights, c)
             conjugates += c * conjugate
-        parts = np.where(self.mask, np.minimum(r * low, r * high), r * x)
+        parts = np.where(self.mask, np.minimum(r, 0.0), r * x)
         return float(parts.sum()) - conjugates - SUM_ROUNDING * (float(np.abs(parts).sum()) + conjugates)

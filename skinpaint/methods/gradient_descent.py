@@ -294,7 +294,7 @@ class GradientDescent(IterativeMethod):
         majorizer = Majorizer(state.objective.energy, state.values, problem.mask)
         reduction = RESIDUAL_REDUCTION if state.decrement > NOISE else 0.0  # the last one is solved to the end
         least = problem.clip(majorizer.minimise(state.values, tol=RESIDUAL_TOL, reduction=reduction))
-        bounds = np.maximum(np.maximum(state.bounds, 0.0), majorizer.bounds(least, problem.low, problem.high))
+        bounds = np.maximum(np.maximum(state.bounds, 0.0), majorizer.bounds(least))
         level = state.objective.value(least)
         x, level = (least, level) if level < state.level else (state.values, state.level)
         each = state.exact.values(x)

@@ -95,7 +95,7 @@ class Reweighted(IterativeMethod):
         objective, x = state.objective, state.values
         majorizer = Majorizer(energies.rounded(objective.energy, state.rounding), x, problem.mask)
         least = majorizer.minimise(x, tol=RESIDUAL_TOL, reduction=RESIDUAL_REDUCTION)
-        bounds = np.maximum(np.maximum(state.bounds, 0.0), majorizer.bounds(least, problem.low, problem.high))
+        bounds = np.maximum(np.maximum(state.bounds, 0.0), majorizer.bounds(least))
         values = problem.clip(least)
         each = objective.values(values)  # energies of the channels
         before = state.each if state.each is not None else objective.values(x)

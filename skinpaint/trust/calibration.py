@@ -242,10 +242,16 @@ class Uncertainty:
         return self._as_user(self.deviation.copy())
 
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """The lower and the upper end of intervals of this level, in the image's units and its shape."""
+        """The lower and the upper end of intervals of this level, in the image's units and its shape.
+
+        They are rounded outwards: where floats are too coarse for the image, an interval still has a width.
+        """
         factors = [None if ladder is None else ladder.quantile(level) for ladder in self.ladders]
         half = self._times(factors, normal_quantile(level))
-        low, high = self.centre - half, self.centre + half
+        wide = half > 0
+        low, high = (
+            np.where(wide, np.nextafter(self.centre + side * half, side * np.inf), self.centre) for side in (-1, 1)
+        )
         dtype = self.problem.array.dtype
         if dtype.kind in "iu":
             info = np.iinfo(dtype)
@@ -254,8 +260,8 @@ class Uncertainty:
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Images that the field thinks possible, of shape ``(n, *image.shape)``, in the image's units."""
-        out = np.repeat(self.centre[None], n, axis=0)
         deviation = np.where(np.isinf(self.deviation), np.nan, self.deviation)
+        out = np.repeat((self.centre + 0 * deviation)[None], n, axis=0)
         for image in out:
             for v, channels, gaussian in self.variances:
                 root = np.sqrt(v)
@@ -457,7 +463,7 @@ def _rehearse(
     for v, channels, gaussian in there.variances:
         for c in channels:
             where = hidden[..., c % hidden.shape[-1]]
-            errors = more.measured_at(there.values, c, where) - problem.measured_at(problem.values, c, where)
+            errors = more.errors_at(there.values, c, where, problem)
             if problem.low[c] < problem.high[c] and errors.size >= MIN_HIDDEN and errors.any():
                 trials[c] = _Trial(errors, np.stack(list(there.features(v, gaussian, c, where)), axis=1))
     return trials, there.solves + 1

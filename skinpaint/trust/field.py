@@ -247,11 +247,10 @@ class Field:
         return number, np.bincount(number.ravel())
 
     def edges(self, shape: tuple[int, ...]) -> Iterator[tuple[Any, Any, Any]]:
-        """The two ends of all edges of each term, as slices, and their weights."""
+        """The two ends of all edges of each term, as slices that may be empty, and their weights."""
         for (axis, lag), w in zip(self._terms, self._weights, strict=True):
-            if shape[axis] > lag:
-                a, b = ((*(slice(None),) * axis, s) for s in (slice(None, -lag), slice(lag, None)))
-                yield a, b, w[a] if np.ndim(w) else w
+            a, b = ((*(slice(None),) * axis, s) for s in (slice(None, -lag), slice(lag, None)))
+            yield a, b, w[a] if np.ndim(w) else w
 
     def _matrix(self, where: np.ndarray) -> Any:
         """The precision between the pixels of `where`, in CSR form."""
