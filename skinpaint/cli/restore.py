@@ -31,7 +31,7 @@ from skinpaint.cli.common import (
     without_repetition,
 )
 from skinpaint.cli.restoring import HOW_TO_SAY, NO_DAMAGE, Outcome, restore_file
-from skinpaint.cli.tasks import Task, beside, find_tasks
+from skinpaint.cli.tasks import Task, beside, find_tasks, mask_files
 from skinpaint.inpainter import DEFAULT_METHOD
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -151,7 +151,7 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
             raise ValueError(f"{option} names one file. Restore that picture by its name.")
     one = {"-o": tasks[0].output, "--mask-out": tasks[0].mask_out} if tasks[0].alone else {}
     asked = {"--film": args.film, "--std": args.std, "--interval": args.interval, "--report": args.report}
-    drawn = [args.mask] if args.mask is not None else beside([task.source for task in tasks])
+    drawn = mask_files(args.mask) if args.mask is not None else beside([task.source for task in tasks])
     check_own_files({**one, **asked}, args.inputs, drawn)
 
 
