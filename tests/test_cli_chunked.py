@@ -5,6 +5,8 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
+import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -118,6 +120,48 @@ def test_a_hole_too_wide_leaves_nothing_behind(scene, tmp_path, capsys):
     assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--method", "biharmonic"]) == 2
     assert "Pass larger chunks, or method='laplace'" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
+
+
+@pytest.mark.parametrize("name", ["scene.zarr", "scene.tif"])
+def test_a_damaged_chunk_is_named_and_leaves_nothing_behind(name, scene, tmp_path, capsys):
+    if name == "scene.zarr":
+        stored(name, scene, _FillValue=-9999)
+        damaged = tmp_path / name / "c" / "1" / "1"
+    else:
+        raster = pytest.importorskip("rasterio")
+        kind = {"height": 70, "width": 90, "count": 1, "dtype": "int16", "nodata": -9999, "compress": "deflate"}
+        with raster.open(name, "w", driver="GTiff", transform=raster.Affine(10, 0, 0, 0, -10, 0), **kind) as made:
+            made.write(scene, 1)
+        damaged = tmp_path / name
+    contents = damaged.read_bytes()
+    damaged.write_bytes(contents[: -len(contents) // 4])
+    assert main(["restore", name, "-o", name.replace("scene", "filled"), "--workers", "0"]) == 2
+    assert f"skinpaint: error: {name} cannot be read: it is damaged (" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+class TestWorkers:
+    def test_threads_have_ended_when_the_work_has(self):
+        done = []
+
+        def slow():
+            time.sleep(0.1)
+            done.append(1)
+
+        def fails():
+            raise ValueError("at once")
+
+        with pytest.raises(ValueError, match="at once"), command._workers(0):
+            dask.compute(dask.delayed(slow)(), dask.delayed(fails)(), scheduler="threads")
+        assert done == [1]
+
+    def test_processes_that_die_are_a_sentence(self, monkeypatch):
+        distributed = pytest.importorskip("distributed")
+        monkeypatch.setattr(distributed, "LocalCluster", lambda **options: nullcontext())
+        monkeypatch.setattr(distributed, "Client", nullcontext)
+        why = "ended without an answer, perhaps for lack of memory. Try fewer --workers"
+        with pytest.raises(ChildProcessError, match=why), command._workers(2):
+            raise distributed.KilledWorker("sweep", None, 3)
 
 
 class TestInterrupted:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,7 +62,7 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
         task = _checked(args)
         work = task.output.with_name(f".{task.output.name}.work.zarr")
         try:
-            with _workers(args.workers), _gone_if_refused(work):
+            with _gone_if_refused(work), _workers(args.workers):
                 lines = _restored(args, method, task, work)
         except KeyboardInterrupt:
             kept = f" What was done until then is in {work}; the same command goes on from there."
@@ -260,21 +262,34 @@ def _gone_if_refused(work: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _workers(number: int | None) -> Iterator[None]:
-    """Processes of this machine, or the threads of this one."""
+    """Processes of this machine, or the threads of this one. None of them is at work afterwards."""
     if not number:
-        yield
-        return
-    from distributed import Client, LocalCluster
+        import dask
+        from dask.system import CPU_COUNT
 
-    options = {"n_workers": number, "threads_per_worker": 1, "memory_limit": 0}
+        with ThreadPoolExecutor(CPU_COUNT) as pool, dask.config.set(pool=pool):
+            yield
+        return
+    from distributed import Client, KilledWorker, LocalCluster
+
+    options = {"n_workers": number, "threads_per_worker": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
     no_page = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}  # None would take port 8787
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers inherit it: Ctrl-C is for this process alone
     try:
         cluster = LocalCluster(**options, **no_page)
     finally:
         signal.signal(signal.SIGINT, before)
-    with cluster, Client(cluster):
-        yield
+    told = logging.getLogger("asyncio")
+    level = told.level
+    told.setLevel(logging.CRITICAL)  # Ctrl-C leaves tasks of distributed whose errors nobody asks for
+    try:
+        with cluster, Client(cluster):
+            yield
+    except KilledWorker as error:
+        why = "Its workers ended without an answer, perhaps for lack of memory"
+        raise ChildProcessError(f"{why}. Try fewer --workers: what is done is kept.") from error
+    finally:
+        told.setLevel(level)
 
 
 def _worst(solutions: list[ChunkedSolution]) -> ChunkedSolution:
