@@ -141,6 +141,12 @@ def test_a_damaged_chunk_is_named_and_leaves_nothing_behind(name, scene, tmp_pat
 
 
 class TestWorkers:
+    @pytest.mark.parametrize("number", ["-1", "two"])
+    def test_how_many(self, number, capsys):
+        with pytest.raises(SystemExit):
+            main(["restore", "scene.zarr", f"--workers={number}"])
+        assert "argument --workers: must be an int of at least 0. Got" in capsys.readouterr().err
+
     def test_threads_have_ended_when_the_work_has(self):
         done = []
 
@@ -239,6 +245,8 @@ class TestInterrupted:
         (["scene.zarr", "scene.zarr"], "restored alone"),
         (["photo.png", "--workers", "2"], "--workers is for zarr arrays and GeoTIFF"),
         (["scene.zarr", "--film", "a.gif"], "--film is not for files in chunks"),
+        (["scene.zarr", "--level", "0.5"], "--level is not for files in chunks"),
+        (["scene.zarr", "--jobs", "2"], "one in chunks has --workers. Give --workers 2."),
         (["scene.zarr", "--std", "a.npy"], "--std is not for files in chunks"),
         (["scene.zarr", "--interval", "a.npy"], "--interval is not for files in chunks"),
         (
@@ -246,7 +254,8 @@ class TestInterrupted:
             "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks",
         ),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
-        (["scene.zarr"], "Give --mask FILE or --missing NUMBER"),
+        (["scene.zarr"], "holds integers, and states no nodata value, so that nothing is known"),
+        (["scene.zarr", "--missing", "none"], "and --missing none says that nothing of them is missing."),
         (["scene.zarr", "-o", "link.zarr", "--overwrite"], "link.zarr is no zarr folder, but a file or a link."),
         (["scene.zarr", "-o", "file.zarr", "--overwrite"], "file.zarr is no zarr folder, but a file or a link."),
         (["complex.zarr"], "must hold integers or real floats. Got complex64"),

@@ -48,7 +48,7 @@ NEEDED = {".zarr": "dask", ".tif": "xarray", ".tiff": "xarray"}  # the extra for
 LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("dask", "zarr", "distributed", "rasterio", "tifffile")}
 HOW_TO_SAY = "Give a mask that is bright where pixels are missing (--mask FILE), or a nodata value (--missing NUMBER)."
 # arguments of `restore` for files in memory
-UNSUITED = ("film", "mask_out", "std", "interval", "report", "skip_existing")
+UNSUITED = ("film", "mask_out", "std", "interval", "level", "report", "skip_existing")
 
 
 def in_chunks(args: argparse.Namespace) -> bool:
@@ -112,6 +112,8 @@ def _checked(args: argparse.Namespace) -> Task:
     for name in UNSUITED:
         if getattr(args, name):
             raise ValueError(f"--{name.replace('_', '-')} is not for files in chunks. Leave it out.")
+    if args.jobs > 1:
+        raise ValueError(f"--jobs is for several files, and one in chunks has --workers. Give --workers {args.jobs}.")
     if args.missing == "saturated":
         raise ValueError(
             "--missing must be auto, transparent, none or numbers for a file in chunks. Got saturated. "
@@ -170,9 +172,11 @@ def _check_known_missing(source: Path, image: Any, extras: Extras, mask: Any, mi
     if mask is None and (missing is None or missing == "auto") and image.dtype.kind in "iu":
         hint = f" {extras.hint[0].upper()}{extras.hint[1:]}." if extras.hint else ""
         transparent = "" if extras.alpha is None else ", or --missing transparent"
+        why = "states no nodata value, so that nothing is known to be missing"
+        if missing is None:
+            why = "--missing none says that nothing of them is missing"
         raise ValueError(
-            f"{source} holds integers and states no nodata value, so that nothing is known to be missing.{hint} "
-            f"Give --mask FILE or --missing NUMBER{transparent}."
+            f"{source} holds integers, and {why}.{hint} Give --mask FILE or --missing NUMBER{transparent}."
         )
 
 

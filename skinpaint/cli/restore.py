@@ -108,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         metavar="N",
-        type=int,
+        type=_workers,
         help="restore a zarr array or a GeoTIFF in chunks, by N processes (0: by threads); the default method "
         "is laplace then, and values between passes are on disk beside the output",
     )
@@ -238,8 +238,17 @@ def _level(text: str) -> float:
 
 def _jobs(text: str) -> int:
     """The argument of --jobs."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an int of at least 1. Got {text!r} instead.")
+    return _count(text, least=1)
+
+
+def _workers(text: str) -> int:
+    """The argument of --workers."""
+    return _count(text, least=0)
+
+
+def _count(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be an int of at least {least}. Got {text!r} instead.")
     return int(text)
 
 
