@@ -5,6 +5,8 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
+import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -120,6 +122,54 @@ def test_a_hole_too_wide_leaves_nothing_behind(scene, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
 
 
+@pytest.mark.parametrize("name", ["scene.zarr", "scene.tif"])
+def test_a_damaged_chunk_is_named_and_leaves_nothing_behind(name, scene, tmp_path, capsys):
+    if name == "scene.zarr":
+        stored(name, scene, _FillValue=-9999)
+        damaged = tmp_path / name / "c" / "1" / "1"
+    else:
+        raster = pytest.importorskip("rasterio")
+        kind = {"height": 70, "width": 90, "count": 1, "dtype": "int16", "nodata": -9999, "compress": "deflate"}
+        with raster.open(name, "w", driver="GTiff", transform=raster.Affine(10, 0, 0, 0, -10, 0), **kind) as made:
+            made.write(scene, 1)
+        damaged = tmp_path / name
+    contents = damaged.read_bytes()
+    damaged.write_bytes(contents[: -len(contents) // 4])
+    assert main(["restore", name, "-o", name.replace("scene", "filled"), "--workers", "0"]) == 2
+    assert f"skinpaint: error: {name} cannot be read: it is damaged (" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+class TestWorkers:
+    @pytest.mark.parametrize("number", ["-1", "two"])
+    def test_how_many(self, number, capsys):
+        with pytest.raises(SystemExit):
+            main(["restore", "scene.zarr", f"--workers={number}"])
+        assert "argument --workers: must be an int of at least 0. Got" in capsys.readouterr().err
+
+    def test_threads_have_ended_when_the_work_has(self):
+        done = []
+
+        def slow():
+            time.sleep(0.1)
+            done.append(1)
+
+        def fails():
+            raise ValueError("at once")
+
+        with pytest.raises(ValueError, match="at once"), command._workers(0):
+            dask.compute(dask.delayed(slow)(), dask.delayed(fails)(), scheduler="threads")
+        assert done == [1]
+
+    def test_processes_that_die_are_a_sentence(self, monkeypatch):
+        distributed = pytest.importorskip("distributed")
+        monkeypatch.setattr(distributed, "LocalCluster", lambda **options: nullcontext())
+        monkeypatch.setattr(distributed, "Client", nullcontext)
+        why = "ended without an answer, perhaps for lack of memory. Try fewer --workers"
+        with pytest.raises(ChildProcessError, match=why), command._workers(2):
+            raise distributed.KilledWorker("sweep", None, 3)
+
+
 class TestInterrupted:
     """Ctrl-C writes nothing, and the same command goes on from what was done until then."""
 
@@ -195,6 +245,8 @@ class TestInterrupted:
         (["scene.zarr", "scene.zarr"], "restored alone"),
         (["photo.png", "--workers", "2"], "--workers is for zarr arrays and GeoTIFF"),
         (["scene.zarr", "--film", "a.gif"], "--film is not for files in chunks"),
+        (["scene.zarr", "--level", "0.5"], "--level is not for files in chunks"),
+        (["scene.zarr", "--jobs", "2"], "one in chunks has --workers. Give --workers 2."),
         (["scene.zarr", "--std", "a.npy"], "--std is not for files in chunks"),
         (["scene.zarr", "--interval", "a.npy"], "--interval is not for files in chunks"),
         (
@@ -202,7 +254,8 @@ class TestInterrupted:
             "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks",
         ),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
-        (["scene.zarr"], "Give --mask FILE or --missing NUMBER"),
+        (["scene.zarr"], "holds integers, and states no nodata value, so that nothing is known"),
+        (["scene.zarr", "--missing", "none"], "and --missing none says that nothing of them is missing."),
         (["scene.zarr", "-o", "link.zarr", "--overwrite"], "link.zarr is no zarr folder, but a file or a link."),
         (["scene.zarr", "-o", "file.zarr", "--overwrite"], "file.zarr is no zarr folder, but a file or a link."),
         (["complex.zarr"], "must hold integers or real floats. Got complex64"),

@@ -187,10 +187,13 @@ class TestWhereTo:
             (("--mask", "a_mask.png", "-o", "a_mask.png"), "-o must name a file of its own. Got a_mask.png, which is"),
             (("-o", "a_mask.png"), "-o must name a file of its own. Got a_mask.png, which is an input."),
             (("--report", "a_mask.png"), "--report must name a file of its own. Got a_mask.png, which is an input."),
+            (("--mask", "masks", "--mask-out", "masks/a.png"), "Got masks/a.png, which is an input."),
+            (("--mask", "masks", "-o", "masks/a.png"), "-o must name a file of its own. Got masks/a.png, which is"),
         ],
     )
     def test_files_of_their_own(self, restore, tmp_path, pictures, arguments, says):
-        pictures("a.png")
+        pictures("a.png", "masks/a.png", masks=False)
+        write(tmp_path / "a_mask.png", MASK)
         before = sorted(tmp_path.iterdir())
         assert says in restore("a.png", *arguments, "--overwrite", status=2).err
         assert sorted(tmp_path.iterdir()) == before

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,7 +48,7 @@ NEEDED = {".zarr": "dask", ".tif": "xarray", ".tiff": "xarray"}  # the extra for
 LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("dask", "zarr", "distributed", "rasterio", "tifffile")}
 HOW_TO_SAY = "Give a mask that is bright where pixels are missing (--mask FILE), or a nodata value (--missing NUMBER)."
 # arguments of `restore` for files in memory
-UNSUITED = ("film", "mask_out", "std", "interval", "report", "skip_existing")
+UNSUITED = ("film", "mask_out", "std", "interval", "level", "report", "skip_existing")
 
 
 def in_chunks(args: argparse.Namespace) -> bool:
@@ -60,7 +62,7 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
         task = _checked(args)
         work = task.output.with_name(f".{task.output.name}.work.zarr")
         try:
-            with _workers(args.workers), _gone_if_refused(work):
+            with _gone_if_refused(work), _workers(args.workers):
                 lines = _restored(args, method, task, work)
         except KeyboardInterrupt:
             kept = f" What was done until then is in {work}; the same command goes on from there."
@@ -110,6 +112,8 @@ def _checked(args: argparse.Namespace) -> Task:
     for name in UNSUITED:
         if getattr(args, name):
             raise ValueError(f"--{name.replace('_', '-')} is not for files in chunks. Leave it out.")
+    if args.jobs > 1:
+        raise ValueError(f"--jobs is for several files, and one in chunks has --workers. Give --workers {args.jobs}.")
     if args.missing == "saturated":
         raise ValueError(
             "--missing must be auto, transparent, none or numbers for a file in chunks. Got saturated. "
@@ -168,9 +172,11 @@ def _check_known_missing(source: Path, image: Any, extras: Extras, mask: Any, mi
     if mask is None and (missing is None or missing == "auto") and image.dtype.kind in "iu":
         hint = f" {extras.hint[0].upper()}{extras.hint[1:]}." if extras.hint else ""
         transparent = "" if extras.alpha is None else ", or --missing transparent"
+        why = "states no nodata value, so that nothing is known to be missing"
+        if missing is None:
+            why = "--missing none says that nothing of them is missing"
         raise ValueError(
-            f"{source} holds integers and states no nodata value, so that nothing is known to be missing.{hint} "
-            f"Give --mask FILE or --missing NUMBER{transparent}."
+            f"{source} holds integers, and {why}.{hint} Give --mask FILE or --missing NUMBER{transparent}."
         )
 
 
@@ -260,21 +266,34 @@ def _gone_if_refused(work: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _workers(number: int | None) -> Iterator[None]:
-    """Processes of this machine, or the threads of this one."""
+    """Processes of this machine, or the threads of this one. None of them is at work afterwards."""
     if not number:
-        yield
-        return
-    from distributed import Client, LocalCluster
+        import dask
+        from dask.system import CPU_COUNT
 
-    options = {"n_workers": number, "threads_per_worker": 1, "memory_limit": 0}
+        with ThreadPoolExecutor(CPU_COUNT) as pool, dask.config.set(pool=pool):
+            yield
+        return
+    from distributed import Client, KilledWorker, LocalCluster
+
+    options = {"n_workers": number, "threads_per_worker": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
     no_page = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}  # None would take port 8787
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers inherit it: Ctrl-C is for this process alone
     try:
         cluster = LocalCluster(**options, **no_page)
     finally:
         signal.signal(signal.SIGINT, before)
-    with cluster, Client(cluster):
-        yield
+    told = logging.getLogger("asyncio")
+    level = told.level
+    told.setLevel(logging.CRITICAL)  # Ctrl-C leaves tasks of distributed whose errors nobody asks for
+    try:
+        with cluster, Client(cluster):
+            yield
+    except KilledWorker as error:
+        why = "Its workers ended without an answer, perhaps for lack of memory"
+        raise ChildProcessError(f"{why}. Try fewer --workers: what is done is kept.") from error
+    finally:
+        told.setLevel(level)
 
 
 def _worst(solutions: list[ChunkedSolution]) -> ChunkedSolution:

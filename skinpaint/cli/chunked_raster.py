@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.cli.common import read_chunk
 from skinpaint.io import Extras, whole_file
 from skinpaint.io.codec import Unreadable
 from skinpaint.io.decoders import remarks, warnings_of
@@ -138,14 +139,19 @@ def _windows(source: Path, band: int | None, chunks: tuple[tuple[int, ...], ...]
     import dask.array as da
 
     meta = np.empty((0, 0), dtype)
-    return da.map_blocks(_window, path=str(source.resolve()), band=band, chunks=chunks, dtype=dtype, meta=meta)
+    given: Any = {"source": source, "path": str(source.resolve()), "band": band}
+    return da.map_blocks(_window, **given, chunks=chunks, dtype=dtype, meta=meta)
 
 
-def _window(path: str, band: int | None, block_info: Any) -> np.ndarray:
+def _window(source: Path, path: str, band: int | None, block_info: Any) -> np.ndarray:
+    return read_chunk(source, lambda: _read_window(path, band, *block_info[None]["array-location"]))
+
+
+def _read_window(path: str, band: int | None, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
     from rasterio.windows import Window
 
+    window = Window.from_slices(rows, columns)
     with _dataset(path) as raster:
-        window = Window.from_slices(*block_info[None]["array-location"])
         return raster.dataset_mask(window=window) == 0 if band is None else raster.read(band, window=window)
 
 

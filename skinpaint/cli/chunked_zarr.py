@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from skinpaint.cli.common import read_chunk
 from skinpaint.containers import has_another_sign, holds_classes
 from skinpaint.io import Extras
 from skinpaint.io.codec import listed
@@ -70,7 +73,14 @@ def open_zarr(source: Path, *, measured: bool = True) -> tuple[Any, Extras]:
         hint=hint,
         lost=_left_behind(source, array),
     )
-    return da.from_array(array, chunks=array.chunks), extras
+    chunks = da.core.normalize_chunks(array.chunks, array.shape)
+    meta = np.empty((0,) * array.ndim, array.dtype)
+    return da.map_blocks(_part, source=source, array=array, chunks=chunks, dtype=array.dtype, meta=meta), extras
+
+
+def _part(source: Path, array: Any, block_info: Any) -> np.ndarray:
+    place = tuple(slice(*edges) for edges in block_info[None]["array-location"])
+    return read_chunk(source, lambda: array[place])
 
 
 def _check_measured(source: Path, array: Any) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 
 from skinpaint.cli.frames import by_letters, spread
 from skinpaint.inpainter import DEFAULT_METHOD
+from skinpaint.io.decoders import one_line
 from skinpaint.wording import did_you_mean
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "missing_by",
     "one_picture",
     "plain_warnings",
+    "read_chunk",
     "say",
     "sentence",
     "share",
@@ -360,6 +362,20 @@ def complain(sentence: str) -> None:
 
     if sys.stderr is not None:
         tqdm.write(f"skinpaint: {sentence}", file=sys.stderr)
+
+
+def read_chunk(source: Path, read: Callable[[], np.ndarray]) -> np.ndarray:
+    """Read a chunk, or say which file it is that is damaged.
+
+    The error has no cause: those of decoders cannot be sent from one process to another.
+    """
+    try:
+        return read()
+    except Exception as error:  # decoders raise anything
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
+            raise
+        why = one_line(error.__cause__ or error)
+    raise ValueError(f"{source} cannot be read: it is damaged ({why}).")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from skinpaint.cli.common import (
     without_repetition,
 )
 from skinpaint.cli.restoring import HOW_TO_SAY, NO_DAMAGE, Outcome, restore_file
-from skinpaint.cli.tasks import Task, beside, find_tasks
+from skinpaint.cli.tasks import Task, beside, find_tasks, mask_files
 from skinpaint.inpainter import DEFAULT_METHOD
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -108,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         metavar="N",
-        type=int,
+        type=_workers,
         help="restore a zarr array or a GeoTIFF in chunks, by N processes (0: by threads); the default method "
         "is laplace then, and values between passes are on disk beside the output",
     )
@@ -151,7 +151,7 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
             raise ValueError(f"{option} names one file. Restore that picture by its name.")
     one = {"-o": tasks[0].output, "--mask-out": tasks[0].mask_out} if tasks[0].alone else {}
     asked = {"--film": args.film, "--std": args.std, "--interval": args.interval, "--report": args.report}
-    drawn = [args.mask] if args.mask is not None else beside([task.source for task in tasks])
+    drawn = mask_files(args.mask) if args.mask is not None else beside([task.source for task in tasks])
     check_own_files({**one, **asked}, args.inputs, drawn)
 
 
@@ -238,8 +238,17 @@ def _level(text: str) -> float:
 
 def _jobs(text: str) -> int:
     """The argument of --jobs."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an int of at least 1. Got {text!r} instead.")
+    return _count(text, least=1)
+
+
+def _workers(text: str) -> int:
+    """The argument of --workers."""
+    return _count(text, least=0)
+
+
+def _count(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be an int of at least {least}. Got {text!r} instead.")
     return int(text)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from skinpaint.io import READABLE, is_lossless
 
-__all__ = ["Task", "beside", "find_tasks", "mask_of", "pictures", "restored_name"]
+__all__ = ["Task", "beside", "find_tasks", "mask_files", "mask_of", "pictures", "restored_name"]
 
 MASK_ENDINGS = ("_mask", "-mask")  # of the name of a mask beside its picture
 OWN = re.compile(r"\[\w+\]")  # the name of an image inside the file itself
@@ -61,7 +61,7 @@ def find_tasks(
         raise ValueError(f"{inputs[0]} holds no picture whose suffix is one of {', '.join(READABLE)}.")
     tasks, claimed = [], dict[Path, Path]()
     read = {source.resolve() for source, _ in sources}
-    drawn = {path.resolve() for path in _files(masks)}
+    drawn = {path.resolve() for path in mask_files(masks)}
     for source, folder in sources:
         target = output or folder
         answer = source.with_name(restored_name(source)) if target is None else target / restored_name(source, "")
@@ -87,8 +87,8 @@ def beside(sources: Collection[Path], suffixes: Collection[str] = tuple(READABLE
     return sorted(path for path in near if (path.parent, path.stem) in named and path.suffix.lower() in suffixes)
 
 
-def _files(masks: Path | None) -> list[Path]:
-    """The masks that are given, if they are files."""
+def mask_files(masks: Path | None) -> list[Path]:
+    """The masks that are given, one by one or in a folder; none where they are inside the picture."""
     if masks is None or not masks.exists():
         return []
     return list(masks.iterdir()) if masks.is_dir() else [masks]
