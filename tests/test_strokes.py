@@ -8,7 +8,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from skimage import data
 
 from skinpaint import GuessedMaskWarning
-from skinpaint.io import read_mask
+from skinpaint.io import Extras, read_mask
+from skinpaint.io.mask import marked
 
 COLOURS = data.astronaut()[:100, :120]
 GREYS = data.camera()[:100, :120]
@@ -266,3 +267,23 @@ def test_at_the_command_line_it_is_said(restore, tmp_path):
     said = restore("a.png", "--mask", "strokes.png", "--mask-out", "filled.png")
     assert said.err.startswith("skinpaint: warning: a.png: The mask strokes.png was taken for a copy of the photograph")
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "filled.png")) > 0, STROKE)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_a_mask_in_chunks_and_its_photograph_are_read_few_times(dtype):
+    """What is nothing but black and white is no copy, so that little has to be counted."""
+    da = pytest.importorskip("dask.array")
+    photograph, mask = COLOURS[..., 0].astype(dtype), np.where(STROKE, 255, 0).astype(np.uint8)
+    reads = {"photograph": 0, "mask": 0}
+
+    def chunk(name, values):
+        def read(given):
+            reads[name] += given.size / values.size
+            return given
+
+        return da.from_array(values, 50).map_blocks(read, dtype=values.dtype, meta=np.empty((0, 0), values.dtype))
+
+    found = marked("m.tif", chunk("mask", mask), Extras(axes="YX"), photograph=chunk("photograph", photograph))
+    np.testing.assert_array_equal(found.compute(scheduler="synchronous"), STROKE)
+    assert reads["photograph"] <= 3.001
+    assert reads["mask"] <= 6.001

@@ -19,6 +19,7 @@ from skinpaint.io.strokes import (
     black_and_white_alike,
     coloured,
     in_levels,
+    is_black_and_white,
     is_copy,
     is_erased_copy,
     mostly,
@@ -142,6 +143,7 @@ def marked(
     scale = (0.0, white(known)) if extras.black is None else (min(white(known), float(extras.black)), 0.0)
     levels = in_levels(image, extras, *scale)
     shown = None if photograph is None else as_shown(photograph, levels)
+    drawn = shown is not None and not is_black_and_white(levels)
     undecided = False
     seen = _opacity(extras) >= threshold / 255
     if shown is not None and seen.ndim and is_erased_copy(levels, shown, seen):
@@ -151,10 +153,10 @@ def marked(
         mask, how = mask | erased, f"a copy of the photograph {how} differs from it is"
     elif _is_layer(levels, extras, threshold):
         mask, how = seen, "a layer that is transparent but for strokes: the strokes are"
-    elif shown is not None and is_copy(levels, shown):
+    elif drawn and is_copy(levels, shown):
         mask, undecided = painted_over(levels, shown)
         how = "a copy of the photograph with strokes: what differs from it is"
-    elif shown is not None and resembles(levels, shown):
+    elif drawn and resembles(levels, shown):
         raise ValueError(
             f"The mask {path} must be black and white, or strokes on a copy of the photograph. Got the photograph in "
             "other tones instead. Paint on a copy whose brightness and contrast are as they were."
@@ -172,7 +174,7 @@ def marked(
                 f"below the threshold {threshold:g}. Bright means missing; invert the mask or lower the threshold."
                 f"{stated}"
             )
-    if not mask.any() and how:
+    if how and not mask.any():
         raise ValueError(f"The mask {path} marks no pixel as missing: it looks like the photograph itself.")
     if how:
         said = f"The mask {path} was taken for {how} missing, {float(mask.mean()):.1%} of the pixels."

@@ -19,6 +19,7 @@ __all__ = [
     "black_and_white_alike",
     "coloured",
     "in_levels",
+    "is_black_and_white",
     "is_copy",
     "is_erased_copy",
     "mostly",
@@ -37,6 +38,7 @@ ROUNDED = 1  # level of 255 by which a copy differs from deeper data
 CORRELATED = 0.5  # correlation above which two pictures that are nearly equal have the same faint tones
 RESEMBLING, MIN_TONES = 0.8, 0.1  # correlation, and share of tones between black and white, that no mask has
 STROKES_SHARE = 2 / 3  # of the tones of a picture that are about the same grey, if they are strokes
+EXACTLY = 1e-6  # of a level, which is rounded where a file is deeper
 CODES = np.array([2**16, 2**8, 1])  # of red, green and blue in one number
 
 
@@ -48,11 +50,18 @@ def white(image: Any) -> float:
     >>> [white(np.array([0, top], dtype)) for dtype, top in (("u1", 7), ("u1", 1), ("f4", 0.9), ("f4", 9))]
     [255, 1, 1, 255]
     """
-    if image.dtype.kind == "f":
-        return 255 if image.max() > 1 else 1
-    if image.dtype.kind in "iu" and image.size and at_once(image.min(), image.max()) == (0, 1):
-        return 1
-    return opaque(image.dtype)
+    return _white(image.dtype, *_extremes(image))
+
+
+def _white(dtype: np.dtype, low: float, high: float) -> float:
+    if dtype.kind == "f":
+        return 255 if high > 1 else 1
+    return 1 if dtype.kind in "iu" and (low, high) == (0, 1) else opaque(dtype)
+
+
+def _extremes(image: Any) -> tuple[float, float]:
+    low, high = at_once(np.nanmin(image), np.nanmax(image))
+    return float(low), float(high)
 
 
 def in_levels(image: Any, extras: Extras, low: float, high: float) -> Any:
@@ -97,14 +106,20 @@ def as_shown(photograph: Any, levels: Any) -> Any:
     if photograph.shape not in (levels.shape[:-1], levels.shape):
         return None
     axes = Extras(axes="YXS"[: photograph.ndim])
-    scales = [(0.0, float(white(photograph)))]
+    low, high = _extremes(photograph)
+    scales = [(0.0, float(_white(photograph.dtype, low, high)))]
     if photograph.dtype == np.uint8:
         return in_levels(photograph, axes, *scales[0])
-    low, high = map(float, at_once(np.nanmin(photograph), np.nanmax(photograph)))
     if high > max(low, 0) and math.isfinite(high - low):
         scales += [(0.0, 2.0 ** math.ceil(math.log2(high + 1)) - 1), (low, high)]
     same = (~_differs(levels, in_levels(photograph, axes, *scale)) for scale in scales)
     return in_levels(photograph, axes, *scales[int(np.argmax(_counts(*same)))])
+
+
+def is_black_and_white(levels: Any) -> bool:
+    """Whether a picture is nothing but black and white: it shows no tones of a photograph, and no colour of strokes."""
+    red, green, blue = _channels(levels)
+    return bool((((red < EXACTLY) | (red > 255 - EXACTLY)) & (red == green) & (red == blue)).all())
 
 
 def is_copy(levels: Any, shown: Any) -> bool:
@@ -192,12 +207,11 @@ def _differs(levels: Any, shown: Any, by: float = DIFFERENT) -> Any:
 
 def black_and_white_alike(levels: Any, shown: Any) -> bool:
     """Whether a photograph is black and white, and a picture is as it is where that is black and white, too."""
-    if _enough(_telling(shown)):
-        return False
     below, same, plain = as_grey(shown), ~_differs(levels, shown), ~_tones(levels)
     parts = (plain & (below < 128), plain & (below >= 128))
-    counts = _counts(*parts, *(same & part for part in parts))
-    return all(some >= MIN_TELLING and alike > 0.5 * some for some, alike in zip(counts[:2], counts[2:], strict=True))
+    telling, *counts = _counts(_telling(shown), *parts, *(same & part for part in parts))
+    both = zip(counts[:2], counts[2:], strict=True)
+    return telling < MIN_TELLING and all(some >= MIN_TELLING and alike > 0.5 * some for some, alike in both)
 
 
 def _telling(shown: Any) -> Any:
