@@ -587,6 +587,29 @@ def test_a_file_that_was_replaced_by_its_result_keeps_what_is_known_under_the_pa
     np.testing.assert_array_equal(read(tmp_path / "0.png")[0], image)
 
 
+def test_what_was_saved_for_another_picture_is_not_replaced_without_being_asked(tmp_path):
+    for name in ("a.png", "a.tif"):
+        write(tmp_path / name, data.camera()[:60, :80])
+    picture, mask, report = (tmp_path / name for name in ("a-out.png", "a-mask.png", "a.json"))
+    places = [
+        Source(path=tmp_path / name, picture=picture, mask=mask, report=report, overwrite=True)
+        for name in ("a.png", "a.tif")
+    ]
+    files = Files(places, method="laplace")
+    for k, what in ((0, "picture"), (0, "mask"), (0, "picture")):
+        files.open(k).apply(edits.Rectangle(points=((20, 20), (40, 40))))
+        files.save(k, what, replace=False)
+    files.open(1).apply(edits.Rectangle(points=((5, 5), (10, 10))))
+    for what, path in (("picture", picture), ("mask", mask)):
+        before = path.read_bytes()
+        with pytest.raises(FileExistsError):
+            files.save(1, what, replace=False)
+        assert path.read_bytes() == before
+        files.save(1, what, replace=True)
+        assert path.read_bytes() != before
+        files.save(1, what, replace=False)
+
+
 def test_a_mask_that_marks_nothing_is_not_saved(desk, tmp_path):
     told = Told(desk)
     told.say(do="save", what="mask")

@@ -184,6 +184,7 @@ class Files:
         self._sessions: dict[int, Session] = {}
         self._kept: dict[int, tuple[Any, ...]] = {}  # edits and method of pictures that were saved and left
         self._saved: dict[int, tuple[Any, ...]] = {}  # what is in the files: edits, and the method that filled them
+        self._written: dict[Path, int] = {}  # files that were written, and the number of the file they are of
         self._places: list[tuple[int, tuple[int, ...]]] = []
         self._lock = RLock()  # pages turn while another is saved
         self.sources = list(sources)
@@ -262,10 +263,13 @@ class Files:
         Raises
         ------
         FileExistsError
-            If the file exists, and it was not said that it may be replaced.
+            If the file exists, and it was not said that it may be replaced; of a file that was written for another
+            picture, by `replace`.
         """
         with self._lock:
-            return self._save(number, what, replace)
+            path = self._save(number, what, replace)
+            self._written[path] = self._places[number][0]
+            return path
 
     def _save(self, number: int, what: What, replace: bool) -> Path:
         from skinpaint import io
@@ -273,7 +277,7 @@ class Files:
         index = self._places[number][0]
         source, file = self.sources[index], self._file(index)
         target = self._target(index, what)
-        overwrite = replace or source.overwrite
+        overwrite = replace or (source.overwrite and self._written.get(target, index) == index)
         io.check_place(target, overwrite=overwrite)
         self._session(number)  # it may have been left between the order and its turn
         planes = {k: plane or file.planes[0] for k, (of, plane) in enumerate(self._places) if of == index}
