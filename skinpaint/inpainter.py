@@ -418,8 +418,8 @@ class Inpainter:
 
         All of them are set, or none if one is refused.
         """
+        is_chosen = "method" in params
         chosen = params.pop("method", self.method)
-        method = resolve(chosen)
         settings = {}
         for name in list(params):
             head, _, setting = name.partition("__")
@@ -430,6 +430,8 @@ class Inpainter:
                     f"The parameters of Inpainter must be one of {list(self.get_params())}. Got {name!r} instead."
                     f"{did_you_mean(name, self.get_params())}"
                 )
+        if is_chosen or settings:
+            method = resolve(chosen)
         if settings:
             known = [field.name for field in dataclasses.fields(method)]  # type: ignore[arg-type]
             for setting in settings:
