@@ -313,7 +313,8 @@ class Inpainter:
         Returns
         -------
         images : ndarray of float64, of shape (n, ...), the image's shape following
-            In the image's units, neither rounded nor clipped; NaN where pixels were left as they came.
+            In the image's units, neither rounded nor clipped, but floats: they hold integers up to 2**53 exactly. NaN
+            where pixels were left as they came.
 
         Raises
         ------
