@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from skinpaint.methods.base import Method
 from skinpaint.paint.picture import Picture
 from skinpaint.paint.session import Session
+
+if TYPE_CHECKING:
+    from skinpaint.io import Extras
 
 __all__ = ["Album", "Files", "One", "Source", "What"]
 
@@ -38,8 +41,8 @@ class Album(Protocol):
         """What a picture looks like, without opening it."""
         ...
 
-    def transparent(self, number: int) -> np.ndarray | None:
-        """What is transparent in a picture; None where its file has no alpha."""
+    def beside(self, number: int) -> Extras:
+        """What the file of a picture holds beside it."""
         ...
 
     def targets(self, number: int) -> dict[str, str] | None:
@@ -74,8 +77,11 @@ class One:
         """The image."""
         return self.session.picture
 
-    def transparent(self, number: int) -> None:
-        """There is no alpha."""
+    def beside(self, number: int) -> Extras:
+        """There is no file."""
+        from skinpaint.io import Extras
+
+        return Extras()
 
     def targets(self, number: int) -> None:
         """Nothing is saved."""
@@ -246,11 +252,11 @@ class Files:
         missing = file.plane_of_mask(plane)
         return Picture(channels, icc_profile=extras.icc_profile, black=extras.black, missing=missing)
 
-    def transparent(self, number: int) -> np.ndarray | None:
-        """What is transparent in a picture; None where its file has no alpha."""
+    def beside(self, number: int) -> Extras:
+        """What the file of a picture holds beside it."""
         with self._lock:
-            alpha = self._file(self._places[number][0]).extras.alpha
-        return None if alpha is None else np.asarray(alpha == 0)
+            extras: Extras = self._file(self._places[number][0]).extras
+        return extras
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""
