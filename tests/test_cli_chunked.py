@@ -5,6 +5,8 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import nullcontext
 
@@ -168,6 +170,23 @@ class TestWorkers:
         why = "ended without an answer, perhaps for lack of memory. Try fewer --workers"
         with pytest.raises(ChildProcessError, match=why), command._workers(2):
             raise distributed.KilledWorker("sweep", None, 3)
+
+    def test_ctrl_c_while_they_start_is_remembered(self, monkeypatch):
+        distributed = pytest.importorskip("distributed")
+        before, heard = signal.getsignal(signal.SIGINT), []
+
+        def start(**options):
+            os.kill(os.getpid(), signal.SIGINT)
+            child = [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"]
+            heard.append(subprocess.run(child, capture_output=True, text=True, check=True).stdout)
+            return nullcontext()
+
+        monkeypatch.setattr(distributed, "LocalCluster", start)
+        with pytest.raises(KeyboardInterrupt), command._workers(2):
+            raise AssertionError("work began")
+        assert "SIGINT" in heard[0], "processes that start hear nothing of it"
+        assert signal.getsignal(signal.SIGINT) is before
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 class TestInterrupted:

@@ -7,10 +7,12 @@ import contextlib
 import logging
 import shutil
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -278,22 +280,48 @@ def _workers(number: int | None) -> Iterator[None]:
 
     options = {"n_workers": number, "threads_per_worker": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
     no_page = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}  # None would take port 8787
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers inherit it: Ctrl-C is for this process alone
-    try:
+    with _deaf_children() as pressed:
         cluster = LocalCluster(**options, **no_page)
-    finally:
-        signal.signal(signal.SIGINT, before)
     told = logging.getLogger("asyncio")
     level = told.level
     told.setLevel(logging.CRITICAL)  # Ctrl-C leaves tasks of distributed whose errors nobody asks for
     try:
-        with cluster, Client(cluster):
-            yield
+        with cluster:
+            if pressed:
+                raise KeyboardInterrupt
+            with Client(cluster):
+                yield
     except KilledWorker as error:
         why = "Its workers ended without an answer, perhaps for lack of memory"
         raise ChildProcessError(f"{why}. Try fewer --workers: what is done is kept.") from error
     finally:
         told.setLevel(level)
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[list[int]]:
+    """Processes that start meanwhile do not hear Ctrl-C: it is for this one alone. What is yielded holds a press."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        with _blocked(signal.SIGINT):
+            yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """Let a signal wait. Processes that start meanwhile inherit that, except on Windows, which has no such thing."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # it would unblock the signal when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _worst(solutions: list[ChunkedSolution]) -> ChunkedSolution:
