@@ -14,10 +14,10 @@ import numpy as np
 from skinpaint.containers import in_chunks, unpack
 from skinpaint.masks import everywhere
 from skinpaint.methods import resolve
-from skinpaint.methods.base import Method, is_int, require
+from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Record, Solution, proven_within, warn
-from skinpaint.wording import did_you_mean
+from skinpaint.wording import did_you_mean, is_int, require
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution

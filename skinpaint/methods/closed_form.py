@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from skinpaint.lazy import lazy
-from skinpaint.methods.base import Method, require
+from skinpaint.methods.base import Method
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
+from skinpaint.wording import require
 
 if TYPE_CHECKING:
     from skinpaint.trust.field import Field

@@ -16,10 +16,11 @@ from skinpaint.energies.base import Differences
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import Objective
 from skinpaint.grid import check_lags
-from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.methods.base import IterativeMethod
 from skinpaint.point_problem import PointProblem
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Reason
+from skinpaint.wording import require
 
 __all__ = ["GradientDescent"]
 

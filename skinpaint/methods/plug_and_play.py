@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.axes import long_axes
-from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.methods.base import IterativeMethod
 from skinpaint.problem import Problem
+from skinpaint.wording import require
 
 __all__ = ["PlugAndPlay"]
 
