@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -243,6 +243,20 @@ class TestInterrupted:
     def test_while_it_is_written(self, interrupt, scene, tmp_path, capsys):
         stored("scene.zarr", scene, _FillValue=-9999)
         interrupt(command, "equal_to_nodata")
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
+        assert "interrupted; nothing was written. What was done until then" in capsys.readouterr().err
+        assert self.files(tmp_path) == [".filled.zarr.work.zarr", "scene.zarr"]
+
+    def test_where_exceptions_are_swallowed(self, monkeypatch, scene, tmp_path, capsys):
+        stored("scene.zarr", scene, _FillValue=-9999)
+        before = command._solved
+
+        def swallowing(*given):
+            with suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+            return before(*given)
+
+        monkeypatch.setattr(command, "_solved", swallowing)
         assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
         assert "interrupted; nothing was written. What was done until then" in capsys.readouterr().err
         assert self.files(tmp_path) == [".filled.zarr.work.zarr", "scene.zarr"]

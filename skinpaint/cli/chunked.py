@@ -60,12 +60,12 @@ def in_chunks(args: argparse.Namespace) -> bool:
 
 def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
     """Restore one file in chunks. Values between passes are in a folder beside the output, until it is complete."""
-    with plain_warnings(f"{args.inputs[0]}: "), Interruption():
+    with plain_warnings(f"{args.inputs[0]}: "), Interruption() as interruption:
         task = _checked(args)
         work = task.output.with_name(f".{task.output.name}.work.zarr")
         try:
             with _gone_if_refused(work), _workers(args.workers):
-                lines = _restored(args, method, task, work)
+                lines = _restored(args, method, task, work, interruption)
         except KeyboardInterrupt:
             kept = f" What was done until then is in {work}; the same command goes on from there."
             complain(f"interrupted; nothing was written.{kept if work.exists() else ''}")
@@ -76,7 +76,7 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
     return Status.OK
 
 
-def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> str:
+def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, interruption: Interruption) -> str:
     """Restore the file and write it; the lines for the user."""
     source, began = task.source, perf_counter()
     image, extras = open_zarr(source) if is_zarr(source) else open_raster(source)
@@ -89,6 +89,8 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> 
     if mask is not None and mask.shape != image.shape:
         frames = [replace(frame, mask=_without_channels(frame)) for frame in frames]
     solutions = _solved(args, method, task, work, frames, missing, spacing)
+    if interruption.seen:  # where exceptions are swallowed, as by finalizers
+        raise KeyboardInterrupt
     if task.masks is None and args.missing == "auto":
         refuse_undamaged(task, extras, solutions, HOW_TO_SAY)
 
