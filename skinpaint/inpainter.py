@@ -14,10 +14,10 @@ import numpy as np
 from skinpaint.containers import in_chunks, unpack
 from skinpaint.masks import everywhere
 from skinpaint.methods import resolve
-from skinpaint.methods.base import Method, is_int, require
+from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Record, Solution, proven_within, warn
-from skinpaint.wording import did_you_mean
+from skinpaint.wording import did_you_mean, is_int, require
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
@@ -313,7 +313,8 @@ class Inpainter:
         Returns
         -------
         images : ndarray of float64, of shape (n, ...), the image's shape following
-            In the image's units, neither rounded nor clipped; NaN where pixels were left as they came.
+            In the image's units, neither rounded nor clipped, but floats: they hold integers up to 2**53 exactly. NaN
+            where pixels were left as they came.
 
         Raises
         ------
@@ -418,8 +419,8 @@ class Inpainter:
 
         All of them are set, or none if one is refused.
         """
+        is_chosen = "method" in params
         chosen = params.pop("method", self.method)
-        method = resolve(chosen)
         settings = {}
         for name in list(params):
             head, _, setting = name.partition("__")
@@ -430,6 +431,8 @@ class Inpainter:
                     f"The parameters of Inpainter must be one of {list(self.get_params())}. Got {name!r} instead."
                     f"{did_you_mean(name, self.get_params())}"
                 )
+        if is_chosen or settings:
+            method = resolve(chosen)
         if settings:
             known = [field.name for field in dataclasses.fields(method)]  # type: ignore[arg-type]
             for setting in settings:

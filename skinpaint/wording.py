@@ -1,10 +1,12 @@
-"""What error messages share."""
+"""What error messages share, and the checks that raise them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean"]
+import numpy as np
+
+__all__ = ["did_you_mean", "is_int", "require"]
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -19,3 +21,16 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
     alike = get_close_matches(str(name), list(known), n=1)
     return f" Did you mean {alike[0]}?" if alike else ""
+
+
+def require(valid: object, owner: object, parameter: str, allowed: str, got: object) -> None:
+    """Raise the library's one sentence about a bad setting unless `valid`."""
+    if not valid:
+        name = owner if isinstance(owner, str) else type(owner).__name__
+        came = f"an array of {got.dtype} of shape {got.shape}" if isinstance(got, np.ndarray) else repr(got)
+        raise ValueError(f"The {parameter!r} parameter of {name} must be {allowed}. Got {came} instead.")
+
+
+def is_int(value: object) -> bool:
+    """Whether this is an int of Python or NumPy, and not a bool."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -5,8 +5,10 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
+import subprocess
+import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -169,6 +171,23 @@ class TestWorkers:
         with pytest.raises(ChildProcessError, match=why), command._workers(2):
             raise distributed.KilledWorker("sweep", None, 3)
 
+    def test_ctrl_c_while_they_start_is_remembered(self, monkeypatch):
+        distributed = pytest.importorskip("distributed")
+        before, heard = signal.getsignal(signal.SIGINT), []
+
+        def start(**options):
+            os.kill(os.getpid(), signal.SIGINT)
+            child = [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"]
+            heard.append(subprocess.run(child, capture_output=True, text=True, check=True).stdout)
+            return nullcontext()
+
+        monkeypatch.setattr(distributed, "LocalCluster", start)
+        with pytest.raises(KeyboardInterrupt), command._workers(2):
+            raise AssertionError("work began")
+        assert "SIGINT" in heard[0], "processes that start hear nothing of it"
+        assert signal.getsignal(signal.SIGINT) is before
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
 
 class TestInterrupted:
     """Ctrl-C writes nothing, and the same command goes on from what was done until then."""
@@ -224,6 +243,20 @@ class TestInterrupted:
     def test_while_it_is_written(self, interrupt, scene, tmp_path, capsys):
         stored("scene.zarr", scene, _FillValue=-9999)
         interrupt(command, "equal_to_nodata")
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
+        assert "interrupted; nothing was written. What was done until then" in capsys.readouterr().err
+        assert self.files(tmp_path) == [".filled.zarr.work.zarr", "scene.zarr"]
+
+    def test_where_exceptions_are_swallowed(self, monkeypatch, scene, tmp_path, capsys):
+        stored("scene.zarr", scene, _FillValue=-9999)
+        before = command._solved
+
+        def swallowing(*given):
+            with suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+            return before(*given)
+
+        monkeypatch.setattr(command, "_solved", swallowing)
         assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
         assert "interrupted; nothing was written. What was done until then" in capsys.readouterr().err
         assert self.files(tmp_path) == [".filled.zarr.work.zarr", "scene.zarr"]

@@ -97,6 +97,24 @@ def test_flags_inside_the_file(restore, tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "a.fits[DQ]", invert=True), ~MASK)
 
 
+def test_a_file_that_holds_the_mask_is_not_replaced_but_by_its_own_answer(restore, tmp_path):
+    science = fits.ImageHDU(PLANE.astype("f4"), name="SCI")
+    flags = fits.ImageHDU((MASK * 4).astype("u2"), name="DQ")
+    for name in ("a.fits", "b.fits"):
+        fits.HDUList([fits.PrimaryHDU(), science, flags]).writeto(tmp_path / name)
+    before = (tmp_path / "b.fits").read_bytes()
+    for option in ("-o", "--std"):
+        said = restore("a.fits", "--mask", "b.fits[DQ]", option, "b.fits", "--overwrite", status=2).err
+        assert f"{option} must name a file of its own. Got b.fits, which is an input." in said
+    (tmp_path / "in").mkdir()
+    fits.PrimaryHDU(PLANE.astype("f4")).writeto(tmp_path / "in/b.fits")
+    said = restore("in", "--mask", "b.fits[DQ]", "-o", ".", "--overwrite", status=1).err
+    assert "b.fits is an input, which would be replaced." in said
+    assert (tmp_path / "b.fits").read_bytes() == before
+    restore("b.fits", "--mask", "b.fits[DQ]", "-o", "b.fits", "--overwrite")
+    assert fits.getdata(tmp_path / "b.fits", "DQ").any()
+
+
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "f4"])
 @pytest.mark.parametrize("name", ["dq.fits", "dq.fits[0]"])
 def test_flags_in_a_file_of_their_own(tmp_path, dtype, name):

@@ -343,3 +343,22 @@ def test_gaps_too_long_for_single_precision(shape):
     inpainter = Inpainter("gd").fit(image, mask=mask)
     assert inpainter.converged_
     assert inpainter.solution_.gap <= 1e-3
+
+
+@pytest.mark.parametrize("energy", ["lines", "bending"])
+def test_bounds_are_named_where_they_are_why_little_is_proven(energy):
+    if energy == "lines":
+        rng = np.random.default_rng(11)
+        image, mask = (rng.random((10, 10)) < 0.5) * 1.0, rng.random((10, 10)) < 0.94
+        bounds = (-40, 41)
+    else:
+        image, mask = np.add.outer(np.arange(20.0), np.arange(12)), np.random.default_rng(2).random((20, 12)) < 0.5
+        bounds = (-60, 90)
+    method = GradientDescent(energy=energy, max_iter=100)
+    with pytest.warns(ConvergenceWarning, match="tol, or give narrower bounds: the wider they are, the less is prove"):
+        Inpainter(method, bounds=bounds).fit(image, mask=mask)
+    inpainter = Inpainter(method).fit(image, mask=mask)
+    assert inpainter.converged_
+    if energy == "lines":
+        with pytest.warns(ConvergenceWarning, match=r"Raise max_iter or tol\.$"):
+            Inpainter(GradientDescent(max_iter=1)).fit(image, mask=mask)

@@ -158,6 +158,14 @@ class TestNodata:
         said = "The mask mask.tif says nothing of 96 pixels, which were taken for known. Its file states the nodata"
         assert said in capsys.readouterr().err
 
+    @pytest.mark.parametrize("chunks", [[], ["--workers", "0"]], ids=["in memory", "in chunks"])
+    def test_so_does_nan_where_it_is_the_nodata_value(self, chunks, clouds, capsys):
+        if chunks:
+            pytest.importorskip("rasterio")
+        self.written(np.where(clouds == 255, np.nan, clouds).astype(np.float32), "nan")
+        filled("image.tif", clouds == 1, "--mask", "mask.tif", *chunks)
+        assert "says nothing of 96 pixels, which were taken for known. Its file states" in capsys.readouterr().err
+
     def test_nor_does_it_in_a_mask_of_what_is_valid(self, clouds):
         self.written(clouds, 255)
         filled("image.tif", clouds == 0, "--mask", "mask.tif", "--invert-mask")

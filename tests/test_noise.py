@@ -288,3 +288,26 @@ def test_axes_too_short_for_neighbours_are_smoothed_along_the_others(shape, lags
     inpainter = Inpainter(Laplace(noise=0.3, lags=lags)).fit(image)
     assert np.isfinite(inpainter.restored_).all()
     assert (inpainter.std() > 0).all()
+
+
+@pytest.mark.parametrize("known", [1, 2])
+def test_noise_of_two_values_is_not_estimated(known):
+    """It was 20,000 times their difference."""
+    image = np.full((8, 8), np.nan)
+    image[2, 2:4] = (3.0, 4.0 if known == 2 else np.nan)
+    said = (
+        rf"'noise' .* must be numbers where fewer than 3 values of a channel are known. Got 'estimate' .* {known} known"
+    )
+    with pytest.raises(ValueError, match=said):
+        Inpainter(Biharmonic(noise="estimate")).fit(image)
+    assert Inpainter(Biharmonic(noise=0.1)).fit(image).std().max() >= 0.099
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_noise_of_equal_values_has_their_unit(unit):
+    image = np.full((8, 8), 3 * unit)
+    image[2, 2] = np.nan
+    for noise, expected in (("estimate", 0), (0.1 * unit, 0.1), (1e-8 * unit, 1e-8)):
+        found = Inpainter(Laplace(noise=noise)).fit(image)
+        assert found.solution_.noise[0] / unit == pytest.approx(expected)
+        assert found.std().max() / unit == pytest.approx(expected / 8, rel=0.1)

@@ -469,6 +469,31 @@ def test_a_mask_is_loaded_from_its_contents(desk, tmp_path):
     assert "/tmp" not in told.all("error")[-1][0]["text"]
 
 
+def test_a_mask_that_is_loaded_must_be_on_the_same_ground(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+
+    def written(name, values, corner):
+        tags = [(33550, "d", 3, (1.0, 1.0, 0.0), True), (33922, "d", 6, (0.0, 0.0, 0.0, corner, 0.0, 0.0), True)]
+        tifffile.imwrite(tmp_path / name, values, metadata=None, extratags=tags)
+
+    mask = np.zeros((60, 70), np.uint8)
+    mask[5:9, 30:60] = 255
+    written("a.tif", data.camera()[:60, :70], 500.0)
+    written("fits.tif", mask, 500.0)
+    written("away.tif", mask, 503.0)
+    desk = Desk(Files([source(tmp_path, "a.tif")], method="laplace"))
+    told = Told(desk)
+    told.say(do="load", buffers=[(tmp_path / "away.tif").read_bytes()])
+    said = told.wait("error")[0]["text"]
+    assert said.startswith(
+        "The mask that was loaded must be on the same ground as a.tif, pixel by pixel. Its file place"
+    )
+    assert not desk.session.mask.any()
+    told.say(do="load", buffers=[(tmp_path / "fits.tif").read_bytes()])
+    np.testing.assert_array_equal(desk.session.mask, mask > 0)
+    desk.close()
+
+
 def test_what_is_transparent_in_the_picture_itself_is_not_erased_in_a_copy_that_is_loaded(tmp_path):
     image = data.astronaut()[:60, :80]
     alpha = np.full(image.shape[:2], 255, np.uint8)
@@ -585,6 +610,29 @@ def test_a_file_that_was_replaced_by_its_result_keeps_what_is_known_under_the_pa
     files.open(0).undo()
     files.save(0, "picture", replace=True)
     np.testing.assert_array_equal(read(tmp_path / "0.png")[0], image)
+
+
+def test_what_was_saved_for_another_picture_is_not_replaced_without_being_asked(tmp_path):
+    for name in ("a.png", "a.tif"):
+        write(tmp_path / name, data.camera()[:60, :80])
+    picture, mask, report = (tmp_path / name for name in ("a-out.png", "a-mask.png", "a.json"))
+    places = [
+        Source(path=tmp_path / name, picture=picture, mask=mask, report=report, overwrite=True)
+        for name in ("a.png", "a.tif")
+    ]
+    files = Files(places, method="laplace")
+    for k, what in ((0, "picture"), (0, "mask"), (0, "picture")):
+        files.open(k).apply(edits.Rectangle(points=((20, 20), (40, 40))))
+        files.save(k, what, replace=False)
+    files.open(1).apply(edits.Rectangle(points=((5, 5), (10, 10))))
+    for what, path in (("picture", picture), ("mask", mask)):
+        before = path.read_bytes()
+        with pytest.raises(FileExistsError):
+            files.save(1, what, replace=False)
+        assert path.read_bytes() == before
+        files.save(1, what, replace=True)
+        assert path.read_bytes() != before
+        files.save(1, what, replace=False)
 
 
 def test_a_mask_that_marks_nothing_is_not_saved(desk, tmp_path):

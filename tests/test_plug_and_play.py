@@ -274,6 +274,13 @@ class TestErrors:
             inpaint(*stripes, method="pnp", spacing=(1, 2))
         inpaint(*stripes, method=PlugAndPlay(max_iter=2, tol=None), spacing=3)
 
+    def test_an_axis_without_neighbours_has_no_say(self):
+        line, mask = np.arange(12.0)[:, None], np.eye(12, 1, -4)
+        method = PlugAndPlay(max_iter=2, tol=None)
+        np.testing.assert_array_equal(
+            inpaint(line, mask, method=method, spacing=(0.05, 2.6)), inpaint(line, mask, method=method)
+        )
+
 
 @pytest.mark.parametrize("trial", TRIALS)
 def test_the_start_solves_laplace(trial):

@@ -99,6 +99,14 @@ class TestParameters:
         assert copy.get_params() == inpainter.get_params()
         assert not [name for name in vars(copy) if name.endswith("_")]
 
+    def test_a_wrong_method_is_complained_of_where_it_is_set_or_used(self):
+        inpainter = Inpainter("bogus").set_params(bounds="dtype")
+        assert inpainter.bounds == "dtype"
+        for asked in ({"method": "other"}, {"method__tol": 0.1}):
+            with pytest.raises(ValueError, match="The 'method' parameter of Inpainter must be one of"):
+                inpainter.set_params(**asked)
+        assert inpainter.set_params(method="laplace").method == "laplace"
+
     def test_clone_after_set_params(self):
         copy = clone(Inpainter("gd").set_params(method__max_iter=3))
         assert copy.method == GradientDescent(max_iter=3)

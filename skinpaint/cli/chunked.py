@@ -7,10 +7,12 @@ import contextlib
 import logging
 import shutil
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -58,12 +60,12 @@ def in_chunks(args: argparse.Namespace) -> bool:
 
 def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
     """Restore one file in chunks. Values between passes are in a folder beside the output, until it is complete."""
-    with plain_warnings(f"{args.inputs[0]}: "), Interruption():
+    with plain_warnings(f"{args.inputs[0]}: "), Interruption() as interruption:
         task = _checked(args)
         work = task.output.with_name(f".{task.output.name}.work.zarr")
         try:
             with _gone_if_refused(work), _workers(args.workers):
-                lines = _restored(args, method, task, work)
+                lines = _restored(args, method, task, work, interruption)
         except KeyboardInterrupt:
             kept = f" What was done until then is in {work}; the same command goes on from there."
             complain(f"interrupted; nothing was written.{kept if work.exists() else ''}")
@@ -74,7 +76,7 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
     return Status.OK
 
 
-def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> str:
+def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, interruption: Interruption) -> str:
     """Restore the file and write it; the lines for the user."""
     source, began = task.source, perf_counter()
     image, extras = open_zarr(source) if is_zarr(source) else open_raster(source)
@@ -87,6 +89,8 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> 
     if mask is not None and mask.shape != image.shape:
         frames = [replace(frame, mask=_without_channels(frame)) for frame in frames]
     solutions = _solved(args, method, task, work, frames, missing, spacing)
+    if interruption.seen:  # where exceptions are swallowed, as by finalizers
+        raise KeyboardInterrupt
     if task.masks is None and args.missing == "auto":
         refuse_undamaged(task, extras, solutions, HOW_TO_SAY)
 
@@ -278,22 +282,48 @@ def _workers(number: int | None) -> Iterator[None]:
 
     options = {"n_workers": number, "threads_per_worker": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
     no_page = {"dashboard_address": ":0", "scheduler_kwargs": {"dashboard": False}}  # None would take port 8787
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers inherit it: Ctrl-C is for this process alone
-    try:
+    with _deaf_children() as pressed:
         cluster = LocalCluster(**options, **no_page)
-    finally:
-        signal.signal(signal.SIGINT, before)
     told = logging.getLogger("asyncio")
     level = told.level
     told.setLevel(logging.CRITICAL)  # Ctrl-C leaves tasks of distributed whose errors nobody asks for
     try:
-        with cluster, Client(cluster):
-            yield
+        with cluster:
+            if pressed:
+                raise KeyboardInterrupt
+            with Client(cluster):
+                yield
     except KilledWorker as error:
         why = "Its workers ended without an answer, perhaps for lack of memory"
         raise ChildProcessError(f"{why}. Try fewer --workers: what is done is kept.") from error
     finally:
         told.setLevel(level)
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[list[int]]:
+    """Processes that start meanwhile do not hear Ctrl-C: it is for this one alone. What is yielded holds a press."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        with _blocked(signal.SIGINT):
+            yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """Let a signal wait. Processes that start meanwhile inherit that, except on Windows, which has no such thing."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # it would unblock the signal when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _worst(solutions: list[ChunkedSolution]) -> ChunkedSolution:

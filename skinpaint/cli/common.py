@@ -6,7 +6,6 @@ import argparse
 import ast
 import dataclasses
 import functools
-import math
 import operator
 import os
 import signal
@@ -24,6 +23,7 @@ import numpy as np
 from skinpaint.cli.frames import by_letters, spread
 from skinpaint.inpainter import DEFAULT_METHOD
 from skinpaint.io.decoders import one_line
+from skinpaint.io.place import check_same_ground
 from skinpaint.wording import did_you_mean
 
 __all__ = [
@@ -79,7 +79,6 @@ OPTIONS = {
 }
 """How what the library tells its callers to pass is given on the command line."""
 
-SAME_PLACE = 0.1  # pixels by which a mask may be away from its image: numbers in files are rounded
 MAX_ALIKE = 3  # warnings of one class that are shown of a file
 
 MISSING_HELP = """what is missing beyond the mask (default: auto)
@@ -239,7 +238,9 @@ def _mask_from(
         hidden=None if extras.alpha is None else extras.alpha == 0,
         invert=args.invert_mask,
     )
-    _check_place(source, image, extras, mask_file, said)
+    if set("YX") <= set(extras.axes):
+        height, width = (image.shape[extras.axes.index(letter)] for letter in "YX")
+        check_same_ground(mask_file, said.place, source, extras.place, height, width)
     mask = by_letters(mask, said.stated, image.shape, extras)
     plane = tuple(n for axis, n in enumerate(image.shape) if axis != channel)
     if is_picture and mask.shape not in (plane, image.shape):
@@ -249,21 +250,6 @@ def _mask_from(
             "Draw the mask on a copy of the picture."
         )
     return mask
-
-
-def _check_place(source: Path, image: Any, extras: Any, mask_file: Path, said: Any) -> None:
-    """Refuse a mask whose rows and columns are not those of the image on the ground."""
-    if extras.place is None or said.place is None or not set("YX") <= set(extras.axes):
-        return
-    height, width = (image.shape[extras.axes.index(letter)] for letter in "YX")
-    apart = extras.place.apart(said.place, height, width)
-    if apart > SAME_PLACE:
-        away = f"up to {apart:.3g} pixels away" if apart < math.inf else f"in other coordinates, EPSG:{said.place.crs}"
-        raise ValueError(
-            f"The mask {mask_file} must be on the same ground as {source}, pixel by pixel. Its file places it {away}. "
-            "Warp it to the grid of the image first, for example with gdalwarp, or with reproject_match of rioxarray. "
-            "If it fits, and only its georeference is wrong, save it without."
-        )
 
 
 def check_own_files(

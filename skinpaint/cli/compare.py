@@ -29,6 +29,7 @@ from skinpaint.cli.common import (
     one_picture,
     say,
 )
+from skinpaint.cli.tasks import mask_files
 
 if TYPE_CHECKING:
     from skinpaint.containers import Contents
@@ -117,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     image, extras = io.read(args.input)
     one_picture(args.input, image, extras)
     _check_black(args.input, extras)
-    check_own_files({"--output": sheet}, [args.input, args.truth], [args.mask])
+    check_own_files({"--output": sheet}, [args.input, args.truth], mask_files(args.mask, [args.input]))
     io.check_target(sheet, overwrite=args.overwrite)
     mask, missing = missing_by(args, args.input, image, extras, args.mask)
     with Interruption() as interruption:

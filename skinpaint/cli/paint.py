@@ -23,7 +23,7 @@ from skinpaint.cli.common import (
     method,
     missing_by,
 )
-from skinpaint.cli.tasks import mask_of, pictures, restored_name
+from skinpaint.cli.tasks import mask_files, mask_of, pictures, restored_name
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -98,7 +98,7 @@ def _sources(args: argparse.Namespace) -> list[Any]:
     """Every file to paint on, and where its results go."""
     from skinpaint.paint.album import Source
 
-    check_own_files({"-o": args.output}, args.inputs, [args.mask])
+    check_own_files({"-o": args.output}, args.inputs, mask_files(args.mask, args.inputs))
     several = len(args.inputs) > 1 or args.inputs[0].is_dir()
     if several and args.output is not None and not args.output.is_dir():
         raise NotADirectoryError(f"{args.output} must be a folder that exists, where several pictures are painted on.")

@@ -151,7 +151,8 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
             raise ValueError(f"{option} names one file. Restore that picture by its name.")
     one = {"-o": tasks[0].output, "--mask-out": tasks[0].mask_out} if tasks[0].alone else {}
     asked = {"--film": args.film, "--std": args.std, "--interval": args.interval, "--report": args.report}
-    drawn = mask_files(args.mask) if args.mask is not None else beside([task.source for task in tasks])
+    sources = [task.source for task in tasks]
+    drawn = beside(sources) if args.mask is None else mask_files(args.mask, sources)
     check_own_files({**one, **asked}, args.inputs, drawn)
 
 

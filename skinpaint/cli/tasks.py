@@ -14,7 +14,7 @@ __all__ = ["Task", "beside", "find_tasks", "mask_files", "mask_of", "pictures", 
 
 MASK_ENDINGS = ("_mask", "-mask")  # of the name of a mask beside its picture
 OWN = re.compile(r"\[\w+\]")  # the name of an image inside the file itself
-INSIDE = re.compile(r".*\[\w+\]")
+INSIDE = re.compile(r"(.*)\[\w+\]")
 RESTORED = "-restored"  # the ending of the name of an answer beside its picture
 
 
@@ -61,7 +61,7 @@ def find_tasks(
         raise ValueError(f"{inputs[0]} holds no picture whose suffix is one of {', '.join(READABLE)}.")
     tasks, claimed = [], dict[Path, Path]()
     read = {source.resolve() for source, _ in sources}
-    drawn = {path.resolve() for path in mask_files(masks)}
+    drawn = {path.resolve() for path in mask_files(masks, list(read))}
     for source, folder in sources:
         target = output or folder
         answer = source.with_name(restored_name(source)) if target is None else target / restored_name(source, "")
@@ -87,11 +87,13 @@ def beside(sources: Collection[Path], suffixes: Collection[str] = tuple(READABLE
     return sorted(path for path in near if (path.parent, path.stem) in named and path.suffix.lower() in suffixes)
 
 
-def mask_files(masks: Path | None) -> list[Path]:
-    """The masks that are given, one by one or in a folder; none where they are inside the picture."""
-    if masks is None or not masks.exists():
-        return []
-    return list(masks.iterdir()) if masks.is_dir() else [masks]
+def mask_files(masks: Path | None, sources: Collection[Path]) -> list[Path]:
+    """The files of masks that are given, one by one or in a folder; none where they are inside a picture itself."""
+    if masks is None or masks.exists():
+        return [] if masks is None else list(masks.iterdir()) if masks.is_dir() else [masks]
+    inside = INSIDE.fullmatch(str(masks))
+    file = Path(inside[1]) if inside is not None and inside[1] else None
+    return [] if file is None or file.resolve() in {source.resolve() for source in sources} else [file]
 
 
 def pictures(inputs: Sequence[Path]) -> tuple[list[tuple[Path, Path | None]], list[str]]:

@@ -22,10 +22,10 @@ from skinpaint.containers import unpack
 from skinpaint.inpainter import Inpainter
 from skinpaint.masks import entries_equal, everywhere
 from skinpaint.methods import resolve
-from skinpaint.methods.base import is_int, require
 from skinpaint.problem import Bounds, Problem
 from skinpaint.scores import check_truth, psnr, ssim
 from skinpaint.solution import ConvergenceWarning, GuessedMaskWarning
+from skinpaint.wording import is_int, require
 
 __all__ = ["compare"]
 

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from skinpaint.masks import dtype_range
+from skinpaint.wording import require
 
 __all__ = ["blank_canvas", "check_number", "copy_with_channels_last", "ink"]
 
@@ -49,13 +50,9 @@ def ink(value: float | None, dtype: np.dtype, *, owner: str) -> float:
     if value is None:
         return dtype_range(dtype)[1]
     floating = dtype.kind == "f"
-    if not _is_number(value, whole=not floating) or not (
-        floating or np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
-    ):
-        raise ValueError(
-            f"The 'value' parameter of {owner} must be a number that the image's dtype {dtype} holds. Got {value!r} "
-            "instead."
-        )
+    valid = _is_number(value, whole=not floating)
+    valid = valid and (floating or np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
+    require(valid, owner, "value", f"a number that the image's dtype {dtype} holds", value)
     return value
 
 
@@ -73,8 +70,8 @@ def _is_number(value: object, *, whole: bool) -> bool:
 
 def check_number(value: object, least: float, most: float, *, whole: bool, allowed: str, name: str, owner: str) -> None:
     """Refuse what is not a number from `least` to `most`."""
-    if not _is_number(value, whole=whole) or not least <= value <= most:  # type: ignore[operator]
-        raise ValueError(f"The {name!r} parameter of {owner} must be {allowed}. Got {value!r} instead.")
+    valid = _is_number(value, whole=whole) and least <= value <= most  # type: ignore[operator]
+    require(valid, owner, name, allowed, value)
 
 
 def blank_canvas(height: int, width: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:

@@ -119,7 +119,8 @@ def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, 
         Grey or RGB; TIFF, FITS and NumPy files hold more axes. uint8 fits every format, uint16 also PNG, anything else
         only those three.
     extras : Extras, optional
-        What :func:`read` returned beside the picture.
+        What :func:`read` returned beside the picture. What was filled stays marked by a MASK in FITS, and hidden by
+        alpha, unless they are told: ``extras.known_where(filled).shown_where(filled)``.
     overwrite : bool, optional
         Whether an existing file may be replaced.
 

@@ -87,8 +87,8 @@ def read_mask(
     OSError
         If the file cannot be opened.
     ValueError
-        If it cannot be read, marks no pixel, holds NaN or floats that are no levels, or shows the photograph in other
-        tones.
+        If it cannot be read, marks no pixel, holds floats that are no levels or NaN that is not its nodata value, or
+        shows the photograph in other tones.
 
     Examples
     --------
@@ -188,7 +188,7 @@ def _is_nodata(image: Any, extras: Extras) -> Any:
     blank = np.zeros((), bool)
     for value in extras.nodata:
         if value != (extras.black or 0):
-            blank = blank | (image == value)
+            blank = blank | (np.isnan(image) if np.isnan(value) else image == value)
     return blank
 
 

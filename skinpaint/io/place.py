@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Place", "place_of"]
+__all__ = ["Place", "check_same_ground", "place_of"]
 
+SAME_PLACE = 0.1  # pixels by which a mask may be away from its image: numbers in files are rounded
 SCALE, TIE_POINTS, MATRIX, KEYS = 33550, 33922, 34264, 34735  # tags of GeoTIFF
 RASTER_TYPE, GEOGRAPHIC, PROJECTED = 1025, 2048, 3072  # keys in the last of them
 POINTS = 2  # the raster type in which coordinates are those of the middles of pixels
@@ -84,3 +85,25 @@ def place_of(page: Any) -> Place | None:
         return None
     crs = None if code in (UNDEFINED, OWN) else code
     return Place(tuple(across.tolist()), tuple(down.tolist()), tuple(corner.tolist()), crs)
+
+
+def check_same_ground(
+    mask: object, place: Place | None, image: object, image_place: Place | None, height: int, width: int
+) -> None:
+    """Refuse a mask whose rows and columns are not those of the image on the ground.
+
+    Raises
+    ------
+    ValueError
+        If both are somewhere, and not in the same place.
+    """
+    if place is None or image_place is None:
+        return
+    apart = image_place.apart(place, height, width)
+    if apart > SAME_PLACE:
+        away = f"up to {apart:.3g} pixels away" if apart < math.inf else f"in other coordinates, EPSG:{place.crs}"
+        raise ValueError(
+            f"The mask {mask} must be on the same ground as {image}, pixel by pixel. Its file places it {away}. "
+            "Warp it to the grid of the image first, for example with gdalwarp, or with reproject_match of rioxarray. "
+            "If it fits, and only its georeference is wrong, save it without."
+        )

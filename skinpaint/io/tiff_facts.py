@@ -47,7 +47,9 @@ def nodata(page: Any, dtype: np.dtype) -> tuple[float, ...]:
         value = int(text) if dtype.kind in "iu" and text.lstrip("+-").isdigit() else float(text)
     except ValueError:
         return ()
-    return () if math.isnan(value) else (int(value) if dtype.kind in "iu" and float(value).is_integer() else value,)
+    if math.isnan(value) and dtype.kind != "f":
+        return ()
+    return (int(value) if dtype.kind in "iu" and float(value).is_integer() else value,)
 
 
 def scale(page: Any, axes: str, alpha_at: int | None) -> tuple[Any, Any]:

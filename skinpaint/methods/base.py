@@ -13,25 +13,12 @@ import numpy as np
 
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
-from skinpaint.wording import did_you_mean
+from skinpaint.wording import did_you_mean, is_int, require
 
 if TYPE_CHECKING:
     from skinpaint.trust.field import Field
 
-__all__ = ["CountedMethod", "IterativeMethod", "Method", "State", "is_int", "require"]
-
-
-def require(valid: object, owner: object, parameter: str, allowed: str, got: object) -> None:
-    """Raise the library's one sentence about a bad setting unless `valid`."""
-    if not valid:
-        name = owner if isinstance(owner, str) else type(owner).__name__
-        came = f"an array of {got.dtype} of shape {got.shape}" if isinstance(got, np.ndarray) else repr(got)
-        raise ValueError(f"The {parameter!r} parameter of {name} must be {allowed}. Got {came} instead.")
-
-
-def is_int(value: object) -> bool:
-    """Whether this is an int of Python or NumPy, and not a bool."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+__all__ = ["CountedMethod", "IterativeMethod", "Method", "State"]
 
 
 class _Settings:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from skinpaint.lazy import lazy
-from skinpaint.methods.base import Method, require
+from skinpaint.methods.base import Method
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
+from skinpaint.wording import require
 
 if TYPE_CHECKING:
     from skinpaint.trust.field import Field
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClosedForm", "Solved", "Solver"]
 
+LEAST_KNOWN = 3  # values that noise is estimated from: two differ by noise or by detail
 MOST_NOISE = 1e100  # ranges of the known values: squares of more could not be told from infinity
 
 Solver = Literal["auto", "multigrid", "direct"]
@@ -161,16 +163,23 @@ class ClosedForm(Method):
         from skinpaint.trust.noise import smooth
 
         known = values[~fill.mask]
-        low, width = known.min(), float(np.ptp(known)) or 1.0
-        relative = None if noise is None else noise / width
-        most = 0.0 if relative is None else np.max(relative[np.isfinite(relative)])
-        if most > MOST_NOISE:
+        if noise is None and known.size < LEAST_KNOWN:
+            raise ValueError(
+                f"The 'noise' parameter of {type(self).__name__} must be numbers where fewer than {LEAST_KNOWN} values "
+                f"of a channel are known. Got 'estimate' instead, and {known.size} known."
+            )
+        most = 0.0 if noise is None else float(np.max(noise[np.isfinite(noise)]))
+        low, width = known.min(), float(np.ptp(known)) or most  # 0 if no noise is seen, in any unit
+        unit = width or 1.0
+        if most > MOST_NOISE * unit:
             raise ValueError(
                 f"The 'noise' parameter of {type(self).__name__} must be at most {MOST_NOISE:g} times the range of the "
-                f"known values. Got {most:g} times instead. What was not measured is infinite in an array of noise."
+                f"known values. Got {most / unit:g} times instead. What was not measured is infinite in an array of "
+                "noise."
             )
-        found = smooth((values - low) / width, fill, relative, robust=self.robust, tol=self.tol)
-        return replace(found, values=low + width * found.values, scale=found.scale * width, noise=found.noise * width)
+        relative = None if noise is None else noise / unit
+        found = smooth((values - low) / unit, fill, relative, robust=self.robust, tol=self.tol)
+        return replace(found, values=low + unit * found.values, scale=found.scale * width, noise=found.noise * width)
 
     def _first(self, solvers: Sequence[str], image: Any, mask: np.ndarray, channels: list[int]) -> list[Solved]:
         """Fill `channels` by the first of the solvers that reaches `tol`, or by the last."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skinpaint.methods.base import CountedMethod, is_int, require
+from skinpaint.methods.base import CountedMethod
 from skinpaint.problem import Problem
 from skinpaint.solution import Reason
+from skinpaint.wording import is_int, require
 
 if TYPE_CHECKING:
     from skinpaint.grid.patches.exemplars import Scale, Scene

@@ -16,9 +16,11 @@ from skinpaint.energies.base import Differences
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import Objective
 from skinpaint.grid import check_lags
-from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.methods.base import IterativeMethod
 from skinpaint.point_problem import PointProblem
 from skinpaint.problem import Bounds, Problem
+from skinpaint.solution import Reason
+from skinpaint.wording import require
 
 __all__ = ["GradientDescent"]
 
@@ -30,6 +32,7 @@ NOISE = 1e-14  # relative rounding error of an energy that is summed in double p
 SHORTEST_STEP, LONGEST_STEP = 1e-300, 1e300
 STEP_GROWTH = 1.1  # of an accepted step length
 RESIDUAL_TOL, RESIDUAL_REDUCTION = 1e-13, 0.03  # to which the majorizer's linear system is solved
+WIDE = 2.0  # times what is known, at least: such bounds are named where too little is proven
 MIN_REFRESH_RATIO, MAX_REFRESH_RATIO = 1e-3, 0.1  # the majorizer is built again when the decrement has fallen so far
 
 
@@ -188,6 +191,7 @@ class GradientDescent(IterativeMethod):
             each=each,
             level=level,
             gradient=gradient,
+            is_wide=self.proves and _is_wide(problem),
         )
         return self._touch(problem, state) if touched else state
 
@@ -199,6 +203,13 @@ class GradientDescent(IterativeMethod):
     def exhausted(self, state: Descent) -> bool:
         """Whether the decrement is below the rounding errors of the energy."""
         return state.majorizer is not None and state.decrement < NOISE
+
+    def explain(self, reason: Reason, state: Descent, n_iter: int) -> str:
+        """Name the bounds, too, where they may be why little is proven."""
+        said = super().explain(reason, state, n_iter)
+        if reason is Reason.CONVERGED or self.tol is None or not state.is_wide:
+            return said
+        return f"{said[:-1]}, or give narrower bounds: the wider they are, the less is proven."
 
     def _energy(self, problem: Posed) -> Callable[[Any], Any]:
         if isinstance(problem, PointProblem):
@@ -340,6 +351,7 @@ class Descent:
     length: float | None = None  # of the last accepted step
     k: int = 0
     note: str = ""
+    is_wide: bool = False  # whether the bounds are far wider than what is known
 
     @property
     def energy(self) -> float:
@@ -351,6 +363,14 @@ def _first_length(majorizer: Majorizer | None, slope: np.ndarray) -> float:
     """Long enough for an energy of any unit to change the values; backtracking shortens it."""
     steepest = float(np.abs(slope).max())
     return 1.0 if majorizer or steepest == 0 else min(max(1.0, 1 / steepest), LONGEST_STEP)
+
+
+def _is_wide(problem: Posed) -> bool:
+    """Whether the bounds are far wider than what is known."""
+    whole = problem.whole if isinstance(problem, PointProblem) else problem
+    highest = whole.values.max(where=~whole.mask, initial=-np.inf)
+    lowest = whole.values.min(where=~whole.mask, initial=np.inf)
+    return bool(whole.high.max() - whole.low.min() > WIDE * (highest - lowest))
 
 
 def _around(problem: Problem) -> np.ndarray:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.axes import long_axes
-from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.methods.base import IterativeMethod
 from skinpaint.problem import Problem
+from skinpaint.wording import require
 
 __all__ = ["PlugAndPlay"]
 
@@ -108,7 +109,7 @@ class PlugAndPlay(IterativeMethod):
 
     def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
         """Refuse pixels that are not as high as they are wide."""
-        if len(set(spacing)) > 1:
+        if len({spacing[axis] for axis in long_axes(shape)}) > 1:
             raise ValueError(
                 f"The 'spacing' parameter of Inpainter must be the same along all axes for PlugAndPlay, whose denoiser "
                 f"does not see it. Got {spacing} instead."

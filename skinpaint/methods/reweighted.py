@@ -10,9 +10,10 @@ from skinpaint import energies
 from skinpaint.energies import ENERGIES
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import Objective
-from skinpaint.methods.base import IterativeMethod, require
+from skinpaint.methods.base import IterativeMethod
 from skinpaint.point_problem import PointProblem
 from skinpaint.problem import Problem
+from skinpaint.wording import require
 
 __all__ = ["Reweighted"]
 

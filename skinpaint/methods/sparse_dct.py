@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skinpaint.grid.axes import Box, long_axes
-from skinpaint.methods.base import CountedMethod, is_int, require
+from skinpaint.methods.base import CountedMethod
 from skinpaint.problem import Problem
 from skinpaint.solution import Filling, Reason
+from skinpaint.wording import is_int, require
 
 if TYPE_CHECKING:
     from skinpaint.grid.patches.blocks import Blocks

@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from skinpaint.methods.base import Method
 from skinpaint.paint.picture import Picture
 from skinpaint.paint.session import Session
+
+if TYPE_CHECKING:
+    from skinpaint.io import Extras
 
 __all__ = ["Album", "Files", "One", "Source", "What"]
 
@@ -38,8 +41,8 @@ class Album(Protocol):
         """What a picture looks like, without opening it."""
         ...
 
-    def transparent(self, number: int) -> np.ndarray | None:
-        """What is transparent in a picture; None where its file has no alpha."""
+    def beside(self, number: int) -> Extras:
+        """What the file of a picture holds beside it."""
         ...
 
     def targets(self, number: int) -> dict[str, str] | None:
@@ -74,8 +77,11 @@ class One:
         """The image."""
         return self.session.picture
 
-    def transparent(self, number: int) -> None:
-        """There is no alpha."""
+    def beside(self, number: int) -> Extras:
+        """There is no file."""
+        from skinpaint.io import Extras
+
+        return Extras()
 
     def targets(self, number: int) -> None:
         """Nothing is saved."""
@@ -184,6 +190,7 @@ class Files:
         self._sessions: dict[int, Session] = {}
         self._kept: dict[int, tuple[Any, ...]] = {}  # edits and method of pictures that were saved and left
         self._saved: dict[int, tuple[Any, ...]] = {}  # what is in the files: edits, and the method that filled them
+        self._written: dict[Path, int] = {}  # files that were written, and the number of the file they are of
         self._places: list[tuple[int, tuple[int, ...]]] = []
         self._lock = RLock()  # pages turn while another is saved
         self.sources = list(sources)
@@ -245,11 +252,11 @@ class Files:
         missing = file.plane_of_mask(plane)
         return Picture(channels, icc_profile=extras.icc_profile, black=extras.black, missing=missing)
 
-    def transparent(self, number: int) -> np.ndarray | None:
-        """What is transparent in a picture; None where its file has no alpha."""
+    def beside(self, number: int) -> Extras:
+        """What the file of a picture holds beside it."""
         with self._lock:
-            alpha = self._file(self._places[number][0]).extras.alpha
-        return None if alpha is None else np.asarray(alpha == 0)
+            extras: Extras = self._file(self._places[number][0]).extras
+        return extras
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""
@@ -262,10 +269,13 @@ class Files:
         Raises
         ------
         FileExistsError
-            If the file exists, and it was not said that it may be replaced.
+            If the file exists, and it was not said that it may be replaced; of a file that was written for another
+            picture, by `replace`.
         """
         with self._lock:
-            return self._save(number, what, replace)
+            path = self._save(number, what, replace)
+            self._written[path] = self._places[number][0]
+            return path
 
     def _save(self, number: int, what: What, replace: bool) -> Path:
         from skinpaint import io
@@ -273,7 +283,7 @@ class Files:
         index = self._places[number][0]
         source, file = self.sources[index], self._file(index)
         target = self._target(index, what)
-        overwrite = replace or source.overwrite
+        overwrite = replace or (source.overwrite and self._written.get(target, index) == index)
         io.check_place(target, overwrite=overwrite)
         self._session(number)  # it may have been left between the order and its turn
         planes = {k: plane or file.planes[0] for k, (of, plane) in enumerate(self._places) if of == index}

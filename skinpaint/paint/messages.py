@@ -134,13 +134,17 @@ def _dismiss(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -
 def _load(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
     """A mask that the user chose: its contents come, and never its name."""
     from skinpaint.io.mask import read_marked
+    from skinpaint.io.place import check_same_ground
 
-    rules = {"photograph": _photograph(desk.session), "hidden": desk.album.transparent(desk.number)}
+    beside, name = desk.album.beside(desk.number), desk.session.picture.name or "the picture"
+    hidden = None if beside.alpha is None else np.asarray(beside.alpha == 0)
+    rules = {"photograph": _photograph(desk.session), "hidden": hidden}
     with tempfile.TemporaryDirectory(prefix="skinpaint-") as folder:
         file = Path(folder, "mask")
         file.write_bytes(bytes(buffers[0]))
         try:
-            mask, _ = read_marked(file, invert=False, **rules)
+            mask, said = read_marked(file, invert=False, **rules)
+            check_same_ground(file, said.place, name, beside.place, *desk.session.shape)
         except ValueError as error:
             raise ValueError(str(error).replace(str(file), "that was loaded")) from None
     desk.changed(desk.session.apply(desk.session.imported(mask)))
