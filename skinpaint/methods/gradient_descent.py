@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import sqrt
 from typing import Any, Literal, cast
 
@@ -191,7 +192,7 @@ class GradientDescent(IterativeMethod):
             each=each,
             level=level,
             gradient=gradient,
-            is_wide=self.proves and _is_wide(problem),
+            is_wide=partial(_is_wide, problem),
         )
         return self._touch(problem, state) if touched else state
 
@@ -207,7 +208,7 @@ class GradientDescent(IterativeMethod):
     def explain(self, reason: Reason, state: Descent, n_iter: int) -> str:
         """Name the bounds, too, where they may be why little is proven."""
         said = super().explain(reason, state, n_iter)
-        if reason is Reason.CONVERGED or self.tol is None or not state.is_wide:
+        if reason is Reason.CONVERGED or self.tol is None or not (self.proves and state.is_wide()):
             return said
         return f"{said[:-1]}, or give narrower bounds: the wider they are, the less is proven."
 
@@ -351,7 +352,7 @@ class Descent:
     length: float | None = None  # of the last accepted step
     k: int = 0
     note: str = ""
-    is_wide: bool = False  # whether the bounds are far wider than what is known
+    is_wide: Callable[[], bool] = lambda: False  # whether the bounds are far wider than what is known
 
     @property
     def energy(self) -> float:
