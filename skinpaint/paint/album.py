@@ -152,10 +152,13 @@ class _Opened:
         if self.missing is not None:
             shape = [n for k, n in enumerate(self.image.shape) if k != self.extras.channel_axis]
             spread = np.broadcast_to(self.missing, shape) if self.missing.ndim <= 2 else self.missing.reshape(shape)
-            without = [k for k in range(self.image.ndim) if k != self.extras.channel_axis]
-            at = tuple(plane[self.along.index(k)] if k in self.along else slice(None) for k in without)
-            missing = missing | spread[at]
+            missing = missing | self.without_channels(spread, plane)
         return missing if missing.any() else None
+
+    def without_channels(self, values: np.ndarray, plane: tuple[int, ...]) -> np.ndarray:
+        """A plane of what has one value for all channels."""
+        axes = [k for k in range(self.image.ndim) if k != self.extras.channel_axis]
+        return values[tuple(plane[self.along.index(k)] if k in self.along else slice(None) for k in axes)]
 
 
 class Files:
@@ -248,8 +251,10 @@ class Files:
     def transparent(self, number: int) -> np.ndarray | None:
         """What is transparent in a picture; None where its file has no alpha."""
         with self._lock:
-            alpha = self._file(self._places[number][0]).extras.alpha
-        return None if alpha is None else np.asarray(alpha == 0)
+            index, plane = self._places[number]
+            file = self._file(index)
+        alpha = file.extras.alpha
+        return None if alpha is None else file.without_channels(alpha, plane or file.planes[0]) == 0
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""
