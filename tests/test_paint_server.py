@@ -485,6 +485,16 @@ def test_what_is_transparent_in_the_picture_itself_is_not_erased_in_a_copy_that_
     desk.close()
 
 
+def test_flags_for_each_channel_that_are_loaded_mark_all_channels(tmp_path):
+    flags = np.zeros((20, 30, 3), bool)
+    flags[4:8, 5:10, 1] = True
+    np.save(tmp_path / "flags.npy", flags)
+    desk = Desk(One(Session(np.full(flags.shape, 90, np.uint8), method="laplace")))
+    Told(desk).say(do="load", buffers=[(tmp_path / "flags.npy").read_bytes()])
+    assert desk.session.missing == 20
+    desk.close()
+
+
 def test_what_is_transparent_in_a_page_is_not_erased_in_a_copy_of_it(tmp_path):
     stack = np.stack([data.astronaut()[k : k + 60, :80] for k in (0, 60)])
     alpha = np.full(stack.shape[:3], 255, np.uint8)
