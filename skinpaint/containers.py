@@ -343,15 +343,18 @@ def nodata_in(image: Any) -> tuple[Any, ...]:
 
 
 def _nodata_of_raster(image: Any) -> Any:
-    """What rioxarray says is missing in a labelled array, or None. It fails for integers said to be masked by NaN."""
+    """What rioxarray says is missing in a labelled array, or None."""
     if "rioxarray" not in sys.modules:
         return None
     if any(np.ndim(said.get(name)) for said in (image.attrs, image.encoding) for name in NODATA_NAMES):
         image = image.copy(deep=False)  # rioxarray takes a number alone
         for said in (image.attrs, image.encoding):
             said.update({name: np.ravel(said[name])[0] for name in NODATA_NAMES if name in said})
-    encoded = image.rio.encoded_nodata
-    return image.rio.nodata if encoded is None or is_scaled(image) else encoded
+    try:
+        encoded = image.rio.encoded_nodata
+        return image.rio.nodata if encoded is None or is_scaled(image) else encoded
+    except (OverflowError, ValueError):  # a number that the dtype cannot hold, and so no pixel
+        return None
 
 
 def holds_classes(image: Any) -> bool:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import nullcontext, suppress
 
@@ -162,6 +163,11 @@ class TestWorkers:
         with pytest.raises(ValueError, match="at once"), command._workers(0):
             dask.compute(dask.delayed(slow)(), dask.delayed(fails)(), scheduler="threads")
         assert done == [1]
+
+    def test_as_many_threads_as_dask_is_told(self):
+        with dask.config.set(num_workers=1), command._workers(0):
+            named = dask.compute(*[dask.delayed(threading.get_ident, pure=False)() for _ in range(9)])
+        assert len(set(named)) == 1
 
     def test_processes_that_die_are_a_sentence(self, monkeypatch):
         distributed = pytest.importorskip("distributed")

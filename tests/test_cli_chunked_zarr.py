@@ -266,6 +266,25 @@ def test_bad_stores(arguments, said, scene, hole, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ('{"zarr_format": 3, ', "damaged.zarr cannot be read: its metadata are damaged, or ask for"),
+        (
+            '{"zarr_format": 3, "node_type": "array"}',
+            "damaged.zarr cannot be read: its metadata are damaged, or ask for",
+        ),
+        ("zstd", "lacks (Unknown codec: 'elsewhere')"),
+    ],
+)
+def test_metadata_that_zarr_does_not_understand(metadata, said, scene, tmp_path, capsys):
+    stored("damaged.zarr", scene)
+    file = tmp_path / "damaged.zarr" / "zarr.json"
+    file.write_text(file.read_text().replace(metadata, "elsewhere") if metadata == "zstd" else metadata)
+    assert main(["restore", "damaged.zarr"]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_picture_without_damage_is_not_written(scene, tmp_path, capsys):
     stored("scene.zarr", scene)
     assert main(["restore", "scene.zarr"]) == 2

@@ -110,6 +110,18 @@ def test_flags_of_the_shape_of_a_picture_in_colour_are_a_mask_for_each_channel(r
     assert "m.npy has the shape (20, 24, 1), but " in said.err
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8])
+def test_a_mask_for_each_channel_in_a_tiff_whose_pages_are_rows(restore, tmp_path, dtype):
+    """tifffile writes booleans, and what is not said to be in colour, of this shape as a stack."""
+    tifffile = pytest.importorskip("tifffile")
+    image = np.indices((70, 24, 3)).sum(0).astype(np.uint8) + 40
+    missing = np.zeros(image.shape, bool)
+    missing[4:8, 5:9, :2] = True
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb")
+    tifffile.imwrite(tmp_path / "m.tif", missing.astype(dtype), photometric="minisblack")
+    assert "filled 32 of 5,040 values" in restore("a.tif", "--mask", "m.tif").out
+
+
 def test_a_mask_that_stays_beside_the_image_is_not_said_to_be_lost(restore, tmp_path):
     np.savez(tmp_path / "a.npz", image=PLANE, mask=MASK)
     half = np.where(MASK & (np.arange(MASK.shape[1]) < 15), 255, 0).astype(np.uint8)

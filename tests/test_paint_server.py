@@ -510,6 +510,34 @@ def test_what_is_transparent_in_the_picture_itself_is_not_erased_in_a_copy_that_
     desk.close()
 
 
+def test_flags_for_each_channel_that_are_loaded_mark_all_channels(tmp_path):
+    flags = np.zeros((20, 30, 3), bool)
+    flags[4:8, 5:10, 1] = True
+    np.save(tmp_path / "flags.npy", flags)
+    desk = Desk(One(Session(np.full(flags.shape, 90, np.uint8), method="laplace")))
+    Told(desk).say(do="load", buffers=[(tmp_path / "flags.npy").read_bytes()])
+    assert desk.session.missing == 20
+    desk.close()
+
+
+def test_what_is_transparent_in_a_page_is_not_erased_in_a_copy_of_it(tmp_path):
+    stack = np.stack([data.astronaut()[k : k + 60, :80] for k in (0, 60)])
+    alpha = np.full(stack.shape[:3], 255, np.uint8)
+    alpha[0, :10], alpha[1, :20] = 0, 0
+    rgba = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(tmp_path / "pages.tif", np.concatenate([stack, alpha[..., None]], axis=-1), **rgba)
+    desk = Desk(Files([source(tmp_path, "pages.tif")], method="laplace"))
+    told = Told(desk)
+    told.say(do="open", number=1)
+    erased = alpha[1].copy()
+    erased[30:34, 10:60] = 0
+    write(tmp_path / "erased.png", stack[1], Extras(alpha=erased))
+    with pytest.warns(GuessedMaskWarning, match="a copy of the photograph"):
+        told.say(do="load", buffers=[(tmp_path / "erased.png").read_bytes()])
+    assert desk.session.missing == 4 * 50
+    desk.close()
+
+
 def test_a_stack_is_painted_plane_by_plane_and_saved_whole(tmp_path):
     stack = np.stack([data.camera()[k : k + 60, :70] for k in (0, 100, 200)]).astype(np.uint16) * 16
     write(tmp_path / "stack.tif", stack, Extras(axes="QYX"))
@@ -1148,6 +1176,19 @@ def test_the_command_opens_the_browser_with_what_is_missing(tmp_path, monkeypatc
     assert "Paint at http://127.0.0.1:" in said
     assert opened[0] not in said
     assert "Nothing was saved." in said
+
+
+@pytest.mark.parametrize("options", [[], ["--missing", "7"]])
+def test_the_command_paints_all_channels_where_one_is_missing(tmp_path, monkeypatch, options):
+    write(tmp_path / "photo.png", np.full((20, 30, 3), 90, np.uint8))
+    flags = np.zeros((20, 30, 3), bool)
+    flags[4:8, 5:10, 1] = True
+    np.save(tmp_path / "flags.npy", flags)
+    monkeypatch.chdir(tmp_path)
+    found = []
+    monkeypatch.setattr(Server, "wait", lambda server, said: found.append(server.desk.session.missing))
+    assert main(["paint", "photo.png", "--no-browser", "--method", "laplace", "--mask", "flags.npy", *options]) == 0
+    assert found == [20]
 
 
 def test_an_image_in_memory_is_not_saved():

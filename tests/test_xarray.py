@@ -167,6 +167,22 @@ def test_nodata_wherever_it_is_said(scene, where, name, raster, value):
     assert getattr(scene, where)[name] is value
 
 
+@pytest.mark.parametrize("where", ["attrs", "encoding"])
+@pytest.mark.parametrize("value", [-9999, np.nan])
+def test_nodata_that_the_dtype_cannot_hold_is_nowhere(scene, where, value):
+    """astype keeps the attributes; rioxarray fails on them."""
+    pytest.importorskip("rioxarray")
+    bytes_ = scene.clip(0, 255).astype(np.uint8)
+    bytes_.attrs.clear()
+    getattr(bytes_, where)["_FillValue"] = value
+    mask = np.zeros(scene.shape, bool)
+    mask[15:25, 10:20] = True
+    np.testing.assert_array_equal(
+        inpaint(bytes_, mask, method="laplace").values, inpaint(bytes_.values, mask, method="laplace")
+    )
+    assert (bytes_.skinpaint.inpaint(mask).values == bytes_.values)[~mask].all()
+
+
 @pytest.mark.parametrize("raster", [False, True])
 @pytest.mark.parametrize("scale", [{"scale_factor": 0.01, "add_offset": -1.0}, {"add_offset": -100.0}])
 def test_stored_nodata_says_nothing_about_scaled_values(raster, scale):

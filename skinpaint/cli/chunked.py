@@ -275,7 +275,8 @@ def _workers(number: int | None) -> Iterator[None]:
         import dask
         from dask.system import CPU_COUNT
 
-        with ThreadPoolExecutor(CPU_COUNT) as pool, dask.config.set(pool=pool):
+        threads = dask.config.get("num_workers", None) or CPU_COUNT
+        with ThreadPoolExecutor(threads) as pool, dask.config.set(pool=pool):
             yield
         return
     from distributed import Client, KilledWorker, LocalCluster

@@ -18,6 +18,7 @@ from skinpaint.cli.common import read_chunk
 from skinpaint.containers import has_another_sign, holds_classes
 from skinpaint.io import Extras
 from skinpaint.io.codec import listed
+from skinpaint.io.decoders import one_line
 from skinpaint.io.npy import UNKNOWN
 
 __all__ = ["is_zarr", "open_zarr", "store_of", "written_zarr"]
@@ -102,11 +103,15 @@ def _found(source: Path) -> tuple[Any, Any]:
 
     try:
         found: Any = zarr.open(str(source), mode="r")
-    except (FileNotFoundError, ValueError) as error:  # zarr's own words are about its files
+        arrays = {} if isinstance(found, zarr.Array) else dict(sorted(found.arrays()))
+    except Exception as error:  # zarr raises anything where metadata are damaged
+        if any((source / name).exists() for name in DESCRIPTIONS):
+            why = f"its metadata are damaged, or ask for what this zarr lacks ({one_line(error)})"
+            raise ValueError(f"{source} cannot be read: {why}.") from error
         raise ValueError(f"{source} is no zarr store: it has neither a zarr.json nor a .zarray or .zgroup.") from error
     if isinstance(found, zarr.Array):
         return found, _group(source.parent)
-    images = {name: array for name, array in sorted(found.arrays()) if array.ndim > 1}
+    images = {name: array for name, array in arrays.items() if array.ndim > 1}
     if not images:
         raise ValueError(f"{source} holds no array of two or more axes. Name one of its groups: {source}/NAME.")
     if len(images) > 1:

@@ -129,9 +129,11 @@ def _missing(args: argparse.Namespace, source: Any, image: Any, extras: Any) -> 
     from skinpaint import masks
 
     mask, missing = missing_by(args, source.path, image, extras, source.given)
+    axis = extras.channel_axis
+    if mask is not None and axis is not None and mask.shape == image.shape:  # a brush paints all channels
+        mask = mask.any(axis=axis)
     if missing in ("auto", None):
         return mask
-    axis = extras.channel_axis
     array = image[..., None] if axis is None else np.moveaxis(image, axis, -1)
     found = masks.find_missing(array, None, None, missing, None)[0].any(axis=-1)
     return found if mask is None else mask | found

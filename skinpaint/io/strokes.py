@@ -103,7 +103,7 @@ def as_shown(photograph: Any, levels: Any) -> Any:
     >>> as_shown(photograph, in_levels(photograph // 16, Extras(axes="YX"), 0, 255))[..., 0].round()
     array([[  0.,  62., 249.]])
     """
-    if photograph.shape not in (levels.shape[:-1], levels.shape):
+    if levels.shape != (*photograph.shape[:2], 3):  # a stack may have the shape of a picture in colour
         return None
     axes = Extras(axes="YXS"[: photograph.ndim])
     low, high = _extremes(photograph)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
@@ -158,10 +158,13 @@ class _Opened:
         if self.missing is not None:
             shape = [n for k, n in enumerate(self.image.shape) if k != self.extras.channel_axis]
             spread = np.broadcast_to(self.missing, shape) if self.missing.ndim <= 2 else self.missing.reshape(shape)
-            without = [k for k in range(self.image.ndim) if k != self.extras.channel_axis]
-            at = tuple(plane[self.along.index(k)] if k in self.along else slice(None) for k in without)
-            missing = missing | spread[at]
+            missing = missing | self.without_channels(spread, plane)
         return missing if missing.any() else None
+
+    def without_channels(self, values: np.ndarray, plane: tuple[int, ...]) -> np.ndarray:
+        """A plane of what has one value for all channels."""
+        axes = [k for k in range(self.image.ndim) if k != self.extras.channel_axis]
+        return values[tuple(plane[self.along.index(k)] if k in self.along else slice(None) for k in axes)]
 
 
 class Files:
@@ -253,10 +256,14 @@ class Files:
         return Picture(channels, icc_profile=extras.icc_profile, black=extras.black, missing=missing)
 
     def beside(self, number: int) -> Extras:
-        """What the file of a picture holds beside it."""
+        """What the file of a picture holds beside it, and the alpha of this page alone."""
         with self._lock:
-            extras: Extras = self._file(self._places[number][0]).extras
-        return extras
+            index, plane = self._places[number]
+            file = self._file(index)
+        alpha: Any = file.extras.alpha
+        if alpha is not None:
+            alpha = file.without_channels(alpha, plane or file.planes[0])
+        return replace(file.extras, alpha=alpha)
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""

@@ -147,6 +147,8 @@ def _load(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
             check_same_ground(file, said.place, name, beside.place, *desk.session.shape)
         except ValueError as error:
             raise ValueError(str(error).replace(str(file), "that was loaded")) from None
+    if mask.shape == desk.session.picture.image.shape:  # flags for each channel: a brush paints all channels
+        mask = np.asarray(mask.any(axis=-1))
     desk.changed(desk.session.apply(desk.session.imported(mask)))
 
 
