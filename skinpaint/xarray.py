@@ -109,7 +109,7 @@ def inpaint(
     mask = _labelled(mask, array, dim)
     fill, *std = _slices(array.transpose(*others, *dim), mask, len(others), dim, settings)
     order = [[*others, *dim].index(name) for name in array.dims]
-    fill = fill.transpose(order)
+    fill = fill.transpose(order).astype(array.dtype, copy=False)  # stacking loses the byte order
     if settings.get("max_distance") is not None and array.dtype.kind == "f":
         nodata = np.array(nodata_in(array), array.dtype)  # which says itself that it is missing
         fill = np.where(np.isnan(fill) & np.isin(array.data, nodata), array.data, fill).astype(array.dtype)

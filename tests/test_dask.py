@@ -62,6 +62,12 @@ def test_every_dtype_comes_back(image, hidden, dtype):
     np.testing.assert_allclose(computed.astype(float), in_memory(array, hidden).astype(float), atol=1.001, rtol=1e-3)
 
 
+def test_the_byte_order_of_colours_comes_back(image, hidden):
+    array = np.stack([image, image + 1]).astype(">f4")
+    restored = inpaint(da.from_array(array, 60), hidden, method="laplace", channel_axis=0)
+    assert restored.dtype == restored.compute().dtype == array.dtype
+
+
 @pytest.mark.parametrize(
     ("shape", "chunks", "settings"),
     [

@@ -56,6 +56,11 @@ class TestBoth:
         assert filled.chunks == scene.chunks
         xr.testing.assert_identical(scene, before)
 
+    def test_the_byte_order_of_slices_comes_back(self, scene, chunks):
+        cube = scene.astype(">i2").expand_dims(t=2)
+        filled = (cube if chunks is None else cube.chunk(chunks)).skinpaint.inpaint()
+        assert filled.dtype == filled.compute().dtype == cube.dtype
+
     def test_each_time_on_its_own_with_one_mask_or_with_its_own(self, scene, chunks):
         cube = xr.concat([scene, scene.where(scene == -9999, scene + 50)], "t").astype(float)
         cube = cube.transpose("y", "t", "x")
