@@ -457,6 +457,15 @@ class TestStore:
         with pytest.raises(ValueError, match="chunks and settings"):
             solve(da.from_array(image, 60), hidden, work=work)
 
+    def test_a_store_is_not_tied_to_an_image_that_is_refused(self, image, hidden, tmp_path):
+        work = str(tmp_path / "w")
+        bad = image.copy()
+        bad[~hidden] = np.where(np.arange((~hidden).sum()) == 0, np.inf, image[~hidden])
+        with pytest.raises(ValueError, match="1 infinite"):
+            solve(da.from_array(bad, 50), hidden, work=work)
+        restored = solve(da.from_array(image, 50), hidden, work=work).restored
+        np.testing.assert_array_equal(restored.compute(), solve(da.from_array(image, 50), hidden).restored.compute())
+
     def test_what_is_no_store_is_left_alone(self, image, hidden, tmp_path):
         zarr = pytest.importorskip("zarr")
         other = str(tmp_path / "mine.zarr")
