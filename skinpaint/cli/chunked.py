@@ -87,7 +87,7 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path) -> 
     if mask is not None and mask.shape != image.shape:
         frames = [replace(frame, mask=_without_channels(frame)) for frame in frames]
     solutions = _solved(args, method, task, work, frames, missing, spacing)
-    if task.masks is None and args.missing == "auto":
+    if task.masks is None and args.missing in ("auto", None):
         refuse_undamaged(task, extras, solutions, HOW_TO_SAY)
 
     restored = _joined([one.restored for one in solutions], image, extras)
