@@ -298,11 +298,23 @@ class TestRefused:
                 "as long as the array along 'x', 70. Got 3",
             ),
             ({"mask": xr.DataArray(np.zeros((60, 70), bool), dims=("y", "q"))}, "must have the axes"),
+            ({"dim": ("y", "y")}, r"each once\. Got \('y', 'y'\)"),
+            ({"channel_axis": 0, "spacing": 1}, "'channel_axis' parameter must be None for a labelled array"),
         ],
     )
     def test_names_and_masks(self, scene, settings, match):
         with pytest.raises(ValueError, match=match):
             scene.skinpaint.inpaint(**settings)
+
+    @pytest.mark.parametrize("chunks", [None, {"y": 30}])
+    def test_the_slice_is_named(self, scene, chunks):
+        cube = xr.concat([scene, scene.where(False, -9999)], "t")
+        cube = cube if chunks is None else cube.chunk(chunks)
+        with pytest.raises(ValueError, match="at least one known pixel") as error:
+            cube.skinpaint.inpaint()
+        assert error.value.__notes__ == ["This is slice 1 along 't'."]
+        with pytest.raises(ValueError, match=r"must not be empty\. Got shape \(0, 60, 70\)"):
+            cube.isel(t=slice(0)).skinpaint.inpaint()
 
     def test_uneven_coordinates(self, scene):
         x = scene.x.values.copy()
