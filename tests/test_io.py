@@ -225,6 +225,12 @@ def test_places_that_cannot_be_written(tmp_path):
         check_place(tmp_path, overwrite=True)
 
 
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: not (path == tmp_path and mode == os.W_OK))
+    with pytest.raises(PermissionError, match=r"a\.png cannot be written: the folder .* may not be written to"):
+        check_target(tmp_path / "a.png", np.uint8)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_written_files_have_ordinary_permissions(tmp_path):
     (tmp_path / "plain").touch()
