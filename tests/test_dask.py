@@ -472,9 +472,13 @@ class TestStore:
         zarr.create_array(other, name="x", shape=(3,), dtype=float)
         with pytest.raises(ValueError, match="which holds other arrays"):
             solve(da.from_array(image, 50), hidden, work=other)
+        (tmp_path / "folder").mkdir()
         (tmp_path / "file").write_text("x")
-        with pytest.raises(ValueError, match="which is something else"):
-            solve(da.from_array(image, 50), hidden, work=str(tmp_path / "file"))
+        (tmp_path / "folder" / "file").write_text("x")
+        for other in ("file", "folder"):
+            with pytest.raises(ValueError, match="which is something else"):
+                solve(da.from_array(image, 50), hidden, work=str(tmp_path / other))
+        assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file"]
 
     def test_a_full_disk_is_said_and_the_run_goes_on_later(self, image, hidden, tmp_path, monkeypatch):
         from skinpaint.dask.blocks import Shelf
