@@ -28,6 +28,8 @@ __all__ = [
     "check_grow",
     "check_max_distance",
     "check_spacing",
+    "is_inverted",
+    "looks_inverted",
 ]
 
 CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
@@ -337,11 +339,8 @@ class Problem:
             yield self._contents.doubt
         if self.note.startswith(masks.GUESSED):
             yield f"{self.note[0].upper()}{self.note[1:]}."
-        elif self._masked and _looks_inverted(self._image, self.mask):
-            yield (
-                f"Is the mask inverted? The {np.count_nonzero(self.mask)} pixels that it hides hold many values, and "
-                "the known ones few. True, 1 or 255 means missing; if yours means valid, pass ~mask."
-            )
+        elif self._masked and looks_inverted(self._image, self.mask):
+            yield is_inverted(int(np.count_nonzero(self.mask)))
         named = self._contents.named or self._channel_axis is not None
         axis = None if named else _axis_like_colours(self.shape[:-1])
         if axis is not None:
@@ -530,7 +529,15 @@ def _channels_last(
     return moved, None if hidden is None else np.moveaxis(hidden, channel_axis, -1), channel_axis % array.ndim
 
 
-def _looks_inverted(array: np.ndarray, missing: np.ndarray) -> bool:
+def is_inverted(count: int) -> str:
+    """What the user is asked about a mask that hides so many pixels and looks inverted."""
+    return (
+        f"Is the mask inverted? The {count} pixels that it hides hold many values, and the known ones few. "
+        "True, 1 or 255 means missing; if yours means valid, pass ~mask."
+    )
+
+
+def looks_inverted(array: np.ndarray, missing: np.ndarray) -> bool:
     """Whether what a mask hides is a picture, and what it leaves is not."""
     places = np.unravel_index(np.linspace(0, array.size - 1, min(SAMPLE, array.size)).astype(np.intp), array.shape)
     values, hidden = array[places], np.broadcast_to(missing, array.shape)[places]

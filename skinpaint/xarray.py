@@ -88,6 +88,11 @@ def inpaint(
     (True, 'm', [[0.0, 0.0, 0.0], [0.0, 0.7, 0.0]])
     """
     dim = (dim,) if isinstance(dim, str) else tuple(dim)
+    if settings.get("channel_axis") is not None:
+        raise ValueError(
+            "The 'channel_axis' parameter must be None for a labelled array, of which each slice along the axes beside "
+            f"dim={dim!r} is restored on its own. Got {settings['channel_axis']!r} instead."
+        )
     named = {"method": method, "spacing": spacing, "missing_values": missing_values, "return_std": return_std}
     settings = {**named, **settings}
     if isinstance(array, xr.Dataset):
@@ -99,8 +104,12 @@ def inpaint(
         )
     check_measured(array, "array")
     lacking = [name for name in dim if name not in array.dims]
-    if lacking or not dim:
-        raise ValueError(f"The 'dim' parameter must name axes of the array, {array.dims}. Got {dim!r} instead.")
+    if lacking or not dim or len(set(dim)) < len(dim):
+        raise ValueError(
+            f"The 'dim' parameter must name axes of the array, {array.dims}, each once. Got {dim!r} instead."
+        )
+    if not array.size:
+        raise ValueError(f"The 'array' parameter must not be empty. Got shape {array.shape} instead.")
     if spacing is None:
         settings["spacing"] = tuple(_step(array, name) for name in dim)
     if missing_values is None:
@@ -109,7 +118,7 @@ def inpaint(
     mask = _labelled(mask, array, dim)
     fill, *std = _slices(array.transpose(*others, *dim), mask, len(others), dim, settings)
     order = [[*others, *dim].index(name) for name in array.dims]
-    fill = fill.transpose(order)
+    fill = fill.transpose(order).astype(array.dtype, copy=False)  # stacking loses the byte order
     if settings.get("max_distance") is not None and array.dtype.kind == "f":
         nodata = np.array(nodata_in(array), array.dtype)  # which says itself that it is missing
         fill = np.where(np.isnan(fill) & np.isin(array.data, nodata), array.data, fill).astype(array.dtype)
@@ -222,7 +231,11 @@ def _slices(array: xr.DataArray, mask: Any, depth: int, dim: tuple[str, ...], se
     filled = []
     for k in range(array.sizes[name]):
         own = mask.isel({name: k}) if mask is not None and name in mask.dims else mask
-        filled.append(_slices(array.isel({name: k}), own, depth - 1, dim, settings))
+        try:
+            filled.append(_slices(array.isel({name: k}), own, depth - 1, dim, settings))
+        except ValueError as error:
+            error.add_note(f"This is slice {k} along {name!r}.")
+            raise
     if not in_chunks(array.data):
         return [np.stack(each) for each in zip(*filled, strict=True)]
     import dask.array as da

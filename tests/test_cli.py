@@ -151,11 +151,15 @@ def test_alpha_is_carried_and_what_it_marks_as_missing_becomes_visible(run, tmp_
     alpha[5:9, 5:9], alpha[0] = 0, top // 3
     image[alpha == 0] = 0
     write(tmp_path / "a.png", image, Extras(alpha=alpha, dpi=(300, 300)))
-    run("restore", "a.png", "--missing", missing, "--method", "laplace")
+    hole = np.zeros(alpha.shape, np.uint8)
+    hole[20:22, 20:22] = 255
+    write(tmp_path / "hole.png", hole)
+    run("restore", "a.png", "--missing", missing, "--mask", "hole.png", "--method", "laplace")
     restored, extras = read(tmp_path / "a-restored.png")
     assert extras.dpi == pytest.approx((300, 300), abs=0.02)
     assert restored.dtype == dtype
-    np.testing.assert_array_equal(restored[alpha > 0], image[alpha > 0])
+    known = (alpha > 0) & (hole == 0)
+    np.testing.assert_array_equal(restored[known], image[known])
     if missing == "none":
         np.testing.assert_array_equal(extras.alpha, alpha)
     else:

@@ -285,9 +285,10 @@ def test_metadata_that_zarr_does_not_understand(metadata, said, scene, tmp_path,
     assert said in capsys.readouterr().err
 
 
-def test_a_picture_without_damage_is_not_written(scene, tmp_path, capsys):
+@pytest.mark.parametrize("missing", [[], ["--missing", "none"]])
+def test_a_picture_without_damage_is_not_written(missing, scene, tmp_path, capsys):
     stored("scene.zarr", scene)
-    assert main(["restore", "scene.zarr"]) == 2
+    assert main(["restore", "scene.zarr", *missing]) == 2
     assert "scene.zarr: no damage was found, and nothing was written" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
 

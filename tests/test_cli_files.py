@@ -224,6 +224,12 @@ class TestWhereTo:
 
 
 class TestWhatIsSaid:
+    def test_nothing_is_missing_if_that_is_said(self, restore, tmp_path, pictures):
+        pictures("photo.png", masks=False)
+        said = restore("photo.png", "--missing", "none", status=2).err
+        assert "photo.png: no damage was found, and nothing was written." in said
+        assert not (tmp_path / "photo-restored.png").exists()
+
     def test_failures_are_named_once_and_the_way_out_is(self, restore, tmp_path, pictures):
         pictures("a.png")
         for name in ("b", "c"):

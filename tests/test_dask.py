@@ -62,6 +62,12 @@ def test_every_dtype_comes_back(image, hidden, dtype):
     np.testing.assert_allclose(computed.astype(float), in_memory(array, hidden).astype(float), atol=1.001, rtol=1e-3)
 
 
+def test_the_byte_order_of_colours_comes_back(image, hidden):
+    array = np.stack([image, image + 1]).astype(">f4")
+    restored = inpaint(da.from_array(array, 60), hidden, method="laplace", channel_axis=0)
+    assert restored.dtype == restored.compute().dtype == array.dtype
+
+
 @pytest.mark.parametrize(
     ("shape", "chunks", "settings"),
     [
@@ -451,15 +457,28 @@ class TestStore:
         with pytest.raises(ValueError, match="chunks and settings"):
             solve(da.from_array(image, 60), hidden, work=work)
 
+    def test_a_store_is_not_tied_to_an_image_that_is_refused(self, image, hidden, tmp_path):
+        work = str(tmp_path / "w")
+        bad = image.copy()
+        bad[~hidden] = np.where(np.arange((~hidden).sum()) == 0, np.inf, image[~hidden])
+        with pytest.raises(ValueError, match="1 infinite"):
+            solve(da.from_array(bad, 50), hidden, work=work)
+        restored = solve(da.from_array(image, 50), hidden, work=work).restored
+        np.testing.assert_array_equal(restored.compute(), solve(da.from_array(image, 50), hidden).restored.compute())
+
     def test_what_is_no_store_is_left_alone(self, image, hidden, tmp_path):
         zarr = pytest.importorskip("zarr")
         other = str(tmp_path / "mine.zarr")
         zarr.create_array(other, name="x", shape=(3,), dtype=float)
         with pytest.raises(ValueError, match="which holds other arrays"):
             solve(da.from_array(image, 50), hidden, work=other)
+        (tmp_path / "folder").mkdir()
         (tmp_path / "file").write_text("x")
-        with pytest.raises(ValueError, match="which is something else"):
-            solve(da.from_array(image, 50), hidden, work=str(tmp_path / "file"))
+        (tmp_path / "folder" / "file").write_text("x")
+        for other in ("file", "folder"):
+            with pytest.raises(ValueError, match="which is something else"):
+                solve(da.from_array(image, 50), hidden, work=str(tmp_path / other))
+        assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file"]
 
     def test_a_full_disk_is_said_and_the_run_goes_on_later(self, image, hidden, tmp_path, monkeypatch):
         from skinpaint.dask.blocks import Shelf

@@ -103,6 +103,18 @@ class TestDCT:
         found = np.abs(wrong - restored)[mask] / np.ptp(image)
         assert np.median(found) > 2e-4
 
+    @pytest.mark.parametrize("channel_axis", [None, -1])
+    def test_known_pixels_too_few_to_be_met_in_a_sample(self, channel_axis, monkeypatch):
+        halo(monkeypatch, SparseDCT, 64)
+        monkeypatch.setattr(tasks, "FEW", 100)
+        image = texture((70, 140))
+        mask = np.ones(image.shape, bool)
+        mask[[3, 40, 61], [1, 90, 133]] = False
+        if channel_axis is not None:
+            image, mask = np.stack([image, image + 1], -1), np.stack([mask, islands(mask.shape)], -1)
+        found = differences(image, mask, "dct", (70, 70, 2)[: image.ndim], channel_axis=channel_axis)
+        assert np.median(found) < 5e-3
+
     def test_the_decay_is_that_of_the_widest_hole_of_any_chunk(self, monkeypatch):
         halo(monkeypatch, SparseDCT, 64)
         image = texture((70, 280))

@@ -76,6 +76,20 @@ class TestInvertedMask:
         with pytest.warns(GuessedMaskWarning, match=r"^Is the mask inverted\? The 9100 pixels .* pass ~mask"):
             inpaint(image, valid, method="laplace")
 
+    @pytest.mark.parametrize("channel_axis", [None, 0])
+    def test_is_asked_about_in_chunks(self, channel_axis):
+        da = pytest.importorskip("dask.array")
+        image = data.coins()[:100, :100]
+        valid = np.ones(image.shape, bool)
+        valid[30:60, 30:60] = False
+        image = np.where(valid, image, 0)
+        if channel_axis is not None:
+            image = np.stack([image, image // 2])
+        chunked = da.from_array(image, 50)
+        with pytest.warns(GuessedMaskWarning, match=r"^Is the mask inverted\? The 9100 pixels .* pass ~mask"):
+            inpaint(chunked, da.from_array(valid, 50), method="laplace", channel_axis=channel_axis)
+        inpaint(chunked, ~valid, method="laplace", channel_axis=channel_axis)
+
     @pytest.mark.parametrize("name", ["camera", "coins", "text", "page"])
     @pytest.mark.parametrize("fraction", [0.02, 0.5, 0.98])
     def test_is_not_where_it_is_right(self, name, fraction):

@@ -2,6 +2,7 @@
 
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from skinpaint.io import Extras, check_place, check_target, read, read_mask, whole_file, write
+from skinpaint.io.npy import NPY
+from skinpaint.io.pillow import JPEG
 
 LOSSLESS = [
     (".png", np.uint8),
@@ -222,6 +225,12 @@ def test_places_that_cannot_be_written(tmp_path):
         check_place(tmp_path, overwrite=True)
 
 
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: not (path == tmp_path and mode == os.W_OK))
+    with pytest.raises(PermissionError, match=r"a\.png cannot be written: the folder .* may not be written to"):
+        check_target(tmp_path / "a.png", np.uint8)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_written_files_have_ordinary_permissions(tmp_path):
     (tmp_path / "plain").touch()
@@ -282,6 +291,13 @@ def test_mask_that_marks_nothing(tmp_path):
     for threshold in (0, 256):
         with pytest.raises(ValueError, match="'threshold' parameter of read_mask"):
             read_mask(tmp_path / "mask.png", threshold=threshold)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+@pytest.mark.parametrize("codec", [JPEG, NPY], ids=lambda codec: codec.name)
+def test_a_full_disk_is_said(codec, rng):
+    with pytest.raises(OSError, match="No space left on device"):
+        codec.write(Path("/dev/full"), rng.integers(0, 255, (200, 200)).astype(np.uint8), Extras())
 
 
 def test_what_is_replaced_keeps_its_mode_and_its_links(tmp_path):

@@ -56,6 +56,11 @@ class TestBoth:
         assert filled.chunks == scene.chunks
         xr.testing.assert_identical(scene, before)
 
+    def test_the_byte_order_of_slices_comes_back(self, scene, chunks):
+        cube = scene.astype(">i2").expand_dims(t=2)
+        filled = (cube if chunks is None else cube.chunk(chunks)).skinpaint.inpaint()
+        assert filled.dtype == filled.compute().dtype == cube.dtype
+
     def test_each_time_on_its_own_with_one_mask_or_with_its_own(self, scene, chunks):
         cube = xr.concat([scene, scene.where(scene == -9999, scene + 50)], "t").astype(float)
         cube = cube.transpose("y", "t", "x")
@@ -309,11 +314,23 @@ class TestRefused:
                 "as long as the array along 'x', 70. Got 3",
             ),
             ({"mask": xr.DataArray(np.zeros((60, 70), bool), dims=("y", "q"))}, "must have the axes"),
+            ({"dim": ("y", "y")}, r"each once\. Got \('y', 'y'\)"),
+            ({"channel_axis": 0, "spacing": 1}, "'channel_axis' parameter must be None for a labelled array"),
         ],
     )
     def test_names_and_masks(self, scene, settings, match):
         with pytest.raises(ValueError, match=match):
             scene.skinpaint.inpaint(**settings)
+
+    @pytest.mark.parametrize("chunks", [None, {"y": 30}])
+    def test_the_slice_is_named(self, scene, chunks):
+        cube = xr.concat([scene, scene.where(False, -9999)], "t")
+        cube = cube if chunks is None else cube.chunk(chunks)
+        with pytest.raises(ValueError, match="at least one known pixel") as error:
+            cube.skinpaint.inpaint()
+        assert error.value.__notes__ == ["This is slice 1 along 't'."]
+        with pytest.raises(ValueError, match=r"must not be empty\. Got shape \(0, 60, 70\)"):
+            cube.isel(t=slice(0)).skinpaint.inpaint()
 
     def test_uneven_coordinates(self, scene):
         x = scene.x.values.copy()

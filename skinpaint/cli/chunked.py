@@ -91,7 +91,7 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, int
     solutions = _solved(args, method, task, work, frames, missing, spacing)
     if interruption.seen:  # where exceptions are swallowed, as by finalizers
         raise KeyboardInterrupt
-    if task.masks is None and args.missing == "auto":
+    if task.masks is None and args.missing in ("auto", None):
         refuse_undamaged(task, extras, solutions, HOW_TO_SAY)
 
     restored = _joined([one.restored for one in solutions], image, extras)

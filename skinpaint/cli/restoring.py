@@ -92,7 +92,7 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
     recorder = film.Recorder() if args.film is not None else None
 
     restored = _restore_frames(args, method, task, frames, Restored.of(image), missing, spacing, recorder)
-    if mask_file is None and args.missing == "auto":
+    if mask_file is None and args.missing in ("auto", None):
         refuse_undamaged(task, extras, restored.solutions)
 
     marked = in_any_channel(restored.filled, extras)

@@ -11,14 +11,21 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from skinpaint.dask.channel import Channel, ChunkedSolution, bounded
+from skinpaint.dask.channel import Channel, ChunkedSolution, bounded, thumbnail
 from skinpaint.dask.chunked import Chunked, chunks_for_work
 from skinpaint.dask.local import LOCAL, Local, restore
 from skinpaint.grid.harmonic.schwarz import Grid
 from skinpaint.methods import METHODS, Laplace, load, resolve
 from skinpaint.methods.base import Method
-from skinpaint.problem import Bounds, check_bounds, check_max_distance, check_spacing
-from skinpaint.solution import Callback, Reason, Record
+from skinpaint.problem import (
+    Bounds,
+    check_bounds,
+    check_max_distance,
+    check_spacing,
+    is_inverted,
+    looks_inverted,
+)
+from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, warn
 
 __all__ = ["inpaint", "solve"]
 
@@ -130,6 +137,8 @@ def solve(
         place = work if work is None or channel_axis is None else f"{work}/channel-{c}"
         parts = channel.rechunk(chunks), missing.rechunk(chunks)
         channels.append(Channel(grid, *parts, c, settings, bounds, farthest, place, halo))
+    if mask is not None and looks_inverted(*thumbnail(channels)):
+        warn(is_inverted(sum(one.found.missing for one in channels[: problem.missing.shape[-1]])), GuessedMaskWarning)
     with _Bar(type(chosen).__name__, progress, callback) as bar:
         each = []
         for one in channels:

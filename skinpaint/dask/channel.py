@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from math import isfinite
 from time import perf_counter
@@ -21,7 +21,7 @@ from skinpaint.methods import Laplace
 from skinpaint.problem import LARGEST_EXACT, Bounds, bounds_around
 from skinpaint.solution import ConvergenceWarning, Reason, Record, Solution, warn
 
-__all__ = ["Channel", "ChunkedSolution", "bounded"]
+__all__ = ["Channel", "ChunkedSolution", "bounded", "thumbnail"]
 
 STORED = "values in units of the image, figures in units of the range"  # what a store holds
 
@@ -105,6 +105,7 @@ class Channel:
             )
         _check_range(found.low, found.high, self.image.dtype)
         self.low, self.high = _bounds(self.bounds, found.low, found.high, self.image.dtype)
+        self.schwarz.begin(found.digest)
         self.filled = _near_enough(self.missing, self.grid.spacing, self.farthest)
 
     def restored(self, values: Any = None) -> Any:
@@ -175,6 +176,12 @@ class Channel:
             largest_residual=proof.largest,
             error=error if error < 1 else None,
         )
+
+
+def thumbnail(channels: Sequence[Channel]) -> tuple[np.ndarray, np.ndarray]:
+    """Values and mask at few places, channels last."""
+    values, missing = (np.stack(each, -1) for each in zip(*(one.schwarz.thumbnail for one in channels), strict=True))
+    return values, missing
 
 
 def bounded(error: float | None) -> str:

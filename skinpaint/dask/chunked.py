@@ -75,7 +75,9 @@ class Chunked:
 
     def as_user(self, channels: list[Any], like: Any) -> Any:
         """Channels together, as the user has them."""
-        together = channels[0] if self.channel_axis is None else da.stack(channels, self.channel_axis)
+        if self.channel_axis is None:
+            return channels[0].rechunk(like.chunks)
+        together = da.stack(channels, self.channel_axis).astype(channels[0].dtype)  # stacking loses the byte order
         return together.rechunk(like.chunks)
 
 

@@ -20,7 +20,7 @@ from dask.delayed import delayed
 from dask.highlevelgraph import HighLevelGraph
 
 from skinpaint.dask import tasks
-from skinpaint.dask.channel import Channel, ChunkedSolution
+from skinpaint.dask.channel import Channel, ChunkedSolution, thumbnail
 from skinpaint.dask.chunked import look_around
 from skinpaint.dask.passes import task
 from skinpaint.grid.axes import long_axes
@@ -148,11 +148,14 @@ def _around_holes(channels: Sequence[Channel]) -> int:
 
 def _share_dct(method: SparseDCT, channels: Sequence[Channel], whole: Whole) -> Shared:
     """The ranges that the thresholds are fractions of, and how quickly they fall."""
-    values, missing = (np.stack(each, -1) for each in zip(*(one.schwarz.thumbnail for one in channels), strict=True))
+    values, missing = thumbnail(channels)
+    if missing.all(axis=0).any():  # so few are known that their lowest and highest value stand for all of them
+        values = np.concatenate([values, whole.known])
+        missing = np.concatenate([missing, np.zeros((2, len(channels)), bool)])
     one = channels[0]
     few = replace(whole, shape=values.shape[:1], corner=(0,))
-    thumbnail = Problem.from_image(values, missing, channel_axis=-1, missing_values=None, bounds=one.bounds, whole=few)
-    ranges = method.ranges(thumbnail, thumbnail.write(np.empty(values.shape, np.float32)))
+    small = Problem.from_image(values, missing, channel_axis=-1, missing_values=None, bounds=one.bounds, whole=few)
+    ranges = method.ranges(small, small.write(np.empty(values.shape, np.float32)))
     decay = method.decay
     if decay is None:
         found = [look_around(_wide, one.missing, [WIDE_HOLE] * len(whole.shape)) for one in channels]

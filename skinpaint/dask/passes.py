@@ -101,12 +101,14 @@ class Schwarz:
         found = _compute([delayed(_found)(each) for each in done])
         self.empty = [each.missing == 0 for each in found]
         self.thumbnail = tuple(np.concatenate(parts) for parts in zip(*(each.some for each in found), strict=True))
-        all_found = reduce(add, found)
-        if self.work is not None:
-            self.work.begin(all_found.digest)
-            done = self._shelved(self.work.passes)
         self.done = done
-        return all_found
+        return reduce(add, found)
+
+    def begin(self, digest: int) -> None:
+        """Note in the store what image it is for, and go on from what is there."""
+        if self.work is not None:
+            self.work.begin(digest)
+            self.done = self._shelved(self.work.passes)
 
     def run(self, low: float, high: float, tol: float) -> Iterator[Pass]:
         """Pass after pass, until the residual is at most `tol` and the values no longer change."""

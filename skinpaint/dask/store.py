@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,9 +40,10 @@ class Work:
     root: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        full = os.path.isdir(self.path) and os.listdir(self.path)
         try:
-            self.root = zarr.open_group(self.path, mode="a")
-        except (FileExistsError, ValueError, NotADirectoryError) as error:
+            self.root = zarr.open_group(self.path, mode="r+" if full else "a")  # a folder of files is left as it is
+        except (FileExistsError, FileNotFoundError, NotADirectoryError, ValueError) as error:
             raise ValueError(
                 "The 'work' parameter must be the path of a zarr store, or of one that is to be made. "
                 f"Got {self.path!r} instead, which is something else."

@@ -49,7 +49,7 @@ class Found:
     digest: int
     """Of its known values and its mask."""
     some: tuple[np.ndarray, np.ndarray] = (np.zeros(0), np.zeros(0, bool))
-    """Values and mask at few places, the same ones for each channel; not of a sum."""
+    """Values, of the missing pixels as well, and mask at few places, the same for each channel; not of a sum."""
 
     def __add__(self, other: Found) -> Found:
         return Found(
@@ -88,7 +88,7 @@ def prepare(
     values[~missing] = known
     digest = zlib.crc32(np.packbits(missing).tobytes(), zlib.crc32(known.tobytes()))
     few = _few(box, shape)
-    some = values[few], missing[few]
+    some = np.ma.getdata(image)[few].astype(float), missing[few]
     found = Found(float(low), float(high), int(missing.sum()), int(np.isinf(known).sum()), digest, some)
     block = Block(box, values, np.ascontiguousarray(missing))
     return Done(block if shelf is None else shelf.put(block, width, mask=True), found)

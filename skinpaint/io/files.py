@@ -58,6 +58,8 @@ def check_place(path: str | Path, *, overwrite: bool = False) -> None:
         If its folder does not exist.
     IsADirectoryError
         If it is a folder.
+    PermissionError
+        If its folder may not be written to.
 
     Examples
     --------
@@ -74,6 +76,8 @@ def check_place(path: str | Path, *, overwrite: bool = False) -> None:
         raise FileExistsError(f"{path} exists. Choose another name, or pass overwrite (--overwrite) to replace it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: the folder {path.parent} does not exist.")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path} cannot be written: the folder {path.parent} may not be written to.")
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def _read_npy(path: Path) -> tuple[np.ndarray, Extras]:
 
 
 def _write_npy(path: Path, image: np.ndarray, extras: Extras) -> None:
-    with path.open("wb") as file:
+    with path.open("w+b") as file:  # to a file for writing alone NumPy writes itself, and does not say why it fails
         np.save(file, image, allow_pickle=False)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,9 @@ def _write(name: str, path: Path, image: np.ndarray, extras: Extras) -> list[str
         else:
             options[kind] = held
     pixels = with_alpha(image, extras) if "alpha" in KEEPS[name] else image
-    Image.fromarray(np.ascontiguousarray(pixels)).save(path, format=name, **options)
+    encoded = BytesIO()  # to a file the JPEG encoder writes itself, and does not say why it fails
+    Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, format=name, **options)
+    path.write_bytes(encoded.getbuffer())
     if name == "PNG":
         png_chunks.insert(path, png_chunks.to_write(extras, pixels))
     return lost
