@@ -57,6 +57,7 @@ class Opened:
         self.server = Server(self.desk)
         self.server.start()
         self.context = chromium.new_context(viewport=size, **options)
+        self.context.set_default_navigation_timeout(120_000)  # a machine may be busy
         self.faults = []
         self.tab = self.open()
 

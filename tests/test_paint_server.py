@@ -1094,7 +1094,7 @@ def test_the_command_says_what_was_saved(tmp_path, photo, browse):
             pass
         browser.say([{"do": "edit", "edit": {"kind": "grow", "pixels": 2}}])
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()
