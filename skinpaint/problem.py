@@ -14,13 +14,14 @@ from skinpaint.grid.axes import channels_by_mask, long_axes
 from skinpaint.grid.choice import worth_listing
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
-from skinpaint.scores import GREY_LEVEL
+from skinpaint.scores import GREY_LEVEL, difference
 from skinpaint.solution import Filling, Reason
 
 __all__ = [
     "Bounds",
     "Problem",
     "Whole",
+    "ask_inverted",
     "bounds_around",
     "cast",
     "check_array",
@@ -28,7 +29,6 @@ __all__ = [
     "check_grow",
     "check_max_distance",
     "check_spacing",
-    "is_inverted",
     "looks_inverted",
 ]
 
@@ -340,7 +340,7 @@ class Problem:
         if self.note.startswith(masks.GUESSED):
             yield f"{self.note[0].upper()}{self.note[1:]}."
         elif self._masked and looks_inverted(self._image, self.mask):
-            yield is_inverted(int(np.count_nonzero(self.mask)))
+            yield ask_inverted(int(np.count_nonzero(self.mask)))
         named = self._contents.named or self._channel_axis is not None
         axis = None if named else _axis_like_colours(self.shape[:-1])
         if axis is not None:
@@ -529,7 +529,7 @@ def _channels_last(
     return moved, None if hidden is None else np.moveaxis(hidden, channel_axis, -1), channel_axis % array.ndim
 
 
-def is_inverted(count: int) -> str:
+def ask_inverted(count: int) -> str:
     """What the user is asked about a mask that hides so many pixels and looks inverted."""
     return (
         f"Is the mask inverted? The {count} pixels that it hides hold many values, and the known ones few. "
@@ -619,11 +619,7 @@ def _affine(lowest: np.ndarray, highest: np.ndarray, dtype: np.dtype) -> tuple[n
 def _in_reach(bound: np.ndarray, offset: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
     """A bound of each channel in the problem's units, in which all values are near 0 and 1."""
     with np.errstate(over="ignore"):
-        if _is_exact(offset):
-            above = np.where(bound >= offset, 1.0, -1.0) * _above(np.maximum(bound, offset), np.minimum(bound, offset))
-        else:
-            above = bound - offset
-        return np.clip(above / scale, -FAR_BEYOND, FAR_BEYOND)
+        return np.clip(difference(bound, offset) / scale, -FAR_BEYOND, FAR_BEYOND)
 
 
 def _in_another_unit(lowest: np.ndarray, highest: np.ndarray) -> bool:

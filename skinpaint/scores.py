@@ -6,7 +6,7 @@ import numpy as np
 
 from skinpaint.masks import as_bool
 
-__all__ = ["CEILING", "GREY_LEVEL", "check_truth", "peak", "psnr", "ssim"]
+__all__ = ["CEILING", "GREY_LEVEL", "check_truth", "difference", "peak", "psnr", "ssim"]
 
 GREY_LEVEL = 1 / 255
 """Floats in [0, 1] are grey levels by convention, unless all are below the first one: then they are in some unit."""
@@ -64,7 +64,7 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     if not compared.any():
         raise ValueError("psnr needs at least one finite value of the truth to compare with. Got none.")
     with np.errstate(over="ignore"):
-        error = _difference(_real(image, "psnr")[compared], values[compared])
+        error = difference(_real(image, "psnr")[compared], values[compared])
         largest = peak(values[usable])
     if not np.isfinite(error).all():
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
@@ -82,7 +82,7 @@ def _real(image: np.ndarray, owner: str) -> np.ndarray:
     return values
 
 
-def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """One minus the other as floats. Integers may be beyond those that floats hold: their difference is exact."""
     if one.dtype.kind == "f" or other.dtype.kind == "f":
         return one.astype(float) - other.astype(float)

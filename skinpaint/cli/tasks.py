@@ -9,12 +9,12 @@ from os.path import normpath
 from pathlib import Path
 
 from skinpaint.io import READABLE, is_lossless
+from skinpaint.io.mask import INSIDE
 
 __all__ = ["Task", "beside", "find_tasks", "mask_files", "mask_of", "pictures", "restored_name"]
 
 MASK_ENDINGS = ("_mask", "-mask")  # of the name of a mask beside its picture
 OWN = re.compile(r"\[\w+\]")  # the name of an image inside the file itself
-INSIDE = re.compile(r"(.*)\[\w+\]")
 RESTORED = "-restored"  # the ending of the name of an answer beside its picture
 
 
@@ -46,7 +46,7 @@ def find_tasks(
     >>> tasks[0].output.name
     'photo-restored.png'
     """
-    if masks is not None and not masks.exists() and not INSIDE.fullmatch(str(masks)):
+    if masks is not None and not masks.exists() and not any(each.fullmatch(str(masks)) for each in (OWN, INSIDE)):
         raise FileNotFoundError(f"There is no mask {masks}.")
     if len(inputs) == 1 and not inputs[0].is_dir():
         source = inputs[0]
@@ -89,11 +89,14 @@ def beside(sources: Collection[Path], suffixes: Collection[str] = tuple(READABLE
 
 def mask_files(masks: Path | None, sources: Collection[Path]) -> list[Path]:
     """The files of masks that are given, one by one or in a folder; none where they are inside a picture itself."""
-    if masks is None or masks.exists():
-        return [] if masks is None else list(masks.iterdir()) if masks.is_dir() else [masks]
+    if masks is None:
+        return []
+    if masks.exists():
+        return list(masks.iterdir()) if masks.is_dir() else [masks]
     inside = INSIDE.fullmatch(str(masks))
-    file = Path(inside[1]) if inside is not None and inside[1] else None
-    return [] if file is None or file.resolve() in {source.resolve() for source in sources} else [file]
+    if inside is None or Path(inside[1]).resolve() in {source.resolve() for source in sources}:
+        return []
+    return [Path(inside[1])]
 
 
 def pictures(inputs: Sequence[Path]) -> tuple[list[tuple[Path, Path | None]], list[str]]:

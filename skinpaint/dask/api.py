@@ -19,10 +19,10 @@ from skinpaint.methods import METHODS, Laplace, load, resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import (
     Bounds,
+    ask_inverted,
     check_bounds,
     check_max_distance,
     check_spacing,
-    is_inverted,
     looks_inverted,
 )
 from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, warn
@@ -138,7 +138,7 @@ def solve(
         parts = channel.rechunk(chunks), missing.rechunk(chunks)
         channels.append(Channel(grid, *parts, c, settings, bounds, farthest, place, halo))
     if mask is not None and looks_inverted(*thumbnail(channels)):
-        warn(is_inverted(sum(one.found.missing for one in channels[: problem.missing.shape[-1]])), GuessedMaskWarning)
+        warn(ask_inverted(sum(one.found.missing for one in channels[: problem.missing.shape[-1]])), GuessedMaskWarning)
     with _Bar(type(chosen).__name__, progress, callback) as bar:
         each = []
         for one in channels:

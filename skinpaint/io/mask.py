@@ -29,7 +29,7 @@ from skinpaint.io.strokes import (
 )
 from skinpaint.solution import GuessedMaskWarning, warn
 
-__all__ = ["marked", "read_marked", "read_mask"]
+__all__ = ["INSIDE", "marked", "read_marked", "read_mask"]
 
 INSIDE = re.compile(r"(.+)\[(\w+)\]")  # a file, and the name of an image inside it
 ALIKE = (

@@ -261,9 +261,9 @@ def _are_of_one_grey(levels: Any, where: Any) -> bool:
 
 def _correlation(one: Any, other: Any, where: Any) -> float:
     """The correlation of two pictures at some pixels; 0 if there are few of them, or one is constant there."""
-    if not _enough(where):
-        return 0.0
     count, *sums = at_once(np.count_nonzero(where), *(np.where(where, each, 0).sum() for each in (one, other)))
+    if count < MIN_TELLING:
+        return 0.0
     one, other = (np.where(where, each - sum_ / count, 0) for each, sum_ in zip((one, other), sums, strict=True))
     both, *squares = map(float, at_once((one * other).sum(), (one**2).sum(), (other**2).sum()))
     return both / math.sqrt(math.prod(squares) + 1)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from skinpaint.paint.candidates import candidates
 from skinpaint.paint.desk import Desk, Page
 from skinpaint.paint.edits import Stroke, from_data
 from skinpaint.paint.session import Session
+
+if TYPE_CHECKING:
+    from skinpaint.io import Extras
 
 __all__ = ["receive"]
 
@@ -138,7 +141,7 @@ def _load(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
 
     beside, name = desk.album.beside(desk.number), desk.session.picture.name or "the picture"
     hidden = None if beside.alpha is None else np.asarray(beside.alpha == 0)
-    rules = {"photograph": _photograph(desk.session), "hidden": hidden}
+    rules = {"photograph": _photograph(desk.session, beside), "hidden": hidden}
     with tempfile.TemporaryDirectory(prefix="skinpaint-") as folder:
         file = Path(folder, "mask")
         file.write_bytes(bytes(buffers[0]))
@@ -229,11 +232,9 @@ def _prefer(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) ->
     desk.preferences = preferences
 
 
-def _photograph(session: Session) -> np.ndarray:
+def _photograph(session: Session, beside: Extras) -> np.ndarray:
     """The picture, for masks that are drawn on a copy of it."""
-    from skinpaint.io import Extras
-
-    image = Extras(black=session.picture.black).as_seen(session.picture.image)
+    image = beside.as_seen(session.picture.image)
     return image if image.shape[2] == 3 else image[..., 0]
 
 
