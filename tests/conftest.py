@@ -38,6 +38,12 @@ def pytest_collection():
         gc.enable()
 
 
+def pytest_sessionfinish():
+    """Let a process that was given tests end at once: pytest would collect garbage, and tell nobody what it finds."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Let a process that has nothing left to do take tests from another one: some tests take much longer than most."""
