@@ -173,6 +173,19 @@ class TestScene:
         assert (after[:4, MASK] != before[:4, MASK]).any() or (after == before).all()
         np.testing.assert_array_equal(after[:, ~MASK], before[:, ~MASK])
 
+    @pytest.mark.parametrize("planes", ["contig", "separate"])
+    def test_an_alpha_before_other_bands_stays_there(self, restore, tmp_path, planes):
+        before = slopes((4, 30, 40), "uint16")  # grey, alpha and two more, as GDAL's ALPHA=YES makes of four bands
+        stored = np.moveaxis(before, 0, -1) if planes == "contig" else before
+        tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", planarconfig=planes, metadata=None,
+                         extrasamples=["unassalpha", "unspecified", "unspecified"])  # fmt: skip
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        restore("a.tif", "--mask", "m.png")
+        after = tifffile.imread(tmp_path / "a-restored.tif")
+        assert after.shape == stored.shape
+        after = np.moveaxis(after, -1, 0) if planes == "contig" else after
+        np.testing.assert_array_equal(after[:, ~MASK], before[:, ~MASK])
+
     def test_a_mask_inside_the_file_is_taken_and_said(self, restore, tmp_path):
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"):
             scene(tmp_path / "a.tif", np.where(MASK, 0, slopes((2, 30, 40), "int16")).astype("int16"))
