@@ -319,6 +319,27 @@ class TestScene:
         one, other = (facts(tmp_path / f"{name}.tif") for name in ("a", "a-restored"))
         assert {k: one[k] for k in one if k != "interleave"} == {k: other[k] for k in other if k != "interleave"}
 
+    @pytest.mark.parametrize("interleave", ["pixel", "band"])
+    @pytest.mark.parametrize("layout", [{}, {"tiled": True, "blockxsize": 16, "blockysize": 16}])
+    @pytest.mark.parametrize("alike", [True, False])
+    def test_nan_in_the_masks_of_lerc(self, tmp_path, interleave, layout, alike):
+        before = slopes((2, 30, 40), "float32")
+        before[:, MASK] = np.nan
+        if not alike:  # then GDAL stores one band after the other, whatever the interleave
+            before[1, 20:25] = np.nan
+        scene(tmp_path / "a.tif", before, compress="lerc", interleave=interleave, **layout)
+        image, extras = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(np.moveaxis(image, extras.channel_axis, 0), before)
+
+    @pytest.mark.parametrize("count", [2, 4])
+    def test_an_alpha_in_the_masks_of_lerc(self, tmp_path, count):
+        before = slopes((count, 30, 40), "uint8")
+        before[-1] = np.where(MASK, 0, 255)
+        before[:, MASK] = 0
+        scene(tmp_path / "a.tif", before, compress="lerc", interleave="pixel", alpha="yes")
+        image, extras = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(np.dstack([image, extras.alpha]), np.moveaxis(before, 0, -1))
+
     def test_one_bit_stays_zero_and_one(self, restore, tmp_path):
         before = scene(tmp_path / "a.tif", slopes((1, 30, 40), "uint8") % 2, nbits=1)
         Image.fromarray(MASK).save(tmp_path / "m.png")
