@@ -572,6 +572,23 @@ class TestPicture:
             restored = page.asarray()
         np.testing.assert_array_equal(restored[~np.rot90(MASK, -1)], image[~np.rot90(MASK, -1)])
 
+    @pytest.mark.parametrize("byteorder", "<>")
+    @pytest.mark.parametrize("bigtiff", [False, True])
+    def test_fractions_are_as_many_as_they_were(self, tmp_path, byteorder, bigtiff):
+        tags = [
+            (286, 5, 1, (7, 2), True),  # XPosition
+            (318, 5, 2, (3127, 10000, 329, 1000), True),  # WhitePoint
+            (65000, 10, 2, (-1, 2, 3, -4), True),
+        ]
+        picture = np.zeros((4, 6, 3), np.uint8)
+        tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", metadata=None, extratags=tags,
+                         byteorder=byteorder, bigtiff=bigtiff)  # fmt: skip
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        for name in ("a", "b"):
+            with tifffile.TiffFile(tmp_path / f"{name}.tif") as file:
+                found = [file.pages[0].tags[code] for code, *_ in tags]
+                assert [(tag.count, tag.value) for tag in found] == [tag[2:4] for tag in tags]
+
     @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
     def test_layers_of_photoshop_are_of_the_damaged_picture(self, restore, tmp_path, workers):
         layers = b"Adobe Photoshop Document Data Block\0MIB8ryaL"
