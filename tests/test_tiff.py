@@ -270,6 +270,18 @@ class TestScene:
         assert said.err == ""
         np.testing.assert_allclose(bands_of(tmp_path / "a-restored.tif"), slopes((1, 30, 40), "float32"), atol=8)
 
+    @pytest.mark.parametrize("compress", ["deflate", "lerc"])
+    @pytest.mark.parametrize("value", [-3.4028234663852886e38, -9999.0, np.nan, None])
+    def test_tiles_that_are_left_out_hold_nodata(self, tmp_path, value, compress):
+        profile = {"driver": "GTiff", "count": 1, "height": 32, "width": 32, "dtype": "float32", "nodata": value,
+                   "crs": "EPSG:32633", "transform": rasterio.transform.from_origin(5e5, 5e6, 10, 10),
+                   "tiled": True, "blockxsize": 16, "blockysize": 16, "compress": compress,
+                   "sparse_ok": True}  # fmt: skip
+        with rasterio.open(tmp_path / "a.tif", "w", **profile) as file:
+            file.write(slopes((1, 16, 32), "float32"), window=rasterio.windows.Window(0, 0, 32, 16))
+        image, _ = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(image, bands_of(tmp_path / "a.tif")[0])
+
     @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
     @pytest.mark.parametrize("interleave", ["pixel", "band"])
     @pytest.mark.parametrize("count", [1, 2, 3])

@@ -11,6 +11,7 @@ import numpy as np
 from skinpaint.io.codec import Unreadable
 from skinpaint.io.extras import opaque, upright
 from skinpaint.io.pillow import NEEDS_CONVERSION, opened
+from skinpaint.io.tiff_facts import nodata
 
 __all__ = ["LAYERS", "Found", "Pixels", "check_samples", "decode", "find", "inverted", "is_raster", "mask_inside"]
 
@@ -174,6 +175,9 @@ def decode(path: Path, series: Any) -> Pixels:
 
 def _samples(path: Path, series: Any, kind: str) -> np.ndarray:
     """What tifffile decodes, or what Pillow does where it knows more; native, and with its own memory."""
+    page = series.keyframe
+    if page.dtype.kind == "f":  # of tiles that are left out; tifffile takes 0 for the usual value of float32
+        page.nodata = next((v for v in nodata(page, page.dtype) if not abs(v) > np.finfo(page.dtype).max), 0)
     if kind == "YCBCR" and series.keyframe.compression.name != "JPEG":
         return _by_pillow(path, series, "it holds YCBCR data.")
     try:
