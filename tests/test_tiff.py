@@ -343,6 +343,13 @@ class TestScene:
         image, extras = read(tmp_path / "a.tif")
         np.testing.assert_array_equal(np.moveaxis(image, extras.channel_axis, 0), before)
 
+    @pytest.mark.parametrize("dtype", ["uint16", "int32"])
+    @pytest.mark.parametrize("endianness", ["little", "big"])
+    def test_integers_in_lerc_of_either_byte_order(self, tmp_path, dtype, endianness):
+        before = slopes((1, 30, 40), dtype)
+        scene(tmp_path / "a.tif", before, compress="lerc", endianness=endianness)
+        np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], before[0])
+
     @pytest.mark.parametrize("count", [2, 4])
     def test_an_alpha_in_the_masks_of_lerc(self, tmp_path, count):
         before = slopes((count, 30, 40), "uint8")

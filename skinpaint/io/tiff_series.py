@@ -200,7 +200,9 @@ def _from_lerc(series: Any) -> np.ndarray:
         for data, index in page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts):
             if data:
                 _, (plane, depth, y, x, _), (*_, samples) = page.decode(None, index)
-                block = _unmasked(*lerc_decode(data, masks=True), samples)
+                decoded, valid = lerc_decode(data, masks=True)
+                decoded = decoded.view(decoded.dtype.newbyteorder(page.parent.byteorder))  # libtiff packs it as stored
+                block = _unmasked(decoded, valid, samples)
                 place = whole[plane, depth, y : y + block.shape[0], x : x + block.shape[1]]
                 place[...] = block[: place.shape[0], : place.shape[1]]  # tiles reach beyond the picture
     return values.reshape(series.shape)
