@@ -70,6 +70,17 @@ def test_jpeg_is_near(tmp_path):
     assert extras.dpi == (300, 200)
 
 
+def test_a_resolution_without_a_unit_is_none(tmp_path):
+    """Programs that add EXIF data to a JPEG without a resolution state 1 in it, of no unit."""
+    exif = Image.Exif()
+    exif[0x011A], exif[0x011B], exif[0x0128] = 1.0, 1.0, 1
+    Image.new("RGB", (6, 4)).save(tmp_path / "a.jpg", exif=exif)
+    image, extras = read(tmp_path / "a.jpg")
+    assert extras.dpi is None
+    write(tmp_path / "a.png", image, extras)
+    assert read(tmp_path / "a.png")[1].dpi is None
+
+
 def test_nan_survives_a_tiff(tmp_path):
     image = np.array([[1.5, np.nan], [np.inf, -2]], np.float32)
     write(tmp_path / "a.tif", image)

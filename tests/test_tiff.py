@@ -173,6 +173,19 @@ class TestScene:
         assert (after[:4, MASK] != before[:4, MASK]).any() or (after == before).all()
         np.testing.assert_array_equal(after[:, ~MASK], before[:, ~MASK])
 
+    @pytest.mark.parametrize("planes", ["contig", "separate"])
+    def test_an_alpha_before_other_bands_stays_there(self, restore, tmp_path, planes):
+        before = slopes((4, 30, 40), "uint16")  # grey, alpha and two more, as GDAL's ALPHA=YES makes of four bands
+        stored = np.moveaxis(before, 0, -1) if planes == "contig" else before
+        tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", planarconfig=planes, metadata=None,
+                         extrasamples=["unassalpha", "unspecified", "unspecified"])  # fmt: skip
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        restore("a.tif", "--mask", "m.png")
+        after = tifffile.imread(tmp_path / "a-restored.tif")
+        assert after.shape == stored.shape
+        after = np.moveaxis(after, -1, 0) if planes == "contig" else after
+        np.testing.assert_array_equal(after[:, ~MASK], before[:, ~MASK])
+
     def test_a_mask_inside_the_file_is_taken_and_said(self, restore, tmp_path):
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"):
             scene(tmp_path / "a.tif", np.where(MASK, 0, slopes((2, 30, 40), "int16")).astype("int16"))
@@ -257,6 +270,18 @@ class TestScene:
         assert said.err == ""
         np.testing.assert_allclose(bands_of(tmp_path / "a-restored.tif"), slopes((1, 30, 40), "float32"), atol=8)
 
+    @pytest.mark.parametrize("compress", ["deflate", "lerc"])
+    @pytest.mark.parametrize("value", [-3.4028234663852886e38, -9999.0, np.nan, None])
+    def test_tiles_that_are_left_out_hold_nodata(self, tmp_path, value, compress):
+        profile = {"driver": "GTiff", "count": 1, "height": 32, "width": 32, "dtype": "float32", "nodata": value,
+                   "crs": "EPSG:32633", "transform": rasterio.transform.from_origin(5e5, 5e6, 10, 10),
+                   "tiled": True, "blockxsize": 16, "blockysize": 16, "compress": compress,
+                   "sparse_ok": True}  # fmt: skip
+        with rasterio.open(tmp_path / "a.tif", "w", **profile) as file:
+            file.write(slopes((1, 16, 32), "float32"), window=rasterio.windows.Window(0, 0, 32, 16))
+        image, _ = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(image, bands_of(tmp_path / "a.tif")[0])
+
     @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
     @pytest.mark.parametrize("interleave", ["pixel", "band"])
     @pytest.mark.parametrize("count", [1, 2, 3])
@@ -305,6 +330,34 @@ class TestScene:
         restore("a.tif", "--missing", "60")
         one, other = (facts(tmp_path / f"{name}.tif") for name in ("a", "a-restored"))
         assert {k: one[k] for k in one if k != "interleave"} == {k: other[k] for k in other if k != "interleave"}
+
+    @pytest.mark.parametrize("interleave", ["pixel", "band"])
+    @pytest.mark.parametrize("layout", [{}, {"tiled": True, "blockxsize": 16, "blockysize": 16}])
+    @pytest.mark.parametrize("alike", [True, False])
+    def test_nan_in_the_masks_of_lerc(self, tmp_path, interleave, layout, alike):
+        before = slopes((2, 30, 40), "float32")
+        before[:, MASK] = np.nan
+        if not alike:  # then GDAL stores one band after the other, whatever the interleave
+            before[1, 20:25] = np.nan
+        scene(tmp_path / "a.tif", before, compress="lerc", interleave=interleave, **layout)
+        image, extras = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(np.moveaxis(image, extras.channel_axis, 0), before)
+
+    @pytest.mark.parametrize("dtype", ["uint16", "int32"])
+    @pytest.mark.parametrize("endianness", ["little", "big"])
+    def test_integers_in_lerc_of_either_byte_order(self, tmp_path, dtype, endianness):
+        before = slopes((1, 30, 40), dtype)
+        scene(tmp_path / "a.tif", before, compress="lerc", endianness=endianness)
+        np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], before[0])
+
+    @pytest.mark.parametrize("count", [2, 4])
+    def test_an_alpha_in_the_masks_of_lerc(self, tmp_path, count):
+        before = slopes((count, 30, 40), "uint8")
+        before[-1] = np.where(MASK, 0, 255)
+        before[:, MASK] = 0
+        scene(tmp_path / "a.tif", before, compress="lerc", interleave="pixel", alpha="yes")
+        image, extras = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(np.dstack([image, extras.alpha]), np.moveaxis(before, 0, -1))
 
     def test_one_bit_stays_zero_and_one(self, restore, tmp_path):
         before = scene(tmp_path / "a.tif", slopes((1, 30, 40), "uint8") % 2, nbits=1)
@@ -537,6 +590,23 @@ class TestPicture:
             assert page.tags["Software"].value == "Düsentrieb"
             restored = page.asarray()
         np.testing.assert_array_equal(restored[~np.rot90(MASK, -1)], image[~np.rot90(MASK, -1)])
+
+    @pytest.mark.parametrize("byteorder", "<>")
+    @pytest.mark.parametrize("bigtiff", [False, True])
+    def test_fractions_are_as_many_as_they_were(self, tmp_path, byteorder, bigtiff):
+        tags = [
+            (286, 5, 1, (7, 2), True),  # XPosition
+            (318, 5, 2, (3127, 10000, 329, 1000), True),  # WhitePoint
+            (65000, 10, 2, (-1, 2, 3, -4), True),
+        ]
+        picture = np.zeros((4, 6, 3), np.uint8)
+        tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", metadata=None, extratags=tags,
+                         byteorder=byteorder, bigtiff=bigtiff)  # fmt: skip
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        for name in ("a", "b"):
+            with tifffile.TiffFile(tmp_path / f"{name}.tif") as file:
+                found = [file.pages[0].tags[code] for code, *_ in tags]
+                assert [(tag.count, tag.value) for tag in found] == [tag[2:4] for tag in tags]
 
     @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
     def test_layers_of_photoshop_are_of_the_damaged_picture(self, restore, tmp_path, workers):

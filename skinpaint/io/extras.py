@@ -241,8 +241,14 @@ def _highest(alpha: np.ndarray) -> float:
 
 
 def plausible_dpi(dpi: Sequence[float], orientation: int) -> tuple[float, float] | None:
-    """Return the resolution across and down the picture once it is upright; files hold 0 and worse."""
-    if len(dpi) != 2 or not all(1 <= number <= 1e5 for number in dpi):
+    """Return the resolution across and down the picture once it is upright; files hold 0 and worse, and 1 for none.
+
+    Examples
+    --------
+    >>> plausible_dpi((300, 150), orientation=6), plausible_dpi((1, 1), orientation=1)
+    ((150.0, 300.0), None)
+    """
+    if len(dpi) != 2 or not all(1 < number <= 1e5 for number in dpi):
         return None
     across, down = (round(float(number), 2) for number in dpi)
     return (down, across) if orientation >= 5 else (across, down)

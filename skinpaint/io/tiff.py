@@ -40,7 +40,8 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         pixels = decode(path, series)
         alpha_at = _alpha_at(page) if "S" in pixels.axes else None
         values, alpha = _split(pixels.values, pixels.axes, alpha_at)
-        is_picture = pixels.axes in PICTURE_AXES and _n_samples(values, pixels.axes) in (1, 3)
+        samples = _n_samples(values, pixels.axes)
+        is_picture = pixels.axes in PICTURE_AXES and samples in (1, 3) and alpha_at in (None, samples)
         orientation = page.tags.valueof("Orientation", default=1) if is_picture and not is_raster(page) else None
         axes = pixels.axes
         if is_picture:

@@ -39,6 +39,7 @@ UNSAID = {
     319,
     33432,
 }  # tags that can go without a word
+FRACTIONS = {5: "I", 10: "i"}  # types of TIFF, and their numbers for `struct`
 UNITS = (1, 2, 3)  # none, inch, centimetre
 POSITION = {33550, 33922, 34264, 34735}
 NAMED = {33723: "IPTC data", PHOTOSHOP: "Photoshop data", DESCRIPTION: "the description"}
@@ -150,8 +151,14 @@ def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
                 data = without_thumbnails(data) or b""
                 count = len(data)
             if data:
-                kept[tag.code] = (tag.code, int(tag.dtype), count, data, True)
+                values = _fractions(file, tag.dtype, data) if tag.dtype in FRACTIONS else data
+                kept[tag.code] = (tag.code, int(tag.dtype), count, values, True)
     return list(kept.values())
+
+
+def _fractions(file: Any, kind: int, data: bytes) -> tuple[int, ...]:
+    """Numerators and denominators: of their bytes tifffile would state twice as many as there are."""
+    return struct.unpack(f"{file.byteorder}{len(data) // 4}{FRACTIONS[kind]}", data)
 
 
 def _raw(file: Any, tag: Any) -> bytes:

@@ -11,6 +11,7 @@ import numpy as np
 from skinpaint.io.codec import Unreadable
 from skinpaint.io.extras import opaque, upright
 from skinpaint.io.pillow import NEEDS_CONVERSION, opened
+from skinpaint.io.tiff_facts import nodata
 
 __all__ = ["LAYERS", "Found", "Pixels", "check_samples", "decode", "find", "inverted", "is_raster", "mask_inside"]
 
@@ -174,15 +175,49 @@ def decode(path: Path, series: Any) -> Pixels:
 
 def _samples(path: Path, series: Any, kind: str) -> np.ndarray:
     """What tifffile decodes, or what Pillow does where it knows more; native, and with its own memory."""
+    page = series.keyframe
+    if page.dtype.kind == "f":  # of tiles that are left out; tifffile takes 0 for the usual value of float32
+        page.nodata = next((v for v in nodata(page, page.dtype) if not abs(v) > np.finfo(page.dtype).max), 0)
     if kind == "YCBCR" and series.keyframe.compression.name != "JPEG":
         return _by_pillow(path, series, "it holds YCBCR data.")
     try:
-        values = series.asarray()
-    except (KeyError, ValueError) as error:  # how tifffile says that it lacks a codec
+        values = _from_lerc(series) if series.keyframe.compression.name == "LERC" else series.asarray()
+    except (ImportError, KeyError, ValueError) as error:  # how tifffile says that it lacks a codec
         if "imagecodecs" not in str(error):
             raise
         return _by_pillow(path, series, f"{error.args[0]}. Install that: pip install 'skinpaint[tiff]'.")
     return np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False))
+
+
+def _from_lerc(series: Any) -> np.ndarray:
+    """LERC holds NaN, and an alpha of 0 and 255, as a mask in each strip or tile, which tifffile leaves out."""
+    from imagecodecs import lerc_decode
+
+    values = np.empty((len(series.pages), *series.keyframe.shaped), series.dtype)
+    for whole, frame in zip(values, series.pages, strict=True):
+        page = frame.aspage()
+        whole[...] = page.nodata  # where a strip or tile is left out
+        for data, index in page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts):
+            if data:
+                _, (plane, depth, y, x, _), (*_, samples) = page.decode(None, index)
+                decoded, valid = lerc_decode(data, masks=True)
+                decoded = decoded.view(decoded.dtype.newbyteorder(page.parent.byteorder))  # libtiff packs it as stored
+                block = _unmasked(decoded, valid, samples)
+                place = whole[plane, depth, y : y + block.shape[0], x : x + block.shape[1]]
+                place[...] = block[: place.shape[0], : place.shape[1]]  # tiles reach beyond the picture
+    return values.reshape(series.shape)
+
+
+def _unmasked(values: np.ndarray, valid: np.ndarray | None, samples: int) -> np.ndarray:
+    """A block with its samples last: NaN where floats are not valid; the mask of others is their alpha."""
+    if valid is not None and valid.ndim == 3:  # the samples come first where each has a mask
+        values, valid = np.moveaxis(values, 0, -1), np.moveaxis(valid, 0, -1)
+    values = values.reshape(*values.shape[:2], -1)
+    valid = np.ones((), bool) if valid is None else valid.reshape(*values.shape[:2], -1)
+    if values.shape[2] < samples:
+        alpha = np.where(valid, opaque(values.dtype), 0).astype(values.dtype)
+        return np.dstack([values, np.broadcast_to(alpha, (*values.shape[:2], 1))])
+    return np.where(valid, values, np.nan).astype(values.dtype) if values.dtype.kind == "f" else values
 
 
 def _by_pillow(path: Path, series: Any, refusal: str) -> np.ndarray:
