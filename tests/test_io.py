@@ -330,6 +330,6 @@ class TestArraysThatAreNoPictures:
     @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.fits", "a.npy"])
     def test_any_byte_order(self, name, tmp_path):
         """PNG was said not to hold uint16."""
-        image = np.arange(20, dtype=">u2").reshape(4, 5) * 1000
+        image = (np.arange(20).reshape(4, 5) * 1000).astype(">u2")
         write(tmp_path / name, image)
         np.testing.assert_array_equal(read(tmp_path / name)[0], image)
