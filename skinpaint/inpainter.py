@@ -17,7 +17,7 @@ from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Record, Solution, proven_within, warn
-from skinpaint.wording import did_you_mean, is_int, require
+from skinpaint.wording import did_you_mean, is_int, is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
@@ -99,7 +99,8 @@ class Inpainter:
         the integer dtype's range or (0, 1) for floats. Strengths, energies and gaps are in units of this range, or of
         that of the known pixels where the bounds are more than 100 times as wide.
     spacing : float or sequence of float, optional
-        Distance between neighbours along each spatial axis, such as a voxel size.
+        Distance between neighbours along each spatial axis, such as a voxel size. It hardly counts for "dct"
+        and "exemplar", which compare pixels, and the status says so; "pnp" refuses one that differs between the axes.
     grow : int
         Number of pixels by which the mask is made wider before it is filled, diagonals included. Damage is often a
         pixel or two wider than its mask.
@@ -293,7 +294,7 @@ class Inpainter:
         ValueError
             If no image was fitted yet, or `level` is not in (0, 1).
         """
-        number = isinstance(level, float | np.floating) and 0 < level < 1
+        number = is_number(level) and 0 < level < 1
         require(number, "Inpainter.interval", "level", "a float in (0, 1)", level)
         return self._trust("interval", rng).interval(float(level))
 
@@ -589,10 +590,12 @@ class Inpainter:
         else:
             solution = method.solve(problem, callback)
         _check_answer(solution, problem, method)
-        return solution.remarked(self._remarks(problem, solution))
+        return solution.remarked(self._remarks(problem, solution, method))
 
-    def _remarks(self, problem: Problem, solution: Solution) -> Iterator[str]:
+    def _remarks(self, problem: Problem, solution: Solution, method: Method) -> Iterator[str]:
         """What the door adds to the method's own status."""
+        if problem.trivial is None and (unseen := method.unseen(problem.shape[:-1], problem.spacing)):
+            yield unseen
         at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.found)
         if at_bound > MAX_AT_BOUND * np.count_nonzero(problem.mask) * (problem.shape[-1] / problem.mask.shape[-1]):
             yield (

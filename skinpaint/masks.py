@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.slabs import Slab, over_slabs
+from skinpaint.wording import is_int, require
 
 __all__ = [
     "GUESSED",
@@ -140,7 +141,7 @@ def grow(mask: Any, pixels: int, *, channel_axis: int | None = None) -> np.ndarr
     Raises
     ------
     ValueError
-        If `pixels` is not an int of at least 0, or the mask holds other values.
+        If `pixels` is not an int of at least 0, `channel_axis` is no axis of the mask, or the mask holds other values.
 
     Examples
     --------
@@ -150,6 +151,8 @@ def grow(mask: Any, pixels: int, *, channel_axis: int | None = None) -> np.ndarr
     if isinstance(pixels, bool) or not isinstance(pixels, int | np.integer) or pixels < 0:
         raise ValueError(f"The 'pixels' parameter of grow must be an int of at least 0. Got {pixels!r} instead.")
     grown = as_bool(mask).view(np.uint8)
+    valid = channel_axis is None or (is_int(channel_axis) and -grown.ndim <= channel_axis < grown.ndim)
+    require(valid, "grow", "channel_axis", f"None or an axis of the mask of shape {grown.shape}", channel_axis)
     if pixels:
         from scipy.ndimage import maximum_filter1d  # slow to load
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
+from typing import TypeGuard
 
 import numpy as np
 
-__all__ = ["did_you_mean", "is_int", "require"]
+__all__ = ["did_you_mean", "is_int", "is_number", "require"]
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -34,3 +36,8 @@ def require(valid: object, owner: object, parameter: str, allowed: str, got: obj
 def is_int(value: object) -> bool:
     """Whether this is an int of Python or NumPy, and not a bool."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether this is a real number of Python or NumPy, and not a bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)

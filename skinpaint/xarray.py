@@ -56,7 +56,7 @@ def inpaint(
         As for :class:`skinpaint.Inpainter`.
     spacing : float or sequence of float, optional
         Distance between neighbours along the axes `dim`. Without it, it is that of the coordinates, or 1 where there
-        are none. So ``max_distance`` is in units of the coordinates.
+        are none. So ``max_distance`` is in units of the coordinates. It hardly counts for "dct" and "exemplar".
     missing_values : number or tuple of numbers, optional
         Instead of what the array says.
     return_std : bool

@@ -412,3 +412,25 @@ def test_every_law_has_a_planted_fault():
 def test_check_method_refuses_unknown_laws():
     with pytest.raises(ValueError, match=r"'skip' parameter of check_method .* Got \['flip'\] instead"):
         check_method(Middle(), skip=["flip"])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_spacing_matters_or_the_status_says_that_it_does_not(name, rng):
+    """It counted only in the first fill of "dct", and nowhere in "exemplar", without a word."""
+    image = rng.random((12, 14)).cumsum(axis=0)
+    mask = rng.random(image.shape) < 0.4
+
+    def fit(spacing):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Inpainter(name, bounds=(-1, 20), spacing=spacing).fit(image, mask=mask)
+
+    if name == "pnp":
+        with pytest.raises(ValueError, match="'spacing'"):
+            fit((1, 5))
+        return
+    equal, unequal = fit(3), fit((1, 5))
+    moved = np.abs(equal.restored_ - unequal.restored_).max() > 1e-4 * np.ptp(image)
+    assert moved or not resolve(name).sees_spacing
+    assert ("spacing hardly counts" in unequal.solution_.status) != resolve(name).sees_spacing
+    assert "spacing" not in equal.solution_.status

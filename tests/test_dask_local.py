@@ -375,6 +375,13 @@ class TestDistributed:
         assert held == set(client.futures)
 
 
+class TestSpacing:
+    def test_a_spacing_that_does_not_count_is_named(self):
+        image, mask = da.from_array(texture((40, 44)), 40), np.eye(40, 44, dtype=bool)
+        said = [solve(image, mask, method="dct", spacing=each).status for each in (2, (1, 3))]
+        assert ["spacing hardly counts" in each for each in said] == [False, True]
+
+
 class TestRefused:
     @pytest.mark.parametrize("method", ["dct", "biharmonic", "pnp"])
     @pytest.mark.parametrize(

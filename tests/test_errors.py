@@ -1,5 +1,6 @@
 """The errors a user can make, row by row, and the sentences that come back."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,17 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from skinpaint import Biharmonic, Exemplar, GradientDescent, Inpainter, Laplace, inpaint
+from skinpaint import (
+    Biharmonic,
+    ConvergenceWarning,
+    Exemplar,
+    GradientDescent,
+    Inpainter,
+    Laplace,
+    PlugAndPlay,
+    SparseDCT,
+    inpaint,
+)
 from skinpaint.methods.base import Method
 from skinpaint.scores import psnr
 from skinpaint.solution import Reason, Solution
@@ -242,6 +253,33 @@ class TestParameters:
 
 
 class TestSettings:
+    @pytest.mark.parametrize(
+        ("method", "settings"),
+        [
+            (Laplace, {"tol": np.float32(0.5)}),
+            (GradientDescent, {"tol": np.float32(0.5), "step_size": np.float32(0.1)}),
+            (Exemplar, {"texture": 0}),
+            (SparseDCT, {"decay": np.float32(0.5), "threshold": (np.float32(0.5), np.float32(0.25))}),
+            (PlugAndPlay, {"sigma": (np.float32(0.5), np.int64(1) / 4)}),
+        ],
+    )
+    def test_any_real_number_is_a_number(self, method, settings, rng):
+        """Floats of 32 bits, as an estimate from such an image is, and 0 for no texture were refused."""
+        image, mask = rng.random((12, 12)), np.eye(12, dtype=bool)
+        more = {"max_iter": 3} if method in (GradientDescent, PlugAndPlay) else {}
+        plain = {
+            name: tuple(map(float, value)) if isinstance(value, tuple) else float(value)
+            for name, value in settings.items()
+        }
+        one, other = (method(**each, **more) for each in (settings, plain))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            np.testing.assert_array_equal(inpaint(image, mask, method=one), inpaint(image, mask, method=other))
+
+    def test_a_side_of_blocks_is_an_int(self):
+        with raises(ValueError, "'block' parameter of SparseDCT", "Got 8.0 instead"):
+            SparseDCT(block=8.0)
+
     @pytest.mark.parametrize("tol", [-1, 0.0, 1.0, 2, "a", np.nan])
     def test_tol_in_the_one_grammar(self, tol):
         with raises(

@@ -321,3 +321,26 @@ def test_what_is_replaced_keeps_its_mode_and_its_links(tmp_path):
     assert read(private)[0].tolist() == [[7] * 4] * 4
     assert private.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.png", "private.png"]
+
+
+class TestArraysThatAreNoPictures:
+    def test_four_axes_without_names_come_back_in_a_tiff(self, tmp_path):
+        """The first two came back as one."""
+        image = np.arange(120, dtype=np.float32).reshape(2, 3, 4, 5)
+        write(tmp_path / "a.tif", image)
+        np.testing.assert_array_equal(read(tmp_path / "a.tif")[0], image)
+
+    def test_a_signal_is_no_tiff(self, tmp_path):
+        with pytest.raises(
+            ValueError, match=r"TIFF holds arrays of at least 2 axes. Got shape \(5,\) .*FITS, NPY or NPZ"
+        ):
+            check_target(tmp_path / "a.tif", np.float32, shape=(5,))
+        with pytest.raises(ValueError, match="TIFF holds arrays of at least 2 axes"):
+            write(tmp_path / "a.tif", np.zeros(5))
+
+    @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.fits", "a.npy"])
+    def test_any_byte_order(self, name, tmp_path):
+        """PNG was said not to hold uint16."""
+        image = (np.arange(20).reshape(4, 5) * 1000).astype(">u2")
+        write(tmp_path / name, image)
+        np.testing.assert_array_equal(read(tmp_path / name)[0], image)

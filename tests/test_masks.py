@@ -118,3 +118,10 @@ class TestNodata:
         image = np.array([0.0, 1.0, np.nan, 3.0, -9.0, 5.0, -8.0, 7.0])
         inpainter = Inpainter("laplace", missing_values=(-9, -8.0, np.nan)).fit(image, mask=np.arange(8) == 1)
         np.testing.assert_allclose(inpainter.restored_, np.arange(8.0), atol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [3, -4, "x", True])
+def test_grow_refuses_what_is_no_axis(axis):
+    """3 was taken for 0."""
+    with pytest.raises(ValueError, match=r"'channel_axis' parameter of grow must be None or an axis .* \(4, 4, 3\)"):
+        masks.grow(np.eye(4)[..., None].repeat(3, -1), 1, channel_axis=axis)

@@ -58,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-distance",
         metavar="D",
         type=float,
-        help="leave missing pixels as they are if they are further than D pixels from every known one",
+        help="leave missing pixels as they are if they are further than D from every known one, in pixels "
+        "or the units of --spacing",
     )
     parser.add_argument(
         "--axes", metavar="LETTERS", help="names of the axes, such as ZYX for a volume or TCYX for a time series"
@@ -67,7 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--spacing",
         metavar="H[,H...]",
         type=_spacing,
-        help="distance between neighbours along Z, Y and X (default: what the file says, or equal)",
+        help="distance between neighbours along Z, Y and X (default: what the file says, or equal); it hardly "
+        "counts for the methods dct and exemplar",
     )
     add_method_arguments(parser, default=None)
     parser.add_argument(

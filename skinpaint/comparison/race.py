@@ -13,6 +13,7 @@ from skinpaint.comparison.draws import Draw
 from skinpaint.comparison.ranking import contenders
 from skinpaint.inpainter import Inpainter
 from skinpaint.solution import Reason
+from skinpaint.wording import is_number
 
 __all__ = ["Race", "Rules", "run"]
 
@@ -43,7 +44,7 @@ class Rules:
                 "The 'draws' parameter of compare must be an int of at least 1, or two of them, the smaller first. "
                 f"Got {draws!r} instead."
             )
-        if budget is not None and not (isinstance(budget, int | float) and budget > 0):
+        if budget is not None and not (is_number(budget) and budget > 0):
             raise ValueError(
                 "The 'budget' parameter of compare must be a number of seconds above 0, or None. "
                 f"Got {budget!r} instead."

@@ -103,18 +103,19 @@ def restore(
     done = []
     for c, (channel, one) in enumerate(zip(channels, each, strict=True)):
         values = _array([pick(each, c) for each in parts], grid.chunks)
-        done.append(_answer(channel, one, values, type(method).__name__, halo))
+        done.append(_answer(channel, one, values, method, halo))
     return done
 
 
-def _answer(channel: Channel, start: ChunkedSolution, values: Any, name: str, halo: int) -> ChunkedSolution:
+def _answer(channel: Channel, start: ChunkedSolution, values: Any, method: Method, halo: int) -> ChunkedSolution:
     begun = ""
     if start.n_iter:
         passes = f"{start.n_iter} pass{'' if start.n_iter == 1 else 'es'}"
         begun = (
             f" It starts from the harmonic fill, of which {passes} left a relative residual of {start.residual:.1g}."
         )
-    status = f"{name} restores each chunk when it is computed, with {halo} pixels around it.{begun}"
+    status = f"{type(method).__name__} restores each chunk when it is computed, with {halo} pixels around it.{begun}"
+    status = f"{status} {method.unseen(channel.grid.shape, channel.grid.spacing)}".strip()
     reason = Reason.CONVERGED if start.converged else start.reason
     return channel.solution(reason, status, values, n_iter=start.n_iter, history=start.history)
 

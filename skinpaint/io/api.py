@@ -148,6 +148,7 @@ def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, 
     path = Path(path)
     extras = Extras() if extras is None else extras
     image = np.asarray(image)
+    image = image.astype(image.dtype.newbyteorder("="), copy=False)
     check_target(path, image.dtype, extras, overwrite=overwrite, shape=image.shape)
     codec = _codec(path, image.dtype)
     carried, lost = extras.carried, list(extras.lost)
@@ -209,13 +210,19 @@ def check_target(
         ...
     ValueError: picture.gif cannot be written: GIF is only read. Write PNG, TIFF or WebP instead.
     """
-    path, dtype = Path(path), np.dtype(dtype)
+    path, dtype = Path(path), np.dtype(dtype).newbyteorder("=")
     codec = _codec(path, dtype)
     refused = f"{path} cannot be written"
     if shape is not None and not codec.stacks and not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)):
         others = listed((each.name for each in CODECS if each.stacks and each.write), "or")
         raise ValueError(
             f"{refused}: {codec.name} holds arrays of shape (M, N) or (M, N, 3). Got {shape} instead. Write {others}."
+        )
+    if shape is not None and len(shape) < codec.least_axes:
+        others = listed((each.name for each in CODECS if each.least_axes == 1 and each.holds(dtype)), "or")
+        raise ValueError(
+            f"{refused}: {codec.name} holds arrays of at least {codec.least_axes} axes. Got shape {shape} instead. "
+            f"Write {others}."
         )
     if shape is not None and codec.max_side is not None and max(shape) > codec.max_side:
         raise ValueError(

@@ -46,6 +46,8 @@ class Codec:
         Whether known pixels survive being written.
     stacks : bool
         Whether it holds arrays of any number of axes, and not only pictures in grey and RGB.
+    least_axes : int
+        The fewest axes of an array that it holds.
     max_side : int or None
         The most pixels that a side of a picture may have.
     """
@@ -59,6 +61,7 @@ class Codec:
     keeps: tuple[str, ...] = ()
     lossless: bool = True
     stacks: bool = False
+    least_axes: int = 2
     max_side: int | None = None
 
 

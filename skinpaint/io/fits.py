@@ -196,4 +196,5 @@ FITS = Codec(
     write=_write,
     keeps=("missing",),
     stacks=True,
+    least_axes=1,
 )

@@ -111,6 +111,7 @@ NPY = Codec(
     read=_read_npy,
     write=_write_npy,
     stacks=True,
+    least_axes=1,
 )
 NPZ = Codec(
     name="NPZ",
@@ -121,4 +122,5 @@ NPZ = Codec(
     write=_write_npz,
     keeps=("missing",),
     stacks=True,
+    least_axes=1,
 )

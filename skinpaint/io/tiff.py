@@ -137,9 +137,10 @@ def _write_anew(path: Path, image: np.ndarray, extras: Extras) -> list[str]:
     import tifffile
 
     colours = image.ndim == 3 and image.shape[2] == 3 and extras.axes in ("", "YXS")
-    axes = extras.axes if not colours and len(extras.axes) == image.ndim > 2 else None
+    names = extras.axes or ("?" * image.ndim if image.ndim > 3 else "")  # else pages come back along one axis
+    axes = names if not colours and len(names) == image.ndim > 2 else None
     layout = "" if axes is None else axes[-3:]
-    samples = 3 if colours else image.shape[extras.axes.index("S")] if layout in PLANES else 1
+    samples = 3 if colours else image.shape[names.index("S")] if layout in PLANES else 1
     planes = "contig" if colours or extras.alpha is not None else PLANES[layout] if samples > 1 else None
     form = Form("<", big=image.nbytes > BIG)
     tags = [*_beside(extras), *(described(extras.exif, form) if extras.exif is not None else ())]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from skinpaint.grid.axes import long_axes
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
-from skinpaint.wording import did_you_mean, is_int, require
+from skinpaint.wording import did_you_mean, is_int, is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.trust.field import Field
@@ -41,6 +42,9 @@ class Method(ABC):
 
     noise: Any = None
     """The noise of known pixels; None if they are exact, as for most methods."""
+
+    sees_spacing: ClassVar[bool] = True
+    """Whether distances that differ between the axes matter to the answer; if not, the status says so."""
 
     __signature__ = _Settings()
 
@@ -74,6 +78,15 @@ class Method(ABC):
     def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
         """Refuse a spatial shape or a spacing that the method cannot work with; most can work with any."""
         return
+
+    def unseen(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> str:
+        """A sentence for the status where the spacing should matter and does not; otherwise nothing."""
+        if self.sees_spacing or len({spacing[axis] for axis in long_axes(shape)}) < 2:
+            return ""
+        return (
+            f"The spacing hardly counts for {type(self).__name__}, which compares pixels. "
+            "It does for the methods 'laplace' and 'biharmonic'."
+        )
 
     def field(self, mask: np.ndarray, spacing: tuple[float, ...]) -> Field:
         """The Gaussian field whose variances tell how sure a pixel is relative to others; the harmonic one."""
@@ -146,7 +159,7 @@ class IterativeMethod(Method):
     def check_loop(self) -> None:
         """Check the settings that the loop reads; called from a subclass's ``__post_init__``."""
         require(is_int(self.max_iter) and self.max_iter >= 1, self, "max_iter", "an int >= 1", self.max_iter)
-        valid = isinstance(self.tol, float) and 0 < self.tol < 1
+        valid = is_number(self.tol) and 0 < self.tol < 1
         require(self.tol is None or valid, self, "tol", "a float in (0, 1) or None", self.tol)
 
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:

@@ -15,7 +15,7 @@ from skinpaint.lazy import lazy
 from skinpaint.methods.base import Method
 from skinpaint.problem import Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
-from skinpaint.wording import require
+from skinpaint.wording import is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.trust.field import Field
@@ -68,7 +68,7 @@ class ClosedForm(Method):
         """Check the settings that `solve` reads; called from a subclass's ``__post_init__``."""
         allowed = ("auto", "multigrid", "direct")
         require(self.solver in allowed, self, "solver", "'auto', 'multigrid' or 'direct'", self.solver)
-        require(isinstance(self.tol, float) and 0 < self.tol < 1, self, "tol", "a float in (0, 1)", self.tol)
+        require(is_number(self.tol) and 0 < self.tol < 1, self, "tol", "a float in (0, 1)", self.tol)
         require(isinstance(self.robust, bool), self, "robust", "a bool", self.robust)
         if self.noise is not None:
             from skinpaint.trust.noise import check_noise

@@ -10,7 +10,7 @@ import numpy as np
 from skinpaint.methods.base import CountedMethod
 from skinpaint.problem import Problem
 from skinpaint.solution import Reason
-from skinpaint.wording import is_int, require
+from skinpaint.wording import is_int, is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.grid.patches.exemplars import Scale, Scene
@@ -96,6 +96,8 @@ class Exemplar(CountedMethod):
     rng: int = 0
     max_iter: int = 500
 
+    sees_spacing = False
+
     def __post_init__(self) -> None:
         self.check_loop()
         odd = is_int(self.patch) and self.patch >= 3 and self.patch % 2 == 1
@@ -103,8 +105,8 @@ class Exemplar(CountedMethod):
         for name, least in (("rounds", 1), ("rng", 0)):
             value = getattr(self, name)
             require(is_int(value) and value >= least, self, name, f"an int >= {least}", value)
-        possible = isinstance(self.texture, float) and 0 <= self.texture <= MAX_TEXTURE
-        require(possible, self, "texture", f"a float from 0 to {MAX_TEXTURE:g}", self.texture)
+        possible = is_number(self.texture) and 0 <= self.texture <= MAX_TEXTURE
+        require(possible, self, "texture", f"a number from 0 to {MAX_TEXTURE:g}", self.texture)
         require(isinstance(self.blend, bool), self, "blend", "a bool", self.blend)
         given = self.source is None or (isinstance(self.source, np.ndarray) and self.source.dtype.kind == "b")
         require(given, self, "source", "None or an array of bool", self.source)

@@ -21,7 +21,7 @@ from skinpaint.methods.base import IterativeMethod
 from skinpaint.point_problem import PointProblem
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Reason
-from skinpaint.wording import require
+from skinpaint.wording import is_number, require
 
 __all__ = ["GradientDescent"]
 
@@ -122,7 +122,7 @@ class GradientDescent(IterativeMethod):
             takes = known and hasattr(ENERGIES[self.energy], "lags")  # type: ignore[index]
             require(takes, self, "lags", "None when the energy is a callable or 'bending'", self.lags)
         if not callable(self.step_size) and self.step_size != "accelerated":
-            number = isinstance(self.step_size, int | float) and not isinstance(self.step_size, bool)
+            number = is_number(self.step_size)
             allowed = "'accelerated', a positive number or a callable k -> step"
             require(number and 0 < self.step_size < np.inf, self, "step_size", allowed, self.step_size)
         require(self.start in ("fill", "damaged"), self, "start", "'fill' or 'damaged'", self.start)

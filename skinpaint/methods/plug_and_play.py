@@ -13,7 +13,7 @@ import numpy as np
 from skinpaint.grid.axes import long_axes
 from skinpaint.methods.base import IterativeMethod
 from skinpaint.problem import Problem
-from skinpaint.wording import require
+from skinpaint.wording import is_number, require
 
 __all__ = ["PlugAndPlay"]
 
@@ -258,7 +258,7 @@ STRENGTHS = {"weight": (0.03, 0.003), "h": (0.05, 0.015), "sigma_color": (0.2, 0
 def _falls(sigma: Any) -> bool:
     """Whether this is one strength, or two that do not rise."""
     pair = sigma if isinstance(sigma, tuple) else (sigma, sigma)
-    if len(pair) != 2 or not all(isinstance(s, int | float) and not isinstance(s, bool) for s in pair):
+    if len(pair) != 2 or not all(map(is_number, pair)):
         return False
     return 0 < pair[1] <= pair[0] < np.inf
 

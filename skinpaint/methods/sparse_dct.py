@@ -12,7 +12,7 @@ from skinpaint.grid.axes import Box, long_axes
 from skinpaint.methods.base import CountedMethod
 from skinpaint.problem import Problem
 from skinpaint.solution import Filling, Reason
-from skinpaint.wording import is_int, require
+from skinpaint.wording import is_int, is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.grid.patches.blocks import Blocks
@@ -108,15 +108,19 @@ class SparseDCT(CountedMethod):
     rng: int = 0
     max_iter: int = 500
 
+    sees_spacing = False
+
     def __post_init__(self) -> None:
         from skinpaint.grid.patches.blocks import BLOCK_SIDES
 
         self.check_loop()
         allowed = f"None or one of {BLOCK_SIDES}"
-        require(self.block is None or self.block in BLOCK_SIDES, self, "block", allowed, self.block)
+        require(
+            self.block is None or (is_int(self.block) and self.block in BLOCK_SIDES), self, "block", allowed, self.block
+        )
         allowed = "a pair of floats in (0, 1), of which the second is not larger than the first"
         require(_falls(self.threshold), self, "threshold", allowed, self.threshold)
-        inside = isinstance(self.decay, float) and 0 < self.decay < 1
+        inside = is_number(self.decay) and 0 < self.decay < 1
         require(self.decay is None or inside, self, "decay", "a float in (0, 1) or None", self.decay)
         for name, least in (("sweeps", 0), ("patch_stride", 1), ("rng", 0)):
             value = getattr(self, name)
@@ -342,6 +346,6 @@ def _cosines(n: int) -> np.ndarray:
 
 def _falls(threshold: object) -> bool:
     """Whether this is a first and a last threshold."""
-    if not isinstance(threshold, tuple) or len(threshold) != 2 or not all(isinstance(t, float) for t in threshold):
+    if not isinstance(threshold, tuple) or len(threshold) != 2 or not all(map(is_number, threshold)):
         return False
     return 0 < threshold[1] <= threshold[0] < 1
