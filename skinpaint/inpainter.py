@@ -28,7 +28,6 @@ __all__ = ["Inpainter", "inpaint"]
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
-LAZY = ("_asked", "_missing", "_axis", "_measured", "_plain", "_trusted")  # and what questions about it need
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
@@ -68,6 +67,35 @@ def _meant(name: str, known: list[str], method: Any) -> str:
         return said
     maker = type(chosen).__name__
     return f"{said} {setting} is a setting of the method: pass method={maker}({setting}=...)."
+
+
+@dataclasses.dataclass(eq=False)
+class _Fit:
+    """What questions about a fit are answered from, whatever happens to the Inpainter and its attributes later."""
+
+    asked: Inpainter
+    problem: Problem
+    solution: Solution
+    trusted: tuple[Any, Uncertainty] | None = None  # the last seed, and what was found for it
+
+    def trust(self, rng: np.random.Generator | int) -> Uncertainty:
+        """What is known of the errors of the solution."""
+        from skinpaint.trust.calibration import posterior_of, uncertainty_of
+
+        problem, solution, asked = self.problem, self.solution, self.asked
+        if solution.posterior is not None:
+            return posterior_of(problem, solution, rng)
+
+        def as_many(record: Record, restore: Any) -> bool:
+            """Whether the hidden pixels had as many iterations as the missing ones, which were stopped early."""
+            return record.n_iter >= solution.n_iter
+
+        def solve(image: np.ndarray, mask: np.ndarray) -> tuple[Problem, Solution]:
+            changes: dict[str, Any] = {"channel_axis": problem.channel_axis, "max_distance": None}
+            more = asked._checked(image, mask, grow=0, missing_values=None, **changes)
+            return more, asked._solve(more, as_many if solution.reason.cut_short else None)
+
+        return uncertainty_of(problem, solution, resolve(asked.method), solve, np.random.default_rng(rng))
 
 
 class Inpainter:
@@ -142,6 +170,7 @@ class Inpainter:
     n_iter_: int
     converged_: bool
     history_: tuple[Record, ...]
+    _last: _Fit | None = None
 
     @_explained("Inpainter")
     def __init__(
@@ -192,8 +221,13 @@ class Inpainter:
         TypeError, ValueError
             If the image, the mask or a parameter cannot be used; the message says what would do.
         """
+        self._fit(image, y, mask, callback)
+        return self
+
+    def _fit(self, image: Any, y: Any = None, mask: Any = None, callback: Callback | None = None) -> Any:
+        """Restore `image`, keep the answer and return it: other threads may keep theirs meanwhile."""
         _refuse_mask_as_y(image, y)
-        for name in (*FITTED, *LAZY):  # nothing of an earlier image stays
+        for name in (*FITTED, "_last"):  # nothing of an earlier image stays
             self.__dict__.pop(name, None)
         if isinstance(image, list | tuple):
             if mask is not None:
@@ -208,23 +242,20 @@ class Inpainter:
                 )
             for each in image:
                 self._problem(each, None)
-            return self
+            return None
+        solution: Any
         if in_chunks(image):
-            chunked = self._in_chunks(image, mask, callback)
-            self.solution_, self.restored_, self.mask_ = chunked, chunked.restored, chunked.filled
+            solution = self._in_chunks(image, mask, callback)
+            restored, filled, last = solution.restored, solution.filled, None
         else:
-            problem = self._problem(image, mask).detached()
-            self.solution_ = self._solve(problem, callback).settled()
-            self.restored_ = _written(problem, self.solution_)
-            self.mask_ = problem.as_user(problem.filled).copy()
-            self._asked = Inpainter(**{**self.get_params(deep=False), "method": resolve(self.method)})
-            self._missing, self._axis = problem.as_user(problem.mask), problem.channel_axis
-            if self.solution_.posterior is not None:
-                self._measured = problem.bare()
-        self.n_iter_ = self.solution_.n_iter
-        self.converged_ = self.solution_.converged
-        self.history_ = self.solution_.history
-        return self
+            asked = self._as_now()
+            problem = asked._problem(image, mask).detached()
+            solution = asked._solve(problem, callback).settled()
+            restored, filled = _written(problem, solution), problem.as_user(problem.filled).copy()
+            last = _Fit(asked, problem.bare(), solution)
+        figures = (restored, filled, solution, solution.n_iter, solution.converged, solution.history)
+        self.__dict__.update(zip(FITTED, figures, strict=True), _last=last)  # at once: a callback may have fitted, too
+        return restored
 
     def restore(self) -> Any:
         """Return the restored image of the last `fit`, as a new array.
@@ -336,7 +367,7 @@ class Inpainter:
             A new array of the image's shape and dtype.
         """
         _refuse_several(image)
-        return _own(self.fit(image, mask=mask, callback=callback).restored_)
+        return _own(self._fit(image, mask=mask, callback=callback))
 
     def transform(self, X: Any) -> Any:
         """Restore one image (an array) or several (a list or tuple, giving a list); keeps no state.
@@ -355,7 +386,7 @@ class Inpainter:
         if isinstance(X, list | tuple):
             _refuse_mask_as_y(X, y)
             return self.transform(X)
-        return _own(self.fit(X, y).restored_)
+        return _own(self._fit(X, y))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
@@ -487,9 +518,17 @@ class Inpainter:
         channel_axis = restored.channel_axis if self.channel_axis is None else self.channel_axis
         if not is_picture(restored.array, channel_axis):
             return f"{said}<pre>{escape(repr(self.solution_))}</pre>"
-        found = self.__dict__.get("_trusted")  # a map is shown once it was asked for
+        found = self._last.trusted if self._last else None  # a map is shown once it was asked for
         std = None if found is None else found[1].std()
         return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_, std)
+
+    def _as_now(self) -> Inpainter:
+        """One with the settings of now, whatever they are set to later."""
+        settings: dict[str, Any] = {
+            name: copy.copy(value) if isinstance(value, list | np.ndarray) else value
+            for name, value in self.get_params(deep=False).items()
+        }
+        return Inpainter(**{**settings, "method": resolve(self.method)})
 
     def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore one image; keeps no state."""
@@ -532,38 +571,19 @@ class Inpainter:
         require(seed or isinstance(rng, np.random.Generator), owner, "rng", "an int of at least 0 or a Generator", rng)
         if not hasattr(self, "restored_"):
             raise ValueError(f"{owner} needs an image first. Call fit(image) or fit_restore(image).")
-        if in_chunks(self.restored_):
+        last = self._last
+        if last is None:
             raise ValueError(
                 f"{owner} needs an image in memory. Got one in chunks instead. Fit image.compute() if the image fits "
                 "into memory."
             )
-        kept: tuple[Any, Uncertainty] = self.__dict__.get("_trusted", (None, None))
-        if seed and kept[0] == rng:
+        kept = last.trusted
+        if kept is not None and seed and kept[0] == rng:
             return kept[1]
-        from skinpaint.trust.calibration import posterior_of, uncertainty_of
-
-        if self.solution_.posterior is not None:
-            return self._keep(rng if seed else None, posterior_of(self._measured, self.solution_, rng))
-        then = self._asked  # whatever the parameters are by now
-        problem = then._checked(self.restored_, self._missing, grow=0, missing_values=None, channel_axis=self._axis)
-
-        def as_many(record: Record, restore: Any) -> bool:
-            """Whether the hidden pixels had as many iterations as the missing ones, which were stopped early."""
-            return record.n_iter >= self.n_iter_
-
-        def solve(image: np.ndarray, mask: np.ndarray) -> tuple[Problem, Solution]:
-            changes: dict[str, Any] = {"channel_axis": problem.channel_axis, "max_distance": None}
-            more = then._checked(image, mask, grow=0, missing_values=None, **changes)
-            return more, then._solve(more, as_many if self.solution_.reason.cut_short else None)
-
-        found = uncertainty_of(problem, self.solution_, resolve(then.method), solve, np.random.default_rng(rng))
-        return self._keep(rng if seed else None, found)
-
-    def _keep(self, seed: Any, found: Uncertainty) -> Uncertainty:
-        """Keep what was found for this seed, and say it in the status."""
-        self._trusted = (seed, found)
-        self._plain = self.__dict__.get("_plain", self.solution_)
-        self.solution_ = self._plain.remarked([found.note])
+        found = last.trust(rng)
+        last.trusted = (rng if seed else None, found)
+        if self._last is last:
+            self.solution_ = last.solution.remarked([found.note])
         return found
 
     def _predict(self, image: Any, score_holdout: Callable[..., float]) -> float:

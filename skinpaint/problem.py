@@ -297,7 +297,9 @@ class Problem:
 
     def detached(self) -> Problem:
         """The same problem with a copy of the image, which stays as it is when the user's array changes."""
-        return replace(self, _image=self._image.copy())
+        image = self._image.copy()
+        array = image[..., 0] if self._channel_axis is None else np.moveaxis(image, -1, self._channel_axis)
+        return replace(self, _image=image, _contents=replace(self._contents, array=array))
 
     def bare(self) -> Problem:
         """The same problem of a plain array, whatever the image came in: it can be pickled."""

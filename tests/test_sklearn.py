@@ -1,6 +1,7 @@
 """The real scikit-learn: parameters, pipelines on one image and on lists, and searches that pick well."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -188,6 +189,14 @@ class TestEstimator:
         assert len(calls) == 2
         inpainter.fit_transform(damaged)
         assert len(calls) == 3
+
+    def test_threads_that_share_one_get_their_own_answers(self):
+        rows = [np.array([k, np.nan, k, np.nan, k + 1.0]) for k in range(200)]
+        inpainter = Inpainter("laplace")
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(inpainter.fit_restore, rows))
+        for k, answer in enumerate(answers):
+            np.testing.assert_allclose(answer, [k, k, k, k + 0.5, k + 1])
 
     def test_score_is_the_mean_psnr_against_the_truths(self, damaged, grey):
         inpainter = Inpainter("laplace")

@@ -192,6 +192,45 @@ def test_what_happens_to_the_inpainter_later_does_not_matter():
     np.testing.assert_array_equal(other.sample(2), one.sample(2))
 
 
+def test_what_happens_to_the_answer_or_to_a_list_of_settings_later_does_not_matter():
+    spacing = [1.0, 1.0]
+    one, other = fitted(), fitted(spacing=spacing)
+    other.restored_[:] = 0
+    spacing[1] = 50.0
+    np.testing.assert_array_equal(other.std(), one.std())
+
+
+def test_a_callback_that_fits_or_sets_parameters_leaves_nothing_behind():
+    expected = fitted().std()
+    inpainter = Inpainter(method="laplace")
+
+    def callback(record, restore):
+        Inpainter.fit(inpainter, 1 - picture(), mask=scattered()[::-1])
+        inpainter.std()
+        inpainter.set_params(spacing=(1, 50), method="biharmonic", max_distance=1)
+
+    inpainter.fit(picture(), mask=scattered(), callback=callback)
+    assert "max_distance" not in inpainter.solution_.status
+    np.testing.assert_array_equal(inpainter.std(), expected)
+
+
+def test_the_std_of_one_fit_is_not_that_of_the_next_which_another_thread_made_meanwhile(monkeypatch):
+    from skinpaint.trust import calibration
+
+    expected, uncertainty_of = fitted().std(), calibration.uncertainty_of
+    inpainter = fitted(image=1 - picture())
+
+    def slow(*args):
+        monkeypatch.undo()
+        found = uncertainty_of(*args)
+        inpainter.fit(picture(), mask=scattered())  # as another thread would
+        return found
+
+    monkeypatch.setattr(calibration, "uncertainty_of", slow)
+    inpainter.std()
+    np.testing.assert_array_equal(inpainter.std(), expected)
+
+
 def test_wider_levels_give_wider_intervals():
     inpainter = fitted()
     levels = [0.1, 0.5, 0.8, 0.9, 0.99]
