@@ -125,7 +125,9 @@ def run(args: argparse.Namespace) -> int:
         return restore_in_chunks(args, chosen)
     tasks, passed_over = find_tasks(args.inputs, args.output, args.mask, args.mask_out)
     _check_places(args, tasks)
-    waiting = [task for task in tasks if not (args.skip_existing and task.output.exists())]
+    first = {task.output: task for task in reversed(tasks)}  # what exists is the answer of no other
+    done = {task for task in first.values() if args.skip_existing and task.output.exists()}
+    waiting = [task for task in tasks if task not in done]
     if not args.quiet and passed_over:
         say(f"Passed over: {', '.join(passed_over)}.")
     if not args.quiet and len(waiting) < len(tasks):
