@@ -534,7 +534,12 @@ def test_far_pixels_are_left(run, tmp_path):
     write(tmp_path / "mask.png", mask)
     done = run("restore", "a.png", "--mask", "mask.png", "--max-distance", "3", "--method", "laplace")
     assert "missing pixels as they came" in done.stdout
-    assert read(tmp_path / "a-restored.png")[0][12, 15] == 7
+    left = read(tmp_path / "a-restored.png")[0]
+    assert left[12, 15] == 7
+    assert "in the unit of --spacing" in " ".join(run("restore", "--help").stdout.split())
+    arguments = "--mask", "mask.png", "--max-distance", "6", "--spacing", "2", "--method", "laplace", "--overwrite"
+    run("restore", "a.png", *arguments)
+    np.testing.assert_array_equal(read(tmp_path / "a-restored.png")[0], left)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-distance",
         metavar="D",
         type=float,
-        help="leave missing pixels as they are if they are further than D pixels from every known one",
+        help="leave missing pixels as they are if they are further than D from every known one: D pixels, or D in the "
+        "unit of --spacing, or D times the shortest spacing that the file states",
     )
     parser.add_argument(
         "--axes", metavar="LETTERS", help="names of the axes, such as ZYX for a volume or TCYX for a time series"
