@@ -525,6 +525,13 @@ def test_grow_and_several_nodata_values(run, tmp_path):
     assert read(tmp_path / "a-restored.tif")[0].min() >= 100
 
 
+def test_bands_that_no_film_can_show_are_refused_before_anything_is_written(run, tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((8, 9, 4)))
+    arguments = "restore", "a.npy", "--missing", "0", "--axes", "YXS", "--film", "a.gif"
+    assert "--film shows a picture in grey or RGB. Got an array of shape (8, 9, 4)" in run(*arguments, status=2).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
 def test_far_pixels_are_left(run, tmp_path):
     image = ramp()
     mask = np.zeros(image.shape, np.uint8)
