@@ -532,6 +532,13 @@ def test_bands_that_no_film_can_show_are_refused_before_anything_is_written(run,
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
 
 
+def test_a_signal_for_which_a_tiff_is_asked_is_refused_before_anything_is_written(run, tmp_path):
+    np.save(tmp_path / "a.npy", np.array([1, 2, np.nan, 4, 5]))
+    said = run("restore", "a.npy", "--std", "std.tif", "--method", "laplace", status=2).stderr
+    assert "std.tif cannot be written: TIFF holds two axes or more. Got (5,) instead." in said
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
 def test_far_pixels_are_left(run, tmp_path):
     image = ramp()
     mask = np.zeros(image.shape, np.uint8)

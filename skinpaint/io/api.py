@@ -217,6 +217,8 @@ def check_target(
         raise ValueError(
             f"{refused}: {codec.name} holds arrays of shape (M, N) or (M, N, 3). Got {shape} instead. Write {others}."
         )
+    if shape is not None and codec is TIFF and len(shape) < 2:
+        raise ValueError(f"{refused}: TIFF holds two axes or more. Got {shape} instead. Write FITS, NPY or NPZ.")
     if shape is not None and codec.max_side is not None and max(shape) > codec.max_side:
         raise ValueError(
             f"{refused}: a side of a {codec.name} is {codec.max_side:,} pixels at most. Got {max(shape):,} instead. "
