@@ -209,6 +209,7 @@ def test_bounds_and_presets(run, tmp_path, pictures):
         ("'threshold' parameter", ["damaged.png", "--mask", "mask.png", "--mask-threshold", "0"]),
         ("needs an alpha channel, and damaged.png has none", ["damaged.png", "--missing", "transparent"]),
         ("small.png has 3 x 2 pixels, but damaged.png has 32 x 24", ["damaged.png", "--mask", "small.png"]),
+        ("damaged.png[DQ] cannot be read: it is no FITS file", ["damaged.png", "--mask", "[DQ]"]),
         ("small.png cannot be read as a picture", ["text/small.png"]),
         ("a.xyz cannot be written: its suffix", ["damaged.png", "-o", "a.xyz"]),
         ("a.gif cannot be written: GIF is only read. Write PNG", ["damaged.png", "-o", "a.gif"]),
@@ -249,8 +250,9 @@ def test_folder(run, tmp_path, pictures):
     assert "4/4" not in done.stderr, "no progress bar in a log"
     out = tmp_path / "scans-restored"
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.tif"]
-    assert sorted(path.name for path in (tmp_path / "filled").iterdir()) == ["a.png", "b.png"]
+    assert sorted(path.name for path in (tmp_path / "filled").iterdir()) == ["a.png", "b.tif"]
     np.testing.assert_array_equal(read(out / "a.png")[0], read(out / "b.tif")[0])
+    np.testing.assert_array_equal(read(tmp_path / "filled" / "a.png")[0], read(tmp_path / "filled" / "b.tif")[0])
     reports = json.loads((tmp_path / "report.json").read_text())
     assert [entry.get("missing") for entry in reports] == [mask.sum(), mask.sum(), None, None]
     assert ["failure" in entry for entry in reports] == [False, False, True, True]
@@ -319,6 +321,17 @@ def test_compare_ranks_and_draws(run, tmp_path, pictures):
 def test_compare_makes_as_many_draws_as_it_is_told(run, pictures, arguments, says):
     methods = "--methods", "laplace", "biharmonic"
     assert says in run("compare", "damaged.png", "--mask", "mask.png", *arguments, *methods).stdout
+
+
+def test_compare_takes_the_mask_beside_the_picture(run, tmp_path, pictures):
+    write(tmp_path / "damaged.png", ramp(), overwrite=True)  # nothing to guess from
+    given = run("compare", "damaged.png", "--mask", "mask.png", "--draws", "1", "--methods", "laplace")
+    (tmp_path / "mask.png").rename(tmp_path / "damaged_mask.png")
+    found = run("compare", "damaged.png", "-o", "found.png", "--draws", "1", "--methods", "laplace")
+    assert "Took the mask damaged_mask.png for missing." in found.stdout
+    assert found.stdout.splitlines()[1].split()[:4] == given.stdout.splitlines()[1].split()[:4]
+    arguments = "compare", "damaged.png", "-o", "damaged_mask.png", "--overwrite", "--methods", "laplace"
+    assert "Got damaged_mask.png, which is an input." in run(*arguments, status=2).stderr
 
 
 @pytest.mark.parametrize("sheet", ["mask.png", "damaged.png"])
@@ -401,9 +414,13 @@ def test_compare_names_transparent_pixels(run, tmp_path):
         ("damage damaged.png -o b.png --kind text --fraction 0.2", "--fraction is not for --kind text"),
         ("damage damaged.png -o b.png --seed -1", "--seed: must be an integer of at least 0. Got '-1'"),
         ("restore damaged.png --level 0.5", "--level is that of --interval FILE"),
+        ("restore damaged.png --mask-threshold 60", "--mask-threshold needs a mask, and damaged.png has none"),
+        ("restore damaged.png --mask flags.npy --mask-threshold 60", "The mask flags.npy holds flags"),
+        ("compare damaged.png -o b.png --truth damaged.png --seed 3", "--seed are for a comparison without --truth"),
     ],
 )
 def test_an_option_that_would_be_ignored_is_refused(run, tmp_path, pictures, command, says):
+    np.save(tmp_path / "flags.npy", pictures[1].astype(np.int32))
     assert says in run(*command.split(), status=2).stderr
     assert not (tmp_path / "b.png").exists()
 
@@ -508,6 +525,20 @@ def test_grow_and_several_nodata_values(run, tmp_path):
     assert read(tmp_path / "a-restored.tif")[0].min() >= 100
 
 
+def test_bands_that_no_film_can_show_are_refused_before_anything_is_written(run, tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((8, 9, 4)))
+    arguments = "restore", "a.npy", "--missing", "0", "--axes", "YXS", "--film", "a.gif"
+    assert "--film shows a picture in grey or RGB. Got an array of shape (8, 9, 4)" in run(*arguments, status=2).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_a_signal_for_which_a_tiff_is_asked_is_refused_before_anything_is_written(run, tmp_path):
+    np.save(tmp_path / "a.npy", np.array([1, 2, np.nan, 4, 5]))
+    said = run("restore", "a.npy", "--std", "std.tif", "--method", "laplace", status=2).stderr
+    assert "std.tif cannot be written: TIFF holds arrays of at least 2 axes. Got shape (5,) instead." in said
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
 def test_far_pixels_are_left(run, tmp_path):
     image = ramp()
     mask = np.zeros(image.shape, np.uint8)
@@ -517,7 +548,12 @@ def test_far_pixels_are_left(run, tmp_path):
     write(tmp_path / "mask.png", mask)
     done = run("restore", "a.png", "--mask", "mask.png", "--max-distance", "3", "--method", "laplace")
     assert "missing pixels as they came" in done.stdout
-    assert read(tmp_path / "a-restored.png")[0][12, 15] == 7
+    left = read(tmp_path / "a-restored.png")[0]
+    assert left[12, 15] == 7
+    assert "in the unit of --spacing" in " ".join(run("restore", "--help").stdout.split())
+    arguments = "--mask", "mask.png", "--max-distance", "6", "--spacing", "2", "--method", "laplace", "--overwrite"
+    run("restore", "a.png", *arguments)
+    np.testing.assert_array_equal(read(tmp_path / "a-restored.png")[0], left)
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,20 @@ class TestWhereTo:
         assert "1 of 3 files could not be restored:" in said
         assert f"{Path('scans-restored/1.png')} is for {Path('scans/1.jpg')} already." in said
         check(tmp_path / "scans-restored" / "2.png")
+        said = restore("scans", "--skip-existing", status=1)
+        assert "2 of 3 outputs exist, and their inputs are passed over." in said.out
+        assert "is for" in said.err
+
+    def test_masks_of_stacks_in_a_folder(self, restore, tmp_path, pictures):
+        pictures("scans/a.png")
+        for name in ("b.tif", "c.npy"):
+            write(tmp_path / "scans" / name, np.stack([PICTURE, PICTURE]), Extras(axes="TYX"))
+        write(tmp_path / "scans" / "b_mask.png", MASK)
+        write(tmp_path / "scans" / "c_mask.png", MASK)
+        restore("scans", "--mask-out", "filled", "--method", "laplace")
+        assert sorted(path.name for path in (tmp_path / "filled").iterdir()) == ["a.png", "b.tif", "c.npy"]
+        for name in ("b.tif", "c.npy"):
+            np.testing.assert_array_equal(read(tmp_path / "filled" / name)[0], np.stack([MASK, MASK]))
 
     def test_answers_and_masks_with_one_name(self, restore, tmp_path, pictures):
         pictures("a.png", "b.png")

@@ -306,6 +306,16 @@ def test_colours_become_planes(tmp_path, axes):
     assert read(tmp_path / "a.fits")[1].axes == "QYX"
 
 
+def test_the_ends_of_an_interval_come_before_the_colours(restore, tmp_path, mask):
+    colours = np.stack([PLANE + 50, PLANE], axis=-1).astype("f4")
+    write(tmp_path / "a.tif", colours, Extras(axes="YXS"))
+    restore("a.tif", "--mask", mask, "--interval", "ends.fits", "--method", "laplace")
+    low, high = fits.getdata(tmp_path / "ends.fits")
+    filled = np.moveaxis(read(tmp_path / "a-restored.tif")[0], -1, 0)
+    assert low.shape == filled.shape
+    assert ((low <= filled) & (filled <= high))[:, MASK].all()
+
+
 def test_a_volume_stays_as_it_is(tmp_path):
     volume = np.stack([PLANE, PLANE + 50, PLANE + 90], axis=-1).astype("f4")
     write(tmp_path / "a.fits", volume, Extras(axes="ZYX"))

@@ -110,8 +110,7 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
         "--mask-threshold",
         metavar="LEVEL",
         type=float,
-        default=128,
-        help="mask pixels this bright or brighter are missing (0 to 255; default: %(default)g)",
+        help="mask pixels this bright or brighter are missing (0 to 255; default: 128)",
     )
     parser.add_argument("--invert-mask", action="store_true", help="the mask is bright where pixels are valid")
     parser.add_argument(
@@ -203,8 +202,9 @@ def missing_by(
     masks = [] if args.missing is None or extras.missing is None else [extras.missing]
     if mask_file is not None:
         masks.append(_mask_from(args, source, image, extras, mask_file, read))
-    elif args.invert_mask:
-        raise ValueError(f"--invert-mask needs a mask, and {source} has none. Give one: --mask FILE.")
+    elif args.invert_mask or args.mask_threshold is not None:
+        option = "--invert-mask" if args.invert_mask else "--mask-threshold"
+        raise ValueError(f"{option} needs a mask, and {source} has none. Give one: --mask FILE.")
     if args.missing == "transparent":
         if extras.alpha is None:
             raise ValueError(f"--missing transparent needs an alpha channel, and {source} has none.")

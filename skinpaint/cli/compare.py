@@ -1,7 +1,8 @@
 """Compare methods.
 
 Restore a picture by several methods, side by side on one sheet, and rank them: against the truth, or else by how well
-they predict known pixels that are hidden from them, in the shapes of the missing ones and near them.
+they predict known pixels that are hidden from them, in the shapes of the missing ones and near them. A picture named
+photo_mask beside photo is its mask.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from skinpaint.cli.common import (
     one_picture,
     say,
 )
-from skinpaint.cli.tasks import mask_files
+from skinpaint.cli.tasks import mask_files, mask_of
 
 if TYPE_CHECKING:
     from skinpaint.containers import Contents
@@ -108,8 +109,8 @@ def run(args: argparse.Namespace) -> int:
     from skinpaint.comparison import compare
     from skinpaint.methods import METHODS
 
-    if args.truth is not None and (args.draws, args.budget) != (None, None):
-        raise ValueError("--draws and --budget are for a comparison without --truth. Leave them out.")
+    if args.truth is not None and (args.draws, args.budget, args.seed) != (None, None, 0):
+        raise ValueError("--draws, --budget and --seed are for a comparison without --truth. Leave them out.")
     names = args.methods or list(METHODS)
     if len(set(names)) < len(names):
         raise ValueError(f"--methods must hold none twice. Got {' '.join(names)!r} instead.")
@@ -118,9 +119,10 @@ def run(args: argparse.Namespace) -> int:
     image, extras = io.read(args.input)
     one_picture(args.input, image, extras)
     _check_black(args.input, extras)
-    check_own_files({"--output": sheet}, [args.input, args.truth], mask_files(args.mask, [args.input]))
+    mask_file = mask_of(args.input, args.mask)
+    check_own_files({"--output": sheet}, [args.input, args.truth], [mask_file, *mask_files(args.mask, [args.input])])
     io.check_target(sheet, overwrite=args.overwrite)
-    mask, missing = missing_by(args, args.input, image, extras, args.mask)
+    mask, missing = missing_by(args, args.input, image, extras, mask_file)
     with Interruption() as interruption:
         comparison = compare(
             image,
@@ -136,6 +138,8 @@ def run(args: argparse.Namespace) -> int:
             progress=is_watched(),
         )
     say(in_options(str(comparison)))
+    if mask_file is not None and args.mask is None:
+        say(f"Took the mask {mask_file.name} for missing.")
     transparent = count_transparent(extras)
     if transparent and args.missing != "transparent":
         complain(f"{args.input}: {transparent:,} pixels are transparent; --missing transparent takes them as missing.")

@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-distance",
         metavar="D",
         type=float,
-        help="leave missing pixels as they are if they are further than D from every known one, in pixels "
-        "or the units of --spacing",
+        help="leave missing pixels as they are if they are further than D from every known one: D pixels, or D in the "
+        "unit of --spacing, or D times the shortest spacing that the file states",
     )
     parser.add_argument(
         "--axes", metavar="LETTERS", help="names of the axes, such as ZYX for a volume or TCYX for a time series"
@@ -127,7 +127,9 @@ def run(args: argparse.Namespace) -> int:
         return restore_in_chunks(args, chosen)
     tasks, passed_over = find_tasks(args.inputs, args.output, args.mask, args.mask_out)
     _check_places(args, tasks)
-    waiting = [task for task in tasks if not (args.skip_existing and task.output.exists())]
+    first = {task.output: task for task in reversed(tasks)}  # what exists is the answer of no other
+    done = {task for task in first.values() if args.skip_existing and task.output.exists()}
+    waiting = [task for task in tasks if task not in done]
     if not args.quiet and passed_over:
         say(f"Passed over: {', '.join(passed_over)}.")
     if not args.quiet and len(waiting) < len(tasks):

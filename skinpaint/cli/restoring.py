@@ -119,6 +119,8 @@ def _check_targets(args: argparse.Namespace, task: Task, image: np.ndarray, extr
     if args.film is not None:
         if math.prod(image.shape[axis] for axis in extras.frame_axes) > 1:
             raise ValueError(f"--film shows one picture, but {task.source} holds a stack on the axes {extras.axes}.")
+        if image.ndim != 2 and image.shape[2:] != (3,):
+            raise ValueError(f"--film shows a picture in grey or RGB. Got an array of shape {image.shape} instead.")
         film.check_film(args.film, overwrite=args.overwrite)
     for path, shape, named in _sure_targets(args, image, extras):
         io.check_target(path, np.float64, named, overwrite=args.overwrite, shape=shape)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from os.path import normpath
 from pathlib import Path
 
-from skinpaint.io import READABLE, is_lossless
+from skinpaint.io import CODECS, READABLE, is_lossless
 from skinpaint.io.mask import INSIDE
 
 __all__ = ["Task", "beside", "find_tasks", "mask_files", "mask_of", "pictures", "restored_name"]
 
 MASK_ENDINGS = ("_mask", "-mask")  # of the name of a mask beside its picture
 OWN = re.compile(r"\[\w+\]")  # the name of an image inside the file itself
+OF_STACKS = {suffix for codec in CODECS if codec.write and codec.stacks for suffix in codec.suffixes}
 RESTORED = "-restored"  # the ending of the name of an answer beside its picture
 
 
@@ -65,7 +66,8 @@ def find_tasks(
     for source, folder in sources:
         target = output or folder
         answer = source.with_name(restored_name(source)) if target is None else target / restored_name(source, "")
-        marked = None if mask_out is None else mask_out / f"{source.stem}.png"
+        ending = source.suffix if source.suffix.lower() in OF_STACKS else ".png"
+        marked = None if mask_out is None else mask_out / f"{source.stem}{ending}"
         refusal = ""
         for path in filter(None, (answer, marked)):
             other = claimed.setdefault(path, source)

@@ -12,6 +12,7 @@ from skinpaint.io.codec import Unreadable
 from skinpaint.io.place import Place
 
 __all__ = [
+    "SPATIAL_LETTERS",
     "Carried",
     "Extras",
     "MetadataWarning",

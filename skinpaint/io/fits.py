@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.io.codec import Codec, Unreadable
-from skinpaint.io.extras import Carried, Extras
+from skinpaint.io.extras import SPATIAL_LETTERS, Carried, Extras
 from skinpaint.io.files import check_size
 
 __all__ = ["FITS", "image_named"]
@@ -78,7 +78,13 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
 def image_named(path: Path, name: str) -> np.ndarray:
     """An image of a file, by its name or number."""
     fits = _astropy()
-    with fits.open(path, memmap=False) as hdus:
+    try:
+        opened = fits.open(path, memmap=False)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise Unreadable("it is no FITS file, and only such files hold images by name.") from None
+    with opened as hdus:
         try:
             hdu = hdus[int(name) if name.isdigit() else name]
         except (KeyError, IndexError):
@@ -122,9 +128,10 @@ def _marking_only(missing: np.ndarray | None, mask: Any) -> np.ndarray:
 
 
 def _in_planes(image: np.ndarray, extras: Extras) -> np.ndarray:
-    """The channels first: FITS has a plane for each."""
+    """The channels before the axes in space, and behind those of frames: FITS has a plane for each."""
     colours = image.shape[2:] == (3,) if not extras.axes else extras.channel_axis == image.ndim - 1
-    return np.moveaxis(image, -1, 0) if colours else image
+    before = next((axis for axis, letter in enumerate(extras.axes) if letter in SPATIAL_LETTERS), 0)
+    return np.moveaxis(image, -1, before) if colours else image
 
 
 def _shifted(values: np.ndarray) -> np.ndarray:

@@ -40,6 +40,7 @@ NODATA = (
     " Its file states the nodata value {}, and where it holds that, it marks nothing. "
     "If it should, take the statement out of the file."
 )
+LEVEL = 128  # pixels this bright or brighter are missing, of 255
 UNDECIDED = (
     "Beside the strokes, the photograph has their colour as well: what they cover there was taken for known. "
     "Paint in a colour that the photograph does not have."
@@ -47,7 +48,7 @@ UNDECIDED = (
 
 
 def read_mask(
-    path: str | Path, *, threshold: float = 128, photograph: np.ndarray | None = None, invert: bool = False
+    path: str | Path, *, threshold: float | None = None, photograph: np.ndarray | None = None, invert: bool = False
 ) -> np.ndarray:
     """Read a mask that was drawn in a paint program.
 
@@ -71,7 +72,8 @@ def read_mask(
     path : str or Path
         A file in any format that :func:`read` reads.
     threshold : float in (0, 255], optional
-        Pixels this bright or brighter are missing, on a scale from 0 to 255 whatever the depth of the file.
+        Pixels this bright or brighter are missing, on a scale from 0 to 255 whatever the depth of the file; 128 by
+        default. Flags have no brightness: with them it is an error.
     photograph : ndarray of shape (M, N) or (M, N, 3), optional
         The picture that the mask is for.
     invert : bool, optional
@@ -87,7 +89,8 @@ def read_mask(
     OSError
         If the file cannot be opened.
     ValueError
-        If it cannot be read, marks no pixel, holds floats that are no levels or NaN that is not its nodata value, or
+        If it cannot be read, marks no pixel, holds flags where a `threshold` is given, floats that are no levels or NaN
+        that is not its nodata value, or
         shows the photograph in other tones.
 
     Examples
@@ -108,7 +111,8 @@ def read_marked(path: str | Path, *, invert: bool, **rules: Any) -> tuple[np.nda
     """What a file marks as missing, by the rules of :func:`read_mask`, and what it holds beside that."""
     inside = INSIDE.fullmatch(str(path))
     if inside is not None and not Path(path).exists():
-        return np.asarray(_flagged(path, _inside(path, inside[1], inside[2]), invert)) ^ invert, Extras()
+        flags = _flagged(path, _inside(path, inside[1], inside[2]), invert, rules.get("threshold"))
+        return np.asarray(flags) ^ invert, Extras()
     image, extras = read(path)
     return np.asarray(marked(path, image, extras, invert=invert, **rules)), extras
 
@@ -118,7 +122,7 @@ def marked(
     image: Any,
     extras: Extras,
     *,
-    threshold: float = 128,
+    threshold: float | None = None,
     photograph: Any = None,
     hidden: Any = None,
     invert: bool = False,
@@ -138,7 +142,8 @@ def marked(
     known = np.where(blank, 0, image).astype(image.dtype) if stated else image
     in_fits = extras.carried is not None and extras.carried.format == FITS.name
     if in_fits or (image.dtype.kind in "iub" and image.dtype not in (np.uint8, np.uint16)):
-        return _but_nodata(path, _flagged(path, known, invert, stated) ^ invert, blank, stated)
+        return _but_nodata(path, _flagged(path, known, invert, threshold, stated) ^ invert, blank, stated)
+    threshold = LEVEL if threshold is None else threshold
     _check_levels(path, known)
     scale = (0.0, white(known)) if extras.black is None else (min(white(known), float(extras.black)), 0.0)
     levels = in_levels(image, extras, *scale)
@@ -201,8 +206,8 @@ def _but_nodata(path: str | Path, mask: Any, blank: Any, said: str) -> Any:
     return mask & ~blank
 
 
-def _check_threshold(threshold: float) -> None:
-    if not 0 < threshold <= 255:
+def _check_threshold(threshold: float | None) -> None:
+    if threshold is not None and not 0 < threshold <= 255:
         raise ValueError(
             f"The 'threshold' parameter of read_mask must be a number in (0, 255]. Got {threshold!r} instead."
         )
@@ -238,7 +243,12 @@ def _inside(path: str | Path, file: str, name: str) -> np.ndarray:
         raise ValueError(f"The mask {path} cannot be read: {one_line(error)}.") from error
 
 
-def _flagged(path: str | Path, image: Any, invert: bool, stated: str = "") -> Any:
+def _flagged(path: str | Path, image: Any, invert: bool, threshold: float | None, stated: str = "") -> Any:
+    if threshold is not None and image.dtype.kind != "b":
+        raise ValueError(
+            f"The mask {path} holds flags, of which those that are not 0 are missing, and no brightness to compare "
+            f"with a threshold of {threshold:g}. Leave the threshold out, or save the mask as a picture."
+        )
     if image.dtype.kind == "f":
         _check_nan(path, int(np.isnan(image).sum()))
     mask = image != 0
