@@ -16,10 +16,12 @@ from math import ceil
 import numpy as np
 from scipy import ndimage
 
+from skinpaint.masks import as_bool
 from skinpaint.problem import Problem
 from skinpaint.scores import psnr
+from skinpaint.wording import generator, is_number, require
 
-__all__ = ["hold_out", "score_holdout"]
+__all__ = ["check_fraction", "hold_out", "score_holdout"]
 
 
 def hold_out(
@@ -63,7 +65,8 @@ def hold_out(
     Raises
     ------
     ValueError
-        If `fraction` is out of range or no channel has two known pixels, besides the errors of `Inpainter`.
+        If `fraction`, `avoid` or `rng` cannot be used, or no channel has two known pixels, besides the errors of
+        `Inpainter`.
 
     Examples
     --------
@@ -78,11 +81,8 @@ def hold_out(
     >>> bool((noisy[~hidden] == image[~hidden]).all())
     True
     """
-    if fraction is not None and not 0 < fraction < 1:
-        raise ValueError(
-            f"The 'fraction' parameter of hold_out must be a float in (0, 1) or None. Got {fraction!r} instead."
-        )
-    rng = np.random.default_rng(rng)
+    check_fraction(fraction, "hold_out")
+    rng = generator(rng, "hold_out")
     missing = Problem.from_image(image, mask, channel_axis=channel_axis).mask
     hidden = _like_the_missing(missing, fraction, _channels_last(avoid, missing, channel_axis), rng)
     if not hidden.any():
@@ -142,6 +142,12 @@ def score_holdout(
     return psnr(truth, restore(noisy, larger), where=compared)
 
 
+def check_fraction(fraction: object, owner: str) -> None:
+    """Refuse what is no fraction of the known pixels."""
+    valid = fraction is None or (is_number(fraction) and 0 < fraction < 1)
+    require(valid, owner, "fraction", "a float in (0, 1) or None", fraction)
+
+
 def _in_place(mask: np.ndarray, channel_axis: int | None) -> np.ndarray:
     """Return a channels-last mask as the user's: spatial if the channels share it, else like the image."""
     return mask[..., 0] if channel_axis is None or mask.shape[-1] == 1 else np.moveaxis(mask, -1, channel_axis)
@@ -152,6 +158,7 @@ def _channels_last(avoid: np.ndarray | None, missing: np.ndarray, channel_axis: 
     if avoid is None:
         return np.zeros_like(missing)
     shared = channel_axis is None or missing.shape[-1] == 1
+    avoid = as_bool(avoid, "avoid")
     last = avoid[..., np.newaxis] if shared else np.moveaxis(avoid, channel_axis, -1)  # type: ignore[arg-type]
     if last.shape != missing.shape:
         expected = _in_place(missing, channel_axis).shape

@@ -6,6 +6,7 @@ Arrays in this file have their channels last, unless they say otherwise. A mask 
 from __future__ import annotations
 
 import math
+import sys
 from numbers import Real
 from typing import Any
 
@@ -376,9 +377,11 @@ def entries_equal(image: np.ndarray, value: Any, given: Any) -> np.ndarray:
     """Where `image` holds a nodata value; `given` is what the user passed."""
     if isinstance(value, bool) or not isinstance(value, Real | np.number):
         raise _not_a_missing_value(given)
-    if math.isnan(value):  # NaN is missing in any case
+    size: Any = abs(value)
+    if size != size or sys.float_info.max < size < math.inf:  # NaN is missing in any case, and no image holds the rest
         return np.zeros(image.shape, bool)
-    return image == (image.dtype.type(value) if image.dtype.kind == "f" else value)
+    with np.errstate(over="ignore"):
+        return image == (image.dtype.type(value) if image.dtype.kind == "f" else value)
 
 
 def _not_a_missing_value(given: Any) -> ValueError:

@@ -644,9 +644,10 @@ def check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
     if isinstance(bounds, str) and bounds == "dtype":
         return masks.dtype_range(dtype)
     try:
-        low, high = (int(b) if isinstance(b, int | np.integer) else float(b) for b in bounds)  # type: ignore[union-attr]
-        valid = low < high and np.isfinite(float(high) - float(low)) and not isinstance(bounds, str)
-    except (TypeError, ValueError, OverflowError):
+        given = [bounds[k] for k in range(len(bounds))]  # type: ignore[arg-type, index]
+        low, high = (int(b) if isinstance(b, int | np.integer) else float(b) for b in given)
+        valid = low < high and np.isfinite(float(high) - float(low)) and not any(isinstance(b, str) for b in given)
+    except (TypeError, ValueError, OverflowError, LookupError):
         valid = False
     if not valid:
         raise ValueError(
@@ -704,7 +705,7 @@ def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[f
         return (1.0,) * ndim
     try:
         given = np.asarray(spacing, dtype=float)
-        valid = not isinstance(spacing, bool) and given.shape in ((), (ndim,))
+        valid = np.asarray(spacing).dtype.kind not in "bUS" and given.shape in ((), (ndim,))
         valid = valid and bool((np.isfinite(given) & (given > 0)).all())
     except (TypeError, ValueError):
         valid = False

@@ -11,9 +11,11 @@ import numpy as np
 
 from skinpaint.energies.objective import value_and_gradient
 from skinpaint.inpainter import Inpainter
+from skinpaint.methods import resolve
 from skinpaint.methods.base import IterativeMethod, Method
 from skinpaint.problem import Problem
 from skinpaint.solution import Record, Solution
+from skinpaint.wording import is_int, require
 
 __all__ = [
     "ENERGY_LAWS",
@@ -80,7 +82,7 @@ class Trial:
         return Inpainter(method, channel_axis=self.channel_axis)
 
 
-def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = ()) -> None:
+def check_method(method: str | Method, *, tol: float = 1e-6, skip: Collection[str] = ()) -> None:
     """Try every law on every trial. Methods differ in how they fill, never in what they modify.
 
     The laws, by name:
@@ -99,8 +101,8 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
 
     Parameters
     ----------
-    method : Method
-        The method with its settings.
+    method : str or Method
+        The method with its settings, or its name.
     tol : float, default=1e-6
         How far two answers may differ where a law says that they are equal, as a fraction of the range of the
         known pixels. For an iterative method, choose at least its own tolerance.
@@ -121,6 +123,7 @@ def check_method(method: Method, *, tol: float = 1e-6, skip: Collection[str] = (
     >>> check_method(Laplace(), tol=1e-12)
     """
     _refuse_unknown(skip, LAWS, "check_method")
+    method = resolve(method)
     for law, check in LAWS.items():
         if law in skip:
             continue
@@ -321,7 +324,7 @@ LAWS: dict[str, Callable[[Method, Trial, float], None]] = {
 """``law(method, trial, tol)`` raises an AssertionError with a sentence if the law is broken."""
 
 
-def check_uncertainty(method: Method, *, tol: float = 1e-3, skip: Collection[str] = ()) -> None:
+def check_uncertainty(method: str | Method, *, tol: float = 1e-3, skip: Collection[str] = ()) -> None:
     """Test whether the standard deviations and intervals of a method of your own can be trusted.
 
     The laws, by name:
@@ -335,8 +338,8 @@ def check_uncertainty(method: Method, *, tol: float = 1e-3, skip: Collection[str
 
     Parameters
     ----------
-    method : Method
-        The method with its settings.
+    method : str or Method
+        The method with its settings, or its name.
     tol : float, default=1e-3
         How far two standard deviations may differ where a law says that they are equal, as a fraction.
     skip : collection of str
@@ -356,6 +359,7 @@ def check_uncertainty(method: Method, *, tol: float = 1e-3, skip: Collection[str
     >>> check_uncertainty(Laplace())
     """
     _refuse_unknown(skip, UNCERTAINTY_LAWS, "check_uncertainty")
+    method = resolve(method)
     for law, check in UNCERTAINTY_LAWS.items():
         if law not in skip:
             try:
@@ -483,7 +487,7 @@ def check_energy(
     AssertionError
         If a law is broken; the message says which, where and by how much.
     ValueError
-        If `skip` names something that is no law.
+        If `skip` names something that is no law, or `shape` cannot be used.
 
     Examples
     --------
@@ -492,6 +496,8 @@ def check_energy(
     >>> check_energy(lambda x: np.sum(np.sqrt((x[1:] - x[:-1]) ** 2 + 1e-4)), convex=True)
     """
     _refuse_unknown(skip, ENERGY_LAWS, "check_energy")
+    valid = isinstance(shape, tuple | list) and len(shape) > 0 and all(is_int(n) and n > 0 for n in shape)
+    require(valid, "check_energy", "shape", "a tuple of ints of at least 1", shape)
     claimed = getattr(energy, "convex", None) is True if convex is None else convex
     for law, check in ENERGY_LAWS.items():
         if law in skip or (law == "convex" and not claimed):
@@ -502,6 +508,9 @@ def check_energy(
         except AssertionError as error:
             name = getattr(energy, "__name__", type(energy).__name__)
             raise AssertionError(f"{name} breaks the law {law!r} on images of shape {shape}: {error}") from None
+
+
+SMALL = 1e-3  # of the energy of a random image: what is less is rounding
 
 
 def _value_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) -> None:
@@ -526,7 +535,7 @@ def _gradient_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: flo
     h = 1e-5
     for seed in range(2):
         x = np.random.default_rng(2 + seed).uniform(0.1, 0.9, shape)
-        gradient = value_and_gradient(energy, x)[1]
+        value, gradient = value_and_gradient(energy, x)
         _demand(np.isfinite(gradient).all(), "the gradient at a random image is not finite.")
         differences = np.empty(shape)
         for i in np.ndindex(shape):
@@ -537,7 +546,7 @@ def _gradient_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: flo
         away = np.abs(gradient - differences)
         at = np.unravel_index(away.argmax(), shape)
         _demand(
-            away[at] <= tol * max(np.abs(differences).max(), 1e-3),
+            away[at] <= tol * max(np.abs(differences).max(), SMALL * min(abs(value), 1)),
             f"the gradient at pixel {tuple(map(int, at))} is {gradient[at]:.6g}, but finite differences give "
             f"{differences[at]:.6g}.",
         )
@@ -556,6 +565,7 @@ def _flat_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) 
 
 def _convex_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) -> None:
     rng = np.random.default_rng(4)
+    unit = min(abs(float(energy(np.random.default_rng(0).random(shape)))), 1)
     for trial in range(200):
         contrast = (0.0, 0.9)[trial // 5 % 2]  # edges are where many an energy is not convex
         a = contrast * rng.integers(0, 2, shape) + (1 - contrast) * rng.random(shape)
@@ -566,7 +576,7 @@ def _convex_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float
         t = rng.uniform(0.2, 0.8)
         at_a, slope = value_and_gradient(energy, a)
         at_b, between = float(energy(b)), float(energy((1 - t) * a + t * b))
-        noise = 1e-12 * (abs(at_a) + abs(at_b) + abs(between) + 1e-3)
+        noise = 1e-12 * (abs(at_a) + abs(at_b) + abs(between) + SMALL * unit)
         chord = (1 - t) * at_a + t * at_b
         _demand(
             between <= chord + noise,

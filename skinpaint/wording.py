@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Real
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 
-__all__ = ["did_you_mean", "is_int", "is_number", "require"]
+__all__ = ["did_you_mean", "generator", "is_int", "is_number", "require"]
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -41,3 +41,12 @@ def is_int(value: object) -> bool:
 def is_number(value: object) -> TypeGuard[float]:
     """Whether this is a real number of Python or NumPy, and not a bool."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def generator(rng: Any, owner: object) -> np.random.Generator:
+    """The source of random numbers that a user passes as `rng`; refuses what cannot be one."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        require(False, owner, "rng", "an int of at least 0, a Generator or None", rng)
+        raise

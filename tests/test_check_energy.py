@@ -76,6 +76,8 @@ class Claiming:
         (lambda x: -square(x), "convex", "it is not convex"),
         (lambda x: anp.sum(anp.sin(3 * x)), "convex", "it is not convex"),
         (lambda x: square(x) - 1e-3 * anp.sum(x**2), "convex", "it is not convex"),
+        (lambda x: 1e-20 * anp.sum((x**2 - 0.25) ** 2), "convex", "it is not convex"),
+        (lambda x: 1e-12 * faulty(lambda x: 3 * x)(x), "gradient", "finite differences give"),
         (lambda x: 1j * square(x), "value", "at a random image: .* Got a value of dtype complex128"),
         (lambda x: (x[1:] - x[:-1]) ** 2, "value", r"Got shape \(7, 7\) instead. Sum"),
         (lambda x: 1, "value", "Got a value of dtype int64"),
@@ -88,6 +90,18 @@ class Claiming:
 def test_a_fault_is_caught_by_name(energy, law, sentence):
     with pytest.raises(AssertionError, match=rf"breaks the law '{law}' on images of shape \(8, 7\): .*{sentence}"):
         check_energy(energy, convex=True)
+
+
+@pytest.mark.parametrize("factor", [1e-20, 1e20])
+def test_the_unit_of_an_energy_does_not_matter(factor):
+    for energy in (lines, dirichlet, total_variation):
+        check_energy(factor * energy)
+
+
+@pytest.mark.parametrize("shape", [8, (), (0, 3), (8.0, 7)])
+def test_refuses_what_is_no_shape(shape):
+    with pytest.raises(ValueError, match="The 'shape' parameter of check_energy must be a tuple of ints"):
+        check_energy(square, shape=shape)
 
 
 def test_a_claim_is_tried_and_only_a_claim():

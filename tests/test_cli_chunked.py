@@ -4,12 +4,15 @@ import importlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +44,21 @@ def stored(name, values, **attributes):
     array = zarr.create_array(name, shape=values.shape, chunks=(40, 50), dtype=values.dtype)
     array[...] = values
     array.attrs.update(attributes)
+
+
+@pytest.mark.parametrize("name", ["scene.tif", "scene.zarr"])
+def test_the_extras_that_are_named_bring_what_is_lacking(name, monkeypatch, capsys):
+    """The extra xarray alone brings no dask."""
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    assert main(["restore", name, "--workers", "0"]) == 2
+    lacking, extras = re.search(r"needs (.*)\. Install them: .*\[(.*)\]", capsys.readouterr().err).groups()
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    brought = [
+        *project["dependencies"],
+        *(each for extra in extras.split(",") for each in project["optional-dependencies"][extra]),
+    ]
+    names = {re.match(r"[\w-]+", each)[0] for each in brought}
+    assert set(lacking.split(", ")) <= names | ({"rasterio"} if "rioxarray" in names else set())
 
 
 def test_a_zarr_array(scene, tmp_path, capsys):

@@ -183,7 +183,7 @@ class TestWhereTo:
         pictures("a.png", "b.png")
         said = restore("a.png", "b.png", "-o", "out", "--mask-out", "out", status=1).err
         assert "a.png is for the restored picture already. Give --mask-out another folder." in said
-        assert list((tmp_path / "out").iterdir()) == []
+        assert not (tmp_path / "out").exists()
         (tmp_path / "file").touch()
         assert "must be a folder, where several files" in restore("a.png", "b.png", "-o", "file", status=2).err
 
@@ -230,6 +230,17 @@ class TestWhereTo:
         assert "2 of 2 files could not be restored:" in said
         assert f"is an input, which would be replaced. Give {option} another folder." in said
         assert {path: path.read_bytes() for path in tmp_path.glob("*/*.png")} == before
+
+    def test_no_folder_is_made_for_nothing(self, restore, tmp_path, pictures):
+        pictures("good.png")
+        for name in ("a.png", "b.png"):
+            (tmp_path / name).write_text("no picture")
+        (tmp_path / "there").mkdir()
+        restore("a.png", "b.png", "-o", "new/out", "--mask-out", "there/masks", "--report", "r.json", status=1)
+        assert not (tmp_path / "new").exists()
+        assert list((tmp_path / "there").iterdir()) == []
+        restore("a.png", "good.png", "-o", "new/out", "--mask-out", "there", "--method", "laplace", status=1)
+        assert [path.name for path in (tmp_path / "new/out").iterdir()] == ["good.png"]
 
     def test_the_input_may_be_replaced_if_that_is_asked_for(self, restore, tmp_path, pictures):
         pictures("a.png")

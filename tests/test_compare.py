@@ -517,7 +517,7 @@ class TestFailures:
             ({"truth": SLOPES / 255}, "must show what the known pixels show, on the same scale. Got values from 0"),
             ({"truth": SLOPES.astype(np.uint16) * 257}, "Is it another picture, or one of another depth"),
             ({"truth": SLOPES[::-1]}, "another picture"),
-            ({"fraction": 2}, "'fraction'"),
+            ({"fraction": 2}, "'fraction' parameter of compare"),
             ({"draws": 0}, "'draws' parameter of compare must be an int of at least 1, or two"),
             ({"draws": (4, 3)}, r"the smaller first. Got \(4, 3\)"),
             ({"draws": (1, 2, 3)}, "'draws'"),

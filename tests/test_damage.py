@@ -111,6 +111,11 @@ GREY, COLOUR, VOLUME = (np.zeros(shape, np.uint8) for shape in ((8, 8), (8, 8, 3
         (ValueError, "'channel_axis' .* Got 1.0", lambda: random_pixels(GREY, channel_axis=1.0)),
         (ValueError, "'text' .* a str with at least one word. Got 5", lambda: text(GREY, 5)),
         (ValueError, "'size' .* at least 1. Got 'a'", lambda: text(GREY, size="a")),
+        (ValueError, "'channel_axis' parameter of scratches .* Got True", lambda: scratches(COLOUR, channel_axis=True)),
+        (ValueError, r"must not be empty\. Got shape \(0, 8\)", lambda: text(GREY[:0])),
+        (ValueError, "must not be empty", lambda: scratches(GREY[:, :0])),
+        (ValueError, "'rng' parameter of random_pixels must be .* Got 'a'", lambda: random_pixels(GREY, rng="a")),
+        (ValueError, "'rng' parameter of scratches must be .* Got -1", lambda: scratches(GREY, rng=-1)),
     ],
 )
 def test_errors(error, says, call):

@@ -189,7 +189,9 @@ class TestParameters:
         ):
             inpaint(GREY, ONE, missing_values="saturated")
 
-    @pytest.mark.parametrize("bounds", ["range", (1,), (3, 2), (0, 0), (0, np.inf), (np.nan, 1), (0, 1, 2), 7, "ab"])
+    @pytest.mark.parametrize(
+        "bounds", ["range", (1,), (3, 2), (0, 0), (0, np.inf), (np.nan, 1), (0, 1, 2), 7, "ab", {0, 99}, ("0", "99")]
+    )
     def test_bounds(self, bounds):
         with raises(ValueError, "'bounds' parameter of Inpainter must be", "'dtype'", r"\(low, high\)", "Got"):
             inpaint(GREY, ONE, bounds=bounds)
@@ -200,7 +202,9 @@ class TestParameters:
         with raises(ValueError, "'bounds' parameter of Inpainter", "'dtype'", "values from 1 to 11"):
             inpaint(GREY, ONE, bounds="dtype")
 
-    @pytest.mark.parametrize("spacing", [0, -1, np.nan, np.inf, (1,), (1, 2, 3), (1, 0), "a", (1, "b")])
+    @pytest.mark.parametrize(
+        "spacing", [0, -1, np.nan, np.inf, (1,), (1, 2, 3), (1, 0), "a", (1, "b"), "12", ("1", 2), np.True_]
+    )
     def test_spacing(self, spacing):
         with raises(ValueError, "'spacing' parameter of Inpainter must be", "positive", "Got"):
             inpaint(GREY, ONE, spacing=spacing)

@@ -211,10 +211,20 @@ def test_one_known_pixel_cannot_be_held_out():
         hold_out(np.array([[1.0, np.nan, np.nan]]))
 
 
-@pytest.mark.parametrize("fraction", [0, 1, -0.5, np.nan])
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, np.nan, "x", True])
 def test_refuses_a_fraction_out_of_range(fraction):
     with pytest.raises(ValueError, match=r"'fraction' parameter of hold_out must be a float in \(0, 1\) or None\. Got"):
         hold_out(np.arange(9.0), MASKS["none"][0, :9], fraction=fraction)
+
+
+def test_takes_lists_and_refuses_what_is_no_mask_and_no_seed():
+    avoid = [[False] * 8, [True] * 8]
+    hidden = hold_out(np.arange(16.0).reshape(2, 8), np.zeros((2, 8)), avoid=avoid, fraction=0.5, rng=0)[2]
+    assert hidden[0].all()
+    with pytest.raises(ValueError, match="'avoid' parameter must hold bool, 0/1 or 0/255"):
+        hold_out(np.arange(9.0), avoid=np.arange(9), rng=0)
+    with pytest.raises(ValueError, match="'rng' parameter of hold_out must be an int of at least 0"):
+        hold_out(np.arange(9.0), rng="a")
 
 
 def test_takes_what_is_missing_from_the_image():

@@ -119,6 +119,12 @@ class TestNodata:
         inpainter = Inpainter("laplace", missing_values=(-9, -8.0, np.nan)).fit(image, mask=np.arange(8) == 1)
         np.testing.assert_allclose(inpainter.restored_, np.arange(8.0), atol=1e-12)
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+    @pytest.mark.parametrize("value", [10**400, -1.7976931348623157e308], ids=["int", "float"])
+    def test_what_the_dtype_cannot_hold_is_nowhere(self, value, dtype):
+        image = np.arange(6, dtype=dtype)
+        assert not Inpainter("laplace", missing_values=(value, 3)).fit(image).mask_[[0, 1, 2, 4, 5]].any()
+
 
 @pytest.mark.parametrize("axis", [3, -4, "x", True])
 def test_grow_refuses_what_is_no_axis(axis):

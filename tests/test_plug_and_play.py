@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+import tifffile
 from scipy.ndimage import gaussian_filter, uniform_filter
 from skimage.restoration import (
     calibrate_denoiser,
@@ -14,6 +15,7 @@ from skimage.restoration import (
 )
 
 from skinpaint import Inpainter, Laplace, PlugAndPlay, inpaint
+from skinpaint.cli import main
 from skinpaint.damage import scratches
 from skinpaint.grid.harmonic.fill import fill
 from skinpaint.problem import Problem
@@ -270,9 +272,22 @@ class TestErrors:
             PlugAndPlay(**settings)
 
     def test_unequal_spacing_is_refused_as_the_denoiser_does_not_see_it(self, stripes):
-        with pytest.raises(ValueError, match=r"'spacing' .* same along all axes for PlugAndPlay.* Got \(2.0, 6.0\)"):
+        with pytest.raises(
+            ValueError, match=r"'spacing' .* same along all axes for PlugAndPlay.* Got \(2.0, 6.0\).* spacing=1"
+        ):
             inpaint(*stripes, method="pnp", spacing=(2, 6))
         inpaint(*stripes, method=PlugAndPlay(max_iter=2, tol=None), spacing=3)
+
+    def test_the_spacing_of_a_file_can_be_ignored_as_the_message_says(self, tmp_path, capsys):
+        volume = np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)
+        volume[1, 3:5, 3:5] = np.nan
+        sizes = {"axes": "ZYX", "PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0, "PhysicalSizeZ": 4.0}
+        source = tmp_path / "stack.ome.tif"
+        tifffile.imwrite(source, volume, ome=True, metadata=sizes)
+        line = ["restore", str(source), "--method", "pnp", "--set", "max_iter=2", "--set", "tol=None"]
+        assert main(line) == 2
+        assert "Got (4.0, 1.0, 1.0) instead. Give --spacing 1 to take pixels" in capsys.readouterr().err
+        assert main([*line, "--spacing", "1"]) == 0
 
     def test_an_axis_without_neighbours_has_no_say(self):
         line, mask = np.arange(12.0)[:, None], np.eye(12, 1, -4)

@@ -46,8 +46,11 @@ if TYPE_CHECKING:
 
 __all__ = ["in_chunks", "restore_in_chunks"]
 
-NEEDED = {".zarr": "dask", ".tif": "xarray", ".tiff": "xarray"}  # the extra for each suffix
-LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("dask", "zarr", "distributed", "rasterio", "tifffile")}
+NEEDED = {".zarr": "dask", ".tif": "dask,xarray", ".tiff": "dask,xarray"}  # the extras for each suffix
+LIBRARIES = {
+    "dask": ("dask", "zarr", "distributed"),
+    "dask,xarray": ("dask", "zarr", "distributed", "rasterio", "tifffile"),
+}
 HOW_TO_SAY = "Give a mask that is bright where pixels are missing (--mask FILE), or a nodata value (--missing NUMBER)."
 # arguments of `restore` for files in memory
 UNSUITED = ("film", "mask_out", "std", "interval", "level", "report", "skip_existing")

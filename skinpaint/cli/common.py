@@ -71,6 +71,7 @@ OPTIONS = {
     "Pass mask= or a number": "Give --mask, or --missing NUMBER",
     "pass ~mask": "give --invert-mask",
     "Pass bounds=(low, high)": "Give --bounds LOW,HIGH",
+    "Pass spacing=1 to": "Give --spacing 1 to",
     "max_distance=": "--max-distance ",
     "The 'work' parameter must be a store for": "What an interrupted run left must be of",
     "Remove it, or name another one.": "Remove that folder, or give the same options as then.",

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0, or 1 if some files of a folder could not be restored, 2 for bad input, 130 after Ctrl-C.
+        0, or 1 if one or more of several files could not be restored, 2 for bad input, 130 after Ctrl-C.
 
     Examples
     --------

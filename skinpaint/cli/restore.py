@@ -3,8 +3,8 @@
 Restore PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC, FITS and NumPy files, or every such file in a folder: pictures, bands,
 stacks and volumes. A zarr array, or with --workers a GeoTIFF, is restored in chunks and may be larger than memory.
 Known pixels come back bit for bit, unless the output is a JPEG. What a file holds beside the picture is kept, or named
-in a warning. A picture named photo_mask beside photo is its mask. The exit status is 0 if all is restored, 1 if some of
-several files could not be, 2 for bad input, and 130 after Ctrl-C.
+in a warning. A picture named photo_mask beside photo is its mask. The exit status is 0 if all is restored, 1 if one or
+more of several files could not be, 2 for bad input, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -177,7 +177,9 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
     """Restore files, and go on past those that cannot be."""
     from tqdm import tqdm
 
-    for folder in {path.parent for task in tasks for path in (task.output, task.mask_out) if path is not None}:
+    folders = {path.parent for task in tasks for path in (task.output, task.mask_out) if path is not None}
+    made = {each for folder in folders for each in (folder, *folder.parents) if not each.exists()}
+    for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     told: dict[Task, Any] = {}
     failures = []
@@ -194,6 +196,9 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
     except KeyboardInterrupt:
         interruption.seen = True
     _write_report(args, [told[task] for task in tasks if task in told])
+    for folder in sorted(made, reverse=True):  # what is inside comes before what holds it
+        if not any(folder.iterdir()):
+            folder.rmdir()
     if failures:
         complain(f"error: {len(failures)} of {len(tasks)} files could not be restored:")
         for failure in failures:

@@ -19,13 +19,14 @@ from skinpaint.comparison.race import Race, Rules, run
 from skinpaint.comparison.ranking import lead, standings
 from skinpaint.comparison.result import MIN_SCORED, Comparison, Entry
 from skinpaint.containers import unpack
+from skinpaint.holdout import check_fraction
 from skinpaint.inpainter import Inpainter
 from skinpaint.masks import entries_equal, everywhere
 from skinpaint.methods import resolve
 from skinpaint.problem import Bounds, Problem
 from skinpaint.scores import check_truth, psnr, ssim
 from skinpaint.solution import ConvergenceWarning, GuessedMaskWarning
-from skinpaint.wording import is_int, require
+from skinpaint.wording import generator
 
 __all__ = ["compare"]
 
@@ -108,8 +109,8 @@ def compare(
     (96, 96)
     """
     rules = Rules.of(draws, budget)
-    source = rng is None or isinstance(rng, np.random.Generator) or (is_int(rng) and rng >= 0)
-    require(source, "compare", "rng", "an int of at least 0, a Generator or None", rng)
+    check_fraction(fraction, "compare")
+    rng = generator(rng, "compare")
     entrants = named(methods)
     problem = Problem.from_image(
         image,

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from skinpaint.masks import dtype_range
-from skinpaint.wording import require
+from skinpaint.wording import is_int, require
 
 __all__ = ["blank_canvas", "check_number", "copy_with_channels_last", "ink"]
 
@@ -26,9 +26,11 @@ def copy_with_channels_last(
             f"The 'image' parameter of {owner} must hold integers or floats. Got dtype {damaged.dtype} instead; "
             "convert it first, for example with image.astype(float)."
         )
+    if damaged.size == 0:
+        raise ValueError(f"The 'image' parameter of {owner} must not be empty. Got shape {damaged.shape} instead.")
     if channel_axis is None:
         pixels = damaged[..., np.newaxis]
-    elif isinstance(channel_axis, int | np.integer) and -damaged.ndim <= channel_axis < damaged.ndim:
+    elif is_int(channel_axis) and -damaged.ndim <= channel_axis < damaged.ndim:
         pixels = np.moveaxis(damaged, channel_axis, -1)
     else:
         raise ValueError(

@@ -6,6 +6,7 @@ import numpy as np
 
 from skinpaint.damage.base import check_number, copy_with_channels_last
 from skinpaint.masks import dtype_range
+from skinpaint.wording import generator
 
 __all__ = ["random_pixels"]
 
@@ -58,7 +59,7 @@ def random_pixels(
     """
     check_number(fraction, 0, 1, whole=False, allowed="a float in [0, 1]", name="fraction", owner="random_pixels")
     damaged, pixels = copy_with_channels_last(image, channel_axis, owner="random_pixels")
-    rng = np.random.default_rng(rng)
+    rng = generator(rng, "random_pixels")
     mask = rng.random(pixels.shape[:-1]) < fraction
     black_and_white = np.array(dtype_range(pixels.dtype), pixels.dtype)
     pixels[mask] = rng.choice(black_and_white, size=(int(mask.sum()), 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skinpaint.damage.base import blank_canvas, check_number, copy_with_channels_last, ink
+from skinpaint.wording import generator
 
 __all__ = ["scratches"]
 
@@ -65,7 +66,7 @@ def scratches(
         check_number(number, lowest, np.inf, whole=True, allowed=allowed, name=name, owner="scratches")
 
     canvas, draw = blank_canvas(*shape)
-    rng = np.random.default_rng(rng)
+    rng = generator(rng, "scratches")
     # A quadratic Bezier curve through the image: (1-t)^2 start + 2t(1-t) control + t^2 end.
     t = np.linspace(0, 1, 33)[:, np.newaxis]
     for _ in range(int(count)):

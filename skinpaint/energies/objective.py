@@ -39,8 +39,8 @@ def value_and_gradient(energy: Callable[[Any], Any], x: np.ndarray) -> tuple[flo
         _checked(answer)
         raise ValueError(
             "The 'energy' parameter of GradientDescent must be computed from its argument by autograd.numpy. "
-            f"Got {answer!r}, which does not depend on it as far as autograd can see: leave out float(), plain numpy "
-            "and copies into new arrays."
+            f"Got {answer!r}, which does not depend on it as far as autograd can see: leave out plain numpy, rounding, "
+            "comparisons and copies into new arrays."
         )
     value = _checked(answer)
     gradient = np.asarray(differentiate())

@@ -112,7 +112,8 @@ class PlugAndPlay(IterativeMethod):
         if len({spacing[axis] for axis in long_axes(shape)}) > 1:
             raise ValueError(
                 f"The 'spacing' parameter of Inpainter must be the same along all axes for PlugAndPlay, whose denoiser "
-                f"does not see it. Got {spacing} instead."
+                f"does not see it. Got {spacing} instead. Pass spacing=1 to take pixels for as high as they are wide, "
+                "or another method, such as 'laplace'."
             )
 
     def init(self, problem: Problem) -> Denoised:
