@@ -26,7 +26,7 @@ from skinpaint.io.tiff_facts import (
     without_statistics,
 )
 from skinpaint.io.tiff_layout import OF_THE_CODING, POSITION, UNSAID, WRITTEN
-from skinpaint.io.tiff_series import CLASSES, LAYERS, PICTURE_AXES, check_samples, find, is_raster
+from skinpaint.io.tiff_series import CLASSES, LAYERS, PICTURE_AXES, check_samples, find, is_raster, on_full_scale
 
 __all__ = ["lost_tags", "open_raster", "written_raster"]
 
@@ -67,8 +67,11 @@ def _opened(source: Path) -> tuple[Any, Extras]:
         bits = page.bitspersample
         dtype = np.dtype(raster.dtypes[bands[0] - 1])
         beside = raster.nodata is not None and not math.isnan(raster.nodata)  # a file beside this one may state it
+        alpha = _windows(source, alphas[0], chunks, dtype) if alphas else None
+        if alpha is not None and bits not in WHOLE:
+            alpha = on_full_scale(alpha, 2**bits - 1)
         extras = Extras(
-            alpha=_windows(source, alphas[0], chunks, dtype) if alphas else None,
+            alpha=alpha,
             axes=axes,
             stated=axes if states_axes(file, found.series) else "",
             spacing=spacing(file, page, axes),
