@@ -106,6 +106,9 @@ def _check(series: Any, raster: Any) -> None:
         raise Unreadable(f"its picture is stored turned, by an orientation, which is not applied in chunks. {way_out}")
     if len(set(raster.dtypes)) > 1:
         raise Unreadable(f"its bands are of several dtypes: {', '.join(raster.dtypes)}. Save them as single files.")
+    stated = [str(value) for value in raster.nodatavals]
+    if len(set(stated)) > 1:  # a file beside this one may state them
+        raise Unreadable(f"its bands have nodata values of their own: {', '.join(stated)}. Save them as single files.")
 
 
 def _has_mask(raster: Any) -> bool:
@@ -192,6 +195,8 @@ def _profile(source: Path, raster: Any) -> dict[str, Any]:
         photometric = find(file).series.keyframe.photometric.name
     said = raster.tags(ns="IMAGE_STRUCTURE")
     profile = {**raster.profile, "bigtiff": "IF_SAFER", "photometric": photometric.replace("YCBCR", "RGB")}
+    if [each.name for each in raster.colorinterp[:3]] != ["red", "green", "blue"] and profile["photometric"] == "RGB":
+        del profile["photometric"]  # of which GDAL takes bands for red, green and blue, whatever it is told
     if "compress" in profile and profile["compress"].lower() not in LOSSLESS:
         profile["compress"] = "deflate"
     if "PREDICTOR" in said and "compress" in profile:
