@@ -10,6 +10,7 @@ pytest.importorskip("dask")
 pytest.importorskip("zarr")
 pytest.importorskip("distributed")
 rasterio = pytest.importorskip("rasterio")
+pytest.importorskip("rasterio.shutil")
 
 PLACE = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(4e5, 5e6, 10, 10)}
 
@@ -130,6 +131,24 @@ class TestMissing:
         scene[hole] = -9999
         written("scene.tif", scene, nodata=-9999, transform=rasterio.transform.from_origin(4e5, 5e6, 10, 40))
         both("scene.tif")
+
+    def test_bands_of_a_cog_are_not_taken_for_colours(self, scene, hole):
+        written("plain.tif", np.stack([scene % 256] * 3).astype(np.uint8), photometric="minisblack")
+        rasterio.shutil.copy("plain.tif", "scene.tif", driver="COG")
+        tifffile.imwrite("mask.tif", hole.astype(np.uint8))
+        assert main(["restore", "scene.tif", "--mask", "mask.tif", "--workers", "0", "-o", "filled.tif"]) == 0
+        with rasterio.open("filled.tif") as file:
+            assert [each.name for each in file.colorinterp] == ["gray", "undefined", "undefined"]
+
+    def test_a_nodata_value_for_each_band_is_refused(self, scene, hole, capsys, tmp_path):
+        written("scene.tif", np.stack([scene, scene]))
+        said = "".join(
+            f'<PAMRasterBand band="{k}"><NoDataValue>{1000 + k}</NoDataValue></PAMRasterBand>' for k in (1, 2)
+        )
+        (tmp_path / "scene.tif.aux.xml").write_text(f"<PAMDataset>{said}</PAMDataset>")
+        tifffile.imwrite("mask.tif", hole.astype(np.uint8))
+        assert main(["restore", "scene.tif", "--mask", "mask.tif", "--workers", "0"]) == 2
+        assert "nodata values of their own: 1001.0, 1002.0. Save them as single files." in capsys.readouterr().err
 
     def test_the_mask_beside_the_file(self, scene, hole, capsys):
         written("scene.tif", scene)

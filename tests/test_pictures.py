@@ -330,6 +330,20 @@ class TestPNG:
             np.asarray(Image.open(tmp_path / "b.png"))[~mask], np.asarray(colours.convert("RGB"))[~mask]
         )
 
+    def test_what_pillow_leaves_of_sixteen_bits_in_a_bmp_is_said(self, restore, tmp_path, mask):
+        def saved(name, *masks):
+            header = struct.pack("<IiiHHIIiiII4I", 56, 30, 20, 1, 16, 3, 1200, 0, 0, 0, 0, *masks)
+            values = np.full((20, 30), 0x83E0, "<u2").tobytes()
+            (tmp_path / name).write_bytes(b"BM" + struct.pack("<IHHI", 70 + len(values), 0, 0, 70) + header + values)
+
+        saved("a.bmp", 0x7C00, 0x03E0, 0x001F, 0x8000)
+        assert "alpha of one bit" in restore("a.bmp", "--mask", "m.png").err
+        saved("opaque.bmp", 0x7C00, 0x03E0, 0x001F, 0)
+        assert "alpha" not in restore("opaque.bmp", "--mask", "m.png").err
+        saved("few.bmp", 0x0F00, 0x00F0, 0x000F, 0xF000)
+        with pytest.raises(ValueError, match=r"BMP of a kind that is not read .*Save it as PNG"):
+            read(tmp_path / "few.bmp")
+
 
 class TestHEIC:
     heif = pytest.importorskip("pillow_heif")

@@ -32,8 +32,8 @@ def slopes(shape, dtype):
 
 def scene(path, array, missing=None, **profile):
     """A GeoTIFF as GDAL writes it."""
-    value = NODATA[str(array.dtype)]
     if missing is not None:
+        value = NODATA[str(array.dtype)]
         array = np.where(missing, np.array(value, array.dtype), array)
         profile = {"nodata": value, **profile}
     stated = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(5e5, 5e6, 10, 10), **profile}
@@ -159,6 +159,24 @@ class TestScene:
         _, extras = read(tmp_path / "a-restored.tif")
         assert (extras.alpha == opaque).all()
         check_target(tmp_path / "a.npy", np.float32, extras)  # NPY takes an alpha that hides nothing
+
+    @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
+    def test_an_alpha_of_twelve_bits_is_opaque_in_sixteen(self, restore, tmp_path, workers):
+        before = slopes((2, 30, 40), "uint16")
+        before[1] = np.where(MASK, 0, 4095)
+        scene(tmp_path / "a.tif", before, nbits=12, alpha="yes")
+        restore("a.tif", "--missing", "transparent", "-o", "b.tif", *workers)
+        values, alpha = bands_of(tmp_path / "b.tif")
+        np.testing.assert_array_equal(values[~MASK], before[0][~MASK])
+        assert (alpha == 65535).all()
+
+    def test_twenty_four_bits_of_either_byte_order(self, tmp_path):
+        before = slopes((1, 30, 40), "uint32")
+        for order in ("LITTLE", "BIG"):
+            scene(tmp_path / f"{order}.tif", before, nbits=24, endianness=order)
+        np.testing.assert_array_equal(read(tmp_path / "LITTLE.tif")[0], before[0])
+        with pytest.raises(ValueError, match=r"24 bits a sample, the highest first.*gdal_translate -co NBITS=32"):
+            read(tmp_path / "BIG.tif")
 
     def test_an_alpha_behind_more_bands_is_carried(self, restore, tmp_path):
         before = slopes((5, 30, 40), "uint16")
@@ -439,6 +457,50 @@ class TestStack:
             assert file.pages[0].samplesperpixel == samples
             assert len(file.pages) == array.size // (30 * 40 * samples)
             np.testing.assert_array_equal(file.asarray().squeeze(), array.squeeze())
+
+    def test_planes_without_descriptions_of_their_own_keep_their_axes(self, tmp_path):
+        array = slopes((3, 30, 40), "uint16")
+        options = {"photometric": "minisblack", "metadata": {"axes": "TYX"}, "truncate": True}
+        tifffile.imwrite(tmp_path / "a.tif", array, **options)
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        with tifffile.TiffFile(tmp_path / "b.tif") as file:
+            assert file.series[0].axes == "TYX"
+            np.testing.assert_array_equal(file.asarray(), array)
+
+    @pytest.mark.parametrize("program", ["MetaMorph", "Zeiss LSM", "Molecular Dynamics"])
+    def test_metadata_about_places_in_the_file_are_named_and_left_out(self, restore, tmp_path, program):
+        array, shape = slopes((3, 30, 40), "uint16"), (3, 30, 40)
+        plain = {"photometric": "minisblack", "metadata": None}
+        if program == "MetaMorph":  # the planes are in one page
+            planes = 3 * (5, 1, 2451545, 0, 2451545, 0)
+            tags = [(33628, 4, 4, (0, 1, 1, 0), True), (33629, 5, 9, planes, True), (33630, 5, 3, 3 * (5, 1), True)]
+            tifffile.imwrite(tmp_path / "a.tif", array.reshape(90, 40), extratags=tags, **plain)
+            with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+                file.pages[0].tags["ImageLength"].overwrite(30)
+                places = {file.pages[0].tags[code].offset + 4: count for code, count in ((33628, 2), (33629, 3))}
+            with (tmp_path / "a.tif").open("r+b") as file:
+                for place, count in places.items():  # of pairs, and of planes
+                    file.seek(place)
+                    file.write(np.uint32(count).tobytes())
+        elif program == "Zeiss LSM":  # every second page is a thumbnail
+            about = np.array([0x0400494C, 512, 40, 30, 3, 1, 1, 2], "<i4").tobytes().ljust(512, b"\0")
+            with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+                for k, plane in enumerate(array):
+                    tags = [(34412, 1, 512, about, True)] if k == 0 else []
+                    file.write(plane, contiguous=False, extratags=tags, **plain)
+                    file.write(plane[::2, ::2], contiguous=False, subfiletype=1, **plain)
+        else:  # the values are square roots
+            tags = [(33445, 4, 1, 2, True), (33446, 5, 1, (1, 1), True)]
+            tifffile.imwrite(tmp_path / "a.tif", array[0], extratags=tags, **plain)
+            array, shape = array[0].astype(np.float32) ** 2, (30, 40)
+        before, extras = read(tmp_path / "a.tif")
+        assert before.shape == shape
+        np.testing.assert_array_equal(before, array)
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        assert f"{program} metadata" in restore("a.tif", "--mask", "m.png").err
+        with tifffile.TiffFile(tmp_path / "a-restored.tif") as file:
+            assert file.series[0].axes == extras.axes
+            np.testing.assert_array_equal(file.asarray()[..., ~MASK], array[..., ~MASK])
 
     def test_bits_are_bytes_in_what_ome_says_too(self, tmp_path):
         bits = slopes((3, 30, 40), "uint8") % 2 == 0

@@ -26,7 +26,7 @@ from skinpaint.io.tiff_facts import (
     without_statistics,
 )
 from skinpaint.io.tiff_layout import OF_THE_CODING, POSITION, UNSAID, WRITTEN
-from skinpaint.io.tiff_series import CLASSES, LAYERS, PICTURE_AXES, check_samples, find, is_raster
+from skinpaint.io.tiff_series import CLASSES, LAYERS, PICTURE_AXES, check_samples, find, is_raster, on_full_scale
 
 __all__ = ["lost_tags", "open_raster", "written_raster"]
 
@@ -67,8 +67,11 @@ def _opened(source: Path) -> tuple[Any, Extras]:
         bits = page.bitspersample
         dtype = np.dtype(raster.dtypes[bands[0] - 1])
         beside = raster.nodata is not None and not math.isnan(raster.nodata)  # a file beside this one may state it
+        alpha = _windows(source, alphas[0], chunks, dtype) if alphas else None
+        if alpha is not None and bits not in WHOLE:
+            alpha = on_full_scale(alpha, 2**bits - 1)
         extras = Extras(
-            alpha=_windows(source, alphas[0], chunks, dtype) if alphas else None,
+            alpha=alpha,
             axes=axes,
             stated=axes if states_axes(file, found.series) else "",
             spacing=spacing(file, page, axes),
@@ -103,6 +106,9 @@ def _check(series: Any, raster: Any) -> None:
         raise Unreadable(f"its picture is stored turned, by an orientation, which is not applied in chunks. {way_out}")
     if len(set(raster.dtypes)) > 1:
         raise Unreadable(f"its bands are of several dtypes: {', '.join(raster.dtypes)}. Save them as single files.")
+    stated = [str(value) for value in raster.nodatavals]
+    if len(set(stated)) > 1:  # a file beside this one may state them
+        raise Unreadable(f"its bands have nodata values of their own: {', '.join(stated)}. Save them as single files.")
 
 
 def _has_mask(raster: Any) -> bool:
@@ -189,6 +195,8 @@ def _profile(source: Path, raster: Any) -> dict[str, Any]:
         photometric = find(file).series.keyframe.photometric.name
     said = raster.tags(ns="IMAGE_STRUCTURE")
     profile = {**raster.profile, "bigtiff": "IF_SAFER", "photometric": photometric.replace("YCBCR", "RGB")}
+    if [each.name for each in raster.colorinterp[:3]] != ["red", "green", "blue"] and profile["photometric"] == "RGB":
+        del profile["photometric"]  # of which GDAL takes bands for red, green and blue, whatever it is told
     if "compress" in profile and profile["compress"].lower() not in LOSSLESS:
         profile["compress"] = "deflate"
     if "PREDICTOR" in said and "compress" in profile:

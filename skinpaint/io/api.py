@@ -102,7 +102,8 @@ def _unknown(head: bytes) -> str:
     packed = next((name for start, name in PACKED.items() if head.startswith(start)), None)
     if packed is not None:
         return f"it is compressed by {packed}. Unpack it first: {packed} -d FILE."
-    return f"its contents are not {listed((codec.name for codec in CODECS), 'or')}."
+    known = listed((codec.name for codec in CODECS), "or")
+    return f"its contents are not {known}. Convert it, or load it with its own library and pass skinpaint.inpaint that."
 
 
 def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, overwrite: bool = False) -> None:

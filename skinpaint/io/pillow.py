@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ import numpy as np
 
 from skinpaint.io import png_chunks
 from skinpaint.io.codec import Codec, Unreadable
+from skinpaint.io.decoders import one_line
 from skinpaint.io.exif import upright
 from skinpaint.io.extras import Carried, Extras, picture, plausible_dpi, with_alpha
 from skinpaint.io.files import check_size
@@ -45,6 +47,7 @@ READ = (
 """How the segments of a JPEG begin that are kept, named as what they hold, or about how it is stored."""
 
 MAX_TEXT = 2**25  # bytes that a text of a PNG may unpack to, in this process; all together Pillow allows 2**26
+BIT_FIELDS = 3  # of a BMP: it states which bits are which colour
 MAX_SEGMENT = 65_000  # bytes of metadata that a JPEG holds in one piece
 
 
@@ -59,6 +62,11 @@ def opened(path: Path, name: str) -> Iterator[ImageFile.ImageFile]:
         file = Image.open(path, formats=(name,))
     except UnidentifiedImageError:
         raise Unreadable(NO_JPEG if name == "JPEG" else "its contents are damaged.") from None
+    except OSError as error:
+        if not str(error).startswith("Unsupported"):
+            raise
+        said = f"it is a {name} of a kind that is not read ({one_line(error)})."
+        raise Unreadable(f"{said} Save it as PNG in the program that wrote it.") from None
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     with file:
@@ -78,6 +86,8 @@ def read_with_pillow(path: Path, name: str) -> tuple[np.ndarray, Extras]:
         pixels, extras = picture(np.array(_in_plain_mode(file)), orientation, replace(extras, about=about))
         if name == "JPEG":
             return pixels, _with_tables(file, pixels, extras)
+        if name == "BMP" and extras.alpha is None and _states_alpha(path):
+            extras = replace(extras, lost=(*extras.lost, "alpha of one bit"))
         if name == "PNG":
             return pixels, png_chunks.carried(path, pixels, extras, orientation)
         return pixels, extras
@@ -131,6 +141,13 @@ def _in_plain_mode(file: Image.Image) -> Image.Image:
     if file.mode in ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr"):
         return file.convert("RGBA" if file.has_transparency_data else "RGB")
     raise Unreadable(f"it holds {file.mode} data. {NEEDS_CONVERSION}")
+
+
+def _states_alpha(path: Path) -> bool:
+    """Whether a BMP says which of 16 bits are alpha, which Pillow leaves out."""
+    with path.open("rb") as file:
+        size, _, _, _, depth, packing, *_, alpha = struct.unpack("<IiiHHI20x4I", file.read(70)[14:].ljust(56, b"\0"))
+    return size >= 56 and depth == 16 and packing == BIT_FIELDS and alpha != 0
 
 
 def _with_tables(file: Any, pixels: np.ndarray, extras: Extras) -> Extras:

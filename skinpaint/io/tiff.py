@@ -18,12 +18,15 @@ from skinpaint.io.place import place_of
 from skinpaint.io.tiff_exif import append_exif, described, read_exif, stand_ins
 from skinpaint.io.tiff_facts import nodata, resolution, scale, scale_tags, spacing, states_axes
 from skinpaint.io.tiff_layout import SOFTWARE, XMP, Layout, Tag, contents, damaged_resources, layout_of
-from skinpaint.io.tiff_series import PICTURE_AXES, decode, find, inverted, is_raster, mask_inside
+from skinpaint.io.tiff_series import PICTURE_AXES, decode, find, inverted, is_raster, mask_inside, on_full_scale
 
 __all__ = ["TIFF"]
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BYTE = 1  # TIFF's type
+PROGRAMS = {"stk": "MetaMorph", "lsm": "Zeiss LSM", "mdgel": "Molecular Dynamics"}
+"""Whose metadata say where and how pixels are stored, which is true of the file that was read alone."""
+
 PLANES = {"YXS": "contig", "SYX": "separate"}  # how pages hold samples, by their axes
 BIG = 2**32 - 2**25  # bytes of pixels from which offsets need 64 bits
 
@@ -40,6 +43,8 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         pixels = decode(path, series)
         alpha_at = _alpha_at(page) if "S" in pixels.axes else None
         values, alpha = _split(pixels.values, pixels.axes, alpha_at)
+        if alpha is not None and pixels.highest is not None:
+            alpha = on_full_scale(alpha, pixels.highest)
         samples = _n_samples(values, pixels.axes)
         is_picture = pixels.axes in PICTURE_AXES and samples in (1, 3) and alpha_at in (None, samples)
         orientation = page.tags.valueof("Orientation", default=1) if is_picture and not is_raster(page) else None
@@ -54,6 +59,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         xmp = page.tags.valueof(XMP)
         scales, offsets = scale(page, axes, alpha_at)
         exif, damaged = read_exif(path, page.offset, Form(file.byteorder, file.is_bigtiff))
+        program = next((name for kind, name in PROGRAMS.items() if kind in file.flags), None)
         return values, Extras(
             alpha=alpha,
             icc_profile=page.tags.valueof("InterColorProfile"),
@@ -73,12 +79,13 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
                 *found.lost,
                 *damaged,
                 *(["a mask"] if found.masks and missing is None else []),
+                *([f"{program} metadata"] if program is not None else []),
                 *(["Photoshop data, which are damaged"] if damaged_resources(file, page) else []),
                 *_beside_the_file(path),
             ),
             about=pixels.about,
             hint=_mask_beside(path),
-            carried=Carried("TIFF", contents(file, layout), layout, values.shape),
+            carried=Carried("TIFF", contents(file, layout), layout, values.shape) if program is None else None,
         )
 
 

@@ -144,6 +144,9 @@ def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
             if tag.code == DESCRIPTION and file.is_ome:  # bits are written as bytes
                 data = data.replace(b'Type="bit"', b'Type="uint8"')
                 count = len(data)
+            if tag.code == DESCRIPTION and file.is_shaped:  # every page is described in the file that is written
+                data = data.replace(b', "truncated": true', b"")
+                count = len(data)
             if tag.code == GDAL_METADATA:
                 data = without_statistics(data)
                 count = len(data)

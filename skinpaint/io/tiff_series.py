@@ -13,7 +13,18 @@ from skinpaint.io.extras import opaque, upright
 from skinpaint.io.pillow import NEEDS_CONVERSION, opened
 from skinpaint.io.tiff_facts import nodata
 
-__all__ = ["LAYERS", "Found", "Pixels", "check_samples", "decode", "find", "inverted", "is_raster", "mask_inside"]
+__all__ = [
+    "LAYERS",
+    "Found",
+    "Pixels",
+    "check_samples",
+    "decode",
+    "find",
+    "inverted",
+    "is_raster",
+    "mask_inside",
+    "on_full_scale",
+]
 
 MASK_PAGE = 4  # the bit of NewSubfileType
 PICTURE_AXES = ("YX", "YXS", "SYX")
@@ -68,6 +79,8 @@ class Pixels:
         What white is where the file says 0 for it, and 0 for black where the file says this; None where it does not.
     black : scalar of the dtype, or None
         What black is where the file says 0 for white, and the values are kept.
+    highest : int or None
+        The highest value of the bits a sample has, where it is not that of the dtype.
     """
 
     values: np.ndarray
@@ -76,6 +89,7 @@ class Pixels:
     about: str = ""
     white: np.unsignedinteger[Any] | None = None
     black: np.unsignedinteger[Any] | None = None
+    highest: int | None = None
 
 
 def find(file: Any) -> Found:
@@ -167,7 +181,8 @@ def decode(path: Path, series: Any) -> Pixels:
         return Pixels(values, axes, kind, white=white, black=black)
     counted = f"{bits} bit{'s' * (bits > 1)} a sample became"
     if bits > 8 or is_raster(page):
-        return Pixels(values, axes, kind, f"{counted} {8 * values.itemsize}, with the same values", white, black)
+        about = f"{counted} {8 * values.itemsize}, with the same values"
+        return Pixels(values, axes, kind, about, white, black, 2**bits - 1)
     if white is not None:
         kind, values = "MINISBLACK", inverted(values, white)
     return Pixels(values.astype(np.uint8) * np.uint8(255 // (2**bits - 1)), axes, kind, f"{counted} 8")
@@ -176,6 +191,11 @@ def decode(path: Path, series: Any) -> Pixels:
 def _samples(path: Path, series: Any, kind: str) -> np.ndarray:
     """What tifffile decodes, or what Pillow does where it knows more; native, and with its own memory."""
     page = series.keyframe
+    if page.bitspersample == 24 and page.dtype.kind != "f" and page.parent.byteorder == ">":
+        raise Unreadable(
+            "it holds 24 bits a sample, the highest first, which tifffile takes for 256 times as much. Save it with 32 "
+            "bits first, for example with GDAL: gdal_translate -co NBITS=32 IN OUT."
+        )
     if page.dtype.kind == "f":  # of tiles that are left out; tifffile takes 0 for the usual value of float32
         page.nodata = next((v for v in nodata(page, page.dtype) if not abs(v) > np.finfo(page.dtype).max), 0)
     if kind == "YCBCR" and series.keyframe.compression.name != "JPEG":
@@ -254,6 +274,17 @@ def inverted(values: np.ndarray, white: np.unsignedinteger[Any]) -> np.ndarray:
     if values.dtype.kind != "u":
         raise Unreadable(f"it holds MINISWHITE data of {values.dtype}. Convert it to grey first.")
     return white - np.minimum(values, white)
+
+
+def on_full_scale(alpha: Any, highest: int) -> Any:
+    """An alpha of few bits, opaque at `highest`, as one that is opaque at the highest value of its dtype.
+
+    Examples
+    --------
+    >>> on_full_scale(np.array([0, 2048, 4095], np.uint16), 4095)
+    array([    0, 32776, 65535], dtype=uint16)
+    """
+    return (alpha * (opaque(alpha.dtype) / highest)).round().astype(alpha.dtype)
 
 
 def mask_inside(found: Found, shape: tuple[int, ...], orientation: int) -> np.ndarray | None:
