@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from skinpaint.problem import Problem
 from skinpaint.scores import psnr
+from skinpaint.wording import is_int, is_number, require
 
 __all__ = ["hold_out", "score_holdout"]
 
@@ -78,10 +79,10 @@ def hold_out(
     >>> bool((noisy[~hidden] == image[~hidden]).all())
     True
     """
-    if fraction is not None and not 0 < fraction < 1:
-        raise ValueError(
-            f"The 'fraction' parameter of hold_out must be a float in (0, 1) or None. Got {fraction!r} instead."
-        )
+    possible = fraction is None or (is_number(fraction) and 0 < fraction < 1)
+    require(possible, "hold_out", "fraction", "a float in (0, 1) or None", fraction)
+    source = rng is None or isinstance(rng, np.random.Generator) or (is_int(rng) and rng >= 0)
+    require(source, "hold_out", "rng", "an int of at least 0, a Generator or None", rng)
     rng = np.random.default_rng(rng)
     missing = Problem.from_image(image, mask, channel_axis=channel_axis).mask
     hidden = _like_the_missing(missing, fraction, _channels_last(avoid, missing, channel_axis), rng)
@@ -151,6 +152,7 @@ def _channels_last(avoid: np.ndarray | None, missing: np.ndarray, channel_axis: 
     """Return the user's mask in the shape of `missing`, whose channels are last."""
     if avoid is None:
         return np.zeros_like(missing)
+    avoid = np.asarray(avoid, dtype=bool)
     shared = channel_axis is None or missing.shape[-1] == 1
     last = avoid[..., np.newaxis] if shared else np.moveaxis(avoid, channel_axis, -1)  # type: ignore[arg-type]
     if last.shape != missing.shape:

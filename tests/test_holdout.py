@@ -211,10 +211,22 @@ def test_one_known_pixel_cannot_be_held_out():
         hold_out(np.array([[1.0, np.nan, np.nan]]))
 
 
-@pytest.mark.parametrize("fraction", [0, 1, -0.5, np.nan])
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, np.nan, "half"])
 def test_refuses_a_fraction_out_of_range(fraction):
     with pytest.raises(ValueError, match=r"'fraction' parameter of hold_out must be a float in \(0, 1\) or None\. Got"):
         hold_out(np.arange(9.0), MASKS["none"][0, :9], fraction=fraction)
+
+
+@pytest.mark.parametrize("rng", [-1, "seed", 0.5])
+def test_refuses_what_is_no_source_of_shifts(rng):
+    with pytest.raises(ValueError, match="'rng' parameter of hold_out must be an int of at least 0, a Generator or"):
+        hold_out(np.arange(9.0), rng=rng)
+
+
+def test_what_to_avoid_may_be_a_list():
+    image, avoid = np.arange(30.0), np.arange(30) < 15
+    hidden, as_list = (hold_out(image, avoid=each, rng=0)[2] for each in (avoid, avoid.tolist()))
+    np.testing.assert_array_equal(as_list, hidden)
 
 
 def test_takes_what_is_missing_from_the_image():
