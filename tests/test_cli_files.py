@@ -296,6 +296,15 @@ class TestWhatIsSaid:
             "skinpaint: error: a.tif, frame 2 of 3: The 'image' parameter must have at least one known"
         )
 
+    def test_the_values_of_frames_are_not_kept_beside_their_pictures(self, restore, tmp_path, monkeypatch):
+        kept = []
+        monkeypatch.setattr(restoring, "proof_of", lambda solutions: kept.extend(solutions) or "")
+        stack = np.stack([PICTURE, PICTURE, PICTURE])
+        stack[:, ::2] = 0
+        write(tmp_path / "a.tif", stack, Extras(axes="TYX"))
+        restore("a.tif", "--missing", "0", "--method", "laplace")
+        assert [(one.converged, one.values.size) for one in kept] == [(True, 0)] * 3
+
     def test_many_warnings_of_one_kind_are_not_repeated(self, restore, tmp_path):
         rng = np.random.default_rng(0)
         noisy = [

@@ -1,5 +1,6 @@
 """The errors a user can make, row by row, and the sentences that come back."""
 
+import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -430,12 +431,27 @@ def test_methods_with_equal_settings_are_equal():
         (lambda: Laplace(noise=noise.copy()), Laplace(noise=2 * noise)),
         (lambda: Biharmonic(noise=noise.copy()), Biharmonic(noise="estimate")),
         (lambda: Exemplar(source=source.copy()), Exemplar(source=~source)),
+        (lambda: Laplace(noise=[[1, 1], [1, 1]]), Laplace(noise=[[1, 1], [1, 2]])),
         (lambda: Laplace(lags=(1, 2)), Laplace()),
+        (lambda: PlugAndPlay(denoiser_kwargs={"h": noise.copy()}), PlugAndPlay(denoiser_kwargs={"h": 2 * noise})),
+        (lambda: PlugAndPlay(denoiser_kwargs={"h": noise.copy()}), PlugAndPlay(denoiser_kwargs={"k": noise})),
     ]:
         assert one() == one()
         assert hash(one()) == hash(one())
         assert one() != other
     assert Laplace() != Biharmonic()
+
+
+def test_settings_stay_what_they_were_when_the_arrays_of_the_user_change():
+    """What was checked stays, and a fit is questioned about with the settings that it was made with."""
+    array, source, named = np.ones((3, 3)), np.ones((3, 3), bool), {"h": np.ones(3)}
+    methods = Laplace(noise=array), Exemplar(source=source), PlugAndPlay(denoiser_kwargs=named)
+    before = copy.deepcopy(methods)
+    array[...], source[...], named["h"][...] = -1, False, np.nan
+    named["k"] = 1
+    assert methods == before
+    with pytest.raises(ValueError, match="read-only"):
+        methods[0].noise[...] = -1
 
 
 @dataclass(frozen=True, kw_only=True)

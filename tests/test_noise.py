@@ -311,3 +311,12 @@ def test_noise_of_equal_values_has_their_unit(unit):
         found = Inpainter(Laplace(noise=noise)).fit(image)
         assert found.solution_.noise[0] / unit == pytest.approx(expected)
         assert found.std().max() / unit == pytest.approx(expected / 8, rel=0.1)
+
+
+def test_masked_noise_means_not_measured():
+    rng = np.random.default_rng(0)
+    image, lost = rng.random((9, 9)), rng.random((9, 9)) < 0.2
+    noise = np.ma.array(np.where(lost, rng.choice([0, np.nan], (9, 9)), 0.1), mask=lost)
+    found = Inpainter(Laplace(noise=noise)).fit(image)
+    np.testing.assert_array_equal(found.mask_, lost)
+    np.testing.assert_array_equal(found.restored_, inpaint(image, method=Laplace(noise=noise.filled(np.inf))))

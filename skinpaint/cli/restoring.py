@@ -59,7 +59,7 @@ class Restored:
     image: np.ndarray
     filled: np.ndarray  # of the shape of the image
     sure: dict[str, np.ndarray] = field(default_factory=dict)  # what --std and --interval write
-    solutions: list[Solution] = field(default_factory=list)
+    solutions: list[Solution] = field(default_factory=list)  # what is said of each, without its values
     last: Inpainter | None = None
     seconds: float = 0.0
 
@@ -181,7 +181,7 @@ def _restore_frames(
             stop = inpainter.solution_.reason is Reason.INTERRUPTED
         except KeyboardInterrupt:  # the picture is done; how sure it is stays unknown
             stop = True
-        restored.solutions.append(inpainter.solution_)
+        restored.solutions.append(dataclasses.replace(inpainter.solution_, values=np.empty(0), posterior=None))
         if stop:
             break
     restored.seconds = perf_counter() - began

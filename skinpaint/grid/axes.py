@@ -77,10 +77,10 @@ def channels_by_mask(mask: np.ndarray, channels: int) -> Iterator[tuple[np.ndarr
         if mask.any():
             yield mask[..., 0], list(range(channels))
         return
-    left = list(range(channels))
-    while left:
-        first = np.ascontiguousarray(mask[..., left[0]])
-        group = [c for c in left if np.array_equal(mask[..., c], first)]
+    groups: dict[bytes, list[int]] = {}
+    for c in range(channels):
+        groups.setdefault(np.packbits(mask[..., c]).tobytes(), []).append(c)
+    for group in groups.values():
+        first = np.ascontiguousarray(mask[..., group[0]])
         if first.any():
             yield first, group
-        left = [c for c in left if c not in group]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import fields, is_dataclass
 from functools import partial
 from inspect import Signature, signature
@@ -64,12 +65,18 @@ class Method(ABC):
         """Whether all settings are equal. A dataclass would ask an array whether it is true; so it has ``eq=False``."""
         if type(self) is not type(other):
             return NotImplemented
-        return all(np.array_equal(getattr(self, each.name), getattr(other, each.name)) for each in fields(self))  # type: ignore[arg-type]
+        return all(_equal(getattr(self, each.name), getattr(other, each.name)) for each in fields(self))  # type: ignore[arg-type]
 
     def __hash__(self) -> int:
-        """Of the settings that are no arrays: methods that differ in those alone have the same hash."""
+        """Of the settings that have one, unlike arrays: methods that differ in the others alone have the same hash."""
         values = (getattr(self, each.name) for each in fields(self))  # type: ignore[arg-type]
-        return hash((type(self), *(value for value in values if not isinstance(value, np.ndarray))))
+        return hash((type(self), *(value for value in values if isinstance(value, Hashable))))
+
+    def _own(self, name: str, array: np.ndarray) -> None:
+        """Keep a read-only copy of an array as a setting: what was checked stays, whatever the user's array becomes."""
+        copy = np.array(array)
+        copy.flags.writeable = False
+        object.__setattr__(self, name, copy)
 
     @abstractmethod
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
@@ -226,6 +233,13 @@ class CountedMethod(IterativeMethod):
     def finished(self, state: Any) -> bool:
         """Whether all steps are done."""
         return bool(state.k >= state.steps)
+
+
+def _equal(value: Any, other: Any) -> bool:
+    """Whether two settings are equal, arrays and dicts of arrays among them."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(_equal(value[name], other[name]) for name in value)
+    return np.array_equal(value, other)
 
 
 def _count(n_iter: int) -> str:

@@ -51,8 +51,8 @@ class Biharmonic(ClosedForm):
         changes in the last iterations.
     noise : float, ndarray, "estimate" or None
         Standard deviation of the noise of known pixels, in the image's units: one, or one for each pixel (infinite
-        means missing). Then known pixels are measurements, and are smoothed as well. "estimate" finds it in the
-        flattest parts of the image. None, or 0: known pixels are exact.
+        or masked means missing). Then known pixels are measurements, and are smoothed as well. "estimate" finds it in
+        the flattest parts of the image. None, or 0: known pixels are exact.
     robust : bool
         With `noise`: whether measurements that are far off count less.
 

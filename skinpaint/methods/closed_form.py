@@ -71,10 +71,12 @@ class ClosedForm(Method):
         require(is_number(self.tol) and 0 < self.tol < 1, self, "tol", "a float in (0, 1)", self.tol)
         require(isinstance(self.robust, bool), self, "robust", "a bool", self.robust)
         if self.noise is not None:
-            from skinpaint.trust.noise import check_noise
+            from skinpaint.trust.noise import as_array, check_noise
 
             either = "None, 'estimate', or standard deviations of at least 0, one of them finite"
             require(check_noise(self.noise), self, "noise", either, self.noise)
+            if not isinstance(self.noise, str) and not is_number(self.noise):
+                self._own("noise", as_array(self.noise))
 
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Solve the system of each mask for all channels that have it."""

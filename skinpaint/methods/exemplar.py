@@ -110,6 +110,8 @@ class Exemplar(CountedMethod):
         require(isinstance(self.blend, bool), self, "blend", "a bool", self.blend)
         given = self.source is None or (isinstance(self.source, np.ndarray) and self.source.dtype.kind == "b")
         require(given, self, "source", "None or an array of bool", self.source)
+        if self.source is not None:
+            self._own("source", np.ma.filled(self.source, False))
 
     def init(self, problem: Problem) -> Copies:
         """Measure texture, make the scales, and fill the coarsest one from the outside."""
@@ -138,7 +140,7 @@ class Exemplar(CountedMethod):
         """The planes of the channels that share a mask; each with a window around its holes."""
         from skinpaint.grid.patches.blocks import as_planes
 
-        source = np.ones(mask.shape, bool) if self.source is None else np.asarray(self.source)
+        source = np.ones(mask.shape, bool) if self.source is None else self.source
         if source.shape != mask.shape:
             raise ValueError(
                 f"The 'source' parameter of Exemplar must have the spatial shape of the image, {mask.shape}. "

@@ -42,8 +42,8 @@ class Laplace(ClosedForm):
         Relative residual at which "multigrid" stops. Double precision allows 1e-10 and less.
     noise : float, ndarray, "estimate" or None
         Standard deviation of the noise of known pixels, in the image's units: one, or one for each pixel (infinite
-        means missing). Then known pixels are measurements, and are smoothed as well. "estimate" finds it in the
-        flattest parts of the image. None, or 0: known pixels are exact.
+        or masked means missing). Then known pixels are measurements, and are smoothed as well. "estimate" finds it in
+        the flattest parts of the image. None, or 0: known pixels are exact.
     robust : bool
         With `noise`: whether measurements that are far off count less.
 

@@ -18,7 +18,7 @@ from skinpaint.wording import is_number, require
 __all__ = ["PlugAndPlay"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PlugAndPlay(IterativeMethod):
     r"""Fill by a denoiser: :math:`x \leftarrow D_s(x)` at missing pixels, with a strength s that falls.
 
@@ -98,6 +98,9 @@ class PlugAndPlay(IterativeMethod):
         kwargs = self.denoiser_kwargs
         named = kwargs is None or (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs))
         require(named, self, "denoiser_kwargs", "a dict of arguments by name, or None", kwargs)
+        if kwargs is not None:  # what the user changes later is not a setting
+            own = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in kwargs.items()}
+            object.__setattr__(self, "denoiser_kwargs", own)
         if self.sigma is not None:
             allowed = "a positive number, a pair of them that does not rise, or None"
             require(_falls(self.sigma), self, "sigma", allowed, self.sigma)

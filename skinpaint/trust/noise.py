@@ -41,7 +41,7 @@ import numpy as np
 from skinpaint.grid.axes import drop_short_axes
 from skinpaint.trust.field import Field
 
-__all__ = ["Noise", "Smoothed", "check_noise", "estimate_noise", "noise_of", "smooth", "unmeasured"]
+__all__ = ["Noise", "Smoothed", "as_array", "check_noise", "estimate_noise", "noise_of", "smooth", "unmeasured"]
 
 Noise = float | np.ndarray | Literal["estimate"] | None
 
@@ -66,12 +66,17 @@ def check_noise(noise: Any) -> bool:
     if isinstance(noise, bool | str):
         return False
     try:
-        values = np.asarray(noise, dtype=float)
+        values = as_array(noise)
     except (TypeError, ValueError):
         return False
     if values.ndim == 0:
         return bool(0 <= values < np.inf)
     return values.size > 0 and bool((values >= 0).all()) and bool(np.isfinite(values).any())
+
+
+def as_array(noise: Any) -> np.ndarray:
+    """Standard deviations as floats, infinite where they are masked."""
+    return np.ma.filled(np.ma.asarray(noise, dtype=float), np.inf)
 
 
 def unmeasured(noise: Noise) -> np.ndarray | None:
