@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import autograd.numpy as anp
@@ -275,6 +276,11 @@ class TestSettings:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             np.testing.assert_array_equal(inpaint(image, mask, method=one), inpaint(image, mask, method=other))
+
+    def test_a_fraction_is_no_number(self):
+        """It was taken, and then crashed in NumPy."""
+        with raises(ValueError, "'decay' parameter of SparseDCT", r"Got Fraction\(1, 2\) instead"):
+            SparseDCT(decay=Fraction(1, 2))
 
     def test_a_side_of_blocks_is_an_int(self):
         with raises(ValueError, "'block' parameter of SparseDCT", "Got 8.0 instead"):
