@@ -257,6 +257,12 @@ class Inpainter:
         self.__dict__.update(zip(FITTED, figures, strict=True), _last=last)  # at once: a callback may have fitted, too
         return restored
 
+    def _fitted(self, *args: Any, **keywords: Any) -> Any:
+        """The answer of `fit`, or of that of a subclass."""
+        if type(self).fit is Inpainter.fit:
+            return self._fit(*args, **keywords)
+        return self.fit(*args, **keywords).restored_
+
     def restore(self) -> Any:
         """Return the restored image of the last `fit`, as a new array.
 
@@ -367,7 +373,7 @@ class Inpainter:
             A new array of the image's shape and dtype.
         """
         _refuse_several(image)
-        return _own(self._fit(image, mask=mask, callback=callback))
+        return _own(self._fitted(image, mask=mask, callback=callback))
 
     def transform(self, X: Any) -> Any:
         """Restore one image (an array) or several (a list or tuple, giving a list); keeps no state.
@@ -386,7 +392,7 @@ class Inpainter:
         if isinstance(X, list | tuple):
             _refuse_mask_as_y(X, y)
             return self.transform(X)
-        return _own(self._fit(X, y))
+        return _own(self._fitted(X, y))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
@@ -571,12 +577,14 @@ class Inpainter:
         require(seed or isinstance(rng, np.random.Generator), owner, "rng", "an int of at least 0 or a Generator", rng)
         if not hasattr(self, "restored_"):
             raise ValueError(f"{owner} needs an image first. Call fit(image) or fit_restore(image).")
-        last = self._last
-        if last is None:
+        if in_chunks(self.restored_):
             raise ValueError(
                 f"{owner} needs an image in memory. Got one in chunks instead. Fit image.compute() if the image fits "
                 "into memory."
             )
+        last = self._last
+        if last is None:  # it was unpickled
+            raise ValueError(f"{owner} needs a fit of this version. Got one of another version. Fit the image again.")
         kept = last.trusted
         if kept is not None and seed and kept[0] == rng:
             return kept[1]

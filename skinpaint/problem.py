@@ -115,7 +115,7 @@ class Problem:
     _channel_axis: int | None = field(repr=False)
     _max_distance: float | None = field(repr=False)
     _masked: bool = field(repr=False)  # whether a mask was given
-    _contents: containers.Contents = field(repr=False)  # what the image came in
+    _contents: containers.Contents = field(repr=False)  # what the image came in, without its values
     whole: Whole | None = field(default=None, repr=False)
     _exact: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)  # bounds of integers beyond floats
 
@@ -197,7 +197,7 @@ class Problem:
             _channel_axis=axis,
             _max_distance=check_max_distance(max_distance),
             _masked=mask is not None,
-            _contents=contents,
+            _contents=replace(contents, array=np.empty(0), hidden=None),
             whole=whole,
             _exact=(low, high) if _is_exact(offset) else None,
         )
@@ -297,9 +297,7 @@ class Problem:
 
     def detached(self) -> Problem:
         """The same problem with a copy of the image, which stays as it is when the user's array changes."""
-        image = self._image.copy()
-        array = image[..., 0] if self._channel_axis is None else np.moveaxis(image, -1, self._channel_axis)
-        return replace(self, _image=image, _contents=replace(self._contents, array=array))
+        return replace(self, _image=self._image.copy())
 
     def bare(self) -> Problem:
         """The same problem of a plain array, whatever the image came in: it can be pickled."""
@@ -328,7 +326,7 @@ class Problem:
     @property
     def array(self) -> np.ndarray:
         """The image as a plain array, its channels where the user has them. It is not to be written to."""
-        return self._contents.array
+        return self._image[..., 0] if self._channel_axis is None else np.moveaxis(self._image, -1, self._channel_axis)
 
     @property
     def channel_axis(self) -> int | None:
@@ -400,7 +398,7 @@ class Problem:
         image : ndarray, or what the image came in
             A new array with the shape, the dtype and the range of the image.
         """
-        restored = np.array(self._contents.array, order="C")
+        restored = np.array(self.array, order="C")
         out = restored[..., np.newaxis] if self._channel_axis is None else np.moveaxis(restored, self._channel_axis, -1)
         self._write_filled(values, out, ~self.mask | self.filled if smoothed else self.filled)
         if self.left and out.dtype.kind == "f":
@@ -447,7 +445,7 @@ class Problem:
         """How far `values` are from what `truth` knows of the pixels `where` of channel `c`, in the image's units."""
         found, known = np.asarray(values[..., c][where], dtype=float), truth._image[..., c][where]
         if self._exact is None:
-            return self._in_units(found, c) - known
+            return self._in_units(found, c) - known.astype(float)
         return np.clip(found, self.low[c], self.high[c]) * self._scale[c] - _in_reach(known, self._offset[c], 1.0)
 
     def _in_units(self, values: np.ndarray, channels: Any) -> np.ndarray:

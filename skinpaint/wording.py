@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Real
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -40,7 +39,7 @@ def is_int(value: object) -> bool:
 
 def is_number(value: object) -> TypeGuard[float]:
     """Whether this is a real number of Python or NumPy, and not a bool."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def generator(rng: Any, owner: object) -> np.random.Generator:

@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import autograd.numpy as anp
@@ -280,6 +281,17 @@ class TestSettings:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             np.testing.assert_array_equal(inpaint(image, mask, method=one), inpaint(image, mask, method=other))
+
+    def test_distances_that_differ_by_rounding_are_the_same(self):
+        image, mask = np.arange(72.0).reshape(8, 9), np.eye(8, 9)
+        for method in (PlugAndPlay(denoise_function="tv_chambolle", max_iter=2, tol=None), "dct"):
+            inpainter = Inpainter(method, spacing=(0.1 + 0.2, 0.3)).fit(image, mask=mask)
+            assert "spacing" not in inpainter.solution_.status
+
+    def test_a_fraction_is_no_number(self):
+        """It was taken, and then crashed in NumPy."""
+        with raises(ValueError, "'decay' parameter of SparseDCT", r"Got Fraction\(1, 2\) instead"):
+            SparseDCT(decay=Fraction(1, 2))
 
     def test_a_side_of_blocks_is_an_int(self):
         with raises(ValueError, "'block' parameter of SparseDCT", "Got 8.0 instead"):

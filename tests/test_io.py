@@ -338,6 +338,12 @@ class TestArraysThatAreNoPictures:
         with pytest.raises(ValueError, match="TIFF holds arrays of at least 2 axes"):
             write(tmp_path / "a.tif", np.zeros(5))
 
+    @pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="floats of 64 bits are the longest here")
+    def test_extended_precision_is_no_tiff(self, tmp_path):
+        """A file was written that nothing could read."""
+        with pytest.raises(ValueError, match=r"a\.tif cannot be written: TIFF does not hold \w+ data"):
+            write(tmp_path / "a.tif", np.ones((4, 5), np.longdouble))
+
     @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.fits", "a.npy"])
     def test_any_byte_order(self, name, tmp_path):
         """PNG was said not to hold uint16."""

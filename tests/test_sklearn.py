@@ -190,6 +190,15 @@ class TestEstimator:
         inpainter.fit_transform(damaged)
         assert len(calls) == 3
 
+    def test_a_fit_of_ones_own_is_that_of_fit_transform_and_fit_restore(self):
+        class Bright(Inpainter):
+            def fit(self, image, y=None, **keywords):
+                return super().fit(image, y, **{**keywords, "mask": image > 8})
+
+        row, restored = np.array([1.0, 9.0, 3.0, 4.0]), [1, 2, 3, 4]
+        np.testing.assert_allclose(Bright("laplace").fit_transform(row), restored)
+        np.testing.assert_allclose(Bright("laplace").fit_restore(row), restored)
+
     def test_threads_that_share_one_get_their_own_answers(self):
         rows = [np.array([k, np.nan, k, np.nan, k + 1.0]) for k in range(200)]
         inpainter = Inpainter("laplace")

@@ -1,5 +1,6 @@
 """How sure a fill is: standard deviations, intervals and samples, through the door, for every method."""
 
+import pickle
 import subprocess
 import sys
 from itertools import pairwise
@@ -198,6 +199,26 @@ def test_what_happens_to_the_answer_or_to_a_list_of_settings_later_does_not_matt
     other.restored_[:] = 0
     spacing[1] = 50.0
     np.testing.assert_array_equal(other.std(), one.std())
+
+
+def test_a_pickled_fit_holds_the_image_once():
+    image = np.random.default_rng(0).random((200, 200, 3))
+    inpainter = Inpainter("laplace", channel_axis=-1).fit(image, mask=np.eye(200, dtype=bool))
+    assert len(pickle.dumps(inpainter)) < 3.1 * image.nbytes  # and what was restored, and the values of the solution
+
+
+def test_a_fit_that_another_version_pickled_says_so():
+    inpainter = fitted()
+    del inpainter._last
+    with pytest.raises(ValueError, match=r"Inpainter.std needs a fit of this version"):
+        inpainter.std()
+
+
+def test_any_float_is_calibrated():
+    """Extended precision crashed in linear algebra."""
+    image = picture()
+    std = fitted(image=image.astype(np.longdouble)).std()
+    np.testing.assert_allclose(std, fitted(image=image).std(), rtol=1e-6)
 
 
 def test_a_callback_that_fits_or_sets_parameters_leaves_nothing_behind():

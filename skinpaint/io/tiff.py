@@ -240,7 +240,7 @@ TIFF = Codec(
     name="TIFF",
     suffixes=(".tif", ".tiff"),
     recognises=lambda head: head.startswith(SIGNATURES),
-    holds=lambda dtype: dtype.kind in "iuf",
+    holds=lambda dtype: dtype.kind in "iuf" and dtype.itemsize <= 8,
     read=_read,
     write=_write,
     keeps=("alpha", "icc_profile", "dpi", "exif", "xmp"),

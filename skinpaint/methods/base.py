@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from skinpaint.containers import MAX_UNEVEN
 from skinpaint.grid.axes import long_axes
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, ConvergenceWarning, Reason, Record, Solution, warn
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from skinpaint.trust.field import Field
 
 __all__ = ["CountedMethod", "IterativeMethod", "Method", "State"]
+
+
+def differ(shape: tuple[int, ...], spacing: tuple[float, ...]) -> bool:
+    """Whether the distances between neighbours differ between the axes, by more than files and rounding let them."""
+    distances = [spacing[axis] for axis in long_axes(shape)]
+    return max(distances) > (1 + MAX_UNEVEN) * min(distances)
 
 
 class _Settings:
@@ -88,7 +95,7 @@ class Method(ABC):
 
     def unseen(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> str:
         """A sentence for the status where the spacing should matter and does not; otherwise nothing."""
-        if self.sees_spacing or len({spacing[axis] for axis in long_axes(shape)}) < 2:
+        if self.sees_spacing or not differ(shape, spacing):
             return ""
         return (
             f"The spacing hardly counts for {type(self).__name__}, which compares pixels. "

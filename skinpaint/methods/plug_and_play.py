@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.axes import long_axes
-from skinpaint.methods.base import IterativeMethod
+from skinpaint.methods.base import IterativeMethod, differ
 from skinpaint.problem import Problem
 from skinpaint.wording import is_number, require
 
@@ -112,7 +112,7 @@ class PlugAndPlay(IterativeMethod):
 
     def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
         """Refuse pixels that are not as high as they are wide."""
-        if len({spacing[axis] for axis in long_axes(shape)}) > 1:
+        if differ(shape, spacing):
             raise ValueError(
                 f"The 'spacing' parameter of Inpainter must be the same along all axes for PlugAndPlay, whose denoiser "
                 f"does not see it. Got {spacing} instead. Pass spacing=1 to take pixels for as high as they are wide, "
