@@ -377,6 +377,7 @@ def entries_equal(image: np.ndarray, value: Any, given: Any) -> np.ndarray:
     """Where `image` holds a nodata value; `given` is what the user passed."""
     if isinstance(value, bool) or not isinstance(value, Real | np.number):
         raise _not_a_missing_value(given)
+    value = value.item() if isinstance(value, np.number) else value
     size: Any = abs(value)
     if size != size or sys.float_info.max < size < math.inf:  # NaN is missing in any case, and no image holds the rest
         return np.zeros(image.shape, bool)
