@@ -170,13 +170,12 @@ class TestScene:
         np.testing.assert_array_equal(values[~MASK], before[0][~MASK])
         assert (alpha == 65535).all()
 
-    def test_twenty_four_bits_of_either_byte_order(self, tmp_path):
-        before = slopes((1, 30, 40), "uint32")
-        for order in ("LITTLE", "BIG"):
-            scene(tmp_path / f"{order}.tif", before, nbits=24, endianness=order)
-        np.testing.assert_array_equal(read(tmp_path / "LITTLE.tif")[0], before[0])
-        with pytest.raises(ValueError, match=r"24 bits a sample, the highest first.*gdal_translate -co NBITS=32"):
-            read(tmp_path / "BIG.tif")
+    @pytest.mark.parametrize("endianness", ["little", "big"])
+    def test_twenty_four_bits_are_refused(self, tmp_path, endianness):
+        """They came as 256 times their values, or with older versions of imagecodecs as 2**24 times."""
+        scene(tmp_path / "a.tif", slopes((1, 30, 40), "uint32"), nbits=24, endianness=endianness)
+        with pytest.raises(ValueError, match=r"24 bits a sample.*gdal_translate -co NBITS=32"):
+            read(tmp_path / "a.tif")
 
     def test_an_alpha_behind_more_bands_is_carried(self, restore, tmp_path):
         before = slopes((5, 30, 40), "uint16")
@@ -356,6 +355,8 @@ class TestScene:
         before = slopes((2, 30, 40), "float32")
         before[:, MASK] = np.nan
         if not alike:  # then GDAL stores one band after the other, whatever the interleave
+            if interleave == "pixel" and tuple(map(int, rasterio.__gdal_version__.split(".")[:2])) < (3, 10):
+                pytest.skip("GDAL before 3.10 cannot read what it writes")
             before[1, 20:25] = np.nan
         scene(tmp_path / "a.tif", before, compress="lerc", interleave=interleave, **layout)
         image, extras = read(tmp_path / "a.tif")

@@ -191,10 +191,10 @@ def decode(path: Path, series: Any) -> Pixels:
 def _samples(path: Path, series: Any, kind: str) -> np.ndarray:
     """What tifffile decodes, or what Pillow does where it knows more; native, and with its own memory."""
     page = series.keyframe
-    if page.bitspersample == 24 and page.dtype.kind != "f" and page.parent.byteorder == ">":
+    if page.bitspersample == 24 and page.dtype.kind != "f":
         raise Unreadable(
-            "it holds 24 bits a sample, the highest first, which tifffile takes for 256 times as much. Save it with 32 "
-            "bits first, for example with GDAL: gdal_translate -co NBITS=32 IN OUT."
+            "it holds 24 bits a sample, which versions of imagecodecs read in different ways. Save it with 32 bits "
+            "first, for example with GDAL: gdal_translate -co NBITS=32 IN OUT."
         )
     if page.dtype.kind == "f":  # of tiles that are left out; tifffile takes 0 for the usual value of float32
         page.nodata = next((v for v in nodata(page, page.dtype) if not abs(v) > np.finfo(page.dtype).max), 0)
