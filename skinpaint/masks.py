@@ -149,8 +149,7 @@ def grow(mask: Any, pixels: int, *, channel_axis: int | None = None) -> np.ndarr
     >>> grow([0, 0, 0, 1, 0, 0], 1)
     array([False, False,  True,  True,  True, False])
     """
-    if isinstance(pixels, bool) or not isinstance(pixels, int | np.integer) or pixels < 0:
-        raise ValueError(f"The 'pixels' parameter of grow must be an int of at least 0. Got {pixels!r} instead.")
+    require(is_int(pixels) and pixels >= 0, "grow", "pixels", "an int of at least 0", pixels)
     grown = as_bool(mask).view(np.uint8)
     valid = channel_axis is None or (is_int(channel_axis) and -grown.ndim <= channel_axis < grown.ndim)
     require(valid, "grow", "channel_axis", f"None or an axis of the mask of shape {grown.shape}", channel_axis)

@@ -16,6 +16,7 @@ from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 from skinpaint.scores import GREY_LEVEL, difference
 from skinpaint.solution import Filling, Reason
+from skinpaint.wording import is_int, require
 
 __all__ = [
     "Bounds",
@@ -511,7 +512,7 @@ def _channels_last(
     """Move the channels last, or add a last axis of length 1; the axis comes back non-negative."""
     if channel_axis is None:
         return array[..., None], None if hidden is None else hidden[..., None], None
-    if isinstance(channel_axis, bool) or not isinstance(channel_axis, int | np.integer):
+    if not is_int(channel_axis):
         raise TypeError(
             f"The 'channel_axis' parameter of Inpainter must be an int or None. Got {channel_axis!r} instead."
         )
@@ -679,8 +680,7 @@ def _rounded(bound: float, dtype: np.dtype) -> float:
 
 def check_grow(grow: Any) -> int:
     """Refuse what is no number of pixels."""
-    if isinstance(grow, bool) or not isinstance(grow, int | np.integer) or grow < 0:
-        raise ValueError(f"The 'grow' parameter of Inpainter must be an int of at least 0. Got {grow!r} instead.")
+    require(is_int(grow) and grow >= 0, "Inpainter", "grow", "an int of at least 0", grow)
     return int(grow)
 
 

@@ -86,6 +86,20 @@ def mask(rng):
 
 
 @pytest.fixture
+def small_tasks(monkeypatch):
+    """Chunks of a test are small, and are worked in as they are."""
+    monkeypatch.setattr("skinpaint.dask.chunked.MIN_TASK", 1)
+
+
+@pytest.fixture(scope="module")
+def one_after_another():
+    """Tasks of a test are small, too: to wake a thread for each takes longer than its work."""
+    dask = pytest.importorskip("dask")
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.fixture
 def restore(tmp_path, monkeypatch, capsys):
     """Return a function that runs ``skinpaint restore`` in `tmp_path`, and returns what it printed."""
     from skinpaint.cli import main

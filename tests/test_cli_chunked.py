@@ -20,15 +20,17 @@ import pytest
 from skinpaint import PlugAndPlay, inpaint
 from skinpaint.cli import chunked as command
 from skinpaint.cli import main
-from skinpaint.dask import api, chunked
+from skinpaint.dask import api
 
 dask = pytest.importorskip("dask")
 zarr = pytest.importorskip("zarr")
 
 
+pytestmark = pytest.mark.usefixtures("small_tasks")
+
+
 @pytest.fixture(autouse=True)
-def small_tasks(monkeypatch, tmp_path):
-    monkeypatch.setattr(chunked, "MIN_TASK", 1)
+def here(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 

@@ -11,24 +11,12 @@ import pytest
 from skinpaint import Biharmonic, PlugAndPlay, Reason, SparseDCT, inpaint
 
 da = pytest.importorskip("dask.array")
-dask = pytest.importorskip("dask")
 
-from skinpaint.dask import chunked, local, solve, tasks  # noqa: E402
+from skinpaint.dask import local, solve, tasks  # noqa: E402
 from skinpaint.methods import sparse_dct  # noqa: E402
 from skinpaint.problem import Problem  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def small_tasks(monkeypatch):
-    """Chunks of a test are small, and are worked in as they are."""
-    monkeypatch.setattr(chunked, "MIN_TASK", 1)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_after_another():
-    """Tasks of a test are small, too: to wake a thread for each takes longer than its work."""
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("small_tasks", "one_after_another")
 
 
 def halo(monkeypatch, method, pixels):

@@ -9,12 +9,8 @@ xr = pytest.importorskip("xarray")
 da = pytest.importorskip("dask.array")
 
 import skinpaint.xarray as door  # noqa: E402
-from skinpaint.dask import chunked  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def small_tasks(monkeypatch):
-    monkeypatch.setattr(chunked, "MIN_TASK", 1)
+pytestmark = pytest.mark.usefixtures("small_tasks")
 
 
 @pytest.fixture

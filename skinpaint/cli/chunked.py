@@ -46,11 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["in_chunks", "restore_in_chunks"]
 
-NEEDED = {".zarr": "dask", ".tif": "dask,xarray", ".tiff": "dask,xarray"}  # the extras for each suffix
-LIBRARIES = {
-    "dask": ("dask", "zarr", "distributed"),
-    "dask,xarray": ("dask", "zarr", "distributed", "rasterio", "tifffile"),
-}
+NEEDED = {".zarr": ("dask",), ".tif": ("dask", "xarray"), ".tiff": ("dask", "xarray")}  # the extras for each suffix
+LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("rasterio", "tifffile")}
 HOW_TO_SAY = "Give a mask that is bright where pixels are missing (--mask FILE), or a nodata value (--missing NUMBER)."
 # arguments of `restore` for files in memory
 UNSUITED = ("film", "mask_out", "std", "interval", "level", "report", "skip_existing")
@@ -137,10 +134,11 @@ def _checked(args: argparse.Namespace) -> Task:
 
 def _check_libraries(path: Path) -> None:
     """Refuse a file whose libraries are not installed."""
-    extra = NEEDED.get(".zarr" if is_zarr(path) else path.suffix.lower())
-    lacking = [name for name in LIBRARIES[extra] if find_spec(name) is None] if extra is not None else []
+    extras = NEEDED.get(".zarr" if is_zarr(path) else path.suffix.lower(), ())
+    lacking = [name for extra in extras for name in LIBRARIES[extra] if find_spec(name) is None]
     if lacking:
-        raise ValueError(f"{path} needs {', '.join(lacking)}. Install them: pip install 'skinpaint[{extra}]'.")
+        said = f"{path} needs {', '.join(lacking)}."
+        raise ValueError(f"{said} Install them: pip install 'skinpaint[{','.join(extras)}]'.")
 
 
 def _output(args: argparse.Namespace, source: Path, mask: Path | None) -> Path:

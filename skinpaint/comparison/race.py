@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from skinpaint.comparison.draws import Draw
 from skinpaint.comparison.ranking import contenders
 from skinpaint.inpainter import Inpainter
 from skinpaint.solution import Reason
-from skinpaint.wording import is_number
+from skinpaint.wording import is_int, is_number
 
 __all__ = ["Race", "Rules", "run"]
 
@@ -38,8 +36,7 @@ class Rules:
     def of(cls, draws: Any, budget: Any) -> Rules:
         """Check what the user says."""
         pair = draws if isinstance(draws, tuple | list) else (draws, draws)
-        whole = all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in pair)
-        if len(pair) != 2 or not whole or not 1 <= pair[0] <= pair[1]:
+        if len(pair) != 2 or not all(map(is_int, pair)) or not 1 <= pair[0] <= pair[1]:
             raise ValueError(
                 "The 'draws' parameter of compare must be an int of at least 1, or two of them, the smaller first. "
                 f"Got {draws!r} instead."

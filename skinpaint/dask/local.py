@@ -111,11 +111,10 @@ def _answer(channel: Channel, start: ChunkedSolution, values: Any, method: Metho
     begun = ""
     if start.n_iter:
         passes = f"{start.n_iter} pass{'' if start.n_iter == 1 else 'es'}"
-        begun = (
-            f" It starts from the harmonic fill, of which {passes} left a relative residual of {start.residual:.1g}."
-        )
-    status = f"{type(method).__name__} restores each chunk when it is computed, with {halo} pixels around it.{begun}"
-    status = f"{status} {method.unseen(channel.grid.shape, channel.grid.spacing)}".strip()
+        begun = f"It starts from the harmonic fill, of which {passes} left a relative residual of {start.residual:.1g}."
+    said = f"{type(method).__name__} restores each chunk when it is computed, with {halo} pixels around it."
+    unseen = method.unseen(channel.grid.shape, channel.grid.spacing)
+    status = " ".join(filter(None, (said, begun, unseen)))
     reason = Reason.CONVERGED if start.converged else start.reason
     return channel.solution(reason, status, values, n_iter=start.n_iter, history=start.history)
 

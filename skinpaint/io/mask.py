@@ -90,8 +90,7 @@ def read_mask(
         If the file cannot be opened.
     ValueError
         If it cannot be read, marks no pixel, holds flags where a `threshold` is given, floats that are no levels or NaN
-        that is not its nodata value, or
-        shows the photograph in other tones.
+        that is not its nodata value, or shows the photograph in other tones.
 
     Examples
     --------

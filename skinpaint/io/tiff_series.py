@@ -198,10 +198,10 @@ def _samples(path: Path, series: Any, kind: str) -> np.ndarray:
         )
     if page.dtype.kind == "f":  # of tiles that are left out; tifffile takes 0 for the usual value of float32
         page.nodata = next((v for v in nodata(page, page.dtype) if not abs(v) > np.finfo(page.dtype).max), 0)
-    if kind == "YCBCR" and series.keyframe.compression.name != "JPEG":
+    if kind == "YCBCR" and page.compression.name != "JPEG":
         return _by_pillow(path, series, "it holds YCBCR data.")
     try:
-        values = _from_lerc(series) if series.keyframe.compression.name == "LERC" else series.asarray()
+        values = _from_lerc(series) if page.compression.name == "LERC" else series.asarray()
     except (ImportError, KeyError, ValueError) as error:  # how tifffile says that it lacks a codec
         if "imagecodecs" not in str(error):
             raise
