@@ -22,6 +22,7 @@ __all__ = [
     "Contents",
     "aligned",
     "check_measured",
+    "even_step",
     "has_another_sign",
     "holds_classes",
     "in_chunks",
@@ -235,6 +236,24 @@ def _by_labels(mask: Any, image: Any) -> Any:
             )
         mask = mask.take(at, axis=name if image.ndim > 1 else 0)
     return mask.to_numpy()
+
+
+def even_step(coordinate: np.ndarray, name: str, ignore: str) -> float:
+    """The distance between neighbours along an axis; `ignore` says how to do without its coordinate.
+
+    Examples
+    --------
+    >>> even_step(np.array([30, 20, 10]), "y", "pass spacing=1")
+    10.0
+    """
+    steps = np.diff(coordinate.astype(float))
+    step, steps = float(abs(steps.mean())), np.abs(steps)
+    if not step > 0 or np.abs(steps - step).max() > MAX_UNEVEN * step:
+        raise ValueError(
+            f"The coordinate {name!r} must be even. Got steps from {steps.min():g} to {steps.max():g} instead. "
+            f"Interpolate to an even grid first, or {ignore} to ignore the coordinates."
+        )
+    return step
 
 
 def _places(wanted: Any, given: Any) -> np.ndarray:

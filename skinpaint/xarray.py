@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 
 from skinpaint.containers import (
-    MAX_UNEVEN,
     NODATA_NAMES,
     aligned,
     check_measured,
+    even_step,
     holds_classes,
     in_chunks,
     nodata_in,
@@ -182,14 +182,7 @@ def _step(array: xr.DataArray, name: str) -> float:
             f"The coordinate {name!r} must be numbers, one a pixel. Got dtype {coordinate.dtype} instead. "
             "Pass spacing=, one number for each of the axes."
         )
-    steps = np.diff(coordinate.values.astype(float))
-    step = abs(steps.mean())
-    if not step > 0 or np.abs(np.abs(steps) - step).max() > MAX_UNEVEN * step:
-        raise ValueError(
-            f"The coordinate {name!r} must be even. Got steps from {np.abs(steps).min():g} to {np.abs(steps).max():g} "
-            "instead. Interpolate to an even grid first, or pass spacing=1 to ignore the coordinates."
-        )
-    return float(step)
+    return even_step(coordinate.values, name, "pass spacing=1")
 
 
 def _labelled(mask: Any, array: xr.DataArray, dim: tuple[str, ...]) -> Any:

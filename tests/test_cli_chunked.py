@@ -225,8 +225,8 @@ class TestInterrupted:
         def when(owner, name):
             before = getattr(owner, name)
 
-            def pressed(*given):
-                answer = before(*given)
+            def pressed(*given, **options):
+                answer = before(*given, **options)
                 monkeypatch.setattr(owner, name, before)
                 os.kill(os.getpid(), signal.SIGINT)
                 return answer

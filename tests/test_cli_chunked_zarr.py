@@ -121,6 +121,40 @@ class TestAxes:
         want = inpaint(values[0], method="laplace", spacing=(depth, 1, 1))
         np.testing.assert_allclose(zarr.open("filled.zarr")["0"][0], want, atol=1e-4)
 
+    @pytest.mark.parametrize(
+        ("change", "spacing", "said"),
+        [
+            ({}, (3, 1), "Spacing Y 3, X 1, as the file says."),
+            ({"units": "km"}, None, ""),
+            ({"scale_factor": 0.5}, (1.5, 1), "Spacing Y 1.5, X 1, as the file says."),
+            ({"steps": [0, 1]}, None, ""),
+            ({"steps": [1, 1]}, None, ""),
+        ],
+    )
+    def test_spacing_by_the_coordinates_of_xarray(self, change, spacing, said, scene, hole, capsys):
+        group, values = zarr.create_group("scene.zarr"), np.where(hole, np.nan, scene)
+        for name, n, step in (("y", 40, -30), ("x", 50, 10)):
+            at = group.create_array(name, shape=(n,), dtype="f8", dimension_names=[name])
+            at[...] = np.arange(n) * step + 5000
+            at.attrs["units"] = "m"
+        first, second = change.pop("steps", [-30, -30])
+        group["y"][:2] = group["y"][2] - np.array([first + second, second])
+        group["y"].attrs.update(change)
+        named = {"dtype": values.dtype, "dimension_names": ["y", "x"]}
+        group.create_array("red", shape=values.shape, chunks=(20, 25), **named)[...] = values
+        uneven, ignored = first != -30, []
+        if uneven:
+            assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 2
+            message = "The coordinate 'y' must be even. Got steps from "
+            assert message in (error := capsys.readouterr().err)
+            assert "give --spacing 1 to ignore" in error
+            ignored = ["--spacing", "1"]
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr", *ignored]) == 0
+        printed = capsys.readouterr().out
+        assert said in printed if said else "Spacing" not in printed
+        want = inpaint(values, method="laplace", spacing=spacing)
+        np.testing.assert_allclose(zarr.open("filled.zarr")["red"][...], want, atol=2e-3)
+
     @pytest.mark.parametrize("names", [None, ["member", "y", "x"], ["y", "y", "x"]])
     def test_axes_that_are_not_named_have_to_be_given(self, names, stack, capsys):
         stored("scene.zarr", stack, dimension_names=names)

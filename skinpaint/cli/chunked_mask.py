@@ -20,5 +20,5 @@ def read_mask_in_chunks(path: Path, **rules: Any) -> tuple[Any, Extras]:
 
     The rules are those of :func:`skinpaint.io.mask.marked`.
     """
-    image, extras = open_zarr(path, measured=False) if is_zarr(path) else open_raster(path)
+    image, extras = open_zarr(path, measured=False, spaced=False) if is_zarr(path) else open_raster(path)
     return marked(path, image, extras, **rules), extras

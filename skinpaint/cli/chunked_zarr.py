@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import os
+import re
 import shutil
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.cli.common import read_chunk
-from skinpaint.containers import has_another_sign, holds_classes
+from skinpaint.containers import even_step, has_another_sign, holds_classes
 from skinpaint.io import Extras
 from skinpaint.io.codec import listed
 from skinpaint.io.decoders import one_line
@@ -54,8 +55,11 @@ def store_of(path: Path) -> Path:
     return next((each for each in (path, *path.parents) if each.suffix.lower() == SUFFIX), path)
 
 
-def open_zarr(source: Path, *, measured: bool = True) -> tuple[Any, Extras]:
-    """The array in chunks, and what is known of it; `measured` refuses numbers that must not be interpolated."""
+def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True) -> tuple[Any, Extras]:
+    """The array in chunks, and what is known of it.
+
+    `measured` refuses numbers that must not be interpolated, and `spaced` coordinates that are not even.
+    """
     import dask.array as da
 
     array, group = _found(source)
@@ -69,7 +73,7 @@ def open_zarr(source: Path, *, measured: bool = True) -> tuple[Any, Extras]:
     extras = Extras(
         axes=axes,
         stated=axes if _are_named(names, axes) else "",
-        spacing=_spacing(multiscale, name, axes),
+        spacing=_spacing(multiscale, name, axes) or (_steps(group, names, axes) if spaced else None),
         nodata=values,
         hint=hint,
         lost=_left_behind(source, array),
@@ -162,6 +166,21 @@ def _spacing(multiscale: dict[str, Any], name: str, letters: str) -> tuple[float
     steps = [math.prod(map(float, along)) for along in zip(*scales, strict=True)]
     found = tuple(step for step, letter in zip(steps, letters, strict=True) if letter in "ZYX")
     return found if all(0 < step < math.inf for step in found) else None
+
+
+def _steps(group: Any, names: Sequence[str | None], letters: str) -> tuple[float, ...] | None:
+    """Distance between neighbours along the axes in space, if all have coordinates, as those of xarray, in one unit."""
+    arrays = {} if group is None else dict(group.arrays())
+    spatial = [str(name) for name, letter in zip(names, letters, strict=False) if letter in "ZYX"]
+    found = [arrays[name] for name in spatial if name in arrays]
+    if not found or len(found) < len(spatial):
+        return None
+    if any(each.ndim != 1 or each.size < 2 or each.dtype.kind not in "uif" for each in found):
+        return None
+    if len({re.sub("^degrees?_.*", "degrees", str(each.attrs.get("units"))) for each in found}) > 1:
+        return None
+    steps = [even_step(each[:], name, "give --spacing 1") for name, each in zip(spatial, found, strict=True)]
+    return tuple(s * abs(float(each.attrs.get("scale_factor", 1))) for s, each in zip(steps, found, strict=True))
 
 
 def _is_spatial(axis: dict[str, Any]) -> bool:
