@@ -71,6 +71,14 @@ def test_a_mask_beside_the_image(restore, tmp_path, name, marked):
     assert "does not hold what its source does: other arrays." in restore("a.npz", "-o", "b.npy").err
 
 
+@pytest.mark.parametrize("dtype", ["U1", "c16", "M8[s]", "f4,f4"])
+def test_a_mask_that_is_no_numbers(restore, tmp_path, dtype):
+    np.save(tmp_path / "image.npy", np.ones((4, 5)))
+    np.save(tmp_path / "mask.npy", np.zeros((4, 5), dtype))
+    error = restore("image.npy", "--mask", "mask.npy", status=2).err
+    assert "The mask mask.npy must hold integers, real floats or booleans. Got " in error
+
+
 @pytest.mark.parametrize("channels", [slice(3), slice(1)], ids=["all", "one"])
 def test_a_mask_of_its_own_for_each_channel(restore, tmp_path, channels):
     colours, mask = np.stack([PLANE] * 3, axis=-1), np.zeros((*PLANE.shape, 3), bool)

@@ -136,6 +136,8 @@ def marked(
     array([[False,  True]])
     """
     _check_threshold(threshold)
+    if image.dtype.kind not in "biuf":
+        raise ValueError(f"The mask {path} must hold integers, real floats or booleans. Got {image.dtype} instead.")
     blank = _is_nodata(image, extras)
     stated = NODATA.format(", ".join(f"{value:.17g}" for value in extras.nodata)) if blank.any() else ""
     known = np.where(blank, 0, image).astype(image.dtype) if stated else image
