@@ -262,10 +262,13 @@ class TestRefused:
             ),
             (lambda x: da.stack([x, x]), {}, ValueError, "Did you mean channel_axis=0"),
             (lambda x: x, {"missing_values": "saturated"}, ValueError, "for a dask array. Got 'saturated'"),
+            (lambda x: x, {"missing_values": np.arange(2)}, ValueError, "a number or a tuple of numbers. Got"),
+            (lambda x: x, {"callback": 3}, ValueError, "'callback' parameter of Inpainter.fit must be callable"),
             (lambda x: x, {"spacing": -1}, ValueError, "'spacing' parameter of Inpainter must be"),
             (lambda x: x, {"grow": -1}, ValueError, "'grow' parameter of Inpainter must be"),
             (lambda x: x, {"max_distance": 0}, ValueError, "'max_distance' parameter"),
             (lambda x: x, {"bounds": (0, 0.1)}, ValueError, "must contain all known values"),
+            (lambda x: 0 * x + 5, {"bounds": (10, 20)}, ValueError, "must contain all known values"),
             (lambda x: x, {"bounds": (1, 0)}, ValueError, "with low < high"),
             (lambda x: x, {"channel_axis": 5}, ValueError, "Got 5 for an image of shape"),
             (

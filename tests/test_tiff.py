@@ -459,10 +459,20 @@ class TestStack:
             assert len(file.pages) == array.size // (30 * 40 * samples)
             np.testing.assert_array_equal(file.asarray().squeeze(), array.squeeze())
 
-    def test_planes_without_descriptions_of_their_own_keep_their_axes(self, tmp_path):
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"truncate": True},
+            {"truncate": True, "iccprofile": bytes(9000)},
+            {"iccprofile": bytes(9000)},
+            {"extratags": [(65000, 1, 9000, bytes(9000), True)]},
+            {"extratags": [(65000, 1, 9000, bytes(9000), False)]},
+        ],
+        ids=["truncated", "truncated-profile", "profile", "tag", "tags"],
+    )
+    def test_planes_without_descriptions_of_their_own_keep_their_axes(self, tmp_path, options):
         array = slopes((3, 30, 40), "uint16")
-        options = {"photometric": "minisblack", "metadata": {"axes": "TYX"}, "truncate": True}
-        tifffile.imwrite(tmp_path / "a.tif", array, **options)
+        tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack", metadata={"axes": "TYX"}, **options)
         write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
         with tifffile.TiffFile(tmp_path / "b.tif") as file:
             assert file.series[0].axes == "TYX"

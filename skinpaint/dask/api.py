@@ -26,6 +26,7 @@ from skinpaint.problem import (
     looks_inverted,
 )
 from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, warn
+from skinpaint.wording import require
 
 __all__ = ["inpaint", "solve"]
 
@@ -118,6 +119,7 @@ def solve(
             "dask.array.asarray(image), or call skinpaint.inpaint for an image in memory."
         )
     chosen, local = _chosen(method)
+    require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
     began = perf_counter()
     problem = Chunked.from_array(image, mask, channel_axis=channel_axis, missing_values=missing_values, grow=grow)
     distances = check_spacing(spacing, problem.image.ndim - 1)

@@ -224,9 +224,8 @@ def _check_range(lowest: float, highest: float, dtype: np.dtype) -> None:
 
 
 def _bounds(bounds: Bounds, lowest: float, highest: float, dtype: np.dtype) -> tuple[float, float]:
-    if bounds is None or lowest == highest:
-        return lowest, highest
-    return bounds_around(bounds, lowest, highest, dtype)
+    given = None if bounds is None else bounds_around(bounds, lowest, highest, dtype)
+    return (lowest, highest) if given is None or lowest == highest else given
 
 
 def _near_enough(missing: Any, spacing: tuple[float, ...], farthest: float | None) -> Any:

@@ -160,13 +160,12 @@ def _checked_axis(image: Any, channel_axis: int | None) -> int | None:
 
 def _missing(array: Any, hidden: Any, mask: Any, missing_values: Any, axis: int | None) -> Any:
     """What is missing, chunk by chunk; of the shape of `array`, or with a last axis of length 1."""
-    words = ("auto", None)
-    if isinstance(missing_values, str) and missing_values not in words:
+    if isinstance(missing_values, str) and missing_values != "auto":
         raise ValueError(
             "The 'missing_values' parameter must be 'auto', None, a number or a tuple of numbers for a dask array. "
             f"Got {missing_values!r} instead. Pass mask=, for example (image == 0) | (image == 255)."
         )
-    values = None if missing_values == "auto" else missing_values
+    values = None if isinstance(missing_values, str) else missing_values
     said = [] if hidden is None else [hidden]
     if mask is not None:
         said.append(_given(mask, array, axis))

@@ -185,7 +185,7 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
     if layout.turned:  # across and down may have changed places
         resolution, unit = (extras.dpi, 2) if extras.dpi is not None else (resolution, unit)
     with tifffile.TiffWriter(path, byteorder=form.order, bigtiff=form.big, ome=False) as writer:
-        for k, page in enumerate(pages):
+        for k, page in enumerate(pages[None] if layout.in_one and len(pages) > 1 else pages):
             tags = layout.tags[k] if k < len(layout.tags) else []
             if k == 0:
                 tags = [tag for tag in tags if tag[0] != XMP] + _beside(extras)

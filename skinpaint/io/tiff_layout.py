@@ -94,6 +94,14 @@ class Layout:
     unit: Any
     tags: list[list[Tag]]
 
+    @property
+    def in_one(self) -> bool:
+        """Whether all pages are to be written at once, so that their pixels lie one behind the other.
+
+        tifffile may read them like this where the first page alone is described, by its own description.
+        """
+        return self.compression is None and not any(self.tags[1:])
+
 
 def layout_of(
     file: Any, found: Found, pixels: Pixels, *, is_picture: bool, orientation: int | None, alpha_at: int | None
@@ -109,6 +117,8 @@ def layout_of(
     dropped = WRITTEN | OF_THE_CODING | {LAYERS} | (set() if orientation is None else {ORIENTATION})
     if file.is_shaped and (turned or recoded):  # it states the shape
         dropped |= {DESCRIPTION}
+    tags = [_tags(file, pages[k], dropped) for k in (found.order if len(found.order) else range(len(pages)))]
+    apart = file.is_shaped and any(tags[1:])  # tifffile would take the tags between its planes for pixels
     return Layout(
         byteorder=file.byteorder,
         bigtiff=file.is_bigtiff,
@@ -117,7 +127,7 @@ def layout_of(
         extrasamples=list(page.extrasamples) if samples > 1 and page.extrasamples else None,
         volumetric=volumetric,
         tile=page.tile if page.is_tiled and (volumetric or len(page.tile) == 2) else None,
-        compression=None if page.compression == 1 else "zlib",
+        compression=None if page.compression == 1 and not apart else "zlib",
         white=pixels.white,
         page=(*shape, 3) if recoded else shape,
         axes=pixels.axes,
@@ -127,7 +137,7 @@ def layout_of(
         order=found.order,
         resolution=None if None in fractions else fractions,
         unit=page.tags.valueof("ResolutionUnit") if page.tags.valueof("ResolutionUnit") in UNITS else None,
-        tags=[_tags(file, pages[k], dropped) for k in (found.order if len(found.order) else range(len(pages)))],
+        tags=tags,
     )
 
 
