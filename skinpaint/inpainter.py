@@ -16,14 +16,14 @@ from skinpaint.masks import everywhere
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Record, Solution, proven_within, warn
+from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Reason, Record, Solution, proven_within, warn
 from skinpaint.wording import did_you_mean, is_int, is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
     from skinpaint.trust.calibration import Uncertainty
 
-__all__ = ["Inpainter", "inpaint"]
+__all__ = ["Inpainter", "check_answer", "inpaint"]
 
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
@@ -617,7 +617,7 @@ class Inpainter:
                 solution = method.solve(problem, bar)
         else:
             solution = method.solve(problem, callback)
-        _check_answer(solution, problem, method)
+        check_answer(solution, problem, method)
         return solution.remarked(self._remarks(problem, solution, method))
 
     def _remarks(self, problem: Problem, solution: Solution, method: Method) -> Iterator[str]:
@@ -749,11 +749,19 @@ def _written(problem: Problem, solution: Solution) -> Any:
     return problem.write_back(solution.found, smoothed=True)
 
 
-def _check_answer(solution: Any, problem: Problem, method: Method) -> None:
+def check_answer(solution: Any, problem: Problem, method: Method) -> None:
     """Refuse what a method of one's own may return by mistake, as it would be cast and broadcast into a picture."""
     name = f"{type(method).__name__}.solve"
     if not isinstance(solution, Solution):
         raise TypeError(f"{name} must return a skinpaint.Solution. Got {type(solution).__name__} instead.")
+    for what, allowed, got, valid in (
+        ("reason", "a skinpaint.Reason", solution.reason, isinstance(solution.reason, Reason)),
+        ("status", "a str", solution.status, isinstance(solution.status, str)),
+        ("history", "a tuple of skinpaint.Record", solution.history, isinstance(solution.history, tuple)),
+        ("gap", "a float of at least 0 or None", solution.gap, solution.gap is None or solution.gap >= 0),
+    ):
+        if not valid:
+            raise TypeError(f"{name} must return {allowed} as {what}. Got {got!r} instead.")
     found, missing, shape = solution.found, problem.mask, problem.shape
     if isinstance(found, Filling):
         found, missing, shape = found.values, np.ones(1, bool), (problem.missing.size, shape[-1])

@@ -162,6 +162,7 @@ class Problem:
         check_array(contents.array)
         channel_axis = contents.channel_axis if channel_axis is None else channel_axis
         array, hidden, axis = _channels_last(contents.array, contents.hidden, channel_axis)
+        array.flags.writeable = False  # a view of the user's image
         if isinstance(missing_values, str) and missing_values == "auto" and contents.nodata:
             missing_values = contents.nodata
         if unmeasured is not None and unmeasured.shape not in (contents.array.shape, array.shape[:-1]):
@@ -298,7 +299,9 @@ class Problem:
 
     def detached(self) -> Problem:
         """The same problem with a copy of the image, which stays as it is when the user's array changes."""
-        return replace(self, _image=self._image.copy())
+        copy = self._image.copy()
+        copy.flags.writeable = False
+        return replace(self, _image=copy)
 
     def bare(self) -> Problem:
         """The same problem of a plain array, whatever the image came in: it can be pickled."""

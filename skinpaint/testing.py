@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.energies.objective import value_and_gradient
-from skinpaint.inpainter import Inpainter
+from skinpaint.inpainter import Inpainter, check_answer
 from skinpaint.methods import resolve
 from skinpaint.methods.base import IterativeMethod, Method
 from skinpaint.problem import Problem
@@ -148,8 +148,12 @@ def _refuse_unknown(skip: Collection[str], laws: Collection[str], owner: str) ->
 def _well_formed(method: Method, trial: Trial, tol: float) -> None:
     problem = trial.problem(method)
     solution = method.solve(problem)
-    shape, expected = np.shape(solution.values), problem.values.shape
-    _demand(shape == expected, f"the values have shape {shape}, the problem has {expected}.")
+    try:
+        check_answer(solution, problem, method)
+    except (TypeError, ValueError) as error:
+        raise AssertionError(str(error)) from None
+    energy = solution.energy
+    _demand(energy is None or np.isfinite(energy), f"the energy is {energy}.")
     wrong = int((~np.isfinite(solution.values)).sum())
     _demand(wrong == 0, f"{wrong} of the values are not finite.")
     status = solution.status
