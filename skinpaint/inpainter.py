@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Inpainter", "check_answer", "inpaint"]
 
 DEFAULT_METHOD = "dct"
-MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
+MAX_AT_BOUND = 1e-3  # of the filled values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
@@ -624,8 +624,8 @@ class Inpainter:
         """What the door adds to the method's own status."""
         if problem.trivial is None and (unseen := method.unseen(problem.shape[:-1], problem.spacing)):
             yield unseen
-        at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.found)
-        if at_bound > MAX_AT_BOUND * np.count_nonzero(problem.mask) * (problem.shape[-1] / problem.mask.shape[-1]):
+        at_bound = 0 if problem.trivial is not None else problem.at_bound(solution.found)
+        if at_bound > MAX_AT_BOUND * np.count_nonzero(problem.filled) * (problem.shape[-1] / problem.mask.shape[-1]):
             yield (
                 f"{at_bound} filled {'value is' if at_bound == 1 else 'values are'} at the lowest or highest known "
                 "value, and may belong beyond it. Pass bounds=(low, high) to let them."
