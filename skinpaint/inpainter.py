@@ -290,7 +290,8 @@ class Inpainter:
         Returns
         -------
         std : ndarray of float64, of the image's shape
-            In the image's units; 0 where known, infinite where `max_distance` left pixels as they came.
+            In the image's units; 0 where known, infinite where `max_distance` left pixels as they came. Of the fill
+            before integers are rounded, which adds an error of 0.3 of a level.
 
         Raises
         ------

@@ -26,6 +26,7 @@ from skinpaint.problem import (
     looks_inverted,
 )
 from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, warn
+from skinpaint.wording import require
 
 __all__ = ["inpaint", "solve"]
 
@@ -117,6 +118,8 @@ def solve(
             f"The 'image' parameter must be a dask array. Got {type(image).__name__} instead. Pass "
             "dask.array.asarray(image), or call skinpaint.inpaint for an image in memory."
         )
+    require(callback is None or callable(callback), "solve", "callback", "callable or None", callback)
+    require(isinstance(progress, bool), "solve", "progress", "a bool", progress)
     chosen, local = _chosen(method)
     began = perf_counter()
     problem = Chunked.from_array(image, mask, channel_axis=channel_axis, missing_values=missing_values, grow=grow)
