@@ -220,7 +220,7 @@ def test_no_more_is_said_than_is_proven(gap):
 
 
 def test_nothing_is_said_where_nothing_is_proven():
-    assert (proven_within(None), proven_within(np.inf), proven_within(0)) == ("", "", "proven within 0 %")
+    assert [proven_within(gap) for gap in (None, np.inf, np.nan, 0)] == ["", "", "", "proven within 0 %"]
 
 
 def test_progress_tells_energy_and_proof(capsys, monkeypatch):
