@@ -542,6 +542,8 @@ class Inpainter:
         if in_chunks(image):
             return self._in_chunks(image, mask, callback).restored
         problem = self._problem(image, mask)
+        if callback is not None:  # it may change the user's array
+            problem = problem.detached()
         return _written(problem, self._solve(problem, callback))
 
     def _problem(self, image: Any, mask: Any) -> Problem:

@@ -219,6 +219,17 @@ class TestLoop:
         np.testing.assert_array_equal(restored, inpaint(grey, mask, method=method))
 
 
+@pytest.mark.parametrize("name", ["laplace", "gd"])
+def test_a_callback_may_write_to_the_array_that_was_given(name, grey, mask):
+    """The answer of `inpaint` had the known pixels that the callback had written."""
+    image, hidden = grey.copy(), mask.copy()
+
+    def write(record, restore):
+        image[:], hidden[:] = 0, True
+
+    np.testing.assert_array_equal(inpaint(image, hidden, method=name, callback=write), inpaint(grey, mask, method=name))
+
+
 def test_nothing_prints(grey, mask, capsys):
     for name in METHODS:
         inpaint(grey, mask, method=name)
