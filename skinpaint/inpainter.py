@@ -16,17 +16,17 @@ from skinpaint.masks import everywhere
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
-from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Record, Solution, proven_within, warn
+from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Reason, Record, Solution, proven_within, warn
 from skinpaint.wording import did_you_mean, is_int, is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
     from skinpaint.trust.calibration import Uncertainty
 
-__all__ = ["Inpainter", "inpaint"]
+__all__ = ["Inpainter", "check_answer", "inpaint"]
 
 DEFAULT_METHOD = "dct"
-MAX_AT_BOUND = 1e-3  # of the missing values: where more are at a bound, the status says so
+MAX_AT_BOUND = 1e-3  # of the filled values: where more are at a bound, the status says so
 FITTED = ("restored_", "mask_", "solution_", "n_iter_", "converged_", "history_")  # what `fit` leaves
 
 MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
@@ -290,7 +290,8 @@ class Inpainter:
         Returns
         -------
         std : ndarray of float64, of the image's shape
-            In the image's units; 0 where known, infinite where `max_distance` left pixels as they came.
+            In the image's units; 0 where known, infinite where `max_distance` left pixels as they came. Of the fill
+            before integers are rounded, which adds an error of 0.3 of a level.
 
         Raises
         ------
@@ -541,6 +542,8 @@ class Inpainter:
         if in_chunks(image):
             return self._in_chunks(image, mask, callback).restored
         problem = self._problem(image, mask)
+        if callback is not None:  # it may change the user's array
+            problem = problem.detached()
         return _written(problem, self._solve(problem, callback))
 
     def _problem(self, image: Any, mask: Any) -> Problem:
@@ -617,15 +620,15 @@ class Inpainter:
                 solution = method.solve(problem, bar)
         else:
             solution = method.solve(problem, callback)
-        _check_answer(solution, problem, method)
+        check_answer(solution, problem, method)
         return solution.remarked(self._remarks(problem, solution, method))
 
     def _remarks(self, problem: Problem, solution: Solution, method: Method) -> Iterator[str]:
         """What the door adds to the method's own status."""
         if problem.trivial is None and (unseen := method.unseen(problem.shape[:-1], problem.spacing)):
             yield unseen
-        at_bound = 0 if problem.trivial is not None or self.bounds is not None else problem.at_bound(solution.found)
-        if at_bound > MAX_AT_BOUND * np.count_nonzero(problem.mask) * (problem.shape[-1] / problem.mask.shape[-1]):
+        at_bound = 0 if problem.trivial is not None else problem.at_bound(solution.found)
+        if at_bound > MAX_AT_BOUND * np.count_nonzero(problem.filled) * (problem.shape[-1] / problem.mask.shape[-1]):
             yield (
                 f"{at_bound} filled {'value is' if at_bound == 1 else 'values are'} at the lowest or highest known "
                 "value, and may belong beyond it. Pass bounds=(low, high) to let them."
@@ -749,11 +752,19 @@ def _written(problem: Problem, solution: Solution) -> Any:
     return problem.write_back(solution.found, smoothed=True)
 
 
-def _check_answer(solution: Any, problem: Problem, method: Method) -> None:
+def check_answer(solution: Any, problem: Problem, method: Method) -> None:
     """Refuse what a method of one's own may return by mistake, as it would be cast and broadcast into a picture."""
     name = f"{type(method).__name__}.solve"
     if not isinstance(solution, Solution):
         raise TypeError(f"{name} must return a skinpaint.Solution. Got {type(solution).__name__} instead.")
+    for what, allowed, got, valid in (
+        ("reason", "a skinpaint.Reason", solution.reason, isinstance(solution.reason, Reason)),
+        ("status", "a str", solution.status, isinstance(solution.status, str)),
+        ("history", "a tuple of skinpaint.Record", solution.history, isinstance(solution.history, tuple)),
+        ("gap", "a float of at least 0 or None", solution.gap, solution.gap is None or solution.gap >= 0),
+    ):
+        if not valid:
+            raise TypeError(f"{name} must return {allowed} as {what}. Got {got!r} instead.")
     found, missing, shape = solution.found, problem.mask, problem.shape
     if isinstance(found, Filling):
         found, missing, shape = found.values, np.ones(1, bool), (problem.missing.size, shape[-1])

@@ -116,6 +116,7 @@ class Problem:
     _channel_axis: int | None = field(repr=False)
     _max_distance: float | None = field(repr=False)
     _masked: bool = field(repr=False)  # whether a mask was given
+    _bounded: bool = field(repr=False)  # whether the bounds are others than the range of what is known
     _contents: containers.Contents = field(repr=False)  # what the image came in, without its values
     whole: Whole | None = field(default=None, repr=False)
     _exact: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)  # bounds of integers beyond floats
@@ -162,6 +163,7 @@ class Problem:
         check_array(contents.array)
         channel_axis = contents.channel_axis if channel_axis is None else channel_axis
         array, hidden, axis = _channels_last(contents.array, contents.hidden, channel_axis)
+        array.flags.writeable = False  # a view of the user's image
         if isinstance(missing_values, str) and missing_values == "auto" and contents.nodata:
             missing_values = contents.nodata
         if unmeasured is not None and unmeasured.shape not in (contents.array.shape, array.shape[:-1]):
@@ -198,6 +200,7 @@ class Problem:
             _channel_axis=axis,
             _max_distance=check_max_distance(max_distance),
             _masked=mask is not None,
+            _bounded=bounds is not None,
             _contents=replace(contents, array=np.empty(0), hidden=None),
             whole=whole,
             _exact=(low, high) if _is_exact(offset) else None,
@@ -298,7 +301,9 @@ class Problem:
 
     def detached(self) -> Problem:
         """The same problem with a copy of the image, which stays as it is when the user's array changes."""
-        return replace(self, _image=self._image.copy())
+        copy = self._image.copy()
+        copy.flags.writeable = False
+        return replace(self, _image=copy)
 
     def bare(self) -> Problem:
         """The same problem of a plain array, whatever the image came in: it can be pickled."""
@@ -368,21 +373,36 @@ class Problem:
         return np.where(self.mask, np.clip(values, self.low, self.high), self.values)
 
     def at_bound(self, values: np.ndarray | Filling) -> int:
-        """Number of missing entries whose values are at a bound or beyond it, where they will be clipped."""
+        """Number of filled entries at the lowest or highest known value of their channel, or beyond it.
+
+        They are clipped there. None are counted where other bounds were given, or where the dtype holds nothing beyond.
+        """
+        if self._bounded:
+            return 0
+        low, high = self._reach
         if isinstance(values, Filling):
-            beyond = (values.values <= self.low) | (values.values >= self.high)
-            return int(np.count_nonzero(beyond & _rows(self.mask)[values.at]))
-        mask = np.broadcast_to(self.mask, self.shape)
+            beyond = (values.values <= low) | (values.values >= high)
+            return int(np.count_nonzero(beyond & _rows(self.filled)[values.at]))
+        filled = np.broadcast_to(self.filled, self.shape)
         values = np.broadcast_to(values, self.shape)
         counts: list[int] = []
 
         def part(lo: int, hi: int) -> None:
             for piece in _pieces(values, lo, hi):
-                beyond = (values[piece] <= self.low) | (values[piece] >= self.high)
-                counts.append(int(np.count_nonzero(beyond & mask[piece])))
+                beyond = (values[piece] <= low) | (values[piece] >= high)
+                counts.append(int(np.count_nonzero(beyond & filled[piece])))
 
         share(part, 0, self.shape[0], values.size)
         return sum(counts)
+
+    @property
+    def _reach(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bounds that something may belong beyond: not those of a constant channel, nor where the dtype ends."""
+        none = self.low == self.high
+        (low, high), dtype = self._bounds, self._image.dtype
+        ends = (-np.inf, np.inf) if dtype.kind == "f" else _range(dtype)
+        below = np.where(none | (low <= ends[0]), -np.inf, self.low)
+        return below, np.where(none | (high >= ends[1]), np.inf, self.high)
 
     def write_back(self, values: np.ndarray | Filling, *, smoothed: bool = False) -> Any:
         """The picture: `values` clipped and brought to the image's dtype, known pixels bit for bit.

@@ -111,6 +111,9 @@ def ssim(
 ) -> float | None:
     """Structural similarity of `image` to `truth`, averaged over some pixels.
 
+    Values without a convention are measured from the lowest one of the truth, in units of its range: see `psnr`. So a
+    change of unit changes no score here, either.
+
     Parameters
     ----------
     truth : ndarray of shape (M[, N[, ..., P]][, C])
@@ -143,7 +146,7 @@ def ssim(
     """
     from skimage.metrics import structural_similarity
 
-    values, shown = (_real(each, "ssim").astype(float) for each in (truth, image))
+    values, shown = (_real(each, "ssim") for each in (truth, image))
     if values.shape != shown.shape:
         raise ValueError(
             f"ssim compares images of one shape. Got a truth of shape {values.shape} and an image of shape "
@@ -158,9 +161,12 @@ def ssim(
         return None
     if not np.isfinite(shown).all():
         raise ValueError(f"ssim needs a finite image. Got {np.sum(~np.isfinite(shown))} values that are not.")
-    _, similarity = structural_similarity(
-        values, shown, data_range=peak(np.asarray(np.ma.getdata(truth))), channel_axis=channel_axis, full=True
-    )
+    with np.errstate(over="ignore"):
+        lowest, largest = _scale(values)
+        values, shown = (difference(each, np.asarray(lowest)) / largest for each in (values, shown))
+    if not np.isfinite(largest):
+        raise ValueError("ssim needs a truth whose range is a float. Got one that overflows. Divide both images first.")
+    _, similarity = structural_similarity(values, shown, data_range=1.0, channel_axis=channel_axis, full=True)
     return float(similarity[np.broadcast_to(compared, similarity.shape)].mean())
 
 
@@ -203,9 +209,15 @@ def check_truth(truth: np.ndarray, image: np.ndarray, missing: np.ndarray, owner
 
 def peak(values: np.ndarray) -> float:
     """Return the range that a PSNR is measured against: see `psnr`; `values` are finite."""
+    return _scale(values)[1]
+
+
+def _scale(values: np.ndarray) -> tuple[float, float]:
+    """What finite values are measured from, and their range: 0 and that of the convention, if there is one."""
     integers = values.dtype.kind in "iu"
     if integers and values.dtype.itemsize <= 2:
         limits = np.iinfo(values.dtype)
-        return float(limits.max - limits.min)
+        return 0, float(limits.max - limits.min)
     low, high = values.min().item(), values.max().item()
-    return 1.0 if not integers and low >= 0 and GREY_LEVEL <= high <= 1 else float(high - low) or 1.0
+    conventional = not integers and low >= 0 and GREY_LEVEL <= high <= 1
+    return (0, 1.0) if conventional else (low, float(high - low) or 1.0)

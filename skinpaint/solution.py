@@ -313,7 +313,7 @@ def proven_within(gap: float | None) -> str:
     >>> proven_within(0.000314), proven_within(0.0), proven_within(None)
     ('proven within 0.032 %', 'proven within 0 %', '')
     """
-    if gap is None or gap == inf:
+    if gap is None or not gap < inf:
         return ""
     percent = Context(prec=2, rounding=ROUND_CEILING).create_decimal(repr(float(gap))).scaleb(2)
     return f"proven within {percent:e} %" if 0 < percent < 1e-4 else f"proven within {percent.normalize():f} %"

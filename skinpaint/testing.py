@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.energies.objective import value_and_gradient
-from skinpaint.inpainter import Inpainter
+from skinpaint.energies.objective import COARSE, is_coarse, value_and_gradient
+from skinpaint.inpainter import Inpainter, check_answer
 from skinpaint.methods import resolve
 from skinpaint.methods.base import IterativeMethod, Method
 from skinpaint.problem import Problem
@@ -148,8 +148,12 @@ def _refuse_unknown(skip: Collection[str], laws: Collection[str], owner: str) ->
 def _well_formed(method: Method, trial: Trial, tol: float) -> None:
     problem = trial.problem(method)
     solution = method.solve(problem)
-    shape, expected = np.shape(solution.values), problem.values.shape
-    _demand(shape == expected, f"the values have shape {shape}, the problem has {expected}.")
+    try:
+        check_answer(solution, problem, method)
+    except (TypeError, ValueError) as error:
+        raise AssertionError(str(error)) from None
+    energy = solution.energy
+    _demand(energy is None or np.isfinite(energy), f"the energy is {energy}.")
     wrong = int((~np.isfinite(solution.values)).sum())
     _demand(wrong == 0, f"{wrong} of the values are not finite.")
     status = solution.status
@@ -461,7 +465,7 @@ def check_energy(
 
     The laws, by name:
 
-    - "value": it is one real, finite float, for random and for flat images, and for black-and-white ones;
+    - "value": it is one real, finite float of 64 bits, for random and for flat images, and for black-and-white ones;
     - "memory": it is the same when asked again, with or without autograd, and the image is not written to;
     - "gradient": the gradient is real, of the image's shape, and agrees with finite differences in every pixel;
     - "flat": the gradient is finite where an image is flat, in one line or altogether;
@@ -518,6 +522,7 @@ def _value_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float)
     random = np.random.default_rng(0).random(shape)
     for name, x in {"a random": random, **_flat_images(shape), "a black-and-white": pattern}.items():
         _sentence(value_and_gradient, energy, x, name)
+    _demand(not is_coarse(energy(random)), f"at a random image: {COARSE}")
 
 
 def _memory_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float) -> None:

@@ -81,6 +81,7 @@ class Claiming:
         (lambda x: 1j * square(x), "value", "at a random image: .* Got a value of dtype complex128"),
         (lambda x: (x[1:] - x[:-1]) ** 2, "value", r"Got shape \(7, 7\) instead. Sum"),
         (lambda x: 1, "value", "Got a value of dtype int64"),
+        (lambda x: square(x.astype(np.float32)), "value", "computed in fewer than 64 bits"),
         (lambda x: anp.sum(anp.log(x)), "value", "at a black image: .* Got -inf"),
         (lambda x: float(np.sum(np.ones(3))), "value", "must be computed from its argument by autograd.numpy"),
         (counting, "memory", "asked again, it answers"),

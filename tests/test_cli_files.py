@@ -15,6 +15,7 @@ from skimage import data
 
 import skinpaint
 from skinpaint.cli import batch, main, restoring
+from skinpaint.cli import restore as restore_command
 from skinpaint.cli.common import OPTIONS
 from skinpaint.grid import threads
 from skinpaint.io import Extras, read, write
@@ -403,6 +404,63 @@ def test_ctrl_c_in_a_stack_keeps_the_frames_that_are_done(restore, tmp_path, mon
     assert "Interrupted: the frames after the first 2 are as they came." in said.out
     assert "interrupted; the answer so far is in a-restored.tif." in said.err
     assert [int(np.isnan(frame).sum()) for frame in read(tmp_path / "a-restored.tif")[0]] == [0, 0, 40, 40]
+
+
+def test_what_ctrl_c_leaves_half_done_is_not_passed_over_later(tmp_path, pictures, monkeypatch, capsys):
+    """A stack whose last frames were as they came was written, and then passed over by --skip-existing."""
+    monkeypatch.chdir(tmp_path)
+    pictures("1.png")
+    stack = np.stack([np.where(MASK > 0, np.nan, PICTURE)] * 3).astype(np.float32)
+    write(tmp_path / "2.tif", stack, Extras(axes="TYX"))
+    method = ("--method", "gd", "--set", "max_iter=3", "--set", "tol=None")
+    several = ["restore", "1.png", "2.tif", "-o", "out", *method]
+    steps = []
+
+    def step(self, problem, state):
+        steps.append(1)
+        if len(steps) == 8:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, problem, state)
+
+    original = skinpaint.GradientDescent.step
+    monkeypatch.setattr(skinpaint.GradientDescent, "step", step)
+    assert main(several) == 130
+    assert "interrupted; 1 of 2 files are restored." in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["1.png"]
+    assert main([*several, "--skip-existing"]) == 0
+    assert np.isfinite(read(tmp_path / "out/2.tif")[0]).all()
+    steps[:] = [1] * 6
+    assert main(["restore", "2.tif", *method, "--skip-existing"]) == 130
+    assert "interrupted before there was anything to save" in capsys.readouterr().err
+    assert not (tmp_path / "2-restored.tif").exists()
+
+
+def test_ctrl_c_after_the_picture_was_written_says_so(restore, tmp_path, pictures, monkeypatch):
+    """It was said that there was nothing to save."""
+    pictures("a.png")
+    monkeypatch.setattr(restoring, "how_written", lambda *_: signal.raise_signal(signal.SIGINT))
+    said = restore("a.png", "--method", "laplace", status=130).err
+    assert said == "skinpaint: interrupted; a-restored.png is written, but perhaps not all else that was asked for.\n"
+    check(tmp_path / "a-restored.png")
+
+
+def test_ctrl_c_while_an_outcome_is_told_begins_no_more_files(restore, pictures, monkeypatch):
+    pictures("1.png", "2.png", "3.png")
+    waiting = []
+
+    class Pool(ThreadPoolExecutor):
+        """The first task is done, and the others wait."""
+
+        def submit(self, function, *arguments):
+            waiting.append(Future())
+            if len(waiting) == 1:
+                waiting[0].set_result(function(*arguments))
+            return waiting[-1]
+
+    monkeypatch.setattr(batch, "_pool", lambda n_processes: nullcontext(Pool(1)))
+    monkeypatch.setattr(restore_command, "_say", lambda *_: signal.raise_signal(signal.SIGINT))
+    restore("1.png", "2.png", "3.png", "-o", "out", "--jobs", "2", "--method", "laplace", status=130)
+    assert [future.cancelled() for future in waiting] == [False, True, True]
 
 
 def test_ctrl_c_side_by_side_waits_for_what_has_begun(restore, tmp_path, pictures, monkeypatch):

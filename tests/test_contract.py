@@ -219,6 +219,17 @@ class TestLoop:
         np.testing.assert_array_equal(restored, inpaint(grey, mask, method=method))
 
 
+@pytest.mark.parametrize("name", ["laplace", "gd"])
+def test_a_callback_may_write_to_the_array_that_was_given(name, grey, mask):
+    """The answer of `inpaint` had the known pixels that the callback had written."""
+    image, hidden = grey.copy(), mask.copy()
+
+    def write(record, restore):
+        image[:], hidden[:] = 0, True
+
+    np.testing.assert_array_equal(inpaint(image, hidden, method=name, callback=write), inpaint(grey, mask, method=name))
+
+
 def test_nothing_prints(grey, mask, capsys):
     for name in METHODS:
         inpaint(grey, mask, method=name)
@@ -260,6 +271,26 @@ class Silent(Middle):
 class LostHistory(Middle):
     def solve(self, problem, callback=None):
         return dataclasses.replace(super().solve(problem, callback), history=())
+
+
+class Bare(Middle):
+    def solve(self, problem, callback=None):
+        return super().solve(problem, callback).values
+
+
+class ReasonInWords(Middle):
+    def solve(self, problem, callback=None):
+        return dataclasses.replace(super().solve(problem, callback), reason="converged")
+
+
+class GapNotFinite(Middle):
+    def solve(self, problem, callback=None):
+        return dataclasses.replace(super().solve(problem, callback), energy=1.0, gap=np.nan)
+
+
+class EnergyNotFinite(Middle):
+    def solve(self, problem, callback=None):
+        return dataclasses.replace(super().solve(problem, callback), energy=np.nan)
 
 
 class MovesKnown(Middle):
@@ -351,6 +382,10 @@ FAULTS = {
     WrongShape: "well_formed",
     Silent: "well_formed",
     LostHistory: "well_formed",
+    Bare: "well_formed",
+    ReasonInWords: "well_formed",
+    GapNotFinite: "well_formed",
+    EnergyNotFinite: "well_formed",
     MovesKnown: "known_pixels",
     WritesToTheProblem: "known_pixels",
     Leaks: "hidden_values",
@@ -378,6 +413,35 @@ def test_a_planted_fault_is_caught_by_its_law(fault):
     others = [name for name in LAWS if name != law]
     with pytest.raises(AssertionError, match=rf"^{fault.__name__} breaks the law '{law}' on the trial '\w+': .+\.$"):
         check_method(fault(), skip=others)
+
+
+class WritesToTheImage(Middle):
+    def fill(self, problem):
+        problem.array[:] = 0
+        return super().fill(problem)
+
+
+@pytest.mark.parametrize("restore", [inpaint, lambda *given, method: Inpainter(method).fit(*given[:1], mask=given[1])])
+def test_no_method_can_write_to_the_image(restore, grey, mask):
+    """Known pixels came back as the method had changed them, and the user's own image was changed, too."""
+    image = grey.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        restore(image, mask, method=WritesToTheImage())
+    np.testing.assert_array_equal(image, grey)
+    image[0, 0] = 1  # the user may
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (ReasonInWords, "must return a skinpaint.Reason as reason. Got 'converged' instead"),
+        (GapNotFinite, "must return a float of at least 0 or None as gap. Got nan instead"),
+    ],
+)
+def test_what_a_method_says_is_checked(fault, sentence, grey, mask):
+    """They ended in an AttributeError, and in an InvalidOperation of decimals when the solution was printed."""
+    with pytest.raises(TypeError, match=sentence):
+        inpaint(grey, mask, method=fault())
 
 
 def test_a_door_that_returns_the_image_itself_is_caught(monkeypatch):

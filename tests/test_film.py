@@ -72,6 +72,7 @@ def test_display_keeps_8_bits_and_stretches_the_rest():
     assert displayed([np.array([-9.0, np.nan, 9, np.inf]), np.array([2.0, 4, 4, 4])])[0].tolist() == [0, 0, 255, 255]
     assert displayed([np.array([0.2, 0.4])])[0].tolist() == [51, 102]
     assert displayed([np.full(3, 700, np.uint16)])[0].tolist() == [0, 0, 0]
+    assert displayed([np.array([-6e4, 0, 6e4], np.float16)])[0].tolist() == [0, 128, 255]
 
 
 @given(growth=st.floats(1.01, 3), length=st.integers(1, 3000))
@@ -86,6 +87,20 @@ def test_recorder_keeps_few_frames_and_the_first_ones(growth, length):
     assert len(kept) == len(recorder.frames) <= 1 / (growth - 1) + 1 + np.log(length) / np.log(growth) + 1
     assert (np.diff(kept) >= 1).all()
     assert (kept[1:] < kept[:-1] * growth + 1).all()
+
+
+def test_a_recorder_begins_anew_with_each_run():
+    """It kept the frames of the first run, and nothing of the second."""
+    recorder = Recorder(growth=3)
+    for level, length in ((0.0, 10), (1.0, 4)):
+        for n_iter in range(1, length + 1):
+            recorder(Record(n_iter=n_iter), lambda level=level: np.full((2, 2), level))
+    assert recorder.iterations == [record.n_iter for record in recorder.records] == [1, 3]
+    assert np.array_equal(recorder.frames, np.ones((2, 2, 2)))
+
+
+def test_a_film_in_either_byte_order(tmp_path):
+    film([frame.astype(">u2") for frame in frames(2)] + frames(1, dtype=np.uint16), tmp_path / "film.gif")
 
 
 def test_recorder_reduces_as_the_film_does(tmp_path):
@@ -205,7 +220,7 @@ def test_no_more_is_said_than_is_proven(gap):
 
 
 def test_nothing_is_said_where_nothing_is_proven():
-    assert (proven_within(None), proven_within(np.inf), proven_within(0)) == ("", "", "proven within 0 %")
+    assert [proven_within(gap) for gap in (None, np.inf, np.nan, 0)] == ["", "", "", "proven within 0 %"]
 
 
 def test_progress_tells_energy_and_proof(capsys, monkeypatch):
@@ -268,6 +283,11 @@ def test_energy_curve_without_a_proof_draws_the_energy_alone(tmp_path, drawn):
         ("'seconds' .* Got 'a'", frames(2), {"seconds": "a"}),
         ("'hold' .* Got -1", frames(2), {"hold": -1}),
         ("'max_side' parameter of film .* Got 0", frames(2), {"max_side": 0}),
+        ("'max_side' parameter of film .* Got '9'", frames(2), {"max_side": "9"}),
+        ("must hold real numbers. Got complex128", [np.eye(4) * 1j], {}),
+        ("'captions' .* for each of 1 frames. Got 5 instead", frames(1), {"captions": [5]}),
+        ("'captions' .* for each of 1 frames. Got 'a' instead", frames(1), {"captions": "a"}),
+        ("'records' .* for each of 1 frames. Got 'a' instead", frames(1), {"records": ["a"]}),
     ],
 )
 def test_errors(tmp_path, says, shots, options):
@@ -284,5 +304,7 @@ def test_errors_of_places_and_of_the_recorder(tmp_path):
         film(frames(), tmp_path / "film.gif")
     with pytest.raises(ValueError, match=r"'growth' .* above 1\. Got 1"):
         Recorder(growth=1)
+    with pytest.raises(ValueError, match=r"'growth' .* above 1\. Got 'a'"):
+        Recorder(growth="a")
     with pytest.raises(ValueError, match="'max_side' parameter of Recorder"):
         Recorder(max_side=0)

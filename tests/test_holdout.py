@@ -426,6 +426,17 @@ class TestPsnr:
 
 
 class TestSsim:
+    @pytest.mark.parametrize(("factor", "offset"), [(1, 1e9), (1e-300, 0), (1e200, 0), (1e308, -1e307)])
+    def test_a_change_of_unit_changes_nothing(self, rng, factor, offset):
+        """With an offset of 1e9 it was 107; it was no number, or ended in an OverflowError."""
+        truth = 1.5 * rng.random((12, 13))
+        image = truth + 0.05 * rng.random(truth.shape)
+        score = ssim(truth, image)
+        assert ssim(factor * truth + offset, factor * image + offset) == pytest.approx(score, abs=1e-6)
+        assert 0.9 < score < 1
+        numbers = [2**62 + (each * 2**20).astype(np.int64) for each in (truth, image)]
+        assert ssim(*numbers) == pytest.approx(score, abs=1e-5)
+
     def test_pixels_of_all_channels(self, rng):
         truth, image = data.astronaut()[:40, :50], data.astronaut()[:40, 1:51]
         pixels = rng.random(truth.shape[:2]) < 0.3

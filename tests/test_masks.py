@@ -38,6 +38,13 @@ class TestGrow:
         same = np.array([True, False])
         assert not np.shares_memory(masks.grow(same, 0), same)
 
+    @pytest.mark.parametrize("pixels", [9, 2**40, 10**30])
+    def test_more_pixels_than_there_are(self, pixels):
+        """2**40 of them ended in a MemoryError, and 10**30 in an OverflowError."""
+        mask = np.zeros((3, 1, 8, 2), bool)
+        mask[0, 0, 0, 1] = True
+        assert masks.grow(mask, pixels, channel_axis=-1).all(axis=(0, 1, 2)).tolist() == [False, True]
+
     @pytest.mark.parametrize("pixels", [-1, 1.5, True, None, "2"])
     def test_refuses_other_numbers_of_pixels(self, pixels):
         with pytest.raises(ValueError, match=rf"parameter of grow must be an int of at least 0. Got {pixels!r} ins"):

@@ -10,7 +10,7 @@ from autograd.core import backward_pass
 from autograd.extend import defvjp, primitive
 from autograd.tracer import trace_stack
 
-from skinpaint import GradientDescent, inpaint
+from skinpaint import GradientDescent, Inpainter, inpaint
 from skinpaint.energies import lines, total_variation, tracing
 from skinpaint.energies.objective import Objective, value_and_gradient
 
@@ -195,6 +195,13 @@ def test_a_gradient_that_is_nan_at_a_point_is_taken_beside_it():
     assert "1e-9 beside" in objective.note
     with pytest.raises(ValueError, match=r"must have a finite gradient. Got NaN or infinite entries, also 1e-9 beside"):
         Objective(lambda x: anp.sum(anp.sqrt(x * 0))).value_and_gradient(x)
+
+
+def test_the_status_names_an_energy_of_few_bits(grey, mask):
+    """It said to raise max_iter, after all of which the answer was no better."""
+    method = GradientDescent(energy=lambda x: anp.sum((x[1:] - x[:-1]).astype(np.float32) ** 2), max_iter=2, tol=None)
+    inpainter = Inpainter(method).fit(grey, mask=mask)
+    assert "computed in fewer than 64 bits" in inpainter.solution_.status
 
 
 @pytest.mark.parametrize("way", ["by_internals"], indirect=True)

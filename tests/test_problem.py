@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from skimage import data
 
-from skinpaint import GuessedMaskWarning, Inpainter, inpaint
+from skinpaint import GradientDescent, GuessedMaskWarning, Inpainter, inpaint
 from skinpaint.methods import METHODS
 from skinpaint.problem import Problem
 
@@ -289,6 +289,27 @@ class TestRange:
         low, high = grey[~mask].min(), grey[~mask].max()
         for value, expected in ((-1.0, low), (2.0, high), (1e30, high)):
             np.testing.assert_array_equal(problem.write_back(np.full((*grey.shape, 1), value))[mask], expected)
+
+    def test_what_is_said_of_fills_at_the_bounds(self, rng):
+        """The sentence counted values that were left, constant channels, and ends of the dtype, which none can pass."""
+        said = "filled values are at the lowest or highest known value"
+        image = np.clip(rng.normal(128, 150, (12, 12)), 0, 255)
+        mask = rng.random(image.shape) < 0.5
+
+        def status(image, mask=mask, method="biharmonic", **settings):
+            return Inpainter(method, **settings).fit(image, mask=mask).solution_.status
+
+        assert said in status(image)
+        assert said not in status(image.astype(np.uint8))
+        assert said in status(image.astype(np.int16))
+        half = Inpainter("laplace", channel_axis=-1).fit(np.stack([image, 0 * image], axis=-1), mask=mask)
+        assert said not in half.solution_.status
+        wide = np.pad(image, ((0, 0), (0, 30)), constant_values=np.nan)
+        count, _, _ = status(wide, None, max_distance=1).partition(f" {said}")
+        assert int(count.rpartition(" ")[2]) <= 12
+        damaged = np.where(mask, 255, 99 + image // 9).astype(np.uint8)
+        still = GradientDescent(start="damaged", step_size=1e-9, max_iter=1, tol=None)
+        assert said not in status(damaged, method=still)
 
     @pytest.mark.parametrize(
         ("dtype", "limits"), [("uint8", (0, 255)), ("int16", (-32768, 32767)), ("float32", (0, 1))]

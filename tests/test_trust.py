@@ -113,6 +113,14 @@ def test_a_change_of_unit_changes_the_unit_only(method):
     np.testing.assert_allclose(other.interval(0.5), 2.5 * np.array(one.interval(0.5)) - 70, rtol=1e-6)
 
 
+@pytest.mark.parametrize("factor", [1e308, 1e-306])
+def test_deviations_near_the_ends_of_floats(factor):
+    """The sum of the errors was infinite, and every standard deviation 0."""
+    image, mask = np.random.default_rng(0).random((40, 40)), scattered()[:40, :40]
+    expected = fitted(image=image, mask=mask).std()
+    np.testing.assert_allclose(fitted(image=image * factor, mask=mask).std() / factor, expected, rtol=1e-6)
+
+
 def test_channels_are_judged_alone():
     grey, mask = picture(), scattered()
     colour = np.stack([grey, 3 * grey, np.full_like(grey, 7.0)], axis=-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -18,10 +18,10 @@ __all__ = ["outcomes"]
 
 THREADS_OF_LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
-Done = tuple[Task, Outcome | str]
+Done = Generator[tuple[Task, Outcome | str], None, None]
 
 
-def outcomes(args: argparse.Namespace, method: Any, tasks: list[Task], interruption: Interruption) -> Iterator[Done]:
+def outcomes(args: argparse.Namespace, method: Any, tasks: list[Task], interruption: Interruption) -> Done:
     """Every task with its outcome, or with a sentence why there is none; until the user interrupts."""
     n_processes = min(args.jobs, len(tasks))
     if n_processes > 1:
@@ -29,24 +29,28 @@ def outcomes(args: argparse.Namespace, method: Any, tasks: list[Task], interrupt
     return _one_by_one(args, method, tasks, interruption)
 
 
-def _one_by_one(args: argparse.Namespace, method: Any, tasks: list[Task], interruption: Interruption) -> Iterator[Done]:
+def _one_by_one(args: argparse.Namespace, method: Any, tasks: list[Task], interruption: Interruption) -> Done:
     for task in tasks:
         if interruption.seen:
             return
         yield task, _attempt(args, method, task)
 
 
-def _side_by_side(args: argparse.Namespace, method: Any, tasks: list[Task], n_processes: int) -> Iterator[Done]:
+def _side_by_side(args: argparse.Namespace, method: Any, tasks: list[Task], n_processes: int) -> Done:
     """Restore files in processes of their own; after Ctrl-C each finishes its file."""
     with _pool(n_processes) as pool:
         waiting = {pool.submit(_attempt, args, method, task): task for task in tasks}
-        while waiting:
-            try:
-                done = next(as_completed(waiting))
-            except KeyboardInterrupt:
-                waiting = {future: task for future, task in waiting.items() if not future.cancel()}
-            else:
-                yield waiting.pop(done), _result(done)
+        try:
+            while waiting:
+                try:
+                    done = next(as_completed(waiting))
+                except KeyboardInterrupt:
+                    waiting = {future: task for future, task in waiting.items() if not future.cancel()}
+                else:
+                    yield waiting.pop(done), _result(done)
+        finally:  # Ctrl-C may come while an outcome is told, too
+            for future in waiting:
+                future.cancel()
 
 
 def _result(done: Future[Outcome | str]) -> Outcome | str:

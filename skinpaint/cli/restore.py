@@ -163,7 +163,14 @@ def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
 def _restore_one(args: argparse.Namespace, chosen: Any, tasks: list[Task], interruption: Interruption) -> Status:
     reports = []
     for task in tasks:
-        outcome = restore_file(args, chosen, task)
+        before = _stamp(task.output)
+        try:
+            outcome = restore_file(args, chosen, task)
+        except KeyboardInterrupt:
+            if _stamp(task.output) == before:
+                raise
+            complain(f"interrupted; {task.output} is written, but perhaps not all else that was asked for.")
+            return Status.INTERRUPTED
         _say(args, outcome)
         reports.append(outcome.report)
     _write_report(args, reports[0] if reports else [])
@@ -171,6 +178,15 @@ def _restore_one(args: argparse.Namespace, chosen: Any, tasks: list[Task], inter
         complain(f"interrupted; the answer so far is in {tasks[0].output}.")
         return Status.INTERRUPTED
     return Status.OK
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What tells a file from the one that takes its place; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], interruption: Interruption) -> Status:
@@ -184,8 +200,8 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
     told: dict[Task, Any] = {}
     failures = []
     shown = not args.quiet and is_watched()
+    done = outcomes(args, chosen, tasks, interruption)
     try:
-        done = outcomes(args, chosen, tasks, interruption)
         for task, outcome in tqdm(done, unit="file", total=len(tasks), disable=not shown):
             if isinstance(outcome, Outcome):
                 _say(args, outcome)
@@ -195,6 +211,7 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
                 told[task] = {"input": str(task.source), "failure": failures[-1]}
     except KeyboardInterrupt:
         interruption.seen = True
+        done.close()
     _write_report(args, [told[task] for task in tasks if task in told])
     for folder in sorted(made, reverse=True):  # what is inside comes before what holds it
         if not any(folder.iterdir()):

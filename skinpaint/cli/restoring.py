@@ -72,6 +72,10 @@ class Restored:
         """What was filled: pixels, which are `marked`, or values where channels differ."""
         return marked if axis is None or (self.filled == np.expand_dims(marked, axis)).all() else self.filled
 
+    def is_cut_short(self, frames: int) -> bool:
+        """Whether the user interrupted before all frames were restored to the end."""
+        return len(self.solutions) < frames or self.solutions[-1].reason is Reason.INTERRUPTED
+
 
 def restore_file(args: argparse.Namespace, method: Any, task: Task) -> Outcome:
     """Restore one file, write what was asked for, and return what was done."""
@@ -94,6 +98,9 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
     restored = _restore_frames(args, method, task, frames, Restored.of(image), missing, spacing, recorder)
     if mask_file is None and args.missing in ("auto", None):
         refuse_undamaged(task, extras, restored.solutions)
+
+    if restored.is_cut_short(len(frames)) and (args.skip_existing or not task.alone):
+        raise KeyboardInterrupt  # what is half done would be passed over when the rest is done
 
     marked = in_any_channel(restored.filled, extras)
     if args.missing == "transparent":

@@ -11,6 +11,7 @@ from skinpaint.damage.base import blank_canvas, check_number, copy_with_channels
 
 __all__ = ["text"]
 
+MAX_SIZE = 65535  # of letters, in pixels: FreeType draws no larger ones
 PANGRAM = "The quick brown fox jumps over the lazy dog."
 
 
@@ -31,7 +32,7 @@ def text(
     text : str, optional
         Its words are repeated until the image is full.
     size : float, optional
-        Height of the letters in pixels; by default a twentieth of the shorter side, and at least 8.
+        Height of the letters in pixels, from 1 to 65535; by default a twentieth of the shorter side, and at least 8.
     value : float, optional
         The ink; white by default, that is the highest value of an integer type and 1 for floats.
     channel_axis : int, optional
@@ -65,8 +66,7 @@ def text(
         raise ValueError(f"The 'text' parameter of text must be a str with at least one word. Got {text!r} instead.")
     height, width = pixels.shape[:2]
     size = max(8, min(height, width) / 20) if size is None else size
-    most, allowed = np.finfo(float).max, "a number of at least 1"
-    check_number(size, 1, most, whole=False, allowed=allowed, name="size", owner="text")
+    check_number(size, 1, MAX_SIZE, whole=False, allowed=f"a number from 1 to {MAX_SIZE}", name="size", owner="text")
 
     canvas, draw = blank_canvas(height, width)
     font = ImageFont.load_default(size=size)

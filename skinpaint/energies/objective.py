@@ -11,7 +11,7 @@ import numpy as np
 from skinpaint.energies import tracing
 from skinpaint.energies.base import value_at
 
-__all__ = ["Objective", "value_and_gradient"]
+__all__ = ["COARSE", "Objective", "is_coarse", "value_and_gradient"]
 
 CURES = {  # by the kind of dtype that an energy returned
     "c": "Take the real part, or sum np.abs(v) ** 2",
@@ -19,6 +19,8 @@ CURES = {  # by the kind of dtype that an energy returned
     "b": "Make it a float: a function with integer values has no gradient",
     "O": "Return the sum, with autograd.numpy",
 }
+
+COARSE = "The energy is computed in fewer than 64 bits, whose rounding ends a descent early: compute it in float64."
 
 
 def value_and_gradient(energy: Callable[[Any], Any], x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -65,7 +67,7 @@ class Objective:
     Attributes
     ----------
     note : str
-        A sentence if a gradient had to be taken next to the point; empty otherwise.
+        A sentence if a gradient had to be taken next to the point, or the energy is coarse; empty otherwise.
 
     Examples
     --------
@@ -87,7 +89,11 @@ class Objective:
         """Energy of each channel of `x`, channels last; a single one for a joint energy."""
         with np.errstate(divide="ignore", invalid="ignore"):
             value = partial(value_at, self.energy)
-            return np.array([_checked(self._call(value, part)) for part in self._parts(x)])
+            found = [self._call(value, part) for part in self._parts(x)]
+            levels = np.array([_checked(each) for each in found])
+            if any(is_coarse(each) for each in found):
+                self.note = COARSE
+            return levels
 
     def value(self, x: np.ndarray) -> float:
         """Energy of `x`, channels last, summed over the channels."""
@@ -133,6 +139,17 @@ class Objective:
         except Exception as error:
             error.add_note(f"This came from the energy given to GradientDescent, for an array of shape {x.shape}.")
             raise
+
+
+def is_coarse(value: Any) -> bool:
+    """Whether an energy is computed in fewer than 64 bits.
+
+    Examples
+    --------
+    >>> is_coarse(np.float32(1)), is_coarse(1.0)
+    (True, False)
+    """
+    return np.asarray(value).dtype.itemsize < 8
 
 
 def _finite(gradient: np.ndarray) -> bool:

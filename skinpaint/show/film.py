@@ -14,6 +14,7 @@ from skinpaint.io import check_place, whole_file
 from skinpaint.show.curves import charts, proven_bounds
 from skinpaint.show.frames import displayed, reduced, stacked, with_caption
 from skinpaint.solution import Record
+from skinpaint.wording import is_int, is_number, require
 
 __all__ = ["Recorder", "check_film", "film"]
 
@@ -34,7 +35,7 @@ class Recorder:
 
     The change from one iteration to the next shrinks as a method converges. With iteration numbers that
     grow geometrically each frame differs visibly from the one before, and memory grows with the logarithm
-    of the number of iterations only.
+    of the number of iterations only. A run that begins anew takes the place of the one before.
 
     Parameters
     ----------
@@ -66,8 +67,7 @@ class Recorder:
     """
 
     def __init__(self, *, growth: float = 1.12, max_side: int = 640) -> None:
-        if not 1 < growth < np.inf:
-            raise ValueError(f"The 'growth' parameter of Recorder must be a number above 1. Got {growth!r} instead.")
+        require(is_number(growth) and 1 < growth < np.inf, self, "growth", "a number above 1", growth)
         _check_max_side(max_side, "Recorder")
         self.growth = growth
         self.max_side = max_side
@@ -78,6 +78,8 @@ class Recorder:
 
     def __call__(self, record: Record, restore: Callable[[], np.ndarray]) -> None:
         """Keep this iteration's picture if it is its turn."""
+        if self.iterations and record.n_iter <= self.iterations[-1]:
+            self.frames, self.iterations, self.records, self._next = [], [], [], 1
         if record.n_iter >= self._next:
             self.frames.append(reduced(np.asarray(restore()), self.max_side))
             self.iterations.append(record.n_iter)
@@ -150,7 +152,10 @@ def film(
                 f"Got {value!r} instead."
             )
     arrays = [np.asarray(frame) for frame in frames]
-    units = {"floats" if array.dtype.kind == "f" else str(array.dtype) for array in arrays}
+    for array in arrays:
+        if array.dtype.kind not in "buif":
+            raise ValueError(f"The 'frames' parameter of film must hold real numbers. Got {array.dtype} instead.")
+    units = {"floats" if array.dtype.kind == "f" else array.dtype.name for array in arrays}
     if len(units) > 1:
         raise ValueError(
             f"The 'frames' parameter of film must hold pictures of one dtype, as they are shown on one scale. Got "
@@ -161,11 +166,13 @@ def film(
     if len(shapes) != 1:
         found = ", ".join(map(str, sorted(shapes))) or "none"
         raise ValueError(f"The 'frames' parameter of film must hold pictures of one shape. Got {found} instead.")
-    for name, what, each in (("captions", "line", captions), ("records", "record or None", records)):
-        if each is not None and len(each) != len(small):
+    kinds = (("captions", "line", str, captions), ("records", "record or None", Record | None, records))
+    for name, what, kind, each in kinds:
+        strange = [repr(one) for one in each or () if isinstance(each, str) or not isinstance(one, kind)]
+        if each is not None and (strange or len(each) != len(small)):
             raise ValueError(
                 f"The '{name}' parameter of film must hold one {what} for each of {len(small)} frames. "
-                f"Got {len(each)} instead."
+                f"Got {strange[0] if strange else len(each)} instead."
             )
     pictures = [Image.fromarray(frame) for frame in displayed(small)]
     charted = records is not None and any(bound is not None for bound in proven_bounds(records))
@@ -240,5 +247,4 @@ def _in_few_greys(picture: Image.Image) -> Image.Image:
 
 
 def _check_max_side(max_side: int, owner: str) -> None:
-    if not max_side >= 1:
-        raise ValueError(f"The 'max_side' parameter of {owner} must be an int of at least 1. Got {max_side!r} instead.")
+    require(is_int(max_side) and max_side >= 1, owner, "max_side", "an int of at least 1", max_side)

@@ -41,7 +41,7 @@ def displayed(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         low, high = 0.0, 1.0
     scale = 255 / (high - low) if high > low else 1.0
     levels = (np.clip(np.where(np.isnan(frame), low, frame), low, high) for frame in frames)
-    return [np.rint((level - low) * scale).astype(np.uint8) for level in levels]
+    return [np.rint((level.astype(float) - low) * scale).astype(np.uint8) for level in levels]
 
 
 def with_caption(picture: Image.Image, text: str) -> Image.Image:

@@ -433,12 +433,14 @@ class _Trial:
     def applied(self, features: Iterator[np.ndarray]) -> tuple[np.ndarray, Ladder]:
         """The scale of the errors where the features are those given, and the errors that it is calibrated on."""
         size, centre = np.abs(self.errors), self.features.mean(axis=0)
+        unit = size.max()  # the sum of errors may be beyond all floats
+        size = size / unit
         centre[0] = 0
         known = self.features - centre
         theta = fit_scale(known, size + SMALL_ERROR * size.mean(), PRIOR)
         predicted = np.exp(known @ theta)
         log_scale = sum(t * (feature - c) for t, feature, c in zip(theta, features, centre, strict=True))
-        return np.exp(log_scale), Ladder.of(predicted, size / predicted)
+        return unit * np.exp(log_scale), Ladder.of(unit * predicted, size / predicted)
 
 
 def _rehearse(
