@@ -43,9 +43,13 @@ def run(args: argparse.Namespace) -> int:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    import skinpaint.grid.kernels  # noqa: F401  # one of those whose folder is asked for
     from skinpaint.grid import threads
+    from skinpaint.grid.jit import HOW_TO_KEEP, kernel_folder
     from skinpaint.methods import METHODS
 
+    if not kernel_folder():
+        raise PermissionError(f"no folder that kernels are kept in may be written to. {HOW_TO_KEEP}")
     names = [*FIRST, *(name for name in METHODS if name not in FIRST + LAST), *LAST]
     with ProcessPoolExecutor(min(threads.workers(), len(names)), get_context("spawn")) as pool:
         folder = ""
