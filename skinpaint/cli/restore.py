@@ -229,9 +229,7 @@ def _bounds(text: str) -> tuple[float, float] | str:
     try:
         low, high = map(float, text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"must be dtype, or two numbers as in 0,255 (or --bounds=-1,1). Got {text!r} instead."
-        ) from None
+        raise argparse.ArgumentTypeError(f"must be dtype, or two numbers as in 0,255. Got {text!r} instead.") from None
     return low, high
 
 
