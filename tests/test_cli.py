@@ -195,6 +195,9 @@ def test_bounds_and_presets(run, tmp_path, pictures):
     ("says", "arguments"),
     [
         ("nowhere.png: No such file or directory.", ["nowhere.png"]),
+        ("argument IN: must name a file or a folder. Got '' instead", [""]),
+        ("argument --mask: must name a file or a folder. Got '' instead", ["damaged.png", "--mask", ""]),
+        ("--method must be one of dct, exemplar, gd, laplace", ["damaged.png", "--method", ""]),
         ("--method must be one of dct, exemplar, gd, laplace", ["damaged.png", "--method", "magic"]),
         (
             "--method knows these presets of gd: gd:classic. Got 'gd:modern' instead",

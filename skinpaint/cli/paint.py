@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from skinpaint.cli.common import (
     Interruption,
     Status,
+    a_path,
     add_mask_arguments,
     add_method_arguments,
     add_overwrite,
@@ -34,12 +34,12 @@ SWITCH_INTERVAL = 5e-4  # seconds after which one thread must let in another: th
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("inputs", metavar="IMAGE", type=Path, nargs="+", help="the picture, several, or a folder")
+    parser.add_argument("inputs", metavar="IMAGE", type=a_path, nargs="+", help="the picture, several, or a folder")
     parser.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        type=Path,
+        type=a_path,
         help="where Save writes the picture, or a folder (default: IMAGE-restored; a PNG where IMAGE is a "
         "JPEG, GIF or HEIC). Beside it, the mask is saved as IMAGE-mask.png, which is found again the next time",
     )
