@@ -159,7 +159,8 @@ def grow(mask: Any, pixels: int, *, channel_axis: int | None = None) -> np.ndarr
         channels = None if channel_axis is None else channel_axis % grown.ndim
         for axis in range(grown.ndim):
             if axis != channels:
-                grown = maximum_filter1d(grown, 2 * int(pixels) + 1, axis, mode="nearest")
+                reach = min(int(pixels), grown.shape[axis])
+                grown = maximum_filter1d(grown, 2 * reach + 1, axis, mode="nearest")
     return grown.astype(bool)
 
 
