@@ -22,6 +22,7 @@ from skinpaint.cli.common import (
     complain,
     method,
     missing_by,
+    say,
 )
 from skinpaint.cli.tasks import mask_files, mask_of, pictures, restored_name
 
@@ -60,13 +61,16 @@ def run(args: argparse.Namespace) -> int:
     chosen = chosen if args.set else args.method  # pages show the name
     files = Files(_sources(args), method=chosen, read_mask=lambda *given: _missing(args, *given))
     desk = Desk(files)
-    server = Server(desk, args.port)
+    try:
+        server = Server(desk, args.port)
+    except OSError as error:
+        raise OSError(f"--port {args.port} cannot be used: {error.strerror}. Give another one, or none.") from error
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
     with Interruption() as interruption:
         try:
             server.start()
-            print(f"Paint at {server.address}\nClose the page, or press Ctrl-C, to end.", flush=True)
+            say(f"Paint at {server.address}\nClose the page, or press Ctrl-C, to end.")
             if not args.no_browser:
                 import webbrowser
 
@@ -79,9 +83,9 @@ def run(args: argparse.Namespace) -> int:
             server.stop()
             sys.setswitchinterval(before)
     for line in desk.log:
-        print(f"Saved {line}.")
+        say(f"Saved {line}.")
     if not desk.log:
-        print("Nothing was saved.")
+        say("Nothing was saved.")
     if unsaved:
         complain(f"not saved: {', '.join(unsaved)}.")
     return Status.INTERRUPTED if interruption.seen else Status.OK
