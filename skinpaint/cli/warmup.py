@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skinpaint.cli.common import Status
+from skinpaint.cli.common import Status, say
 
 if TYPE_CHECKING:
     from skinpaint.methods.base import Method
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
         folder = ""
         for name, (seconds, folder) in zip(names, pool.map(compile_method, names), strict=True):  # noqa: B007
             if not args.quiet:
-                print(f"{name}: {seconds:.1f} s", flush=True)
+                say(f"{name}: {seconds:.1f} s")
     if not args.quiet:
-        print(f"Everything is compiled, and kept in {folder}.")
+        say(f"Everything is compiled, and kept in {folder}.")
     return Status.OK
 
 
