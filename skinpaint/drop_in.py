@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.containers import unpack
 from skinpaint.inpainter import inpaint
+from skinpaint.problem import check_array
 
 __all__ = ["inpaint_biharmonic"]
 
@@ -40,7 +42,7 @@ def inpaint_biharmonic(
     Raises
     ------
     TypeError
-        If `image` is a masked array; :func:`skinpaint.inpaint` takes one.
+        If `image` is a masked array, which :func:`skinpaint.inpaint` takes, or holds no real numbers.
     ValueError
         If the shapes do not agree, or a channel has no known pixel.
 
@@ -59,12 +61,15 @@ def inpaint_biharmonic(
     """
     from skimage.util import img_as_float
 
-    if isinstance(image, np.ma.MaskedArray):
+    contents = unpack(image)
+    if contents.hidden is not None:
         raise TypeError(
             "The 'image' parameter of inpaint_biharmonic must not be a masked array. "
             "Use skinpaint.inpaint(image, method='biharmonic'), which fills its masked entries."
         )
-    floats = img_as_float(image)
+    if contents.array.dtype != bool:
+        check_array(contents.array)
+    floats = img_as_float(contents.array)
     supported = np.float32 if floats.dtype.itemsize <= 4 else np.float64
     return inpaint(
         floats.astype(supported, copy=False),

@@ -16,7 +16,7 @@ from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 from skinpaint.scores import GREY_LEVEL, difference
 from skinpaint.solution import Filling, Reason
-from skinpaint.wording import is_int, require
+from skinpaint.wording import is_int, is_number, require
 
 __all__ = [
     "Bounds",
@@ -708,8 +708,7 @@ def check_max_distance(distance: Any) -> float | None:
     """Refuse what is no distance."""
     if distance is None:
         return None
-    number = isinstance(distance, int | float | np.number) and not isinstance(distance, bool)
-    if not number or not distance > 0:
+    if not is_number(distance) or not distance > 0:
         raise ValueError(
             "The 'max_distance' parameter of Inpainter must be None or a positive number, in units of the spacing. "
             f"Got {distance!r} instead."
@@ -725,7 +724,7 @@ def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[f
         given = np.asarray(spacing, dtype=float)
         valid = np.asarray(spacing).dtype.kind not in "bUS" and given.shape in ((), (ndim,))
         valid = valid and bool((np.isfinite(given) & (given > 0)).all())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         valid = False
     if not valid:
         raise ValueError(

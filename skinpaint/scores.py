@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skinpaint.masks import as_bool
+from skinpaint.wording import is_int, require
 
 __all__ = ["CEILING", "GREY_LEVEL", "check_truth", "difference", "peak", "psnr", "ssim"]
 
@@ -134,7 +135,7 @@ def ssim(
     Raises
     ------
     ValueError
-        If shapes do not fit, nothing is left to compare, or `image` is not finite.
+        If shapes do not fit, `channel_axis` is no axis, nothing is left to compare, or `image` is not finite.
 
     Examples
     --------
@@ -152,12 +153,14 @@ def ssim(
             f"ssim compares images of one shape. Got a truth of shape {values.shape} and an image of shape "
             f"{shown.shape} instead."
         )
+    is_axis = channel_axis is None or (is_int(channel_axis) and -values.ndim <= channel_axis < values.ndim)
+    require(is_axis, "ssim", "channel_axis", f"None or an axis of images of shape {values.shape}", channel_axis)
     compared = np.True_ if where is None else _everywhere(where, values.shape, channel_axis, "ssim")
     if not compared.any():
         raise ValueError("ssim needs at least one pixel to average over. Got none.")
     sides = values.shape if channel_axis is None else np.delete(values.shape, channel_axis)
     masked = np.ma.getmaskarray(truth).any() or np.ma.getmaskarray(image).any()
-    if min(sides) < SSIM_WINDOW or masked or not np.isfinite(values).all():
+    if min(sides, default=1) < SSIM_WINDOW or masked or not np.isfinite(values).all():
         return None
     if not np.isfinite(shown).all():
         raise ValueError(f"ssim needs a finite image. Got {np.sum(~np.isfinite(shown))} values that are not.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any, TypeGuard
 
@@ -38,8 +39,10 @@ def is_int(value: object) -> bool:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether this is a real number of Python or NumPy, and not a bool."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    """Whether this is a real number of Python or NumPy, not a bool, and no int that is beyond all floats."""
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+        return False
+    return not isinstance(value, int) or abs(value) <= sys.float_info.max
 
 
 def generator(rng: Any, owner: object) -> np.random.Generator:

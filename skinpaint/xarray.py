@@ -9,7 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import xarray as xr
+
+try:
+    import xarray as xr
+except ImportError as error:
+    raise ImportError("skinpaint.xarray needs xarray. Install it: pip install 'skinpaint[xarray]'") from error
 
 from skinpaint.containers import (
     NODATA_NAMES,

@@ -1,6 +1,8 @@
 """The command line, run as a user runs it."""
 
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from skimage import data
 
 import skinpaint
 from skinpaint.cli import main
+from skinpaint.cli.demo import _check_folder
 from skinpaint.damage import random_pixels
 from skinpaint.io import Extras, read, write
 
@@ -174,7 +177,7 @@ def test_nan_and_nodata_in_a_float_tiff(run, tmp_path):
     write(tmp_path / "nan.tif", np.where(holes, np.float32(np.nan), image))
     write(tmp_path / "nodata.tif", np.where(holes, np.float32(-9999), image))
     run("restore", "nan.tif", "--method", "laplace")
-    run("restore", "nodata.tif", "--method", "laplace", "--missing=-9999")
+    run("restore", "nodata.tif", "--method", "laplace", "--missing", "-1e30,-9999", "--bounds", "-1e6,1e6")
     by_nan, by_number = (read(tmp_path / f"{name}-restored.tif")[0] for name in ("nan", "nodata"))
     np.testing.assert_array_equal(by_nan, by_number)
     np.testing.assert_allclose(by_nan, image, atol=60)
@@ -195,6 +198,9 @@ def test_bounds_and_presets(run, tmp_path, pictures):
     ("says", "arguments"),
     [
         ("nowhere.png: No such file or directory.", ["nowhere.png"]),
+        ("argument IN: must name a file or a folder. Got '' instead", [""]),
+        ("argument --mask: must name a file or a folder. Got '' instead", ["damaged.png", "--mask", ""]),
+        ("--method must be one of dct, exemplar, gd, laplace", ["damaged.png", "--method", ""]),
         ("--method must be one of dct, exemplar, gd, laplace", ["damaged.png", "--method", "magic"]),
         (
             "--method knows these presets of gd: gd:classic. Got 'gd:modern' instead",
@@ -503,6 +509,31 @@ def test_demo(run, tmp_path):
     for name in ("classic", "gd", "laplace", "dct"):
         np.testing.assert_array_equal(read(tmp_path / "shown" / f"{name}.png")[0][~mask], truth[~mask])
     assert "'size' parameter of demo" in run("demo", "--size", "8", status=2).stderr
+    _check_folder(tmp_path / "shown")  # may be replaced
+
+
+def test_the_demo_replaces_no_files_of_the_user(run, tmp_path, pictures):
+    before = (tmp_path / "mask.png").read_bytes()
+    refused = run("demo", "--size", "32", "--out", ".", status=2).stderr
+    assert "damaged.png exists, and is not of an earlier demo. Choose another folder: --out FOLDER." in refused
+    write(tmp_path / "truth.png", ramp())
+    run("demo", "--size", "32", "--out", ".", status=2)
+    assert (tmp_path / "mask.png").read_bytes() == before
+    assert "--out: must name a file or a folder" in run("demo", "--out", "", status=2).stderr
+
+
+def test_the_demo_writes_its_files_though_nobody_reads_what_it_says(tmp_path, monkeypatch):
+    """As in ``skinpaint demo | head -1``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", closefd=False) as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert main(["demo", "--size", "32", "--out", str(tmp_path)]) == 0
+        monkeypatch.undo()
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+    os.close(writer)
+    assert (tmp_path / "film.gif").exists()
 
 
 def test_without_matplotlib_the_demo_says_how_to_get_the_curve(tmp_path):

@@ -568,6 +568,10 @@ class TestNames:
         with pytest.raises(KeyError, match="no method is called 'c'"):
             comparison["c"]
 
+    def test_what_is_no_method_is_refused(self, scene):
+        with pytest.raises(TypeError, match=r"'method' parameter .* Did you mean to call the class\?"):
+            compare(*scene, Laplace)
+
     def test_one_method_alone_need_not_be_in_a_list(self, scene):
         assert compare(*scene, "laplace").best.name == "laplace"
 

@@ -124,3 +124,17 @@ def test_everything_masked_is_refused_in_words():
 def test_a_masked_array_is_sent_to_the_function_that_takes_it():
     with pytest.raises(TypeError, match=r"must not be a masked array\. Use skinpaint\.inpaint"):
         inpaint_biharmonic(np.ma.array([1.0, 2.0], mask=[True, False]), [False, False])
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("photo.png", r"Got the path 'photo\.png' instead\. Read it first"),
+        (None, "OpenCV's imread returns None"),
+        (np.ones((3, 4), object), r"hold integers or real floats\. Got object instead"),
+    ],
+)
+def test_what_is_no_image_is_refused_in_words(image, says):
+    """scikit-image says what it cannot convert, and not whose parameter it is."""
+    with pytest.raises(TypeError, match=f"The 'image' parameter must .*{says}"):
+        inpaint_biharmonic(image, np.eye(3, 4))

@@ -282,6 +282,11 @@ class TestSettings:
             warnings.simplefilter("ignore", ConvergenceWarning)
             np.testing.assert_array_equal(inpaint(image, mask, method=one), inpaint(image, mask, method=other))
 
+    def test_ints_of_a_few_bits_are_ints(self):
+        """Their squares overflowed: a patch of uint8(21) gave another picture, and a seed of int32 an error."""
+        small = Exemplar(patch=np.uint8(21), rng=np.int32(7)), SparseDCT(block=np.int8(8), patch_stride=np.uint8(3))
+        assert repr(small) == repr((Exemplar(patch=21, rng=7), SparseDCT(block=8, patch_stride=3)))
+
     def test_distances_that_differ_by_rounding_are_the_same(self):
         image, mask = np.arange(72.0).reshape(8, 9), np.eye(8, 9)
         for method in (PlugAndPlay(denoise_function="tv_chambolle", max_iter=2, tol=None), "dct"):
@@ -322,7 +327,9 @@ class TestSettings:
         with raises(ValueError, f"The '{setting}' parameter of GradientDescent must be", "Got", "instead"):
             GradientDescent(**{setting: value})
 
-    @pytest.mark.parametrize(("setting", "value"), [("lags", (2,)), ("lags", 1), ("solver", "cholesky")])
+    @pytest.mark.parametrize(
+        ("setting", "value"), [("lags", (2,)), ("lags", 1), ("solver", "cholesky"), ("noise", 10**400)]
+    )
     def test_of_the_closed_form(self, setting, value):
         with raises(ValueError, f"The '{setting}' parameter of Laplace must be", "Got", "instead"):
             Laplace(**{setting: value})
@@ -386,6 +393,9 @@ def test_an_error_of_the_callback_reaches_the_user():
         ({"missing_values": (0, "x")}, "a tuple of numbers. Got \\(0, 'x'\\) instead"),
         ({"progress": "x"}, "The 'progress' parameter of Inpainter must be a bool. Got 'x' instead."),
         ({"spacing": True}, "The 'spacing' parameter of Inpainter must be a positive number"),
+        ({"spacing": 10**400}, "The 'spacing' parameter of Inpainter must be a positive number"),
+        ({"max_distance": 10**400}, "The 'max_distance' parameter of Inpainter must be None or a positive number"),
+        ({"grow": 10**30}, "an image of which everything is missing"),
     ],
 )
 def test_settings_of_the_door(setting, sentence):

@@ -462,6 +462,11 @@ class TestSsim:
     def test_what_an_image_masks_has_no_neighbours(self):
         assert ssim(np.eye(9), np.ma.masked_equal(np.eye(9), 1)) is None
 
+    @pytest.mark.parametrize("axis", [2, -3, True, 1.0, (0,)])
+    def test_of_channels_on_no_axis_is_refused(self, axis):
+        with pytest.raises(ValueError, match=r"'channel_axis' parameter of ssim .* images of shape \(9, 9\)"):
+            ssim(np.eye(9), np.eye(9), channel_axis=axis)
+
 
 @pytest.mark.parametrize("junk", [0, 128, 255])
 @pytest.mark.parametrize("kind", ["masked", "nodata", "nan"])

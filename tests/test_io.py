@@ -175,6 +175,16 @@ def test_refused_contents(tmp_path):
         read(tmp_path / "nowhere.png")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    writer = os.open(tmp_path / "pipe.png", os.O_RDWR)
+    os.write(writer, bytes(100))  # else who opens it would wait
+    with pytest.raises(ValueError, match=r"pipe\.png cannot be read as a picture: it is a pipe"):
+        read(tmp_path / "pipe.png")
+    os.close(writer)
+
+
 @pytest.mark.parametrize(
     ("name", "dtype", "says"),
     [

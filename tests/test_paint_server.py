@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -1130,6 +1131,14 @@ def test_what_cannot_be_opened_is_a_sentence(tmp_path, photo, arguments, said, m
         status = ended.code
     assert status == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named(tmp_path, photo, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["paint", "--no-browser", "photo.png", "--port", str(port)]) == 2
+    assert f"--port {port} cannot be used: " in capsys.readouterr().err
 
 
 def test_the_page_is_in_the_wheel(tmp_path):

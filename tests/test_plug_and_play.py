@@ -271,6 +271,13 @@ class TestErrors:
         with pytest.raises(ValueError, match=f"(?s){says}"):
             PlugAndPlay(**settings)
 
+    def test_more_axes_than_non_local_means_takes_are_refused(self):
+        """scikit-image raises NotImplementedError, which the command line does not expect of a user's mistake."""
+        image, mask = np.arange(32.0).reshape((2,) * 5), np.arange(32).reshape((2,) * 5) == 5
+        with pytest.raises(ValueError, match=r"can be 'nl_means' for images of up to 4 axes .* Pass 'tv_chambolle'"):
+            inpaint(image, mask, method="pnp")
+        inpaint(image, mask, method=PlugAndPlay(denoise_function="tv_chambolle", max_iter=2, tol=None))
+
     def test_unequal_spacing_is_refused_as_the_denoiser_does_not_see_it(self, stripes):
         with pytest.raises(
             ValueError, match=r"'spacing' .* same along all axes for PlugAndPlay.* Got \(2.0, 6.0\).* spacing=1"

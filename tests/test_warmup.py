@@ -4,11 +4,13 @@ import os
 import pty
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from skinpaint.cli import main
 from skinpaint.cli.warmup import settings
+from skinpaint.grid import jit
 from skinpaint.methods import METHODS, resolve
 
 ONE_KERNEL = """
@@ -75,6 +77,23 @@ sys.stdout.buffer.write(inpaint(image, rng.random(x.shape) < 0.7, method="dct").
 def run(code, cache=None, **streams):
     environment = {**os.environ, **({} if cache is None else {"NUMBA_CACHE_DIR": str(cache)})}
     return subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=300, **streams)
+
+
+def test_kernels_run_where_no_folder_can_keep_them(monkeypatch, capsys):
+    """As in a container with a read-only file system and no home: numba has an error for it, and no answer."""
+    monkeypatch.setattr("numba.core.caching.CompileResultCacheImpl._locator_classes", [])
+    monkeypatch.setattr(jit, "_kernels", [])
+    assert jit.kernel(abs_of).py_func is abs_of
+    assert jit.kernel_folder() == ""
+    monkeypatch.setattr(jit, "_is_watched", lambda: True)
+    jit._Announcement().on_start(SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=jit.kernel)}))
+    assert "cannot be kept" in capsys.readouterr().err
+    assert main(["warmup"]) == 2
+    assert "NUMBA_CACHE_DIR" in capsys.readouterr().err
+
+
+def abs_of(x):
+    return abs(x)
 
 
 def test_a_person_in_a_terminal_is_told_once(tmp_path):

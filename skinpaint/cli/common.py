@@ -31,6 +31,7 @@ __all__ = [
     "Help",
     "Interruption",
     "Status",
+    "a_path",
     "add_grow",
     "add_mask_arguments",
     "add_method_arguments",
@@ -103,7 +104,7 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
     parser.add_argument(
         "--mask",
         metavar="FILE",
-        type=Path,
+        type=a_path,
         help="a picture that is bright where pixels are missing, a copy of the picture with strokes on it, or a layer "
         f"of strokes{mask_help}",
     )
@@ -121,6 +122,13 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
         default="auto",
         help=MISSING_HELP,
     )
+
+
+def a_path(text: str) -> Path:
+    """An argument that names a file or a folder; the empty one, which a shell makes of an unset variable, does not."""
+    if not text:
+        raise argparse.ArgumentTypeError("must name a file or a folder. Got '' instead.")
+    return Path(text)
 
 
 def add_grow(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from skinpaint.cli.common import (
     Interruption,
     Status,
+    a_path,
     add_grow,
     add_mask_arguments,
     add_overwrite,
@@ -42,11 +43,11 @@ HELP = "restore a picture by several methods, and rank them"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("input", metavar="IMAGE", type=Path, help="the damaged picture")
-    parser.add_argument("-o", "--output", metavar="SHEET", type=Path, help="the sheet (default: IMAGE-compared.png)")
+    parser.add_argument("input", metavar="IMAGE", type=a_path, help="the damaged picture")
+    parser.add_argument("-o", "--output", metavar="SHEET", type=a_path, help="the sheet (default: IMAGE-compared.png)")
     add_mask_arguments(parser)
     add_grow(parser)
-    parser.add_argument("--truth", metavar="FILE", type=Path, help="the picture as it was before the damage")
+    parser.add_argument("--truth", metavar="FILE", type=a_path, help="the picture as it was before the damage")
     parser.add_argument(
         "--methods",
         metavar="NAME",

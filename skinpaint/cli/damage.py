@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
-from skinpaint.cli.common import Status, add_overwrite, add_seed, check_own_files, complain, one_picture, say, share
+from skinpaint.cli.common import (
+    Status,
+    a_path,
+    add_overwrite,
+    add_seed,
+    check_own_files,
+    complain,
+    one_picture,
+    say,
+    share,
+)
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -18,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     from skinpaint.damage import DAMAGES
 
-    parser.add_argument("input", metavar="IN", type=Path, help="the picture")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="the damaged picture")
+    parser.add_argument("input", metavar="IN", type=a_path, help="the picture")
+    parser.add_argument("-o", "--output", metavar="OUT", type=a_path, required=True, help="the damaged picture")
     parser.add_argument("--kind", choices=tuple(DAMAGES), default="pixels", help="(default: %(default)s)")
     parser.add_argument("--fraction", type=float, help="share of the pixels, for --kind pixels (default: 0.9)")
     add_seed(parser, "seed of the damage")
-    parser.add_argument("--mask-out", metavar="FILE", type=Path, help="write where it was damaged, as a picture")
+    parser.add_argument("--mask-out", metavar="FILE", type=a_path, help="write where it was damaged, as a picture")
     add_overwrite(parser)
 
 

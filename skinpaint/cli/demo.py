@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skinpaint.cli.common import Status, add_seed, is_watched
+from skinpaint.cli.common import Status, a_path, add_seed, is_watched, say
 
 if TYPE_CHECKING:
     from skinpaint.inpainter import Inpainter
@@ -23,6 +23,8 @@ HELP = "destroy nine tenths of a photograph and restore it"
 FRACTION = 0.9  # of the pixels are destroyed
 METHODS = {"classic": "gd:classic", "gd": "gd", "laplace": "laplace", "dct": "dct"}
 FILMED = {"classic": "gradient descent, step", "dct": "dct, round"}  # in the film, side by side
+FILES = ("truth.png", "damaged.png", "mask.png", *(f"{name}.png" for name in METHODS),
+         "sheet.png", "film.gif", "energy.png")  # fmt: skip
 GAP = 8  # pixels between the two pictures of the film
 
 
@@ -32,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         default="skinpaint-demo",
         metavar="FOLDER",
-        help="folder for the pictures; the demo's files in it are replaced (default: %(default)s)",
+        type=a_path,
+        help="folder for the pictures; those of an earlier demo in it are replaced (default: %(default)s)",
     )
     parser.add_argument("--size", type=int, default=512, help="height and width, 32 to 512 (default: %(default)s)")
     add_seed(parser, "seed of the damage")
@@ -50,8 +53,8 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     Parameters
     ----------
     folder : str or Path, optional
-        Folder for the pictures, the sheet, the film and the energy curve. It is made if it does not exist; files of
-        the same names in it are replaced.
+        Folder for the pictures, the sheet, the film and the energy curve. It is made if it does not exist; the files of
+        an earlier demo in it are replaced.
     size : int, optional
         Height and width of the photograph, from 32 to 512.
     seed : int, optional
@@ -66,6 +69,8 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     ------
     ValueError
         If `size` is out of range.
+    FileExistsError
+        If files of the same names in `folder` are not of an earlier demo.
 
     Examples
     --------
@@ -78,13 +83,14 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     from skinpaint.io import write
 
     truth, folder = _photograph(size), Path(folder)
+    _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     damaged, mask = damage.random_pixels(truth, FRACTION, rng=seed)
-    print(f"camera, {size} x {size} pixels, {mask.mean():.1%} destroyed, seed {seed}\n")
+    say(f"camera, {size} x {size} pixels, {mask.mean():.1%} destroyed, seed {seed}\n")
     results, captions, recorders = _restore(truth, damaged, mask)
     pictures = {name: inpainter.restored_ for name, inpainter in results.items()}
     exact = all(np.array_equal(picture[~mask], truth[~mask]) for picture in pictures.values())
-    print(f"\nKnown pixels are bit-identical in every result: {'yes' if exact else 'NO'}.")
+    say(f"\nKnown pixels are bit-identical in every result: {'yes' if exact else 'NO'}.")
 
     paths = []
     named = {"truth": truth, "damaged": damaged, "mask": np.where(mask, 255, 0).astype(np.uint8), **pictures}
@@ -98,12 +104,34 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     if find_spec("matplotlib"):
         paths.append(_write_curve(folder / "energy.png", results))
 
-    print("\nWrote")
+    say("\nWrote")
     for path in paths:
-        print(f"  {path}")
+        say(f"  {path}")
     if not find_spec("matplotlib"):
-        print("\nFor a chart of the energies: pip install 'skinpaint[plot]'")
+        say("\nFor a chart of the energies: pip install 'skinpaint[plot]'")
     return paths
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder with a user's files of the demo's names; one of an earlier demo has the photograph as its truth.
+
+    Raises
+    ------
+    FileExistsError
+        If a file would be replaced that is not of a demo.
+    """
+    from skinpaint.io import read
+
+    there = [folder / name for name in FILES if (folder / name).exists()]
+    if not there:
+        return
+    try:
+        truth = read(folder / FILES[0])[0]
+        of_demo = np.array_equal(truth, _photograph(len(truth)))
+    except (OSError, ValueError):
+        of_demo = False
+    if not of_demo:
+        raise FileExistsError(f"{there[0]} exists, and is not of an earlier demo. Choose another folder: --out FOLDER.")
 
 
 def _restore(
@@ -116,7 +144,7 @@ def _restore(
     from skinpaint.show.film import Recorder
 
     _compile(damaged, mask)
-    print(f"{'method':<10}{'PSNR':>9}{'SSIM':>8}{'seconds':>9}{'iterations':>12}  proof")
+    say(f"{'method':<10}{'PSNR':>9}{'SSIM':>8}{'seconds':>9}{'iterations':>12}  proof")
     results, captions = {}, {}
     recorders = {name: Recorder(growth=1.2) for name in FILMED}
     for name, method in METHODS.items():
@@ -126,10 +154,9 @@ def _restore(
         seconds = perf_counter() - began
         psnr = peak_signal_noise_ratio(truth, restored)
         results[name], captions[name] = inpainter, f"{name}: {psnr:.2f} dB"
-        print(
+        say(
             f"{name:<10}{psnr:>6.2f} dB{structural_similarity(truth, restored):>8.3f}{seconds:>9.2f}"
-            f"{inpainter.n_iter_:>12}  {_proof(inpainter.solution_)}",
-            flush=True,
+            f"{inpainter.n_iter_:>12}  {_proof(inpainter.solution_)}"
         )
     return results, captions, recorders
 

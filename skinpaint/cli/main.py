@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -21,6 +22,8 @@ COMMANDS = {
     "warmup": "skinpaint.cli.warmup",
 }
 """Where each command is. To add one: a file in this folder with HELP, `add_arguments` and `run`, and a row here."""
+
+NEGATIVE = re.compile(r"-(\d|\.\d|inf)[\d.einf+,-]*", re.IGNORECASE)  # one number or several
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["restore", "nowhere.png"])
     2
     """
-    args = parser().parse_args(argv)
+    args = parser().parse_args(_with_negative_numbers(sys.argv[1:] if argv is None else argv))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that it cannot print is no reason to stop
     with plain_warnings():
@@ -54,6 +57,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             complain("interrupted before there was anything to save.")
             return int(Status.INTERRUPTED)
+
+
+def _with_negative_numbers(arguments: Sequence[str]) -> list[str]:
+    """Join options and negative numbers, most of which argparse takes for options.
+
+    Examples
+    --------
+    >>> _with_negative_numbers(["dem.tif", "--missing", "-3.4e38", "--bounds", "-1,1"])
+    ['dem.tif', '--missing=-3.4e38', '--bounds=-1,1']
+    """
+    joined: list[str] = []
+    for each in arguments:
+        last = joined[-1] if joined and "--" not in joined else ""
+        if last.startswith("--") and "=" not in last and NEGATIVE.fullmatch(each):
+            joined[-1] = f"{last}={each}"
+        else:
+            joined.append(each)
+    return joined
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from skinpaint.cli.common import (
     Interruption,
     Status,
+    a_path,
     add_mask_arguments,
     add_method_arguments,
     add_overwrite,
@@ -22,6 +22,7 @@ from skinpaint.cli.common import (
     complain,
     method,
     missing_by,
+    say,
 )
 from skinpaint.cli.tasks import mask_files, mask_of, pictures, restored_name
 
@@ -34,12 +35,12 @@ SWITCH_INTERVAL = 5e-4  # seconds after which one thread must let in another: th
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("inputs", metavar="IMAGE", type=Path, nargs="+", help="the picture, several, or a folder")
+    parser.add_argument("inputs", metavar="IMAGE", type=a_path, nargs="+", help="the picture, several, or a folder")
     parser.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        type=Path,
+        type=a_path,
         help="where Save writes the picture, or a folder (default: IMAGE-restored; a PNG where IMAGE is a "
         "JPEG, GIF or HEIC). Beside it, the mask is saved as IMAGE-mask.png, which is found again the next time",
     )
@@ -60,13 +61,16 @@ def run(args: argparse.Namespace) -> int:
     chosen = chosen if args.set else args.method  # pages show the name
     files = Files(_sources(args), method=chosen, read_mask=lambda *given: _missing(args, *given))
     desk = Desk(files)
-    server = Server(desk, args.port)
+    try:
+        server = Server(desk, args.port)
+    except OSError as error:
+        raise OSError(f"--port {args.port} cannot be used: {error.strerror}. Give another one, or none.") from error
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
     with Interruption() as interruption:
         try:
             server.start()
-            print(f"Paint at {server.address}\nClose the page, or press Ctrl-C, to end.", flush=True)
+            say(f"Paint at {server.address}\nClose the page, or press Ctrl-C, to end.")
             if not args.no_browser:
                 import webbrowser
 
@@ -79,9 +83,9 @@ def run(args: argparse.Namespace) -> int:
             server.stop()
             sys.setswitchinterval(before)
     for line in desk.log:
-        print(f"Saved {line}.")
+        say(f"Saved {line}.")
     if not desk.log:
-        print("Nothing was saved.")
+        say("Nothing was saved.")
     if unsaved:
         complain(f"not saved: {', '.join(unsaved)}.")
     return Status.INTERRUPTED if interruption.seen else Status.OK

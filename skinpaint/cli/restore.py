@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from skinpaint.cli.batch import outcomes
@@ -19,6 +18,7 @@ from skinpaint.cli.chunked import in_chunks, restore_in_chunks
 from skinpaint.cli.common import (
     Interruption,
     Status,
+    a_path,
     add_grow,
     add_mask_arguments,
     add_method_arguments,
@@ -41,12 +41,12 @@ HELP = "restore files, or every picture in a folder"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("inputs", metavar="IN", type=Path, nargs="+", help="damaged files, or a folder of them")
+    parser.add_argument("inputs", metavar="IN", type=a_path, nargs="+", help="damaged files, or a folder of them")
     parser.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        type=Path,
+        type=a_path,
         help="the restored file, or a folder (default: IN-restored; a PNG where IN is a JPEG, GIF or HEIC)",
     )
     add_mask_arguments(
@@ -79,24 +79,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="range of the filled pixels (default: the range of the known ones, unless the method has its own)",
     )
     parser.add_argument(
-        "--film", metavar="FILE", type=Path, help="write the restoration as an animation: .gif, .webp, .png or .apng"
+        "--film", metavar="FILE", type=a_path, help="write the restoration as an animation: .gif, .webp, .png or .apng"
     )
     parser.add_argument(
         "--mask-out",
         metavar="FILE",
-        type=Path,
+        type=a_path,
         help="write what was filled, as a white mask; for several files, a folder",
     )
     parser.add_argument(
         "--std",
         metavar="FILE",
-        type=Path,
+        type=a_path,
         help="write how sure each pixel is: the standard deviation of its error, as floats, to a .tif, .fits or .npy",
     )
     parser.add_argument(
         "--interval",
         metavar="FILE",
-        type=Path,
+        type=a_path,
         help="write the lower and the upper end of an interval for each pixel, as a stack of two, like --std",
     )
     parser.add_argument(
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_level,
         help="how likely an interval holds the true value, between 0 and 1 (default: 0.9)",
     )
-    parser.add_argument("--report", metavar="FILE.json", type=Path, help="write a report of what was done, as JSON")
+    parser.add_argument("--report", metavar="FILE.json", type=a_path, help="write a report of what was done, as JSON")
     parser.add_argument("--jobs", metavar="N", type=_jobs, default=1, help="restore N files side by side (default: 1)")
     parser.add_argument(
         "--workers",
@@ -122,7 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restore files."""
     chunked = in_chunks(args)
-    chosen = method(args.method or ("laplace" if chunked else DEFAULT_METHOD), args.set)
+    chosen = method(("laplace" if chunked else DEFAULT_METHOD) if args.method is None else args.method, args.set)
     if chunked:
         return restore_in_chunks(args, chosen)
     tasks, passed_over = find_tasks(args.inputs, args.output, args.mask, args.mask_out)
@@ -246,9 +246,7 @@ def _bounds(text: str) -> tuple[float, float] | str:
     try:
         low, high = map(float, text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"must be dtype, or two numbers as in 0,255 (or --bounds=-1,1). Got {text!r} instead."
-        ) from None
+        raise argparse.ArgumentTypeError(f"must be dtype, or two numbers as in 0,255. Got {text!r} instead.") from None
     return low, high
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skinpaint.cli.common import Status
+from skinpaint.cli.common import Status, say
 
 if TYPE_CHECKING:
     from skinpaint.methods.base import Method
@@ -43,17 +43,21 @@ def run(args: argparse.Namespace) -> int:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    import skinpaint.grid.kernels  # noqa: F401  # one of those whose folder is asked for
     from skinpaint.grid import threads
+    from skinpaint.grid.jit import HOW_TO_KEEP, kernel_folder
     from skinpaint.methods import METHODS
 
+    if not kernel_folder():
+        raise PermissionError(f"no folder that kernels are kept in may be written to. {HOW_TO_KEEP}")
     names = [*FIRST, *(name for name in METHODS if name not in FIRST + LAST), *LAST]
     with ProcessPoolExecutor(min(threads.workers(), len(names)), get_context("spawn")) as pool:
         folder = ""
         for name, (seconds, folder) in zip(names, pool.map(compile_method, names), strict=True):  # noqa: B007
             if not args.quiet:
-                print(f"{name}: {seconds:.1f} s", flush=True)
+                say(f"{name}: {seconds:.1f} s")
     if not args.quiet:
-        print(f"Everything is compiled, and kept in {folder}.")
+        say(f"Everything is compiled, and kept in {folder}.")
     return Status.OK
 
 

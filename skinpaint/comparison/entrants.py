@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -25,9 +25,9 @@ def named(entrants: Entrants) -> dict[str, Entrant]:
     if isinstance(entrants, Mapping):
         pairs = list(entrants.items())
     else:
-        several = (
-            METHODS if entrants is None else [entrants] if isinstance(entrants, str | Method | Inpainter) else entrants
-        )
+        several: Iterable[Entrant] = METHODS if entrants is None else [entrants]  # type: ignore[list-item]
+        if isinstance(entrants, Iterable) and not isinstance(entrants, str | Method | Inpainter):
+            several = entrants
         pairs = [(name_of(entrant), entrant) for entrant in several]
     if not pairs or len(pairs) > len(dict(pairs)):
         raise ValueError(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+try:
+    import dask.array  # noqa: F401
+except ImportError as error:
+    raise ImportError("skinpaint.dask needs dask. Install it: pip install 'skinpaint[dask]'") from error
+
 from skinpaint.dask.api import inpaint, solve
 from skinpaint.dask.channel import ChunkedSolution
 

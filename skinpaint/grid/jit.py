@@ -5,10 +5,11 @@ global interpreter lock. It leaves one partial sum for each piece, so that the t
 Indices into flat arrays are cast to unsigned: numba tests signed ones for negative values, which prevents vectorising.
 Where an index is nothing else, its whole range is cast: a sum of a signed and an unsigned integer would be a float.
 
-A kernel is compiled when it is first called, and kept on disk. Compiling is what the first call of all waits for, so
-kernels are few, and each has as few signatures as possible; a literal integer among the arguments of a part makes one
-of its own, and a part that calls parts is compiled as a whole before the kernel is. They are written as plain loops: to
-assign slices, or to call functions of NumPy, makes numba compile general code that takes longer than the kernel.
+A kernel is compiled when it is first called, and kept on disk where it may be. Compiling is what the first call of all
+waits for, so kernels are few, and each has as few signatures as possible; a literal integer among the arguments of a
+part makes one of its own, and a part that calls parts is compiled as a whole before the kernel is. They are written as
+plain loops: to assign slices, or to call functions of NumPy, makes numba compile general code that takes longer than
+the kernel.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 from numba import njit
 from numba.core import event
 
-__all__ = ["FAST", "KNOWN", "OUTSIDE", "UNKNOWN", "kernel", "kernel_folder", "part"]
+__all__ = ["FAST", "HOW_TO_KEEP", "KNOWN", "OUTSIDE", "UNKNOWN", "kernel", "kernel_folder", "part"]
 
 OUTSIDE = 0
 KNOWN = 1
@@ -30,26 +31,31 @@ UNKNOWN = 2
 # Without nnan and ninf: kernels compute divisions by zero whose results they do not use.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
+HOW_TO_KEEP = "Set the environment variable NUMBA_CACHE_DIR to a folder that may be written to."
+
 OPTIONS: Any = {"nogil": True, "fastmath": FAST, "error_model": "numpy", "no_cfunc_wrapper": True}
 PART: Any = {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True}
 
 # A part of kernels, repeated in each place that calls it. If it were called, the process that compiles would call a
 # copy optimised by itself, and later ones a copy optimised with the kernel, and their sums would be rounded otherwise.
 part = njit(**PART)
-_compile = njit(**OPTIONS, cache=True)
 _kernels: list[Any] = []
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Decorate a kernel."""
-    compiled = _compile(function)
+    """Decorate a kernel. Where no folder may be written to, it is compiled anew by each process."""
+    try:
+        compiled = njit(**OPTIONS, cache=True)(function)
+    except RuntimeError:  # numba has found no place to keep it
+        compiled = njit(**OPTIONS)(function)
     _kernels.append(compiled)
     return compiled
 
 
 def kernel_folder() -> str:
-    """The folder that the compiled kernels are kept in, those that were loaded so far."""
-    return os.path.commonpath([kernel.stats.cache_path for kernel in _kernels])
+    """The folder that the compiled kernels are kept in, those that were loaded so far; nothing if they are not kept."""
+    folders = [kernel.stats.cache_path for kernel in _kernels]
+    return os.path.commonpath(folders) if all(folders) else ""
 
 
 class _Announcement(event.Listener):
@@ -61,9 +67,10 @@ class _Announcement(event.Listener):
             return
         self.said = True
         if _is_watched():
+            folder = kernel_folder()
+            kept = f"is kept in {folder}." if folder else f"cannot be kept for the next use. {HOW_TO_KEEP}"
             print(
-                "skinpaint: compiling for the first use, which takes some seconds. "
-                f"What is compiled is kept in {kernel_folder()}.",
+                f"skinpaint: compiling for the first use, which takes some seconds. What is compiled {kept}",
                 file=sys.stderr,
             )
 

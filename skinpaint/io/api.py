@@ -76,9 +76,11 @@ def read(path: str | Path) -> tuple[np.ndarray, Extras]:
     ((4, 6), dtype('uint16'), 40000)
     """
     path = Path(path)
+    refused = f"{path} cannot be read as a picture"
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe waits, and it is read only once
+        raise ValueError(f"{refused}: it is a pipe or a device. Save what comes from it as a file first.")
     with path.open("rb") as file:
         head = file.read(HEAD)
-    refused = f"{path} cannot be read as a picture"
     codec = next((codec for codec in CODECS if codec.recognises(head)), None)
     if codec is None:
         raise ValueError(f"{refused}: {_unknown(head)}")

@@ -239,10 +239,15 @@ def nl_means(image: np.ndarray, h: float, *, channel_axis: int | None = None, **
     """Non-local means by scikit-image, with patches that suit the number of axes; a signal is a picture of one row."""
     from skimage.restoration import denoise_nl_means
 
-    volume = image.ndim - (channel_axis is not None) > 2
+    axes = image.ndim - (channel_axis is not None)
+    if axes > MAX_AXES:
+        raise ValueError(
+            f"The 'denoise_function' parameter of PlugAndPlay can be 'nl_means' for images of up to {MAX_AXES} axes "
+            f"longer than 1. Got one of {axes} instead. Pass 'tv_chambolle', or another method, such as 'laplace'."
+        )
+    volume = axes > 2
     sizes = {"patch_size": 3, "patch_distance": 3} if volume else {"patch_size": 5, "patch_distance": 6}
-    signal = image.ndim == 1 + (channel_axis is not None)
-    picture = image[np.newaxis] if signal else image
+    picture = image[np.newaxis] if axes == 1 else image
     return denoise_nl_means(picture, h=h, channel_axis=channel_axis, **{**sizes, **kwargs}).reshape(image.shape)
 
 
@@ -252,6 +257,8 @@ def tv_chambolle(image: np.ndarray, weight: float, **kwargs: Any) -> np.ndarray:
 
     return denoise_tv_chambolle(image, weight=weight, **kwargs)
 
+
+MAX_AXES = 4  # that scikit-image's non-local means takes, beside the channels
 
 DENOISERS: dict[str, Callable[..., Any]] = {"nl_means": nl_means, "tv_chambolle": tv_chambolle}
 

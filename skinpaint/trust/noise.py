@@ -67,7 +67,7 @@ def check_noise(noise: Any) -> bool:
         return False
     try:
         values = as_array(noise)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     if values.ndim == 0:
         return bool(0 <= values < np.inf)
