@@ -23,8 +23,8 @@ HELP = "destroy nine tenths of a photograph and restore it"
 FRACTION = 0.9  # of the pixels are destroyed
 METHODS = {"classic": "gd:classic", "gd": "gd", "laplace": "laplace", "dct": "dct"}
 FILMED = {"classic": "gradient descent, step", "dct": "dct, round"}  # in the film, side by side
-FILES = ("truth.png", "damaged.png", "mask.png", *(f"{name}.png" for name in METHODS),
-         "sheet.png", "film.gif", "energy.png")  # fmt: skip
+PICTURES = "truth", "damaged", "mask", *METHODS
+FILES = (*(f"{name}.png" for name in PICTURES), "sheet.png", "film.gif", "energy.png")
 GAP = 8  # pixels between the two pictures of the film
 
 
