@@ -30,7 +30,6 @@ __all__ = [
     "residual",
     "smooth",
     "solve_dense",
-    "source",
     "squares",
 ]
 
@@ -282,22 +281,26 @@ def products(lo, hi, starts, n, z, r, q, sums):
 
 @kernel
 def residual(lo, hi, starts, n, state, offsets, weights, step, shift, shift_step, load, load_step, x, r, sums):
-    """``r = b - A x`` from the definition, in double precision, and the row sums of ``|r|^2``."""
+    """``r = b - A x`` from the definition, in double precision, and the row sums of ``|r|^2`` and of ``|b|^2``."""
     for row in range(lo, hi):
-        base, size = starts[row], 0.0
+        base, size, source = starts[row], 0.0, 0.0
         for j in range(n):
             here = x[uintp(base + j)]
-            s = load[uintp(load_step * base + j)] - shift[uintp(shift_step * base + j)] * here
+            b = load[uintp(load_step * base + j)]
+            s = b - shift[uintp(shift_step * base + j)] * here
             for k in range(len(offsets)):
                 ahead, behind = base + offsets[k], base - offsets[k]
-                v = weights[k, uintp(step * base + j)] * (x[uintp(ahead + j)] - here)
-                s += v if state[uintp(ahead + j)] != OUTSIDE else 0.0
-                v = weights[k, uintp(step * behind + j)] * (x[uintp(behind + j)] - here)
-                s += v if state[uintp(behind + j)] != OUTSIDE else 0.0
+                w, there = weights[k, uintp(step * base + j)], x[uintp(ahead + j)]
+                s += w * (there - here) if state[uintp(ahead + j)] != OUTSIDE else 0.0
+                b += w * there if state[uintp(ahead + j)] == KNOWN else 0.0
+                w, there = weights[k, uintp(step * behind + j)], x[uintp(behind + j)]
+                s += w * (there - here) if state[uintp(behind + j)] != OUTSIDE else 0.0
+                b += w * there if state[uintp(behind + j)] == KNOWN else 0.0
             s = s if state[uintp(base + j)] == UNKNOWN else 0.0
             r[uintp(base + j)] = s
             size += s * s
-        sums[row] = size
+            source += b * b if state[uintp(base + j)] == UNKNOWN else 0.0
+        sums[row, 0], sums[row, 1] = size, source
 
 
 @kernel
@@ -317,24 +320,6 @@ def guess_along_rows(lo, hi, starts, n, state, x):
         for t in range(last + 1, n):
             if last >= 0 and state[uintp(base + t)] == UNKNOWN:
                 x[uintp(base + t)] = x[uintp(base + last)]
-
-
-@kernel
-def source(lo, hi, starts, n, state, offsets, weights, step, load, load_step, x, sums):
-    """The row sums of ``|b|^2``, where ``b = load - L_UK x_K``."""
-    for row in range(lo, hi):
-        base, size = starts[row], 0.0
-        for j in range(n):
-            b = load[uintp(load_step * base + j)]
-            for k in range(len(offsets)):
-                ahead, behind = base + offsets[k], base - offsets[k]
-                v = weights[k, uintp(step * base + j)] * x[uintp(ahead + j)]
-                b += v if state[uintp(ahead + j)] == KNOWN else 0.0
-                v = weights[k, uintp(step * behind + j)] * x[uintp(behind + j)]
-                b += v if state[uintp(behind + j)] == KNOWN else 0.0
-            b = b if state[uintp(base + j)] == UNKNOWN else 0.0
-            size += b * b
-        sums[row] = size
 
 
 @kernel

@@ -249,12 +249,8 @@ class System:
     level: Any
     preconditioner: Multigrid | Factors
 
-    def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
-        """The partial sums of ``|b|^2``, in double precision."""
-        raise NotImplementedError
-
     def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
-        """``r = b - A x`` in double precision, and the partial sums of ``|r|^2``."""
+        """``r = b - A x`` in double precision, and the partial sums of ``|r|^2`` and of ``|b|^2``."""
         raise NotImplementedError
 
     def apply(self, p: np.ndarray, q: np.ndarray, sums: np.ndarray) -> Stage:
@@ -307,17 +303,15 @@ class System:
         r, z, p, q = preconditioner.b, preconditioner.x, preconditioner.p, preconditioner.q
         share(lambda lo, hi: p[lo:hi].fill(0), 0, p.size, p.size)
         sums, pairs = np.empty(rows), np.empty((rows, 2))
-        residual, apply = self.residual(x, r, sums, load), self.apply(p, q, sums)
+        residual, apply = self.residual(x, r, pairs, load), self.apply(p, q, sums)
         products = layout.stage(kernels.products, z, r, q, pairs)
 
-        layout.sweep(self.source(x, sums, load))
-        scale = sums.sum()
+        layout.sweep(residual)
+        square, scale = pairs.sum(axis=0)
         if scale == 0:  # the right-hand side is zero, so the solution is zero
             self.clear(x)
             return 0, 0.0
         n_iter = 0
-        layout.sweep(residual)
-        square = sums.sum()
         enough = max(tol**2 * scale, reduction**2 * square)
         while square > enough and n_iter < max_iter:
             # Steps in single precision, until their residual must be checked in double precision.
@@ -341,7 +335,7 @@ class System:
                 preconditioner.descend(layout.stage(kernels.advance, np.float32(a), p, q, x, r, sums))
                 square = sums.sum()
             layout.sweep(residual)
-            square = sums.sum()
+            square, _ = pairs.sum(axis=0)
             if not square < start:  # a restart would not help
                 break
         return n_iter, float(np.sqrt(square / scale)) if np.isfinite(square) else np.inf
@@ -387,13 +381,8 @@ class HarmonicSystem(System):
         """Interpolate the unknowns linearly along the last axis, in place. This saves a cycle."""
         self.layout.run(kernels.guess_along_rows, self.flat_state, x)
 
-    def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
-        """The row sums of ``|b|^2``."""
-        matrix = self.level.offsets, *self.exact_weights, *self._load(load)
-        return self.layout.stage(kernels.source, self.flat_state, *matrix, x, sums)
-
     def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
-        """``r = b - A x`` from the definition, and the row sums of ``|r|^2``."""
+        """``r = b - A x`` from the definition, and the row sums of ``|r|^2`` and of ``|b|^2``."""
         (shift,), shift_step = self.exact_shift
         matrix = self.level.offsets, *self.exact_weights, shift, shift_step, *self._load(load)
         return self.layout.stage(kernels.residual, self.flat_state, *matrix, x, r, sums)

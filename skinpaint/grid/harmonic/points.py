@@ -237,22 +237,25 @@ class PointSystem(System):
         known = x[self.layout.size : self.level.points.size]
         x[: self.layout.size] = (known.min() + known.max()) / 2
 
-    def source(self, x: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
-        """The partial sums of ``|b|^2``."""
-        known = x.copy()
-        self.clear(known)
-        return self.residual(known, np.empty(self.layout.size), sums, load)
-
     def residual(self, x: np.ndarray, r: np.ndarray, sums: np.ndarray, load: float | np.ndarray) -> Stage:
-        """``r = b - A x``, and the partial sums of ``|r|^2``."""
+        """``r = b - A x``, and the partial sums of ``|r|^2`` and of ``|b|^2``."""
         n, points = self.layout.size, self.level.points
         starts, _ = self.layout.rows
-        b = load[:n] if isinstance(load, np.ndarray) else load
+        loaded = load[:n] if isinstance(load, np.ndarray) else load
+
+        def less(x: np.ndarray) -> np.ndarray:
+            return np.where(self.level.inverse[:n] > 0, loaded - self.gradient(x[: points.size])[:n], 0)
+
+        def squares(x: np.ndarray) -> np.ndarray:
+            return np.add.reduceat(np.append(x**2, 0), starts)
+
+        known = x.copy()
+        self.clear(known)
+        source = squares(less(known))
 
         def compute(lo: int, hi: int) -> None:
-            found = np.where(self.level.inverse[:n] > 0, b - self.gradient(x[: points.size])[:n], 0)
-            r[:n] = found
-            sums[:] = np.add.reduceat(np.append(found**2, 0), starts)
+            r[:n] = found = less(x)
+            sums[:, 0], sums[:, 1] = squares(found), source
 
         return Stage(compute, 1, ())
 
