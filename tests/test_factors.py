@@ -1,11 +1,14 @@
 """The direct solver of fourth order: its matrix, its factors and its errors against dense linear algebra."""
 
+from threading import get_ident
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from scipy.linalg import block_diag
+from scipy.sparse.linalg import splu
 
 from skinpaint.grid import threads
 from skinpaint.grid.biharmonic import direct
@@ -187,7 +190,10 @@ def test_the_same_bytes_for_any_number_of_threads(limit, monkeypatch, rng):
     mask, values = rng.random((100, 90)) < 0.28, rng.random((100, 90, 3))
     monkeypatch.setattr(direct, "MAX_MEAN_SQUARE", limit)
     monkeypatch.setattr(threads, "MIN_SHARED_ENTRIES", 1)
-    answers = set()
+    answers, made = set(), []
+    monkeypatch.setattr(
+        "scipy.sparse.linalg.splu", lambda *given, **named: made.append(get_ident()) or splu(*given, **named)
+    )
     for count in (1, 2, 8):
         monkeypatch.setattr(threads, "workers", lambda count=count: count)
         monkeypatch.setattr(threads, "_threads", [])
@@ -195,6 +201,8 @@ def test_the_same_bytes_for_any_number_of_threads(limit, monkeypatch, rng):
         solve(Parts(mask, (1.0, 1.0)), out, [0, 1, 2], tol=1e-8, max_iter=20)
         answers.add(out.tobytes())
     assert len(answers) == 1
+    assert set(made) <= {get_ident()}, "SciPy frees the factors of SuperLU in the thread alone that made them"
+    assert bool(made) == (limit == 100)
 
 
 def test_a_part_that_is_too_wide_is_not_ordered():

@@ -55,7 +55,7 @@ class Factors:
         self.others: list[Any] = [None] * self.long.size  # SuperLU's
         self.cholesky = short  # which parts have a Cholesky factorisation
         share(self._factorise, 0, self.short.size, int(parts.work[short].sum()))
-        share(self._hand_over, 0, self.long.size, int(parts.work[~short].sum()))
+        self._hand_over()
 
     @property
     def _rows(self) -> tuple[np.ndarray, ...]:
@@ -69,12 +69,14 @@ class Factors:
         kernels.assemble(*rows, p.at, p.state, p.number, *stencil, p.degree, self.entries)
         eliminate(*rows, p.diagonal, LEAST_PIVOT, self.entries)
 
-    def _hand_over(self, lo: int, hi: int) -> None:
-        """Have SuperLU factorise some of the parts with long rows."""
+    def _hand_over(self) -> None:
+        """Have SuperLU factorise the parts with long rows: in this thread, as only the one that did so frees them."""
+        if not self.long.size:
+            return
         from scipy.sparse.linalg import splu  # slow to load, and most often not needed
 
-        for k in range(lo, hi):
-            A = self.parts.matrix(self.long[k])
+        for k, part in enumerate(self.long.tolist()):
+            A = self.parts.matrix(part)
             self.others[k] = splu(A, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
     def orthogonalise(self, chosen: np.ndarray) -> None:
