@@ -248,7 +248,10 @@ def even_step(coordinate: np.ndarray, name: str, ignore: str) -> float:
     """
     steps = np.diff(coordinate.astype(float))
     step, steps = float(abs(steps.mean())), np.abs(steps)
-    if not step > 0 or np.abs(steps - step).max() > MAX_UNEVEN * step:
+    allowed = MAX_UNEVEN * step
+    if coordinate.dtype.kind == "f":  # both ends of a step are rounded; the mean must hardly be
+        allowed += min(float(np.spacing(np.abs(coordinate).max())), MAX_UNEVEN * step * steps.size)
+    if not 0 < step < np.inf or np.abs(steps - step).max() > allowed:
         raise ValueError(
             f"The coordinate {name!r} must be even. Got steps from {steps.min():g} to {steps.max():g} instead. "
             f"Interpolate to an even grid first, or {ignore} to ignore the coordinates."

@@ -757,11 +757,12 @@ def check_answer(solution: Any, problem: Problem, method: Method) -> None:
     name = f"{type(method).__name__}.solve"
     if not isinstance(solution, Solution):
         raise TypeError(f"{name} must return a skinpaint.Solution. Got {type(solution).__name__} instead.")
+    gap = solution.gap
     for what, allowed, got, valid in (
         ("reason", "a skinpaint.Reason", solution.reason, isinstance(solution.reason, Reason)),
         ("status", "a str", solution.status, isinstance(solution.status, str)),
         ("history", "a tuple of skinpaint.Record", solution.history, isinstance(solution.history, tuple)),
-        ("gap", "a float of at least 0 or None", solution.gap, solution.gap is None or solution.gap >= 0),
+        ("gap", "a float of at least 0 or None", gap, gap is None or (is_number(gap) and gap >= 0)),
     ):
         if not valid:
             raise TypeError(f"{name} must return {allowed} as {what}. Got {got!r} instead.")

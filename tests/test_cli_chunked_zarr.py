@@ -1,5 +1,7 @@
 """The command line on zarr stores: which axes they have, what is missing, and what is kept beside the image."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -154,6 +156,28 @@ class TestAxes:
         assert said in printed if said else "Spacing" not in printed
         want = inpaint(values, method="laplace", spacing=spacing)
         np.testing.assert_allclose(zarr.open("filled.zarr")["red"][...], want, atol=2e-3)
+
+    @pytest.mark.parametrize(
+        ("factor", "said"),
+        [
+            (None, "scene.zarr/y cannot be read: it is damaged ("),
+            ("half", "scene.zarr/y cannot be read: it is damaged (could not convert string to float: 'half')"),
+            (0, "The coordinate 'y' must be even. Got steps from 0 to 0 instead"),
+        ],
+    )
+    def test_coordinates_that_cannot_be_read(self, factor, said, scene, hole, capsys):
+        """zarr's RuntimeError came through, and a ZeroDivisionError."""
+        group = zarr.create_group("scene.zarr")
+        for name, values in (("y", np.arange(40.0)), ("x", np.arange(50.0)), ("red", np.where(hole, np.nan, scene))):
+            named = ["y", "x"] if name == "red" else [name]
+            group.create_array(name, shape=values.shape, dtype=values.dtype, dimension_names=named)[...] = values
+        if factor is None:
+            (tmp := Path("scene.zarr/y/c/0")).write_bytes(tmp.read_bytes()[:9])
+        else:
+            group["y"].attrs["scale_factor"] = factor
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 2
+        assert said in capsys.readouterr().err
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--spacing", "1"]) == 0
 
     @pytest.mark.parametrize("names", [None, ["member", "y", "x"], ["y", "y", "x"]])
     def test_axes_that_are_not_named_have_to_be_given(self, names, stack, capsys):

@@ -288,6 +288,16 @@ class GapNotFinite(Middle):
         return dataclasses.replace(super().solve(problem, callback), energy=1.0, gap=np.nan)
 
 
+class GapInWords(Middle):
+    def solve(self, problem, callback=None):
+        return dataclasses.replace(super().solve(problem, callback), energy=1.0, gap="small")
+
+
+class GapOfEachChannel(Middle):
+    def solve(self, problem, callback=None):
+        return dataclasses.replace(super().solve(problem, callback), energy=1.0, gap=np.zeros(3))
+
+
 class EnergyNotFinite(Middle):
     def solve(self, problem, callback=None):
         return dataclasses.replace(super().solve(problem, callback), energy=np.nan)
@@ -436,6 +446,8 @@ def test_no_method_can_write_to_the_image(restore, grey, mask):
     [
         (ReasonInWords, "must return a skinpaint.Reason as reason. Got 'converged' instead"),
         (GapNotFinite, "must return a float of at least 0 or None as gap. Got nan instead"),
+        (GapInWords, "must return a float of at least 0 or None as gap. Got 'small' instead"),
+        (GapOfEachChannel, r"must return a float of at least 0 or None as gap. Got array\(\["),
     ],
 )
 def test_what_a_method_says_is_checked(fault, sentence, grey, mask):

@@ -284,7 +284,6 @@ class TestRefused:
                 ValueError,
                 "must be None or 0 for an image in chunks",
             ),
-            (lambda x: x, {"callback": 3}, ValueError, "'callback' parameter .* callable or None. Got 3 instead"),
             (lambda x: x, {"return_std": True}, ValueError, "must be False for an image in chunks. Got True"),
             (lambda x: x, {"mask": "m.png"}, TypeError, "Got the path 'm.png'"),
         ],

@@ -3,7 +3,7 @@
 import copy
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -22,7 +22,7 @@ from skinpaint import (
     SparseDCT,
     inpaint,
 )
-from skinpaint.methods.base import Method
+from skinpaint.methods.base import IterativeMethod, Method
 from skinpaint.scores import psnr
 from skinpaint.solution import Reason, Solution
 
@@ -286,6 +286,21 @@ class TestSettings:
         """Their squares overflowed: a patch of uint8(21) gave another picture, and a seed of int32 an error."""
         small = Exemplar(patch=np.uint8(21), rng=np.int32(7)), SparseDCT(block=np.int8(8), patch_stride=np.uint8(3))
         assert repr(small) == repr((Exemplar(patch=21, rng=7), SparseDCT(block=8, patch_stride=3)))
+
+    def test_a_setting_may_be_made_of_others(self):
+        """A field that is set after the others are checked was an AttributeError."""
+
+        @dataclass(frozen=True, kw_only=True)
+        class Smoothing(IterativeMethod):
+            max_iter: int = 3
+            kernel: np.ndarray = field(init=False)
+            init = step = None
+
+            def __post_init__(self):
+                self.check_loop()
+                object.__setattr__(self, "kernel", np.ones(self.max_iter))
+
+        assert Smoothing(max_iter=np.int8(2)).kernel.size == 2
 
     def test_distances_that_differ_by_rounding_are_the_same(self):
         image, mask = np.arange(72.0).reshape(8, 9), np.eye(8, 9)

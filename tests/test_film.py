@@ -49,7 +49,7 @@ def test_film(tmp_path, suffix, kind, shape, dtype):
 
 
 def test_captions_go_below(tmp_path):
-    film(frames(), tmp_path / "film.png", captions=["one", "two", "three", "a longer caption than would fit"])
+    film(frames(), tmp_path / "film.png", captions=np.array(["1", "2", "3", "a longer caption than would fit"]))
     _, size, _, last = opened(tmp_path / "film.png")
     assert size == (16, 36)
     np.testing.assert_array_equal(last[:12, :, 0], frames()[-1])
@@ -288,6 +288,7 @@ def test_energy_curve_without_a_proof_draws_the_energy_alone(tmp_path, drawn):
         ("'captions' .* for each of 1 frames. Got 5 instead", frames(1), {"captions": [5]}),
         ("'captions' .* for each of 1 frames. Got 'a' instead", frames(1), {"captions": "a"}),
         ("'records' .* for each of 1 frames. Got 'a' instead", frames(1), {"records": ["a"]}),
+        ("'captions' .* for each of 1 frames. Got 5 instead", frames(1), {"captions": 5}),
     ],
 )
 def test_errors(tmp_path, says, shots, options):

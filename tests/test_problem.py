@@ -300,6 +300,7 @@ class TestRange:
             return Inpainter(method, **settings).fit(image, mask=mask).solution_.status
 
         assert said in status(image)
+        assert said not in status(image, bounds=(image[~mask].min(), image[~mask].max()))
         assert said not in status(image.astype(np.uint8))
         assert said in status(image.astype(np.int16))
         half = Inpainter("laplace", channel_axis=-1).fit(np.stack([image, 0 * image], axis=-1), mask=mask)
@@ -307,6 +308,8 @@ class TestRange:
         wide = np.pad(image, ((0, 0), (0, 30)), constant_values=np.nan)
         count, _, _ = status(wide, None, max_distance=1).partition(f" {said}")
         assert int(count.rpartition(" ")[2]) <= 12
+        few = Problem.from_image(wide, max_distance=1)
+        assert few.at_bound(few.filling(few.missing, np.zeros((few.missing.size, 1)))) == 12
         damaged = np.where(mask, 255, 99 + image // 9).astype(np.uint8)
         still = GradientDescent(start="damaged", step_size=1e-9, max_iter=1, tol=None)
         assert said not in status(damaged, method=still)

@@ -336,6 +336,20 @@ class TestRefused:
         filled = scene.assign_coords(x=x).skinpaint.inpaint(spacing=(20.0, 10.0))
         np.testing.assert_array_equal(filled.values, expected(scene))
 
+    @pytest.mark.parametrize(("start", "step"), [(5e6, 10.3), (170, 0.0089)])
+    def test_coordinates_that_are_even_but_for_their_rounding(self, start, step, scene):
+        """In single precision steps of 10.3 m are 10 or 10.5 m."""
+        at = {"y": start - 2 * step * np.arange(60), "x": start + step * np.arange(70)}
+        exact, rounded = (scene.assign_coords({n: v.astype(t) for n, v in at.items()}) for t in ("f8", "f4"))
+        one, other = (array.skinpaint.inpaint(max_distance=4.5 * step).values for array in (rounded, exact))
+        np.testing.assert_allclose(one, other, atol=1)
+
+    @pytest.mark.parametrize("x", [[0, 1, np.inf], np.float32([1e8, 1e8 + 8, 1e8 + 24])])
+    def test_coordinates_whose_steps_are_unknown(self, x):
+        row = xr.DataArray([[0.0, np.nan, 1.0]], dims=("y", "x"), coords={"x": x})
+        with pytest.raises(ValueError, match="The coordinate 'x' must be even"):
+            row.skinpaint.inpaint()
+
     def test_coordinates_that_are_no_numbers(self, scene):
         with pytest.raises(ValueError, match=r"The coordinate 'y' must be numbers.*Pass spacing="):
             scene.assign_coords(y=np.arange(60).astype("datetime64[D]").astype("datetime64[ns]")).skinpaint.inpaint()

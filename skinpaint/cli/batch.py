@@ -25,7 +25,7 @@ def outcomes(args: argparse.Namespace, method: Any, tasks: list[Task], interrupt
     """Every task with its outcome, or with a sentence why there is none; until the user interrupts."""
     n_processes = min(args.jobs, len(tasks))
     if n_processes > 1:
-        return _side_by_side(args, method, tasks, n_processes)
+        return _side_by_side(args, method, tasks, n_processes, interruption)
     return _one_by_one(args, method, tasks, interruption)
 
 
@@ -36,7 +36,9 @@ def _one_by_one(args: argparse.Namespace, method: Any, tasks: list[Task], interr
         yield task, _attempt(args, method, task)
 
 
-def _side_by_side(args: argparse.Namespace, method: Any, tasks: list[Task], n_processes: int) -> Done:
+def _side_by_side(
+    args: argparse.Namespace, method: Any, tasks: list[Task], n_processes: int, interruption: Interruption
+) -> Done:
     """Restore files in processes of their own; after Ctrl-C each finishes its file."""
     with _pool(n_processes) as pool:
         waiting = {pool.submit(_attempt, args, method, task): task for task in tasks}
@@ -45,10 +47,12 @@ def _side_by_side(args: argparse.Namespace, method: Any, tasks: list[Task], n_pr
                 try:
                     done = next(as_completed(waiting))
                 except KeyboardInterrupt:
-                    waiting = {future: task for future, task in waiting.items() if not future.cancel()}
+                    interruption.seen = True
                 else:
                     yield waiting.pop(done), _result(done)
-        finally:  # Ctrl-C may come while an outcome is told, too
+                if interruption.seen:  # here, or while an outcome was told
+                    waiting = {future: task for future, task in waiting.items() if not future.cancel()}
+        finally:
             for future in waiting:
                 future.cancel()
 

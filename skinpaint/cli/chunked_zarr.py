@@ -10,6 +10,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,12 @@ def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True) -> tu
     multiscale = _multiscale(group, name)
     names = _names(array, multiscale)
     values, hint = _nodata(array)
+    folder = source if array.path else source.parent  # of the group
     axes = _letters(names, array.ndim)
     extras = Extras(
         axes=axes,
         stated=axes if _are_named(names, axes) else "",
-        spacing=_spacing(multiscale, name, axes) or (_steps(group, names, axes) if spaced else None),
+        spacing=_spacing(multiscale, name, axes) or (_steps(folder, group, names, axes) if spaced else None),
         nodata=values,
         hint=hint,
         lost=_left_behind(source, array),
@@ -168,7 +170,7 @@ def _spacing(multiscale: dict[str, Any], name: str, letters: str) -> tuple[float
     return found if all(0 < step < math.inf for step in found) else None
 
 
-def _steps(group: Any, names: Sequence[str | None], letters: str) -> tuple[float, ...] | None:
+def _steps(folder: Path, group: Any, names: Sequence[str | None], letters: str) -> tuple[float, ...] | None:
     """Distance between neighbours along the axes in space, if all have coordinates, as those of xarray, in one unit."""
     arrays = {} if group is None else dict(group.arrays())
     spatial = [str(name) for name, letter in zip(names, letters, strict=False) if letter in "ZYX"]
@@ -179,8 +181,16 @@ def _steps(group: Any, names: Sequence[str | None], letters: str) -> tuple[float
         return None
     if len({re.sub("^degrees?_.*", "degrees", str(each.attrs.get("units"))) for each in found}) > 1:
         return None
-    steps = [even_step(each[:], name, "give --spacing 1") for name, each in zip(spatial, found, strict=True)]
-    return tuple(s * abs(float(each.attrs.get("scale_factor", 1))) for s, each in zip(steps, found, strict=True))
+    return tuple(
+        even_step(read_chunk(folder / name, partial(_unpacked, each)), name, "give --spacing 1")
+        for name, each in zip(spatial, found, strict=True)
+    )
+
+
+def _unpacked(coordinate: Any) -> np.ndarray:
+    """The numbers that a coordinate stands for, but for an offset."""
+    values: np.ndarray = coordinate[:] * float(coordinate.attrs.get("scale_factor", 1))
+    return values
 
 
 def _is_spatial(axis: dict[str, Any]) -> bool:

@@ -68,13 +68,16 @@ def _with_negative_numbers(arguments: Sequence[str]) -> list[str]:
     ['dem.tif', '--missing=-3.4e38', '--bounds=-1,1']
     """
     joined: list[str] = []
-    for each in arguments:
-        last = joined[-1] if joined and "--" not in joined else ""
+    coming = iter(arguments)
+    for each in coming:
+        last = joined[-1] if joined else ""
         if last.startswith("--") and "=" not in last and NEGATIVE.fullmatch(each):
             joined[-1] = f"{last}={each}"
         else:
             joined.append(each)
-    return joined
+        if each == "--":  # what comes behind it are no options
+            break
+    return [*joined, *coming]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -205,8 +205,11 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
     try:
         for task, outcome in tqdm(done, unit="file", total=len(tasks), disable=not shown):
             if isinstance(outcome, Outcome):
-                _say(args, outcome)
                 told[task] = outcome.report
+                try:
+                    _say(args, outcome)
+                except KeyboardInterrupt:  # what is under way is still told
+                    interruption.seen = True
             else:
                 failures.append(without_repetition(f"{task.source}: ", outcome))
                 told[task] = {"input": str(task.source), "failure": failures[-1]}

@@ -45,7 +45,7 @@ class Dirichlet(Differences):
     spacing: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_lags(self.lags, "Dirichlet")
+        object.__setattr__(self, "lags", check_lags(self.lags, "Dirichlet"))
 
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:
         """Sum of the squared lengths of all lines, and the weights of the lines."""

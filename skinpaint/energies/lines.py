@@ -51,7 +51,7 @@ class Lines(Differences):
     rounding: float = 0.0
 
     def __post_init__(self) -> None:
-        check_lags(self.lags, "Lines")
+        object.__setattr__(self, "lags", check_lags(self.lags, "Lines"))
         check_not_negative("rounding", self.rounding, self)
 
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:

@@ -71,7 +71,7 @@ class TotalVariation(Differences):
     grouped_by = "pixel"
 
     def __post_init__(self) -> None:
-        check_lags(self.lags, "TotalVariation")
+        object.__setattr__(self, "lags", check_lags(self.lags, "TotalVariation"))
         check_not_negative("eps", self.eps, self)
 
     def forward(self, x: np.ndarray, spacing: tuple[float, ...], *, keep: bool) -> tuple[float, Any]:

@@ -173,7 +173,7 @@ class IterativeMethod(Method):
     def check_loop(self) -> None:
         """Check the settings that the loop reads; called from a subclass's ``__post_init__``."""
         for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
+            value = getattr(self, field.name, None)  # a subclass may set some later
             if isinstance(value, np.integer):  # whose sums and products may overflow
                 object.__setattr__(self, field.name, int(value))
         require(is_int(self.max_iter) and self.max_iter >= 1, self, "max_iter", "an int >= 1", self.max_iter)

@@ -118,7 +118,7 @@ class GradientDescent(IterativeMethod):
         known = isinstance(self.energy, str) and self.energy in ENERGIES
         require(known or callable(self.energy), self, "energy", f"one of {list(ENERGIES)} or callable", self.energy)
         if self.lags is not None:
-            check_lags(self.lags, "GradientDescent")
+            object.__setattr__(self, "lags", check_lags(self.lags, "GradientDescent"))
             takes = known and hasattr(ENERGIES[self.energy], "lags")  # type: ignore[index]
             require(takes, self, "lags", "None when the energy is a callable or 'bending'", self.lags)
         if not callable(self.step_size) and self.step_size != "accelerated":

@@ -65,7 +65,7 @@ class Laplace(ClosedForm):
     accuracy_is = "relative residual is {:.1g}"
 
     def __post_init__(self) -> None:
-        check_lags(self.lags, "Laplace")
+        object.__setattr__(self, "lags", check_lags(self.lags, "Laplace"))
         self.check_solver()
 
     def field(self, mask: np.ndarray, spacing: tuple[float, ...]) -> Field:

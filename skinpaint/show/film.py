@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -168,8 +168,11 @@ def film(
         raise ValueError(f"The 'frames' parameter of film must hold pictures of one shape. Got {found} instead.")
     kinds = (("captions", "line", str, captions), ("records", "record or None", Record | None, records))
     for name, what, kind, each in kinds:
-        strange = [repr(one) for one in each or () if isinstance(each, str) or not isinstance(one, kind)]
-        if each is not None and (strange or len(each) != len(small)):
+        if each is None:
+            continue
+        several = isinstance(each, Collection) and not isinstance(each, str)
+        strange = [repr(one) for one in each if not isinstance(one, kind)] if several else [repr(each)]
+        if strange or len(each) != len(small):
             raise ValueError(
                 f"The '{name}' parameter of film must hold one {what} for each of {len(small)} frames. "
                 f"Got {strange[0] if strange else len(each)} instead."
