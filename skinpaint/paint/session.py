@@ -478,8 +478,9 @@ class Session:
                 solution=replace(solution, values=np.empty(0), history=()),
                 seconds=perf_counter() - began,
             )
-            if not draft:
-                self.reports[window.core] = filled
+            if not draft:  # what was said of a window that lies here, wholly or in part, is true no more
+                others = {box: each for box, each in self.reports.items() if not box & window.core}
+                self.reports = {**others, window.core: filled}
         return filled
 
     def _paint(self, touched: Iterator[tuple[Box, np.ndarray]], erase: bool) -> Tiles:
