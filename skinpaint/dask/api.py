@@ -118,7 +118,6 @@ def solve(
             f"The 'image' parameter must be a dask array. Got {type(image).__name__} instead. Pass "
             "dask.array.asarray(image), or call skinpaint.inpaint for an image in memory."
         )
-    require(callback is None or callable(callback), "solve", "callback", "callable or None", callback)
     require(isinstance(progress, bool), "solve", "progress", "a bool", progress)
     chosen, local = _chosen(method)
     require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
