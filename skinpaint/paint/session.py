@@ -142,11 +142,10 @@ class Session:
         self.reports: dict[Box, Filled] = {}  # of the chosen method
         self._solving = Lock()
         if mask is not None:
-            self.apply(self.imported(mask))
+            self.apply(replace(self.imported(mask), given=True))
         gone = np.asarray(hidden if self._grey else hidden.any(axis=self._axis)) & ~self.mask
         if gone.any():
-            self.apply(self.imported(gone))
-        self.picture.missing = self.mask if self._done else None
+            self.apply(replace(self.imported(gone), given=True))
 
     # What there is
 
@@ -248,6 +247,8 @@ class Session:
         with self.lock:
             self.end()
             tiles = self._paint(touched(edit, self.picture, self._bits), edit.erase)
+            if isinstance(edit, Imported) and edit.given:
+                self.picture.leave_out(self.mask)
             return self._did(_Step(edit, tiles))
 
     def begin(self, *, diameter: float, erase: bool = False, point: Point) -> Box:
