@@ -228,6 +228,8 @@ def test_proposals():
     hairlines.apply(edits.Suggested(what="hairlines", strength=60))
     assert (hairlines.mask & lines).sum() >= 0.9 * lines.sum()
     assert (hairlines.mask & ~grow(lines, 3)).mean() < 0.03
+    with pytest.raises(ValueError, match=r"must be a Suggested, .* the mask\. Got Grow"):
+        hairlines.propose(edits.Grow(pixels=2))
     with pytest.raises(ValueError, match="only for integers"):
         Session(np.array([[-3.0, 7.0]])).apply(edits.Suggested(what="saturated"))
 

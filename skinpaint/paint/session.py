@@ -15,7 +15,7 @@ from skinpaint.masks import as_bool
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.paint.boxes import Box
-from skinpaint.paint.edits import MAX_POINTS, Edit, Imported, Point, Stroke, as_data, from_data
+from skinpaint.paint.edits import MAX_POINTS, Edit, Imported, Point, Stroke, Suggested, as_data, from_data
 from skinpaint.paint.picture import Picture
 from skinpaint.paint.raster import check_within, segments, touched
 from skinpaint.paint.regions import Window, regions
@@ -289,7 +289,18 @@ class Session:
         return self._turn(self._undone, self._done)
 
     def propose(self, edit: Edit) -> Box:
-        """Show what an edit would add, and wait; return the box in which there is something to show."""
+        """Show what an edit would add, and wait; return the box in which there is something to show.
+
+        Raises
+        ------
+        ValueError
+            If it is no Suggested: what another edit touches may change until it is accepted.
+        """
+        if not isinstance(edit, Suggested):
+            raise ValueError(
+                "The 'edit' parameter of Session.propose must be a Suggested, which does not depend on the mask. "
+                f"Got {type(edit).__name__} instead. Apply it, and undo it if it is not wanted."
+            )
         bits = Bits(self.shape)
         for box, pixels in touched(edit, self.picture, self._bits):
             bits.write(box, bits.read(box) | pixels)
