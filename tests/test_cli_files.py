@@ -232,6 +232,14 @@ class TestWhereTo:
         assert f"is an input, which would be replaced. Give {option} another folder." in said
         assert {path: path.read_bytes() for path in tmp_path.glob("*/*.png")} == before
 
+    @pytest.mark.parametrize("other", ["x/a.jpg", "w/a.png"])
+    def test_no_input_of_several_is_replaced_by_the_answer_of_another(self, restore, tmp_path, pictures, other):
+        pictures("x/a.png", other)
+        write(tmp_path / other, 255 - PICTURE, overwrite=True)
+        said = restore(other, "x/a.png", "-o", "x", "--overwrite", "--method", "laplace", status=1).err
+        assert f"{Path('x/a.png')} is an input, which would be replaced. Give -o another folder." in said
+        check(tmp_path / "x" / "a.png")
+
     def test_no_folder_is_made_for_nothing(self, restore, tmp_path, pictures):
         pictures("good.png")
         for name in ("a.png", "b.png"):

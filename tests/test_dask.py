@@ -1,5 +1,6 @@
 """Dask arrays: the answer in memory, whatever the chunks, the scheduler and the accidents."""
 
+import shutil
 import subprocess
 import sys
 
@@ -468,6 +469,25 @@ class TestStore:
             solve(da.from_array(bad, 50), hidden, work=work)
         restored = solve(da.from_array(image, 50), hidden, work=work).restored
         np.testing.assert_array_equal(restored.compute(), solve(da.from_array(image, 50), hidden).restored.compute())
+
+    def test_a_store_of_which_a_part_is_lost_is_refused(self, image, hidden, tmp_path):
+        zarr = pytest.importorskip("zarr")
+        hidden[:50, :50] = False  # a chunk that is whole, whose border the others read
+        image, whole, work = da.from_array(image, 50), tmp_path / "whole", tmp_path / "w"
+        solve(image, hidden, work=str(whole), callback=lambda record, restore: True)
+        for name in ("rims-0/0_0", "rims-1/50_50", "values-1/0_50", "missing/50_0"):
+            for file, length in (("c/0/0", None), ("c/0/0", 9), ("zarr.json", None), ("zarr.json", 9)):
+                path = shutil.copytree(whole, work) / name / file
+                if length is None:
+                    path.unlink()
+                else:
+                    path.write_bytes(path.read_bytes()[:length])
+                with pytest.raises(ValueError, match=r"of which a part is lost or damaged\. Remove it"):
+                    solve(image, hidden, work=str(work))
+                shutil.rmtree(work)
+        zarr.open_group(whole).attrs["skinpaint"] = {"passes": 1}
+        with pytest.raises(ValueError, match="of which a part is lost or damaged"):
+            solve(image, hidden, work=str(whole))
 
     def test_what_is_no_store_is_left_alone(self, image, hidden, tmp_path):
         zarr = pytest.importorskip("zarr")

@@ -616,6 +616,9 @@ def test_what_is_saved_after_its_picture_was_left_is_whole(tmp_path):
     painted.apply(edits.Rectangle(points=((20, 20), (40, 40))))
     files.save(0, "picture", replace=False)
     other = files.open(1)  # the first is let go of, as it is saved
+    other.begin(diameter=5, point=(50, 50))
+    files.open(0)
+    assert files.open(1) is other, "a stroke is under way there"
     mask, _ = read(files.save(0, "mask", replace=False))
     np.testing.assert_array_equal(mask > 0, painted.mask)
     other.apply(edits.Rectangle(points=((20, 20), (30, 30))))
@@ -696,7 +699,14 @@ def test_another_method_is_a_change_that_is_not_saved(tmp_path):
     session.choose("laplace")
     assert files.unsaved() == ["0.png"]
     files.save(0, "picture", replace=True)
+    session.apply(edits.Rectangle(points=((40, 30), (60, 40))))
     session.choose("biharmonic")
+    (told,) = json.loads(files.save(0, "report", replace=False).read_text())["pictures"]
+    assert [(each["method"], each["columns"]) for each in told["regions"]] == [("Biharmonic", [16, 64])]
+    session.apply(edits.Rectangle(points=((0, 0), (80, 60))))
+    (told,) = json.loads(files.save(0, "report", replace=True).read_text())["pictures"]
+    assert told["regions"] == [], "nothing is known"
+    session.undo()
     files.save(0, "picture", replace=True)
     files.open(1)
     again = files.open(0)

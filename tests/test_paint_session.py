@@ -200,6 +200,21 @@ def test_an_imported_mask_is_kept_bit_for_bit(rng):
     assert other.missing == 0
 
 
+def test_a_flood_is_the_same_when_it_is_replayed_on_a_picture_that_came_with_a_mask(rng):
+    image = rng.normal(100, 5, (40, 50)).astype(np.float32)
+    missing = np.zeros(image.shape, bool)
+    image[:20], missing[:20] = 1e4, True
+    image[20, 0] = 2e4
+    session = Session(np.ma.masked_greater(image, 1.5e4), mask=missing)
+    session.apply(edits.Clear())
+    session.apply(edits.Similar(points=((30, 30),), tolerance=40))
+    assert 0 < session.missing < 1000
+    again = Session(image)
+    again.replay(json.loads(json.dumps(session.data())))
+    np.testing.assert_array_equal(again.mask, session.mask)
+    assert again.picture.shown_as == session.picture.shown_as
+
+
 def test_proposals():
     image = data.camera()[:256, :256].copy()
     image[image == 255] = 254
@@ -213,6 +228,8 @@ def test_proposals():
     hairlines.apply(edits.Suggested(what="hairlines", strength=60))
     assert (hairlines.mask & lines).sum() >= 0.9 * lines.sum()
     assert (hairlines.mask & ~grow(lines, 3)).mean() < 0.03
+    with pytest.raises(ValueError, match=r"must be a Suggested, .* the mask\. Got Grow"):
+        hairlines.propose(edits.Grow(pixels=2))
     with pytest.raises(ValueError, match="only for integers"):
         Session(np.array([[-3.0, 7.0]])).apply(edits.Suggested(what="saturated"))
 

@@ -70,14 +70,15 @@ def find_tasks(
         marked = None if mask_out is None else mask_out / f"{source.stem}{ending}"
         refusal = ""
         for path in filter(None, (answer, marked)):
-            other = claimed.setdefault(path, source)
-            if other != source:
-                refusal = f"{path} is for {other} already. Restore this one by its name, with -o OUT."
-            elif marked == answer:
+            place = path.resolve()
+            own = path != marked and place == source.resolve()  # by --overwrite
+            if marked == answer:
                 refusal = f"{path} is for the restored picture already. Give --mask-out another folder."
-            elif path.resolve() in drawn or (path == marked and path.resolve() in read):
+            elif place in drawn or (place in read and not own):
                 option = "--mask-out" if path == marked else "-o"
                 refusal = f"{path} is an input, which would be replaced. Give {option} another folder."
+            elif (other := claimed.setdefault(path, source)) != source:
+                refusal = f"{path} is for {other} already. Restore this one by its name, with -o OUT."
         tasks.append(Task(source, answer, masks, marked, alone=False, refusal=refusal))
     return tasks, passed_over
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from skinpaint.grid.axes import Box
 
-__all__ = ["Block", "Shelf", "Shelved", "read"]
+__all__ = ["Block", "Shelf", "Shelved", "damaged", "read"]
 
 Array = np.ndarray
+NOT_THERE = {"f": np.nan, "u": 2}  # what zarr reads where a file is gone: no array holds it
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ class Shelf:
         """Write a block and its border, with or without its mask, which does not change."""
         self._write(self._place("values", block.box), block.values)
         if mask:
-            self._write(self._place("missing", block.box), block.missing)
+            self._write(self._place("missing", block.box), block.missing.view(np.uint8))
         both = [
             np.stack([array[within(slab, block.box)].ravel() for array in (block.values, block.missing)])
             for slab in _slabs(block.box, width)
@@ -82,7 +83,7 @@ class Shelf:
     def core(self, box: Box) -> Block:
         """Read a block."""
         values, missing = (self._read(self._place(what, box)) for what in ("values", "missing"))
-        return Block(box, values, missing)
+        return Block(box, values, missing != 0)
 
     def rim(self, box: Box, width: int) -> Rim:
         """Read the border of a block."""
@@ -102,16 +103,23 @@ class Shelf:
     def _read(self, name: str) -> Array:
         import zarr
 
-        found: Any = zarr.open_array(self.path, path=name, mode="r")
-        return found[...]
+        try:
+            stored: Any = zarr.open_array(self.path, path=name, mode="r")
+            found = np.asarray(stored[...])
+        except (FileNotFoundError, KeyError, RuntimeError, TypeError, ValueError) as error:  # whatever zarr raises
+            raise damaged(self.path) from error
+        if np.isnan(found.flat[0]) or (found.dtype == np.uint8 and found.flat[0] == NOT_THERE["u"]):
+            raise damaged(self.path)
+        return found
 
     def _write(self, name: str, array: Array) -> None:
         import zarr
 
-        options: Any = {} if array.dtype == bool else {"compressors": None}  # random digits do not shrink
-        made: Any = zarr.create_array(
-            self.path, name=name, shape=array.shape, chunks=array.shape, dtype=array.dtype, overwrite=True, **options
-        )
+        options: Any = {"shape": array.shape, "chunks": array.shape, "dtype": array.dtype}
+        if array.dtype.kind == "f":
+            options["compressors"] = None  # random digits do not shrink
+        fill = NOT_THERE[array.dtype.kind]
+        made: Any = zarr.create_array(self.path, name=name, fill_value=fill, overwrite=True, **options)
         made[...] = array
 
 
@@ -133,6 +141,14 @@ class Shelved:
     def rim(self, width: int) -> Shelved:
         """The border, which neighbours read."""
         return replace(self, border=True)
+
+
+def damaged(path: str) -> ValueError:
+    """What is raised for a store of which something is gone or cut off."""
+    return ValueError(
+        f"The 'work' parameter must be a store that is whole. Got {path!r}, of which a part is lost or damaged. "
+        "Remove it, or name another one."
+    )
 
 
 def read(box: Box, parts: Iterable[Any], start: float | None = None) -> tuple[Array, Array]:

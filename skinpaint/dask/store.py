@@ -8,7 +8,7 @@ from typing import Any
 
 import zarr
 
-from skinpaint.dask.blocks import Shelf
+from skinpaint.dask.blocks import Shelf, damaged
 
 __all__ = ["Work"]
 
@@ -55,6 +55,8 @@ class Work:
             )
         if state is None:
             self._write()
+        elif not isinstance(state, dict) or not state.keys() >= set(STATE):
+            raise damaged(self.path)
         elif state["key"] != self.key:
             raise ValueError(
                 f"The 'work' parameter must be a store for these chunks and settings. Got {self.path!r}, which holds "

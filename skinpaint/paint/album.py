@@ -300,6 +300,9 @@ class Files:
                 if mask is not None and not mask.all():
                     self._session(k)
         if what == "report":
+            for k, mask in masks.items():  # it holds what the method says of each region
+                if k in self._sessions and (mask is None or not mask.all()):
+                    self._sessions[k].finished()
             report = json.dumps(self._report(index, [k for k in planes if k in self._sessions]), indent=2) + "\n"
             with io.whole_file(target, overwrite=overwrite) as partial:
                 partial.write_text(report, encoding="utf-8")
@@ -366,6 +369,8 @@ class Files:
             return
         for k, session in list(self._sessions.items()):
             source = self.sources[self._places[k][0]]
+            if session.painting:  # a stroke becomes an edit when the page has turned
+                continue
             if session.state == self._saved.get(k) and source.picture.resolve() != source.path.resolve():
                 self._kept[k] = session.data(), session.method, session.method_name
                 del self._sessions[k]
@@ -404,6 +409,8 @@ def _settings(method: Method) -> dict[str, Any]:
 
 def _regions(session: Session) -> list[dict[str, Any]]:
     """What the method said of each window in which something is missing."""
+    if session.missing == math.prod(session.shape):
+        return []  # nothing is known, and nothing filled
     return [
         {
             "rows": [filled.box.top, filled.box.bottom],

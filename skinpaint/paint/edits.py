@@ -177,6 +177,8 @@ class Imported(Edit):
         Top, left, bottom and right of what `bits` holds.
     bits : str
         Its pixels, a bit each, compressed, in base64.
+    given : bool
+        Whether the picture came with it: what is black and white on the screen is judged by the other pixels.
 
     Examples
     --------
@@ -189,9 +191,11 @@ class Imported(Edit):
 
     box: tuple[int, ...]
     bits: str
+    given: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check(isinstance(self.given, bool), self, "given", "a bool", self.given)
         valid = len(self.box) == 4 and all(_is_int(side, 0, int(MAX_COORDINATE)) for side in self.box)
         _check(valid, self, "box", "top, left, bottom and right", self.box)
         _check(isinstance(self.bits, str), self, "bits", "a str", self.bits)

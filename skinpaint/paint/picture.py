@@ -107,6 +107,11 @@ class Picture:
         low, high = self._limits()
         return (low, high) if self.black is None else (high, low)
 
+    def leave_out(self, missing: np.ndarray) -> None:
+        """Judge the range by other pixels than these."""
+        self.missing = missing
+        self.__dict__.pop("range", None)
+
     def _limits(self) -> tuple[float, float]:
         dtype = self.image.dtype
         if dtype == np.uint8:

@@ -15,7 +15,7 @@ from skinpaint.masks import as_bool
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.paint.boxes import Box
-from skinpaint.paint.edits import MAX_POINTS, Edit, Imported, Point, Stroke, as_data, from_data
+from skinpaint.paint.edits import MAX_POINTS, Edit, Imported, Point, Stroke, Suggested, as_data, from_data
 from skinpaint.paint.picture import Picture
 from skinpaint.paint.raster import check_within, segments, touched
 from skinpaint.paint.regions import Window, regions
@@ -142,11 +142,10 @@ class Session:
         self.reports: dict[Box, Filled] = {}  # of the chosen method
         self._solving = Lock()
         if mask is not None:
-            self.apply(self.imported(mask))
+            self.apply(replace(self.imported(mask), given=True))
         gone = np.asarray(hidden if self._grey else hidden.any(axis=self._axis)) & ~self.mask
         if gone.any():
-            self.apply(self.imported(gone))
-        self.picture.missing = self.mask if self._done else None
+            self.apply(replace(self.imported(gone), given=True))
 
     # What there is
 
@@ -248,6 +247,8 @@ class Session:
         with self.lock:
             self.end()
             tiles = self._paint(touched(edit, self.picture, self._bits), edit.erase)
+            if isinstance(edit, Imported) and edit.given:
+                self.picture.leave_out(self.mask)
             return self._did(_Step(edit, tiles))
 
     def begin(self, *, diameter: float, erase: bool = False, point: Point) -> Box:
@@ -288,7 +289,18 @@ class Session:
         return self._turn(self._undone, self._done)
 
     def propose(self, edit: Edit) -> Box:
-        """Show what an edit would add, and wait; return the box in which there is something to show."""
+        """Show what an edit would add, and wait; return the box in which there is something to show.
+
+        Raises
+        ------
+        ValueError
+            If it is no Suggested: what another edit touches may change until it is accepted.
+        """
+        if not isinstance(edit, Suggested):
+            raise ValueError(
+                "The 'edit' parameter of Session.propose must be a Suggested, which does not depend on the mask. "
+                f"Got {type(edit).__name__} instead. Apply it, and undo it if it is not wanted."
+            )
         bits = Bits(self.shape)
         for box, pixels in touched(edit, self.picture, self._bits):
             bits.write(box, bits.read(box) | pixels)
@@ -478,8 +490,9 @@ class Session:
                 solution=replace(solution, values=np.empty(0), history=()),
                 seconds=perf_counter() - began,
             )
-            if not draft:
-                self.reports[window.core] = filled
+            if not draft:  # what was said of a window that lies here, wholly or in part, is true no more
+                others = {box: each for box, each in self.reports.items() if not box & window.core}
+                self.reports = {**others, window.core: filled}
         return filled
 
     def _paint(self, touched: Iterator[tuple[Box, np.ndarray]], erase: bool) -> Tiles:
