@@ -1,6 +1,7 @@
 """TIFF: what it holds comes back whole, read by the libraries of those who wrote it."""
 
 import re
+import struct
 import subprocess
 import sys
 import warnings
@@ -395,6 +396,27 @@ def stack(path, axes, shape, dtype="uint16", **options):
     return array
 
 
+def page_by_page(planes, tags):
+    """A TIFF of bytes as libtiff writes it: each page's pixels before its tags."""
+    data, link = bytearray(b"II*\0" + bytes(4)), 4
+    for plane, extra in zip(planes, tags, strict=True):
+        (height, width), start = plane.shape, len(data)
+        data += plane.tobytes() + bytes(plane.nbytes % 2)
+        plain = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: start, 277: 1, 278: height, 279: plane.nbytes}
+        held = sorted([(code, 4, 1, struct.pack("<I", value)) for code, value in plain.items()] + extra)
+        at = len(data)
+        data[link : link + 4] = struct.pack("<I", at)
+        behind = at + 2 + 12 * len(held) + 4
+        packed, values = b"", b""
+        for code, kind, count, value in held:
+            field = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", behind + len(values))
+            packed += struct.pack("<HHI", code, kind, count) + field
+            values += value + bytes(len(value) % 2) if len(value) > 4 else b""
+        data += struct.pack("<H", len(held)) + packed + bytes(4) + values
+        link = behind - 4
+    return bytes(data)
+
+
 class TestStack:
     @pytest.mark.parametrize(
         ("axes", "shape"),
@@ -458,6 +480,40 @@ class TestStack:
             assert file.pages[0].samplesperpixel == samples
             assert len(file.pages) == array.size // (30 * 40 * samples)
             np.testing.assert_array_equal(file.asarray().squeeze(), array.squeeze())
+
+    @pytest.mark.parametrize("kind", ["imagej", "shaped"])
+    def test_pages_that_do_not_lie_where_their_description_says_are_read_where_they_are(self, tmp_path, kind):
+        """As libtiff's tiffcp writes them anew, each behind the tags of the page before."""
+        array = slopes((2, 6, 5), "uint8")
+        tifffile.imwrite(tmp_path / "a.tif", array, imagej=kind == "imagej", photometric="minisblack")
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            description = file.pages[0].description
+        first = [(270, 2, len(description) + 1, description.encode() + b"\0"), (65000, 1, 4, bytes(4))]
+        (tmp_path / "b.tif").write_bytes(page_by_page(array, [first, first[1:]]))
+        assert not np.array_equal(tifffile.imread(tmp_path / "b.tif"), array)
+        image, extras = read(tmp_path / "b.tif")
+        np.testing.assert_array_equal(image, array)
+        write(tmp_path / "c.tif", image, extras)
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "c.tif"), array)
+
+    @pytest.mark.parametrize("options", [{"compression": "zlib"}, {"photometric": "miniswhite"}, {"rowsperstrip": 4}])
+    @pytest.mark.parametrize("described", [None, '{"shape": [9, 12, 16]}', "ImageJ=1.11a\nimages=9\nslices=9\n"])
+    def test_a_page_that_is_stored_in_another_way_is_refused(self, tmp_path, described, options):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for k, page in enumerate(slopes((9, 12, 16), "uint8")):
+                how = {"photometric": "minisblack", "description": described if k == 0 else None}
+                writer.write(page, metadata=None, **(how | options if k == 3 else how))
+        with pytest.raises(ValueError, match=r"pages are not all stored in the same way.*tiffsplit"):
+            read(tmp_path / "a.tif")
+
+    @pytest.mark.parametrize(
+        "described", ["ImageJ=1.11a\nimages=6\nslices=3\nframes=2\n", "ImageJ=1.11a\nimages=2\nslices=2\n"]
+    )
+    def test_a_description_of_more_pages_than_there_are_is_refused(self, tmp_path, described):
+        data = page_by_page(slopes((1, 6, 5), "uint8"), [[(270, 2, len(described) + 1, described.encode() + b"\0")]])
+        (tmp_path / "a.tif").write_bytes(data + bytes(40))
+        with pytest.raises(ValueError, match=r"its description says that it holds . pages\. Got 1 instead"):
+            read(tmp_path / "a.tif")
 
     @pytest.mark.parametrize(
         "options",
