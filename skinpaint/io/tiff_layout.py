@@ -147,7 +147,7 @@ def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
 
     if not page.offset:  # a plane that is not described on its own
         return []
-    kept: dict[int, Tag] = {}
+    kept: dict[tuple[int, int], Tag] = {}
     for tag in page.aspage().tags:
         if tag.code not in tifffile.TIFF.TAG_FILTERED | dropped and tag.valuebytecount:
             data, count = _raw(file, tag), tag.count
@@ -165,7 +165,8 @@ def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
                 count = len(data)
             if data:
                 values = _fractions(file, tag.dtype, data) if tag.dtype in FRACTIONS else data
-                kept[tag.code] = (tag.code, int(tag.dtype), count, values, True)
+                which = tag.valueoffset if tag.code == DESCRIPTION else 0  # tifffile writes its own beside the user's
+                kept[tag.code, which] = (tag.code, int(tag.dtype), count, values, True)
     return list(kept.values())
 
 
