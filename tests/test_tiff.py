@@ -515,6 +515,35 @@ class TestStack:
         with pytest.raises(ValueError, match=r"its description says that it holds . pages\. Got 1 instead"):
             read(tmp_path / "a.tif")
 
+    def test_ome_whose_planes_have_other_pages_between_them_is_refused(self, tmp_path):
+        """Its description numbers the pages, and they would lie elsewhere without the others."""
+        tifffile.imwrite(tmp_path / "a.tif", slopes((2, 12, 16), "uint8"), ome=True, metadata={"axes": "ZYX"})
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            apart = '<TiffData IFD="0" FirstZ="0" PlaneCount="1"/><TiffData IFD="2" FirstZ="1" PlaneCount="1"/>'
+            described = re.sub("<TiffData[^>]*/>", apart, file.ome_metadata)
+            assert apart in described
+        with tifffile.TiffWriter(tmp_path / "b.tif") as writer:
+            for k, page in enumerate(slopes((3, 12, 16), "uint8")):
+                text = described.encode() if k == 0 else None
+                writer.write(page, metadata=None, photometric="minisblack", description=text)
+        with pytest.raises(ValueError, match="its description leaves out 1 of its 3 pages"):
+            read(tmp_path / "b.tif")
+
+    def test_sub_images_of_the_same_size_are_no_planes(self, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for k, page in enumerate(slopes((4, 12, 16), "uint8")):
+                writer.write(page, metadata=None, photometric="minisblack", subifds=1 - k % 2)
+        with pytest.raises(ValueError, match="it holds sub-images beside its pictures"):
+            read(tmp_path / "a.tif")
+
+    def test_a_description_stays_beside_the_one_of_tifffile(self, tmp_path):
+        tifffile.imwrite(
+            tmp_path / "a.tif", slopes((2, 12, 16), "uint8"), description="notes", photometric="minisblack"
+        )
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        with tifffile.TiffFile(tmp_path / "b.tif") as file:
+            assert [tag.value for tag in file.pages[0].tags if tag.code == 270] == ["notes", '{"shape": [2, 12, 16]}']
+
     @pytest.mark.parametrize(
         "options",
         [

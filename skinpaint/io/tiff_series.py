@@ -123,9 +123,13 @@ def find(file: Any) -> Found:
         lost.append("Photoshop layers")
     order = _order(file, pictures[0])
     taken = [page for series in found for level in series.levels for page in level.pages if page is not None]
-    others = len(file.pages) - len({page.index for page in taken if page.parent is file and len(page.treeindex) == 1})
-    if others > 0 and pictures[0].kind == "shaped":  # each of whose pages is of some shape
-        raise Unreadable(f"its description leaves out {others} of its {len(file.pages)} pages. {AS_DESCRIBED}")
+    own = {page.index for page in taken if page.parent is file and len(page.treeindex) == 1}
+    others = len(file.pages) - len(own)
+    used = [page.index for page in pictures[0].pages if page is not None]
+    misplaced = pictures[0].kind == "ome" and max(used, default=0) >= len(used)  # pages go by their numbers there
+    if misplaced or (others > 0 and pictures[0].kind == "shaped"):  # each of whose pages is of some shape
+        left = max(others, 1 + max(used) - len(used))
+        raise Unreadable(f"its description leaves out {left} of its {len(file.pages)} pages. {AS_DESCRIBED}")
     if others > 0:
         lost.append(f"{others} more page{'s' * (others > 1)}, which its description leaves out")
     return Found(_page_by_page(file, pictures[0]), order, masks, list(dict.fromkeys(lost)))
@@ -177,6 +181,8 @@ def _order(file: Any, series: Any) -> np.ndarray:
     lacking = sum(page is None for page in pages)
     if lacking:
         raise Unreadable(f"{lacking} of its {len(pages)} planes are not in the file. Save it without them first.")
+    if len({len(page.treeindex) for page in pages}) > 1:
+        raise Unreadable("it holds sub-images beside its pictures, of the same size. Save them as single files first.")
     if any(page.parent is not file for page in pages):
         raise Unreadable("its planes are spread over several files. Save them as one file first.")
     planes = int(np.prod(series.shape)) // max(1, int(np.prod(series.keyframe.shape)))
