@@ -529,6 +529,25 @@ class TestStack:
         with pytest.raises(ValueError, match="its description leaves out 1 of its 3 pages"):
             read(tmp_path / "b.tif")
 
+    def test_a_later_page_that_lacks_strips_is_refused(self, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for page in slopes((2, 12, 16), "uint8"):
+                writer.write(page, metadata=None, photometric="minisblack", rowsperstrip=4)
+        data = bytearray((tmp_path / "a.tif").read_bytes())
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            counts = [file.pages[1].aspage().tags[code].offset + 4 for code in (273, 279)]
+        for at in counts:
+            data[at : at + 4] = struct.pack("<I", 2)
+        (tmp_path / "a.tif").write_bytes(data)
+        with pytest.raises(ValueError, match="2 of its 3 strips or tiles are there"):
+            read(tmp_path / "a.tif")
+
+    def test_pages_of_another_shape_than_their_description_are_refused(self, tmp_path):
+        """As tifffile writes an ImageJ stack that is one pixel wide: its channels become rows."""
+        tifffile.imwrite(tmp_path / "a.tif", slopes((2, 2, 3, 3, 1), "uint8"), imagej=True, metadata={"axes": "TZCYX"})
+        with pytest.raises(ValueError, match="its description says"):
+            read(tmp_path / "a.tif")
+
     def test_sub_images_of_the_same_size_are_no_planes(self, tmp_path):
         with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
             for k, page in enumerate(slopes((4, 12, 16), "uint8")):

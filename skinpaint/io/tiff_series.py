@@ -160,9 +160,12 @@ def _page_by_page(file: Any, series: Any) -> Any:
     planes = int(np.prod(series.shape)) // max(1, int(np.prod(first.shape)))
     if len(pages) < planes and first.dataoffsets[0] < first.offset < first.dataoffsets[0] + planes * first.nbytes:
         raise Unreadable(f"its description says that it holds {planes} pages. Got {len(pages)} instead. {AS_DESCRIBED}")
-    as_first = [tuple(at + k * first.nbytes for at in first.dataoffsets) for k in range(len(pages))]
-    in_place = series.dataoffset is None or [tuple(page.dataoffsets) for page in pages] == as_first
-    if in_place and all(bool(page.is_contiguous) == bool(first.is_contiguous) for page in pages):
+    if series.dataoffset is None:  # read page by page
+        rightly = all(bool(page.is_contiguous) == bool(first.is_contiguous) for page in pages)
+    else:
+        as_first = [tuple(at + k * first.nbytes for at in first.dataoffsets) for k in range(len(pages))]
+        rightly = [tuple(page.dataoffsets) for page in pages] == as_first
+    if rightly:
         return series
     return tifffile.TiffPageSeries(
         pages, series.shape, series.dtype, series.axes, kind=series.kind, squeeze=False, parent=file
