@@ -548,6 +548,16 @@ class TestStack:
         with pytest.raises(ValueError, match="its description says"):
             read(tmp_path / "a.tif")
 
+    def test_each_page_keeps_its_own_resolution_and_colour_profile(self, tmp_path):
+        beside = [((100, 50), bytes(9)), ((300, 50), bytes(9)), ((100, 50), None)]
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for page, (dots, profile) in zip(slopes((3, 12, 16), "uint8"), beside, strict=True):
+                writer.write(page, metadata=None, photometric="minisblack", resolution=dots, iccprofile=profile)
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        with tifffile.TiffFile(tmp_path / "b.tif") as file:
+            pages = [page.aspage() for page in file.pages]
+            assert [(page.get_resolution(), page.iccprofile) for page in pages] == beside
+
     def test_sub_images_of_the_same_size_are_no_planes(self, tmp_path):
         with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
             for k, page in enumerate(slopes((4, 12, 16), "uint8")):
