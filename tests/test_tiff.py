@@ -1,6 +1,7 @@
 """TIFF: what it holds comes back whole, read by the libraries of those who wrote it."""
 
 import re
+import struct
 import subprocess
 import sys
 import warnings
@@ -395,6 +396,27 @@ def stack(path, axes, shape, dtype="uint16", **options):
     return array
 
 
+def page_by_page(planes, tags):
+    """A TIFF of bytes as libtiff writes it: each page's pixels before its tags."""
+    data, link = bytearray(b"II*\0" + bytes(4)), 4
+    for plane, extra in zip(planes, tags, strict=True):
+        (height, width), start = plane.shape, len(data)
+        data += plane.tobytes() + bytes(plane.nbytes % 2)
+        plain = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: start, 277: 1, 278: height, 279: plane.nbytes}
+        held = sorted([(code, 4, 1, struct.pack("<I", value)) for code, value in plain.items()] + extra)
+        at = len(data)
+        data[link : link + 4] = struct.pack("<I", at)
+        behind = at + 2 + 12 * len(held) + 4
+        packed, values = b"", b""
+        for code, kind, count, value in held:
+            field = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", behind + len(values))
+            packed += struct.pack("<HHI", code, kind, count) + field
+            values += value + bytes(len(value) % 2) if len(value) > 4 else b""
+        data += struct.pack("<H", len(held)) + packed + bytes(4) + values
+        link = behind - 4
+    return bytes(data)
+
+
 class TestStack:
     @pytest.mark.parametrize(
         ("axes", "shape"),
@@ -458,6 +480,98 @@ class TestStack:
             assert file.pages[0].samplesperpixel == samples
             assert len(file.pages) == array.size // (30 * 40 * samples)
             np.testing.assert_array_equal(file.asarray().squeeze(), array.squeeze())
+
+    @pytest.mark.parametrize("kind", ["imagej", "shaped"])
+    def test_pages_that_do_not_lie_where_their_description_says_are_read_where_they_are(self, tmp_path, kind):
+        """As libtiff's tiffcp writes them anew, each behind the tags of the page before."""
+        array = slopes((2, 6, 5), "uint8")
+        tifffile.imwrite(tmp_path / "a.tif", array, imagej=kind == "imagej", photometric="minisblack")
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            description = file.pages[0].description
+        first = [(270, 2, len(description) + 1, description.encode() + b"\0"), (65000, 1, 4, bytes(4))]
+        (tmp_path / "b.tif").write_bytes(page_by_page(array, [first, first[1:]]))
+        assert not np.array_equal(tifffile.imread(tmp_path / "b.tif"), array)
+        image, extras = read(tmp_path / "b.tif")
+        np.testing.assert_array_equal(image, array)
+        write(tmp_path / "c.tif", image, extras)
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "c.tif"), array)
+
+    @pytest.mark.parametrize("options", [{"compression": "zlib"}, {"photometric": "miniswhite"}, {"rowsperstrip": 4}])
+    @pytest.mark.parametrize("described", [None, '{"shape": [9, 12, 16]}', "ImageJ=1.11a\nimages=9\nslices=9\n"])
+    def test_a_page_that_is_stored_in_another_way_is_refused(self, tmp_path, described, options):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for k, page in enumerate(slopes((9, 12, 16), "uint8")):
+                how = {"photometric": "minisblack", "description": described if k == 0 else None}
+                writer.write(page, metadata=None, **(how | options if k == 3 else how))
+        with pytest.raises(ValueError, match=r"pages are not all stored in the same way.*tiffsplit"):
+            read(tmp_path / "a.tif")
+
+    @pytest.mark.parametrize(
+        "described", ["ImageJ=1.11a\nimages=6\nslices=3\nframes=2\n", "ImageJ=1.11a\nimages=2\nslices=2\n"]
+    )
+    def test_a_description_of_more_pages_than_there_are_is_refused(self, tmp_path, described):
+        data = page_by_page(slopes((1, 6, 5), "uint8"), [[(270, 2, len(described) + 1, described.encode() + b"\0")]])
+        (tmp_path / "a.tif").write_bytes(data + bytes(40))
+        with pytest.raises(ValueError, match=r"its description says that it holds . pages\. Got 1 instead"):
+            read(tmp_path / "a.tif")
+
+    def test_ome_whose_planes_have_other_pages_between_them_is_refused(self, tmp_path):
+        """Its description numbers the pages, and they would lie elsewhere without the others."""
+        tifffile.imwrite(tmp_path / "a.tif", slopes((2, 12, 16), "uint8"), ome=True, metadata={"axes": "ZYX"})
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            apart = '<TiffData IFD="0" FirstZ="0" PlaneCount="1"/><TiffData IFD="2" FirstZ="1" PlaneCount="1"/>'
+            described = re.sub("<TiffData[^>]*/>", apart, file.ome_metadata)
+            assert apart in described
+        with tifffile.TiffWriter(tmp_path / "b.tif") as writer:
+            for k, page in enumerate(slopes((3, 12, 16), "uint8")):
+                text = described.encode() if k == 0 else None
+                writer.write(page, metadata=None, photometric="minisblack", description=text)
+        with pytest.raises(ValueError, match="its description leaves out 1 of its 3 pages"):
+            read(tmp_path / "b.tif")
+
+    def test_a_later_page_that_lacks_strips_is_refused(self, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for page in slopes((2, 12, 16), "uint8"):
+                writer.write(page, metadata=None, photometric="minisblack", rowsperstrip=4)
+        data = bytearray((tmp_path / "a.tif").read_bytes())
+        with tifffile.TiffFile(tmp_path / "a.tif") as file:
+            counts = [file.pages[1].aspage().tags[code].offset + 4 for code in (273, 279)]
+        for at in counts:
+            data[at : at + 4] = struct.pack("<I", 2)
+        (tmp_path / "a.tif").write_bytes(data)
+        with pytest.raises(ValueError, match="2 of its 3 strips or tiles are there"):
+            read(tmp_path / "a.tif")
+
+    def test_pages_of_another_shape_than_their_description_are_refused(self, tmp_path):
+        """As tifffile writes an ImageJ stack that is one pixel wide: its channels become rows."""
+        tifffile.imwrite(tmp_path / "a.tif", slopes((2, 2, 3, 3, 1), "uint8"), imagej=True, metadata={"axes": "TZCYX"})
+        with pytest.raises(ValueError, match="its description says"):
+            read(tmp_path / "a.tif")
+
+    def test_each_page_keeps_its_own_resolution_and_colour_profile(self, tmp_path):
+        beside = [((100, 50), bytes(9)), ((300, 50), bytes(9)), ((100, 50), None)]
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for page, (dots, profile) in zip(slopes((3, 12, 16), "uint8"), beside, strict=True):
+                writer.write(page, metadata=None, photometric="minisblack", resolution=dots, iccprofile=profile)
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        with tifffile.TiffFile(tmp_path / "b.tif") as file:
+            pages = [page.aspage() for page in file.pages]
+            assert [(page.get_resolution(), page.iccprofile) for page in pages] == beside
+
+    def test_sub_images_of_the_same_size_are_no_planes(self, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for k, page in enumerate(slopes((4, 12, 16), "uint8")):
+                writer.write(page, metadata=None, photometric="minisblack", subifds=1 - k % 2)
+        with pytest.raises(ValueError, match="it holds sub-images beside its pictures"):
+            read(tmp_path / "a.tif")
+
+    def test_a_description_stays_beside_the_one_of_tifffile(self, tmp_path):
+        tifffile.imwrite(
+            tmp_path / "a.tif", slopes((2, 12, 16), "uint8"), description="notes", photometric="minisblack"
+        )
+        write(tmp_path / "b.tif", *read(tmp_path / "a.tif"))
+        with tifffile.TiffFile(tmp_path / "b.tif") as file:
+            assert [tag.value for tag in file.pages[0].tags if tag.code == 270] == ["notes", '{"shape": [2, 12, 16]}']
 
     @pytest.mark.parametrize(
         "options",

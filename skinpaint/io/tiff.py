@@ -189,6 +189,7 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
             tags = layout.tags[k] if k < len(layout.tags) else []
             if k == 0:
                 tags = [tag for tag in tags if tag[0] != XMP] + _beside(extras)
+            dots, measure, profile = layout.apart.get(k, (resolution, unit, extras.icc_profile))
             writer.write(
                 np.ascontiguousarray(page),
                 photometric=layout.photometric,
@@ -198,9 +199,9 @@ def _write_as_read(path: Path, image: np.ndarray, extras: Extras, layout: Layout
                 tile=layout.tile,
                 compression=layout.compression,
                 predictor=layout.compression is not None and _has_predictor(page.dtype),
-                resolution=resolution,
-                resolutionunit=unit,
-                iccprofile=extras.icc_profile,
+                resolution=dots,
+                resolutionunit=measure,
+                iccprofile=profile,
                 software="skinpaint" if all(tag[0] != SOFTWARE for tag in tags) else False,
                 metadata=None,
                 extratags=tags,

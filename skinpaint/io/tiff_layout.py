@@ -71,6 +71,8 @@ class Layout:
         Which plane each page is; empty where pages hold several planes.
     resolution, unit
         As the file says.
+    apart : dict of int to tuple
+        Resolution, its unit and the colour profile of each page that states others than the first one.
     tags : list of lists of tuples
         Of each page, the tags that are about what is in the picture.
     """
@@ -92,6 +94,7 @@ class Layout:
     order: np.ndarray
     resolution: Any
     unit: Any
+    apart: dict[int, tuple[Any, Any, bytes | None]]
     tags: list[list[Tag]]
 
     @property
@@ -100,7 +103,7 @@ class Layout:
 
         tifffile may read them like this where the first page alone is described, by its own description.
         """
-        return self.compression is None and not any(self.tags[1:])
+        return self.compression is None and not any(self.tags[1:]) and not self.apart
 
 
 def layout_of(
@@ -109,7 +112,6 @@ def layout_of(
     """The layout of a file; `orientation` is None where it is not applied."""
     page, shape = found.series.keyframe, found.series.keyframe.shape
     recoded = pixels.axes != found.series.axes  # a palette became RGB
-    fractions = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
     samples = 3 if recoded else page.samplesperpixel
     pages = list(found.series.pages)
     turned = orientation not in (None, 1)
@@ -117,8 +119,13 @@ def layout_of(
     dropped = WRITTEN | OF_THE_CODING | {LAYERS} | (set() if orientation is None else {ORIENTATION})
     if file.is_shaped and (turned or recoded):  # it states the shape
         dropped |= {DESCRIPTION}
-    tags = [_tags(file, pages[k], dropped) for k in (found.order if len(found.order) else range(len(pages)))]
-    apart = file.is_shaped and any(tags[1:])  # tifffile would take the tags between its planes for pixels
+    order = found.order if len(found.order) else range(len(pages))
+    stored = [pages[k].aspage() if pages[k].offset else None for k in order]  # None: a plane without a page of its own
+    tags = [[] if each is None else _tags(file, each, dropped) for each in stored]
+    beside = [_beside(page if each is None else each) for each in stored]
+    apart = {k: each for k, each in enumerate(beside) if each != beside[0]}
+    # tifffile would take the tags between its planes for pixels
+    interrupted = file.is_shaped and (any(tags[1:]) or bool(apart))
     return Layout(
         byteorder=file.byteorder,
         bigtiff=file.is_bigtiff,
@@ -127,7 +134,7 @@ def layout_of(
         extrasamples=list(page.extrasamples) if samples > 1 and page.extrasamples else None,
         volumetric=volumetric,
         tile=page.tile if page.is_tiled and (volumetric or len(page.tile) == 2) else None,
-        compression=None if page.compression == 1 and not apart else "zlib",
+        compression=None if page.compression == 1 and not interrupted else "zlib",
         white=pixels.white,
         page=(*shape, 3) if recoded else shape,
         axes=pixels.axes,
@@ -135,20 +142,26 @@ def layout_of(
         turned=turned,
         alpha_at=alpha_at,
         order=found.order,
-        resolution=None if None in fractions else fractions,
-        unit=page.tags.valueof("ResolutionUnit") if page.tags.valueof("ResolutionUnit") in UNITS else None,
+        resolution=beside[0][0],
+        unit=beside[0][1],
+        apart=apart,
         tags=tags,
     )
+
+
+def _beside(page: Any) -> tuple[Any, Any, bytes | None]:
+    """Resolution, its unit and colour profile of a page."""
+    fractions = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
+    unit, profile = (page.tags.valueof(name) for name in ("ResolutionUnit", "InterColorProfile"))
+    return None if None in fractions else fractions, unit if unit in UNITS else None, profile
 
 
 def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
     """Tags of a page as they are in the file, but those of its layout."""
     import tifffile
 
-    if not page.offset:  # a plane that is not described on its own
-        return []
-    kept: dict[int, Tag] = {}
-    for tag in page.aspage().tags:
+    kept: dict[tuple[int, int], Tag] = {}
+    for tag in page.tags:
         if tag.code not in tifffile.TIFF.TAG_FILTERED | dropped and tag.valuebytecount:
             data, count = _raw(file, tag), tag.count
             if tag.code == DESCRIPTION and file.is_ome:  # bits are written as bytes
@@ -165,7 +178,8 @@ def _tags(file: Any, page: Any, dropped: set[int]) -> list[Tag]:
                 count = len(data)
             if data:
                 values = _fractions(file, tag.dtype, data) if tag.dtype in FRACTIONS else data
-                kept[tag.code] = (tag.code, int(tag.dtype), count, values, True)
+                which = tag.valueoffset if tag.code == DESCRIPTION else 0  # tifffile writes its own beside the user's
+                kept[tag.code, which] = (tag.code, int(tag.dtype), count, values, True)
     return list(kept.values())
 
 

@@ -37,6 +37,11 @@ CLASSES = (
     "Convert it to RGB first, for example with GDAL: gdal_translate -expand rgb IN OUT."
 )
 RAW = ("CFA", "LINEAR_RAW")
+AS_DESCRIBED = "Save it with all of its pages, or without that description, first."
+MIXED = (
+    "its pages are not all stored in the same way: their size, compression, or what 0 is differs. "
+    "Save them as single files first, for example with libtiff: tiffsplit IN."
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,8 @@ class Pixels:
 def find(file: Any) -> Found:
     """The one series of pictures, the pages that are masks, and what else there is."""
     pictures, masks, lost = [], [], list[str]()
-    for series in file.series:
+    found = _series(file)
+    for series in found:
         page = series.keyframe
         if int(page.subfiletype) & MASK_PAGE:
             masks += [] if page.is_reduced else [each.aspage() for each in series.pages]
@@ -115,7 +121,61 @@ def find(file: Any) -> Found:
         lost.append("sub-images")
     if LAYERS in pictures[0].keyframe.tags:
         lost.append("Photoshop layers")
-    return Found(pictures[0], _order(file, pictures[0]), masks, list(dict.fromkeys(lost)))
+    order = _order(file, pictures[0])
+    taken = [page for series in found for level in series.levels for page in level.pages if page is not None]
+    own = {page.index for page in taken if page.parent is file and len(page.treeindex) == 1}
+    others = len(file.pages) - len(own)
+    used = [page.index for page in pictures[0].pages if page is not None]
+    misplaced = pictures[0].kind == "ome" and max(used, default=0) >= len(used)  # pages go by their numbers there
+    if misplaced or (others > 0 and pictures[0].kind == "shaped"):  # each of whose pages is of some shape
+        left = max(others, 1 + max(used) - len(used))
+        raise Unreadable(f"its description leaves out {left} of its {len(file.pages)} pages. {AS_DESCRIBED}")
+    if others > 0:
+        lost.append(f"{others} more page{'s' * (others > 1)}, which its description leaves out")
+    return Found(_page_by_page(file, pictures[0]), order, masks, list(dict.fromkeys(lost)))
+
+
+def _series(file: Any) -> list[Any]:
+    """What tifffile takes for one series each; it says "incompatible keyframe" of pages that only seem to be one."""
+    try:
+        return list(file.series)
+    except RuntimeError as error:
+        raise Unreadable(MIXED if "keyframe" in str(error) else f"it is damaged ({error}).") from None
+
+
+def _page_by_page(file: Any, series: Any) -> Any:
+    """The series, of which each page lies where it says itself, and is stored like the first one.
+
+    tifffile takes the first page for all of them, and its description for where they lie; a program that writes the
+    pages anew may keep that.
+    """
+    import tifffile
+
+    first = series.keyframe
+    pages = [page.aspage() if page.offset else page for page in series.pages]
+    if any(page.hash != first.hash for page in pages):
+        raise Unreadable(MIXED)
+    for page in pages:
+        _check_parts(page)
+    planes = int(np.prod(series.shape)) // max(1, int(np.prod(first.shape)))
+    if len(pages) < planes and first.dataoffsets[0] < first.offset < first.dataoffsets[0] + planes * first.nbytes:
+        raise Unreadable(f"its description says that it holds {planes} pages. Got {len(pages)} instead. {AS_DESCRIBED}")
+    if series.dataoffset is None:  # read page by page
+        rightly = all(bool(page.is_contiguous) == bool(first.is_contiguous) for page in pages)
+    else:
+        as_first = [tuple(at + k * first.nbytes for at in first.dataoffsets) for k in range(len(pages))]
+        rightly = [tuple(page.dataoffsets) for page in pages] == as_first
+    if rightly:
+        return series
+    return tifffile.TiffPageSeries(
+        pages, series.shape, series.dtype, series.axes, kind=series.kind, squeeze=False, parent=file
+    )
+
+
+def _check_parts(page: Any) -> None:
+    parts = int(np.prod(page.chunked))
+    if len(page.dataoffsets) < parts:
+        raise Unreadable(f"it is damaged: {len(page.dataoffsets):,} of its {parts:,} strips or tiles are there.")
 
 
 def _order(file: Any, series: Any) -> np.ndarray:
@@ -124,6 +184,8 @@ def _order(file: Any, series: Any) -> np.ndarray:
     lacking = sum(page is None for page in pages)
     if lacking:
         raise Unreadable(f"{lacking} of its {len(pages)} planes are not in the file. Save it without them first.")
+    if len({len(page.treeindex) for page in pages}) > 1:
+        raise Unreadable("it holds sub-images beside its pictures, of the same size. Save them as single files first.")
     if any(page.parent is not file for page in pages):
         raise Unreadable("its planes are spread over several files. Save them as one file first.")
     planes = int(np.prod(series.shape)) // max(1, int(np.prod(series.keyframe.shape)))
@@ -141,9 +203,6 @@ def check_samples(page: Any) -> str:
     GDAL writes the colours of a map of classes beside samples that are said to be grey. tifffile says of all booleans
     that 0 is white, but those of an array are numbers, and True is 1.
     """
-    parts = int(np.prod(page.chunked))
-    if len(page.dataoffsets) < parts:
-        raise Unreadable(f"it is damaged: {len(page.dataoffsets):,} of its {parts:,} strips or tiles are there.")
     kind = getattr(page.photometric, "name", str(page.photometric))
     if kind == "MINISWHITE" and page.dtype == bool and (page.is_shaped or page.is_ome):
         return "MINISBLACK"
@@ -168,6 +227,10 @@ def decode(path: Path, series: Any) -> Pixels:
     if kind == "PALETTE":
         return _without_palette(path, series)
     values = _samples(path, series, kind)
+    if values.shape != series.shape:
+        raise Unreadable(
+            f"its description says that its shape is {series.shape}. Got {values.shape} instead. {AS_DESCRIBED}"
+        )
     kind = "RGB" if kind == "YCBCR" else kind
     bits = 1 if values.dtype == bool else page.bitspersample
     whole = not isinstance(bits, int) or bits in (8, 16, 32, 64)
