@@ -10,7 +10,7 @@ import pytest
 
 from skinpaint.cli import main
 from skinpaint.cli.warmup import settings
-from skinpaint.grid import jit
+from skinpaint.grid import jit, kernels  # noqa: F401  # kernels that are kept, whatever a test says of later ones
 from skinpaint.methods import METHODS, resolve
 
 ONE_KERNEL = """
