@@ -576,7 +576,7 @@ class Inpainter:
     def _trust(self, asked: str, rng: np.random.Generator | int) -> Uncertainty:
         """What is known of the errors of the last `fit`; kept for the same int, and said in its status."""
         owner = f"Inpainter.{asked}"
-        seed = is_int(rng) and rng >= 0  # type: ignore[operator]
+        seed = is_int(rng) and rng >= 0
         require(seed or isinstance(rng, np.random.Generator), owner, "rng", "an int of at least 0 or a Generator", rng)
         if not hasattr(self, "restored_"):
             raise ValueError(f"{owner} needs an image first. Call fit(image) or fit_restore(image).")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.grid.slabs import Slab, over_slabs
-from skinpaint.wording import is_int, require
+from skinpaint.wording import is_axis, is_int, require
 
 __all__ = [
     "GUESSED",
@@ -151,7 +151,7 @@ def grow(mask: Any, pixels: int, *, channel_axis: int | None = None) -> np.ndarr
     """
     require(is_int(pixels) and pixels >= 0, "grow", "pixels", "an int of at least 0", pixels)
     grown = as_bool(mask).view(np.uint8)
-    valid = channel_axis is None or (is_int(channel_axis) and -grown.ndim <= channel_axis < grown.ndim)
+    valid = channel_axis is None or is_axis(channel_axis, grown.ndim)
     require(valid, "grow", "channel_axis", f"None or an axis of the mask of shape {grown.shape}", channel_axis)
     if pixels:
         from scipy.ndimage import maximum_filter1d  # slow to load

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skinpaint.masks import as_bool
-from skinpaint.wording import is_int, require
+from skinpaint.wording import is_axis, require
 
 __all__ = ["CEILING", "GREY_LEVEL", "check_truth", "difference", "peak", "psnr", "ssim"]
 
@@ -153,8 +153,8 @@ def ssim(
             f"ssim compares images of one shape. Got a truth of shape {values.shape} and an image of shape "
             f"{shown.shape} instead."
         )
-    is_axis = channel_axis is None or (is_int(channel_axis) and -values.ndim <= channel_axis < values.ndim)
-    require(is_axis, "ssim", "channel_axis", f"None or an axis of images of shape {values.shape}", channel_axis)
+    valid = channel_axis is None or is_axis(channel_axis, values.ndim)
+    require(valid, "ssim", "channel_axis", f"None or an axis of images of shape {values.shape}", channel_axis)
     compared = np.True_ if where is None else _everywhere(where, values.shape, channel_axis, "ssim")
     if not compared.any():
         raise ValueError("ssim needs at least one pixel to average over. Got none.")

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-__all__ = ["did_you_mean", "generator", "is_int", "is_number", "require"]
+__all__ = ["did_you_mean", "generator", "is_axis", "is_int", "is_number", "require"]
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -33,9 +33,20 @@ def require(valid: object, owner: object, parameter: str, allowed: str, got: obj
         raise ValueError(f"The {parameter!r} parameter of {name} must be {allowed}. Got {came} instead.")
 
 
-def is_int(value: object) -> bool:
+def is_int(value: object) -> TypeGuard[int]:
     """Whether this is an int of Python or NumPy, and not a bool."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_axis(value: object, ndim: int) -> TypeGuard[int]:
+    """Whether this is an axis of an array of so many, counted from either end.
+
+    Examples
+    --------
+    >>> is_axis(-3, 3), is_axis(3, 3), is_axis(True, 3)
+    (True, False, False)
+    """
+    return is_int(value) and -ndim <= value < ndim
 
 
 def is_number(value: object) -> TypeGuard[float]:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from skinpaint.masks import dtype_range
-from skinpaint.wording import is_int, require
+from skinpaint.wording import is_axis, require
 
 __all__ = ["blank_canvas", "check_number", "copy_with_channels_last", "ink"]
 
@@ -30,7 +30,7 @@ def copy_with_channels_last(
         raise ValueError(f"The 'image' parameter of {owner} must not be empty. Got shape {damaged.shape} instead.")
     if channel_axis is None:
         pixels = damaged[..., np.newaxis]
-    elif is_int(channel_axis) and -damaged.ndim <= channel_axis < damaged.ndim:
+    elif is_axis(channel_axis, damaged.ndim):
         pixels = np.moveaxis(damaged, channel_axis, -1)
     else:
         raise ValueError(

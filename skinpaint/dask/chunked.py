@@ -14,7 +14,7 @@ import numpy as np
 
 from skinpaint import containers, masks
 from skinpaint.problem import check_array, check_grow
-from skinpaint.wording import is_int
+from skinpaint.wording import is_axis
 
 __all__ = ["Chunked", "chunks_for_work", "look_around"]
 
@@ -150,7 +150,7 @@ def _like(image: Any) -> np.ndarray:
 def _checked_axis(image: Any, channel_axis: int | None) -> int | None:
     if channel_axis is None:
         return None
-    if not is_int(channel_axis) or not -image.ndim <= channel_axis < image.ndim or image.ndim == 1:
+    if not is_axis(channel_axis, image.ndim) or image.ndim == 1:
         raise ValueError(
             "The 'channel_axis' parameter of Inpainter must be None, or an axis of an image with at least two axes. "
             f"Got {channel_axis!r} for an image of shape {image.shape} instead."

@@ -17,6 +17,8 @@ from skinpaint.wording import is_number, require
 
 __all__ = ["PlugAndPlay"]
 
+MAX_AXES = 4  # that scikit-image's non-local means takes, beside the channels
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlugAndPlay(IterativeMethod):
@@ -257,8 +259,6 @@ def tv_chambolle(image: np.ndarray, weight: float, **kwargs: Any) -> np.ndarray:
 
     return denoise_tv_chambolle(image, weight=weight, **kwargs)
 
-
-MAX_AXES = 4  # that scikit-image's non-local means takes, beside the channels
 
 DENOISERS: dict[str, Callable[..., Any]] = {"nl_means": nl_means, "tv_chambolle": tv_chambolle}
 
