@@ -212,11 +212,11 @@ def cut_out(mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None) 
     sizes = {number: _size(box) for number, box in islands.boxes.items()}
     listed, cost = [], 0
     for number, box in islands.boxes.items() if lags is not None else ():
-        members = islands.members[number]
-        narrow = mask.ndim > 1 and members.size <= NARROW * max(s.stop - s.start for s in box)
-        if narrow or worth_listing(members.size, sizes[number]):
-            listed.append(members)
-            cost += (NARROW_COST if narrow else LIST_COST) * members.size
+        count = islands.counts[number]
+        narrow = mask.ndim > 1 and count <= NARROW * max(s.stop - s.start for s in box)
+        if narrow or worth_listing(count, sizes[number]):
+            listed.append(number)
+            cost += (NARROW_COST if narrow else LIST_COST) * count
             del sizes[number]
     groups = [[number] for number, size in sizes.items() if size > LARGE_BOX]
     groups.append([number for number, size in sizes.items() if size <= LARGE_BOX])
@@ -225,9 +225,9 @@ def cut_out(mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None) 
         return [_whole(mask)]
     cuts: list[Any] = [_cut(mask, islands, *layout) for layout in layouts]
     if listed and lags is not None:
-        members = np.sort(np.concatenate(listed))
-        points = Points.listed(at[members], mask.shape, lags)
-        cuts.append(Listed(points, members[points.order]))
+        some = islands.pixels(np.isin(islands.owner, listed)) if cuts else None
+        points = Points.listed(at if some is None else at[some], mask.shape, lags)
+        cuts.append(Listed(points, points.order if some is None else some[points.order]))
     return cuts
 
 
@@ -242,7 +242,7 @@ def _state(mask: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Islands:
-    """The islands of an image, numbered from 1.
+    """The islands of an image, numbered from 1, and the runs of unknown pixels along the last axis, in C order.
 
     Attributes
     ----------
@@ -250,25 +250,38 @@ class Islands:
         The number of each tile's island; 0 for none.
     boxes : dict
         The box of each island, with its margin.
-    members : dict
-        Which of the image's unknown pixels, in C order, belong to each island.
+    counts : dict
+        How many unknown pixels each island has.
+    owner : ndarray of int
+        The number of each run's island.
+    start, length : ndarray of int
+        Where each run begins among the image's unknown pixels in C order, and how many they are.
     """
 
     tiles: np.ndarray
     boxes: dict[int, Box]
-    members: dict[int, np.ndarray]
+    counts: dict[int, int]
+    owner: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+
+    def pixels(self, runs: np.ndarray) -> np.ndarray:
+        """Which of the image's unknown pixels, in C order, lie in these runs, one run after another."""
+        start, length = self.start[runs], self.length[runs]
+        return np.repeat(start - (np.cumsum(length) - length), length) + np.arange(length.sum())
+
+    @lazy
+    def members(self) -> dict[int, np.ndarray]:
+        """Which of the image's unknown pixels, in C order, belong to each island."""
+        together = self.pixels(np.argsort(self.owner, kind="stable"))
+        return dict(enumerate(np.split(together, np.cumsum([*self.counts.values()])[:-1]), start=1))
 
 
 def _islands(at: np.ndarray, shape: tuple[int, ...], margin: int) -> Islands:
     """Find the islands of the unknown pixels with the flat indices `at`, run by run along the last axis."""
     from scipy import ndimage  # slow to load, and not needed where nothing is cut out
 
-    begins = np.ones(at.size, bool)
-    row = at // shape[-1]
-    np.not_equal(at[1:] - at[:-1], 1, out=begins[1:])
-    begins[1:] |= row[1:] != row[:-1]
-    start = np.flatnonzero(begins)  # of each run among the pixels
-    length = np.diff(start, append=at.size)
+    start, length = _runs(at, shape[-1])
     *above, left = unravel(at[start], shape)
     right = left + length - 1
 
@@ -293,12 +306,26 @@ def _islands(at: np.ndarray, shape: tuple[int, ...], margin: int) -> Islands:
         highest = np.maximum.reduceat(high[order], first) + margin + 1
         edges.append((np.maximum(lowest, 0).tolist(), np.minimum(highest, n).tolist()))
     boxes = {k + 1: tuple(slice(low[k], high[k]) for low, high in edges) for k in range(count)}
-    start, length = start[order], length[order]
-    behind = np.cumsum(length) - length
-    members = np.arange(at.size)
-    if count > 1:
-        members += np.repeat(start - behind, length)
-    return Islands(tiles[..., :-1], boxes, dict(enumerate(np.split(members, behind[first[1:]]), start=1)))
+    sizes = dict(enumerate(np.add.reduceat(length[order], first).tolist(), start=1))
+    return Islands(tiles[..., :-1], boxes, sizes, owner, start, length)
+
+
+def _runs(at: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each run along rows of `n` pixels begins among the pixels with the flat indices `at`, and its length.
+
+    Examples
+    --------
+    >>> _runs(np.array([2, 3, 4, 9, 10]), n=10)
+    (array([0, 3, 4]), array([3, 1, 1]))
+    """
+    begins = np.ones(at.size, bool)
+    np.not_equal(at[1:] - at[:-1], 1, out=begins[1:])
+    start = np.flatnonzero(begins)
+    length = np.diff(start, append=at.size)
+    if (at[start] % n + length > n).any():  # a run goes on in the next row
+        start = np.flatnonzero(begins | (at % n == 0))
+        length = np.diff(start, append=at.size)
+    return start, length
 
 
 def _lay_out(boxes: dict[int, Box], gap: int) -> tuple[tuple[int, ...], dict[int, Box]]:
@@ -331,10 +358,10 @@ def _cut(mask: np.ndarray, islands: Islands, shape: tuple[int, ...], places: dic
     for number, place in places.items():
         box = islands.boxes[number]
         state[place] = _state(mask[box])
-        if islands.members[number].size < np.count_nonzero(mask[box]):
+        if islands.counts[number] < np.count_nonzero(mask[box]):
             own = islands.tiles[np.ix_(*(np.arange(s.start, s.stop) // TILE_SIDE for s in box))] == number
             state[place][mask[box] & ~own] = OUTSIDE
-    everything = len(islands.members) == 1
+    everything = len(islands.counts) == 1
     members = [slice(None) if everything else islands.members[number] for number in places]
     return CutOut(state, [(islands.boxes[number], place) for number, place in places.items()], members)
 
