@@ -476,12 +476,17 @@ class TestStore:
         image, whole, work = da.from_array(image, 50), tmp_path / "whole", tmp_path / "w"
         solve(image, hidden, work=str(whole), callback=lambda record, restore: True)
         for name in ("rims-0/0_0", "rims-1/50_50", "values-1/0_50", "missing/50_0"):
-            for file, length in (("c/0/0", None), ("c/0/0", 9), ("zarr.json", None), ("zarr.json", 9)):
+            damages = ("c/0/0", None), ("c/0/0", 9), ("c/0/0", "flip"), ("zarr.json", None), ("zarr.json", 9)
+            for file, damage in damages:
                 path = shutil.copytree(whole, work) / name / file
-                if length is None:
+                if damage is None:
                     path.unlink()
+                elif damage == "flip":  # a bit in the middle
+                    data = path.read_bytes()
+                    middle = len(data) // 2
+                    path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
                 else:
-                    path.write_bytes(path.read_bytes()[:length])
+                    path.write_bytes(path.read_bytes()[:damage])
                 with pytest.raises(ValueError, match=r"of which a part is lost or damaged\. Remove it"):
                     solve(image, hidden, work=str(work))
                 shutil.rmtree(work)

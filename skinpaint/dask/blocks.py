@@ -114,12 +114,19 @@ class Shelf:
 
     def _write(self, name: str, array: Array) -> None:
         import zarr
+        from zarr.codecs import Crc32cCodec, ZstdCodec
 
-        options: Any = {"shape": array.shape, "chunks": array.shape, "dtype": array.dtype}
-        if array.dtype.kind == "f":
-            options["compressors"] = None  # random digits do not shrink
-        fill = NOT_THERE[array.dtype.kind]
-        made: Any = zarr.create_array(self.path, name=name, fill_value=fill, overwrite=True, **options)
+        checked = (Crc32cCodec(),)  # so that a damaged file is noticed when it is read
+        made: Any = zarr.create_array(
+            self.path,
+            name=name,
+            shape=array.shape,
+            chunks=array.shape,
+            dtype=array.dtype,
+            compressors=checked if array.dtype.kind == "f" else (ZstdCodec(), *checked),  # random digits do not shrink
+            fill_value=NOT_THERE[array.dtype.kind],
+            overwrite=True,
+        )
         made[...] = array
 
 
