@@ -229,6 +229,7 @@ class TestPNG:
             (b"pCAL", b"volts\0" + struct.pack(">iiBB", 0, 255, 0, 2) + b"V\0000\0001"),
             (b"sCAL", b"\x010.1\0000.2"),
             (b"oFFs", struct.pack(">iiB", 5, 6, 0)),
+            (b"pHYs", struct.pack(">IIB", 3, 4, 0)),
             (b"bKGD", b"\0\x20"),
         ]
         added = b"".join(chunk(*each) for each in [*kept, (b"prVt", b"of nobody we know")])
@@ -239,19 +240,24 @@ class TestPNG:
             found = [(bytes(kind), bytes(data)) for kind, data in png.Reader(file=file).chunks()]
         assert [each for each in found if each[0] not in (b"IHDR", b"IDAT", b"IEND")] == kept
         said = restore("a.png", "--mask", "m.png", "-o", "b.tif").err
-        assert "does: the chunk prVt and the chunks gAMA tEXt sBIT cICP mDCV cLLI pCAL sCAL oFFs bKGD." in said
+        assert "does: the chunk prVt and the chunks gAMA tEXt sBIT cICP mDCV cLLI pCAL sCAL oFFs pHYs bKGD." in said
 
     def test_chunks_that_fit_the_stored_pixels_alone_are_named(self, tmp_path):
         colours = Image.fromarray(RGB).quantize(16)
         colours.save(tmp_path / "plain.png", exif=photo_data(6))
         contents = (tmp_path / "plain.png").read_bytes()
         texts = [b"Raw profile type iptc\0", b"Raw profile type exif\0"]
-        added = [(b"oFFs", bytes(9)), (b"sCAL", b"\x011\0001"), *((b"tEXt", text) for text in texts)]
+        added = [
+            (b"oFFs", bytes(9)),
+            (b"sCAL", b"\x011\0001"),
+            (b"pHYs", bytes(9)),
+            *((b"tEXt", text) for text in texts),
+        ]
         behind = [(b"bKGD", b"\1"), (b"tIME", bytes(7)), (b"iTXt", b"Title\0\0\0\0\0a title")]
         contents = contents[:33] + b"".join(chunk(*each) for each in added) + contents[33:]
         (tmp_path / "a.png").write_bytes(contents[:-12] + b"".join(chunk(*each) for each in behind) + contents[-12:])
         _, extras = read(tmp_path / "a.png")
-        assert extras.lost == ("the chunks oFFs sCAL tEXt (Raw profile type iptc) bKGD",)
+        assert extras.lost == ("the chunks oFFs sCAL pHYs tEXt (Raw profile type iptc) bKGD",)
         assert extras.carried.what == "the chunk iTXt"
 
     def test_a_damaged_profile_is_named(self, tmp_path):

@@ -17,10 +17,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER = b"IHDR"
 START = len(SIGNATURE) + 25  # bytes before the first chunk behind the header
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-KEPT = (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"sBIT", b"bKGD", b"pCAL", b"sCAL", b"oFFs", *TEXTS)
-PLACED = (b"sCAL", b"oFFs")  # across and down the picture as it is stored
+ASPECT = b"pHYs"  # of a pixel, where its last byte is 0; else a resolution
+PLACED = (b"sCAL", b"oFFs", ASPECT)  # across and down the picture as it is stored
+KEPT = (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"sBIT", b"bKGD", b"pCAL", *PLACED, *TEXTS)
 STORED = (HEADER, b"PLTE", b"tRNS", b"IDAT", b"hIST", b"iDOT", b"acTL", b"fcTL", b"fdAT")  # how the pixels are stored
-UNSAID = (*STORED, b"iCCP", b"pHYs", b"eXIf", b"tIME")  # and what the Extras hold, and the time of the last change
+UNSAID = (*STORED, b"iCCP", b"eXIf", b"tIME")  # and what the Extras hold, and the time of the last change
 PALETTE = 3
 XMP = b"XML:com.adobe.xmp"  # keywords of texts
 PROFILES = b"Raw profile type "
@@ -36,6 +37,8 @@ def carried(path: Path, pixels: np.ndarray, extras: Extras, orientation: int) ->
     held = {XMP: extras.xmp, PROFILES + b"exif": extras.exif}
     kept, lost = list[Chunk](), list[Chunk]()
     for kind, data in chunks:
+        if kind == ASPECT and data[8:] != b"\0":  # the Extras hold it
+            continue
         keyword = data.partition(b"\0")[0] if kind in TEXTS else b""
         if kind in KEPT and kind not in unfit and not keyword.startswith((XMP, PROFILES)):
             kept.append((kind, data))
