@@ -61,8 +61,9 @@ def as_stack(image: np.ndarray, extras: Extras, axes: str | None) -> Extras:
         )
     if not set(axes) & set("ZYX"):
         raise ValueError(f"--axes must name an axis in space, Z, Y or X. Got {axes!r} instead.")
-    spatial = [sum(letter in "ZYX" for letter in each) for each in (axes, extras.axes)]
-    spacing = extras.spacing if spatial[0] == spatial[1] else None
+    spatial, known = ([k for k, letter in enumerate(each) if letter in "ZYX"] for each in (axes, extras.axes))
+    steps = dict(zip(known, extras.spacing or (), strict=False))
+    spacing = tuple(steps[k] for k in spatial) if set(spatial) <= steps.keys() else None
     return replace(extras, axes=axes, stated=extras.stated or axes, spacing=spacing)
 
 
@@ -181,8 +182,11 @@ def spacing_of(given: tuple[float, ...] | None, extras: Extras) -> tuple[Any, st
             )
         of = dict(zip(sorted(letters, reverse=True), given, strict=False))
         return (given[0] if len(given) == 1 else tuple(of[letter] for letter in letters)), ""
-    if extras.spacing is None or max(extras.spacing) < MIN_ANISOTROPY * min(extras.spacing):
+    spacing = extras.spacing
+    if spacing is None and extras.dpi is not None and letters == ["Y", "X"]:  # of a scan
+        spacing = (1 / extras.dpi[1], 1 / extras.dpi[0])
+    if spacing is None or max(spacing) < MIN_ANISOTROPY * min(spacing):
         return None, ""
-    relative = tuple(h / min(extras.spacing) for h in extras.spacing)
+    relative = tuple(h / min(spacing) for h in spacing)
     named = ", ".join(f"{letter} {h:.4g}" for letter, h in zip(letters, relative, strict=True))
     return relative, f"spacing {named}, as the file says"
