@@ -35,6 +35,7 @@ __all__ = [
 
 CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
 FEW_CHANNELS = 16  # so many at most are scaled one by one
+ROUNDING = 1e-6  # of a distance: 3 pixels of 0.1 are 0.30000000000000004, and steps of coordinates are rounded as well
 MAX_SPACING_RATIO = 1e4  # weights go with the square of it, and those of curvature with its fourth power
 LARGEST_EXACT = 2**53  # integers below this are what they are in double precision
 FILL_TOL = 1e-6  # relative residual of a harmonic fill
@@ -705,7 +706,7 @@ def check_grow(grow: Any) -> int:
 
 
 def check_max_distance(distance: Any) -> float | None:
-    """Refuse what is no distance."""
+    """Refuse what is no distance. What is returned is a little more: the distance of a pixel is rounded."""
     if distance is None:
         return None
     if not is_number(distance) or not distance > 0:
@@ -713,7 +714,7 @@ def check_max_distance(distance: Any) -> float | None:
             "The 'max_distance' parameter of Inpainter must be None or a positive number, in units of the spacing. "
             f"Got {distance!r} instead."
         )
-    return float(distance)
+    return float(distance) * (1 + ROUNDING)
 
 
 def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[float, ...]:
