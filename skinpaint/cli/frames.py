@@ -13,7 +13,6 @@ from skinpaint.io.npy import UNKNOWN
 
 __all__ = ["Frame", "as_stack", "by_letters", "frames_of", "in_any_channel", "named_axes", "spacing_of", "spread"]
 
-MIN_ANISOTROPY = 1.01  # spacings of a file that differ by less are equal
 NAMES = {"T": "time", "Q": "pages", "I": "pages", "P": "positions", "S": "samples", "C": "channels"}
 
 
@@ -182,11 +181,8 @@ def spacing_of(given: tuple[float, ...] | None, extras: Extras) -> tuple[Any, st
             )
         of = dict(zip(sorted(letters, reverse=True), given, strict=False))
         return (given[0] if len(given) == 1 else tuple(of[letter] for letter in letters)), ""
-    spacing = extras.spacing
-    if spacing is None and extras.dpi is not None and letters == ["Y", "X"]:  # of a scan
-        spacing = (1 / extras.dpi[1], 1 / extras.dpi[0])
-    if spacing is None or max(spacing) < MIN_ANISOTROPY * min(spacing):
+    steps = extras.steps
+    if not steps:
         return None, ""
-    relative = tuple(h / min(spacing) for h in spacing)
-    named = ", ".join(f"{letter} {h:.4g}" for letter, h in zip(letters, relative, strict=True))
-    return relative, f"spacing {named}, as the file says"
+    named = ", ".join(f"{letter} {h:.4g}" for letter, h in steps.items())
+    return tuple(steps.values()), f"spacing {named}, as the file says"
