@@ -357,6 +357,11 @@ class Problem:
             )
 
     @property
+    def unheard(self) -> str:
+        """What the image's container says of distances that differ, which count if they are passed; or nothing."""
+        return self._contents.unheard if self._channel_axis == self._contents.channel_axis else ""
+
+    @property
     def trivial(self) -> tuple[Reason, str] | None:
         """Why there is nothing to solve, and the same as a sentence; None if there is something to solve."""
         if not self.mask.any():

@@ -214,6 +214,28 @@ def test_stored_nodata_says_nothing_about_scaled_values(raster, scale):
         assert np.isfinite(filled).all()
 
 
+def test_the_status_says_that_a_plain_call_does_not_look_at_the_coordinates(scene):
+    """Pixels of 20 m by 10 m were restored as square ones by skinpaint.inpaint, without a word."""
+    inpainter = Inpainter("laplace").fit(scene)
+    said = "The steps of its coordinates differ, 20, 10, and were taken for equal. Pass spacing=(20.0, 10.0), or use"
+    assert said in inpainter.solution_.status
+    told = Inpainter("laplace", spacing=(20.0, 10.0)).fit(scene)
+    np.testing.assert_array_equal(told.restored_, scene.skinpaint.inpaint())
+    square = scene.assign_coords(x=scene.x * 2)
+    bands = scene.expand_dims(band=[1, 5])
+    for name, image, spoken in (("laplace", square, False), ("laplace", bands, True), ("dct", scene, False)):
+        assert ("coordinates differ" in Inpainter(name).fit(image).solution_.status) == spoken
+    assert "coordinates" not in told.solution_.status
+    assert "Pass spacing=(0.02, 10.0)" in Inpainter("laplace").fit(_in_units(scene, y="m", x="km")).solution_.status
+
+
+def _in_units(scene, **units):
+    scene = scene.copy()
+    for name, unit in units.items():
+        scene[name].attrs["units"] = unit
+    return scene
+
+
 def test_a_mask_says_what_is_missing_beyond_nodata(scene):
     mask = np.zeros(scene.shape, bool)
     mask[15:25, 10:20] = True  # beside nodata values, which are no neighbours
