@@ -97,7 +97,7 @@ class Problem:
     spacing : tuple of float
         Distance between neighbours along each spatial axis, in units of the shortest.
     unit : float
-        The shortest distance between neighbours, in the user's units.
+        The shortest distance between neighbours, in the user's units; an axis of length 1 has none.
     note : str
         A clause about saturated pixels that were assumed to be missing, or to be highlights; empty if there are none.
     whole : Whole or None
@@ -186,7 +186,7 @@ class Problem:
         )
         offset, scale = _affine(*_find_mapped(*known, low, high, shared=bounds is not None), array.dtype)
         distances = check_spacing(spacing, array.ndim - 1)
-        unit = min(distances)
+        unit = min(distances[axis] for axis in long_axes(array.shape[:-1]))
         return cls(
             mask=missing,
             low=_in_reach(low, offset, scale),
