@@ -250,6 +250,32 @@ class TestOfXarray:
         assert list(filled["y"].values) == list(dataset["y"].values)
         assert not filled["heat"].isnull().any()
 
+    @pytest.mark.parametrize(
+        ("change", "away"),
+        [
+            (lambda mask: mask, ""),
+            (lambda mask: mask.assign_coords(y=mask.y + 1e-3), ""),
+            (lambda mask: mask.drop_vars("x"), ""),
+            (lambda mask: mask[::-1], "up to 40 pixels away"),
+            (lambda mask: mask.assign_coords(x=mask.x + 20), "up to 2 pixels away"),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:Consolidated metadata")
+    def test_a_mask_that_lies_elsewhere_by_its_coordinates(self, dataset, hole, change, away, capsys):
+        """One whose rows go up was taken upside down: known pixels were filled, and missing ones left."""
+        import xarray
+
+        at = {"y": 5e6 - 20.0 * np.arange(40), "x": 4e5 + 10.0 * np.arange(50)}
+        dataset.assign_coords(at).to_zarr("scene.zarr")
+        mask = xarray.DataArray(hole.astype("u1"), at, dims=("y", "x"), name="mask")
+        change(mask).to_dataset().to_zarr("mask.zarr")
+        status = main(["restore", "scene.zarr", "--mask", "mask.zarr", "-o", "filled.zarr"])
+        error = capsys.readouterr().err
+        assert status == (2 if away else 0), error
+        assert away in error
+        if away:
+            assert "The mask mask.zarr must be on the same ground as scene.zarr, pixel by pixel." in error
+
     def test_a_fill_value_that_is_no_number(self, scene, capsys):
         stored("scene.zarr", scene).attrs["_FillValue"] = "nothing"
         assert main(["restore", "scene.zarr"]) == 2

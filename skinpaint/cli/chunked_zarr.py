@@ -21,6 +21,7 @@ from skinpaint.io import Extras
 from skinpaint.io.codec import listed
 from skinpaint.io.decoders import one_line
 from skinpaint.io.npy import UNKNOWN
+from skinpaint.io.place import Place
 from skinpaint.lengths import in_one_unit
 
 __all__ = ["is_zarr", "open_zarr", "store_of", "written_zarr"]
@@ -76,6 +77,7 @@ def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True) -> tu
         axes=axes,
         stated=axes if _are_named(names, axes) else "",
         spacing=(_spacing(multiscale, name, axes) or _steps(folder, group, names, axes)) if spaced else None,
+        place=_place(folder, group, names, axes),
         nodata=values,
         hint=hint,
         lost=_left_behind(source, array),
@@ -200,9 +202,30 @@ def _steps(folder: Path, group: Any, names: Sequence[str | None], letters: str) 
     return _compared(steps, [each.attrs.get("units") for each in found])
 
 
+def _place(folder: Path, group: Any, names: Sequence[str | None], letters: str) -> Place | None:
+    """Where the array is by the coordinates of its rows and columns, if it has both and they are even."""
+    arrays = {} if group is None else dict(group.arrays())
+    ends = {}
+    for name, letter in zip(map(str, names), letters, strict=False):
+        each = arrays.get(name)
+        if letter in "YX" and each is not None and each.ndim == 1 and each.size > 1 and each.dtype.kind in "uif":
+            try:
+                values = read_chunk(folder / name, partial(_unpacked, each))
+                even_step(values, name, "")
+            except ValueError:  # it says nothing then
+                continue
+            step = float(values[-1] - values[0]) / (values.size - 1)
+            ends[letter] = float(values[0]) - step / 2, step
+    if len(ends) < 2:
+        return None
+    (top, down), (left, across) = ends["Y"], ends["X"]
+    return Place((across, 0.0), (0.0, down), (left, top), None)
+
+
 def _unpacked(coordinate: Any) -> np.ndarray:
-    """The numbers that a coordinate stands for, but for an offset."""
-    values: np.ndarray = coordinate[:] * float(coordinate.attrs.get("scale_factor", 1))
+    """The numbers that a coordinate stands for."""
+    said = coordinate.attrs
+    values: np.ndarray = coordinate[:] * float(said.get("scale_factor", 1)) + float(said.get("add_offset", 0))
     return values
 
 
