@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.lengths import in_one_unit
+
 __all__ = [
     "MAX_UNEVEN",
     "NODATA_NAMES",
@@ -66,6 +68,8 @@ class Contents:
         Whether the container names its axes, so that there is nothing to guess about them.
     doubt : str
         What the user should be asked, or nothing.
+    unheard : str
+        What the container says of distances between neighbours where they differ, and the image alone does not.
     wrap : callable
         ``wrap(restored, filled)`` puts a restored array, of which `filled` says what was filled, in such a container.
     """
@@ -76,6 +80,7 @@ class Contents:
     channel_axis: int | None = None
     named: bool = False
     doubt: str = ""
+    unheard: str = ""
     wrap: Wrap = plain
 
 
@@ -425,7 +430,29 @@ def _data_array(image: Any) -> Contents:
         channel_axis=named[0] if len(named) == 1 and image.ndim > 1 else None,
         named=not all(str(name).startswith("dim_") for name in image.dims),  # xarray's own names say nothing
         doubt=doubt,
+        unheard=_uneven_steps(image, [name for k, name in enumerate(image.dims) if k not in named]),
         wrap=lambda restored, filled: image.copy(data=restored),
+    )
+
+
+def _uneven_steps(image: Any, dims: list[Any]) -> str:
+    """A sentence on the coordinates along these axes, if their steps differ."""
+    found = [image.coords[name] for name in dims if name in image.coords and image.sizes[name] > 1]
+    if len(found) < 2 or any(each.dtype.kind not in "uif" for each in found):
+        return ""
+    factors = in_one_unit([str(each.attrs.get("units", "")) for each in found])
+    try:
+        steps = [even_step(each.values, str(each.name), "") for each in found]
+    except ValueError:
+        return ""
+    if factors is None or len(found) < len(dims):
+        return ""
+    steps = [float(f"{step * (factor / factors[-1]):.6g}") for step, factor in zip(steps, factors, strict=True)]
+    if max(steps) <= (1 + MAX_UNEVEN) * min(steps):
+        return ""
+    return (
+        f"The steps of its coordinates differ, {', '.join(f'{step:g}' for step in steps)}, and were taken for equal. "
+        f"Pass spacing={tuple(steps)}, or use skinpaint.xarray.inpaint."
     )
 
 

@@ -627,6 +627,8 @@ class Inpainter:
         """What the door adds to the method's own status."""
         if problem.trivial is None and (unseen := method.unseen(problem.shape[:-1], problem.spacing)):
             yield unseen
+        if problem.trivial is None and self.spacing is None and method.sees_spacing and problem.unheard:
+            yield problem.unheard
         at_bound = 0 if problem.trivial is not None else problem.at_bound(solution.found)
         if at_bound > MAX_AT_BOUND * np.count_nonzero(problem.filled) * (problem.shape[-1] / problem.mask.shape[-1]):
             yield (

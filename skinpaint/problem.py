@@ -35,6 +35,7 @@ __all__ = [
 
 CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
 FEW_CHANNELS = 16  # so many at most are scaled one by one
+ROUNDING = 1e-6  # of a distance: 3 pixels of 0.1 are 0.30000000000000004, and steps of coordinates are rounded as well
 MAX_SPACING_RATIO = 1e4  # weights go with the square of it, and those of curvature with its fourth power
 LARGEST_EXACT = 2**53  # integers below this are what they are in double precision
 FILL_TOL = 1e-6  # relative residual of a harmonic fill
@@ -96,7 +97,7 @@ class Problem:
     spacing : tuple of float
         Distance between neighbours along each spatial axis, in units of the shortest.
     unit : float
-        The shortest distance between neighbours, in the user's units.
+        The shortest distance between neighbours, in the user's units; an axis of length 1 has none.
     note : str
         A clause about saturated pixels that were assumed to be missing, or to be highlights; empty if there are none.
     whole : Whole or None
@@ -185,7 +186,7 @@ class Problem:
         )
         offset, scale = _affine(*_find_mapped(*known, low, high, shared=bounds is not None), array.dtype)
         distances = check_spacing(spacing, array.ndim - 1)
-        unit = min(distances)
+        unit = min(distances[axis] for axis in long_axes(array.shape[:-1]))
         return cls(
             mask=missing,
             low=_in_reach(low, offset, scale),
@@ -354,6 +355,11 @@ class Problem:
                 f"Is axis {axis} that of colours? Without channel_axis an image of shape {self.shape[:-1]} is restored "
                 f"as a volume. Pass channel_axis={axis} for a picture in colour."
             )
+
+    @property
+    def unheard(self) -> str:
+        """What the image's container says of distances that differ, which count if they are passed; or nothing."""
+        return self._contents.unheard if self._channel_axis == self._contents.channel_axis else ""
 
     @property
     def trivial(self) -> tuple[Reason, str] | None:
@@ -705,7 +711,7 @@ def check_grow(grow: Any) -> int:
 
 
 def check_max_distance(distance: Any) -> float | None:
-    """Refuse what is no distance."""
+    """Refuse what is no distance. What is returned is a little more: the distance of a pixel is rounded."""
     if distance is None:
         return None
     if not is_number(distance) or not distance > 0:
@@ -713,7 +719,7 @@ def check_max_distance(distance: Any) -> float | None:
             "The 'max_distance' parameter of Inpainter must be None or a positive number, in units of the spacing. "
             f"Got {distance!r} instead."
         )
-    return float(distance)
+    return float(distance) * (1 + ROUNDING)
 
 
 def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[float, ...]:

@@ -25,6 +25,7 @@ from skinpaint.containers import (
     nodata_in,
 )
 from skinpaint.inpainter import inpaint as inpaint_array
+from skinpaint.lengths import in_one_unit
 from skinpaint.methods.base import Method
 
 __all__ = ["Accessor", "inpaint"]
@@ -60,7 +61,8 @@ def inpaint(
         As for :class:`skinpaint.Inpainter`.
     spacing : float or sequence of float, optional
         Distance between neighbours along the axes `dim`. Without it, it is that of the coordinates, or 1 where there
-        are none. So ``max_distance`` is in units of the coordinates. It hardly counts for "dct" and "exemplar".
+        are none. Lengths in several units, such as m and km, are brought to that of the last axis. So ``max_distance``
+        is in units of the coordinates. It hardly counts for "dct" and "exemplar".
     missing_values : number or tuple of numbers, optional
         Instead of what the array says.
     return_std : bool
@@ -115,7 +117,7 @@ def inpaint(
     if not array.size:
         raise ValueError(f"The 'array' parameter must not be empty. Got shape {array.shape} instead.")
     if spacing is None:
-        settings["spacing"] = tuple(_step(array, name) for name in dim)
+        settings["spacing"] = _steps(array, dim)
     if missing_values is None:
         settings["missing_values"] = nodata_in(array) or None
     others: list[Any] = [name for name in array.dims if name not in dim]
@@ -176,11 +178,30 @@ def _dataset(dataset: xr.Dataset, mask: Any, dim: tuple[str, ...], settings: dic
     return made
 
 
-def _step(array: xr.DataArray, name: str) -> float:
+def _steps(array: xr.DataArray, dim: tuple[str, ...]) -> tuple[float, ...]:
+    """The distances between neighbours along the axes, in the unit of the last coordinate."""
+    long = [name for name in dim if array.sizes[name] > 1]
+    told = [name for name in long if name in array.coords]
+    steps = {name: _step(array.coords[name], name) for name in told}
+    if told and len(told) < len(long) and set(steps.values()) != {1.0}:
+        lacking = next(name for name in long if name not in told)
+        raise ValueError(
+            f"The array must have a coordinate along each of dim={dim!r}, or along none. Got one along {told[0]!r}, of "
+            f"step {steps[told[0]]:g}, and none along {lacking!r}. Pass spacing=, one number for each of the axes."
+        )
+    units = [array.coords[name].attrs.get("units") for name in told]
+    factors = in_one_unit([None if unit is None else str(unit) for unit in units])
+    if factors is None:
+        raise ValueError(
+            f"The coordinates {' and '.join(map(repr, told))} must be in units that can be compared. Got "
+            f"{' and '.join(map(str, units))} instead. Pass spacing=, one number for each of the axes in one unit."
+        )
+    steps |= {name: steps[name] * (factor / factors[-1]) for name, factor in zip(told, factors, strict=True)}
+    return tuple(steps.get(name, next(reversed(steps.values()), 1.0)) for name in dim)
+
+
+def _step(coordinate: xr.DataArray, name: str) -> float:
     """The distance between neighbours along an axis, from its coordinate."""
-    if name not in array.coords or array.sizes[name] < 2:
-        return 1.0
-    coordinate = array.coords[name]
     if coordinate.ndim != 1 or coordinate.dtype.kind not in "uif":
         raise ValueError(
             f"The coordinate {name!r} must be numbers, one a pixel. Got dtype {coordinate.dtype} instead. "

@@ -20,6 +20,7 @@ from skinpaint.cli.demo import _check_folder
 from skinpaint.cli.main import _with_negative_numbers
 from skinpaint.damage import random_pixels
 from skinpaint.io import Extras, read, write
+from skinpaint.scores import psnr
 
 
 @pytest.fixture
@@ -361,6 +362,20 @@ def test_compare_with_a_grown_mask(run, tmp_path, pictures):
     assert "of the 9 missing pixels" in wide
     refused = run(*arguments[:-2], "--grow", "-1", "--overwrite", *arguments[-2:], status=2)
     assert "'grow' parameter" in refused.stderr
+
+
+def test_compare_takes_the_spacing_of_the_file_as_restore_does(run, tmp_path, pictures):
+    """Pixels were square to it, whatever the file says, and nobody could say otherwise."""
+    mask = pictures[1]
+    truth = (100 + 50 * np.sin(np.arange(24)[:, None] + np.arange(32) / 3)).astype(np.uint8)
+    for name, picture in (("truth", truth), ("damaged", np.where(mask, 0, truth).astype(np.uint8))):
+        write(tmp_path / f"{name}.png", picture, Extras(dpi=(100, 300)), overwrite=True)
+    arguments = "compare", "damaged.png", "--mask", "mask.png", "--truth", "truth.png", "--overwrite"
+    for options, spacing in (((), (1, 3)), (("--spacing", "1"), None), (("--spacing", "2,1"), (2, 1))):
+        said = run(*arguments, *options, "--methods", "laplace").stdout
+        fill = skinpaint.inpaint(np.where(mask, 0, truth).astype(np.uint8), mask, method="laplace", spacing=spacing)
+        assert f"laplace    {psnr(truth, fill, mask):.2f}" in said
+        assert ("Spacing Y 1, X 3, as the file says." in said) == (options == ())
 
 
 def test_compare_against_the_truth(run, tmp_path, pictures):

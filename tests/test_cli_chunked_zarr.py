@@ -99,7 +99,7 @@ class TestAxes:
             ([1, 5, 0.5, 0.5], None, "micrometer", "Spacing Z 10, Y 1, X 1, as the file says."),
             ([1, 1, 1, 1], [1, 3, 1, 1], "micrometer", "Spacing Z 3, Y 1, X 1, as the file says."),
             ([1, 5, 0.5, 0.5], [1, 2, 1, 1], "micrometer", "Spacing Z 20, Y 1, X 1, as the file says."),
-            ([1, 5, 0.5, 0.5], None, "nanometer", ""),
+            ([1, 5000, 0.5, 0.5], None, "nanometer", "Spacing Z 10, Y 1, X 1, as the file says."),
             ([1, 0, 0.5, 0.5], None, "micrometer", ""),
             (None, None, "micrometer", ""),
         ],
@@ -127,7 +127,8 @@ class TestAxes:
         ("change", "spacing", "said"),
         [
             ({}, (3, 1), "Spacing Y 3, X 1, as the file says."),
-            ({"units": "km"}, None, ""),
+            ({"units": "dm"}, (3, 10), "Spacing Y 1, X 3.333, as the file says."),
+            ({"units": "degrees"}, None, "Got degrees and m instead. Give --spacing, one number for each"),
             ({"scale_factor": 0.5}, (1.5, 1), "Spacing Y 1.5, X 1, as the file says."),
             ({"steps": [0, 1]}, None, ""),
             ({"steps": [1, 1]}, None, ""),
@@ -144,13 +145,12 @@ class TestAxes:
         group["y"].attrs.update(change)
         named = {"dtype": values.dtype, "dimension_names": ["y", "x"]}
         group.create_array("red", shape=values.shape, chunks=(20, 25), **named)[...] = values
-        uneven, ignored = first != -30, []
-        if uneven:
+        refused, ignored = spacing is None, []
+        if refused:
             assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 2
-            message = "The coordinate 'y' must be even. Got steps from "
-            assert message in (error := capsys.readouterr().err)
-            assert "give --spacing 1 to ignore" in error
-            ignored = ["--spacing", "1"]
+            assert (said or "The coordinate 'y' must be even. Got steps from ") in (error := capsys.readouterr().err)
+            assert ("" if said else "give --spacing 1 to ignore") in error
+            ignored, said = ["--spacing", "1"], ""
         assert main(["restore", "scene.zarr", "-o", "filled.zarr", *ignored]) == 0
         printed = capsys.readouterr().out
         assert said in printed if said else "Spacing" not in printed
@@ -249,6 +249,32 @@ class TestOfXarray:
         assert filled["heat"].attrs == {"units": "K"}
         assert list(filled["y"].values) == list(dataset["y"].values)
         assert not filled["heat"].isnull().any()
+
+    @pytest.mark.parametrize(
+        ("change", "away"),
+        [
+            (lambda mask: mask, ""),
+            (lambda mask: mask.assign_coords(y=mask.y + 1e-3), ""),
+            (lambda mask: mask.drop_vars("x"), ""),
+            (lambda mask: mask[::-1], "up to 40 pixels away"),
+            (lambda mask: mask.assign_coords(x=mask.x + 20), "up to 2 pixels away"),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:Consolidated metadata")
+    def test_a_mask_that_lies_elsewhere_by_its_coordinates(self, dataset, hole, change, away, capsys):
+        """One whose rows go up was taken upside down: known pixels were filled, and missing ones left."""
+        import xarray
+
+        at = {"y": 5e6 - 20.0 * np.arange(40), "x": 4e5 + 10.0 * np.arange(50)}
+        dataset.assign_coords(at).to_zarr("scene.zarr")
+        mask = xarray.DataArray(hole.astype("u1"), at, dims=("y", "x"), name="mask")
+        change(mask).to_dataset().to_zarr("mask.zarr")
+        status = main(["restore", "scene.zarr", "--mask", "mask.zarr", "-o", "filled.zarr"])
+        error = capsys.readouterr().err
+        assert status == (2 if away else 0), error
+        assert away in error
+        if away:
+            assert "The mask mask.zarr must be on the same ground as scene.zarr, pixel by pixel." in error
 
     def test_a_fill_value_that_is_no_number(self, scene, capsys):
         stored("scene.zarr", scene).attrs["_FillValue"] = "nothing"

@@ -72,6 +72,37 @@ def test_all_hdus_and_headers_are_kept(restore, tmp_path):
     assert ((places >= start) & (places < end)).all()
 
 
+SKY = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({**SKY, "CDELT1": -0.1, "CDELT2": 0.3}, "Spacing Y 3, X 1, as the file says."),
+        ({**SKY, "CDELT1": -0.1, "CDELT2": 0.3, "CROTA2": 30.0}, "Spacing Y 3, X 1, as the file says."),
+        ({**SKY, "CD1_1": -0.06, "CD2_1": 0.08, "CD1_2": 0.24, "CD2_2": 0.18}, "Spacing Y 3, X 1, as the file says."),
+        (
+            {**SKY, "CDELT1": 0.5, "CDELT2": 0.5, "PC1_1": 0.0, "PC1_2": 3.0, "PC2_1": 1.0, "PC2_2": 0.0},
+            "Spacing Y 3, X 1, as the file says.",
+        ),
+        ({"CUNIT1": "nm", "CUNIT2": "um", "CDELT1": 100.0, "CDELT2": 0.3}, "Spacing Y 3, X 1, as the file says."),
+        ({"CUNIT1": "Angstrom", "CUNIT2": "arcsec", "CDELT1": 2.0, "CDELT2": 0.3}, ""),
+        ({"CTYPE1": "WAVE", "CTYPE2": "LINEAR", "CDELT1": 2.0, "CDELT2": 0.3}, ""),
+        ({**SKY, "CDELT1": -0.1, "CDELT2": 0.1}, ""),
+        ({**SKY, "CDELT1": "wide", "CDELT2": 0.1}, ""),
+        ({**SKY, "CDELT1": 0.0, "CDELT2": 0.1}, ""),
+    ],
+)
+def test_pixels_on_the_sky_that_are_not_square(restore, tmp_path, mask, header, said):
+    """Their sizes were ignored. Those of a spectrum along a slit cannot be compared."""
+    cube = np.stack([PLANE] * 2).astype("f4")
+    hdu = fits.PrimaryHDU(cube)
+    hdu.header.update({**header, "CTYPE3": "FREQ", "CDELT3": 1e6, "CUNIT3": "Hz"})
+    hdu.writeto(tmp_path / "a.fits")
+    printed = restore("a.fits", "--mask", mask).out
+    assert said in printed if said else "Spacing" not in printed
+
+
 def test_a_sum_of_the_data_alone_is_kept_right(restore, tmp_path, mask):
     hdu = fits.PrimaryHDU(PLANE.astype("i2"))
     hdu.add_datasum()

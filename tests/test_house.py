@@ -22,7 +22,7 @@ MODULES = sorted(
 
 # The floors, lowest first. A module imports from floors below its own; on one floor, only what is listed.
 FLOORS = (
-    ("skinpaint.lazy", "skinpaint.wording"),
+    ("skinpaint.lazy", "skinpaint.wording", "skinpaint.lengths"),
     ("skinpaint.grid.jit",),
     ("skinpaint.grid", "skinpaint.grid.*"),
     ("skinpaint.solution", "skinpaint.masks", "skinpaint.containers"),

@@ -92,6 +92,15 @@ class TestMaxDistance:
             inpainter = Inpainter("laplace", spacing=spacing, max_distance=1.0).fit(np.eye(9), mask=mask)
             assert (mask & ~inpainter.mask_).sum() == left
 
+    @pytest.mark.parametrize("spacing", [0.1, 0.05, 1.1, 2.2, float(np.float32(0.1))])
+    @pytest.mark.parametrize("chunked", [False, True])
+    def test_a_distance_of_whole_pixels_is_not_less_by_its_rounding(self, spacing, chunked):
+        """Three pixels of 0.1 are 0.30000000000000004."""
+        row = np.array([0.0, *[np.nan] * 9, 1.0])
+        image = pytest.importorskip("dask.array").from_array(row, 4) if chunked else row
+        filled = inpaint(image, method="laplace", spacing=spacing, max_distance=round(3 * spacing, 6))
+        assert np.isnan(np.asarray(filled)).tolist() == [*[False] * 4, *[True] * 3, *[False] * 4]
+
     def test_what_is_near_is_filled_as_without_it(self, grey, mask):
         for name in METHODS:
             near = Inpainter(name, max_distance=1.2).fit(grey, mask=mask)

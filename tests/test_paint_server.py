@@ -22,6 +22,7 @@ from skinpaint.io import Extras, read, write
 from skinpaint.paint import Session, edits
 from skinpaint.paint.album import Files, One, Source
 from skinpaint.paint.boxes import Box
+from skinpaint.paint.candidates import candidates
 from skinpaint.paint.desk import Desk
 from skinpaint.paint.frames import HEAD, pack, unpack
 from skinpaint.paint.guard import CONTENT, Guard
@@ -606,6 +607,20 @@ def test_a_page_of_which_nothing_is_known_is_marked_and_said(tmp_path, turned_to
     assert (mask > 0).sum(axis=(1, 2)).tolist() == [16, 0, 60 * 70]
     assert np.isnan(restored).any(axis=(1, 2)).tolist() == [False, False, True]
     desk.close()
+
+
+def test_pixels_that_are_not_square_are_restored_as_by_the_command(tmp_path):
+    """The page took them for square: the fill was another one than that of 'skinpaint restore'."""
+    image = (100 + 50 * np.sin(np.arange(40)[:, None] + np.arange(50) / 3)).astype(np.uint8)
+    write(tmp_path / "a.png", image, Extras(dpi=(100, 300)))
+    files = Files([source(tmp_path, "a.png")], method="laplace")
+    session = files.open(0)
+    session.apply(edits.from_data({"kind": "rectangle", "points": [[10, 8], [30, 30]]}))
+    want = inpaint(image, session.mask, method="laplace", spacing=(1, 3))
+    np.testing.assert_array_equal(session.restored, want)
+    answers = [each.message for each in candidates(session, session.bounds, ["laplace", "pnp"], threading.Event())][1:]
+    assert "'spacing' parameter" in answers[1]["error"]
+    assert json.loads(files.save(0, "report", replace=False).read_text())["pictures"][0]["spacing"] == [1, 3]
 
 
 def test_what_is_saved_after_its_picture_was_left_is_whole(tmp_path):

@@ -42,6 +42,22 @@ def quietly(function, *arguments, **options):
         return function(*arguments, **options)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+@pytest.mark.parametrize(("orientation", "said"), [(1, "Spacing Y 2, X 1, as"), (6, "Spacing Y 1, X 2, as")])
+def test_pixels_of_a_scan_that_are_not_square(restore, tmp_path, mask, suffix, orientation, said):
+    """A scan of 200 dots an inch across and 100 down was restored as if they were square."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(GREY).save(tmp_path / f"a{suffix}", dpi=(200, 100), exif=exif)
+    drawn = "m.png" if orientation == 1 else "turned.png"
+    assert said in restore(f"a{suffix}", "--mask", drawn, "-o", "b.png").out
+    assert "Spacing" not in restore(f"a{suffix}", "--mask", drawn, "-o", "c.png", "--spacing", "1").out
+    if suffix == ".tif" and orientation == 1:
+        pytest.importorskip("rasterio")
+        Image.fromarray(mask.astype(np.uint8)).save(tmp_path / "m.tif")
+        assert said in restore("a.tif", "--mask", "m.tif", "-o", "d.tif", "--workers", "0").out
+
+
 class TestPhotographs:
     @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
     @pytest.mark.parametrize("source", [".jpg", ".webp", ".png"])

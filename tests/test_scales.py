@@ -57,6 +57,17 @@ def test_the_unit_of_length_makes_no_difference(name, unit, rng):
         assert scaled.solution_.gap == pytest.approx(plain.solution_.gap, rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.parametrize("name", [*METHODS, "total_variation"])
+@pytest.mark.parametrize("thickness", [0.01, 100.0])
+def test_how_thick_the_only_plane_is_makes_no_difference(name, thickness, rng):
+    """It was the unit of length where it was the shortest, so that strengths such as `eps` meant another thing."""
+    image, mask = rng.random((16, 12)), rng.random((16, 12)) < 0.5
+    method = GradientDescent(energy="total_variation") if name == "total_variation" else name
+    plain = Inpainter(method, spacing=(1.0, 1.0)).fit_restore(image, mask)
+    thick = Inpainter(method, spacing=(thickness, 1.0, 1.0)).fit_restore(image[None], mask[None])
+    np.testing.assert_allclose(thick[0], plain, rtol=0, atol=1e-6)
+
+
 ENERGIES = [Lines(), Lines(lags=(1,)), TotalVariation(), TotalVariation(eps=0), Dirichlet(), Dirichlet(lags=(1, 2))]
 
 

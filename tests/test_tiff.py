@@ -105,6 +105,13 @@ class TestScene:
             for name in ("tile", "planarconfig", "photometric", "extrasamples"):
                 assert getattr(one.pages[0], name) == getattr(other.pages[0], name)
 
+    @pytest.mark.parametrize("matrix", [(10, 0, 5e5, 0, -20, 5e6), (8, 12, 5e5, 6, -16, 5e6)])
+    @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
+    def test_the_size_of_pixels_that_are_turned(self, restore, tmp_path, matrix, workers):
+        """A matrix states it as well as a scale does; it was ignored."""
+        scene(tmp_path / "a.tif", slopes((1, 30, 40), "int16"), MASK[None], transform=rasterio.Affine(*matrix))
+        assert "Spacing Y 2, X 1, as the file says." in restore("a.tif", "-o", "b.tif", *workers).out
+
     def test_rioxarray_reads_what_it_wrote(self, restore, tmp_path):
         rioxarray = pytest.importorskip("rioxarray")
         scene(tmp_path / "a.tif", slopes((3, 30, 40), "int16"), np.stack([MASK] * 3))
@@ -666,6 +673,58 @@ class TestStack:
         assert fills["near"] < fills["far"] < fills["pages"]
         said = restore("a.tif", "--mask", "m.tif", "--axes", "ZYX", "--spacing", "1,2", "-o", "b.tif", status=2).err
         assert "--spacing must be one number or 3, for Z, Y, X. Got 2 instead." in said
+
+    @pytest.mark.parametrize(
+        ("written", "spacing"),
+        [
+            ({"ome": True, "metadata": {"Z": (0.5, "µm"), "Y": (100, "nm"), "X": (100, "nm")}}, (5, 1, 1)),
+            ({"ome": True, "metadata": {"Z": (0.5, "mm"), "Y": (0.1, "mm"), "X": (0.1, "mm")}}, (5, 1, 1)),
+            ({"ome": True, "metadata": {"Z": (5, "pixel"), "Y": (0.1, "µm"), "X": (0.1, "µm")}}, None),
+            ({"imagej": True, "metadata": {"spacing": 500, "unit": "um", "zunit": "nm"}}, (5, 1, 1)),
+            ({"imagej": True, "metadata": {"spacing": -0.5, "unit": "\\u00B5m"}}, (5, 1, 1)),
+        ],
+    )
+    def test_units_of_the_spacing(self, restore, tmp_path, written, spacing):
+        """They were ignored, or the spacing was, without a word."""
+        metadata = written["metadata"]
+        if "ome" in written:
+            sizes = {
+                f"PhysicalSize{axis}{what}": part
+                for axis, pair in metadata.items()
+                for part, what in zip(pair, ("", "Unit"), strict=True)
+            }
+            written = {"ome": True, "metadata": {"axes": "ZYX", **sizes}}
+        else:
+            written = {"imagej": True, "resolution": (10, 10), "metadata": {"axes": "ZYX", **metadata}}
+        tifffile.imwrite(tmp_path / "a.tif", slopes((4, 30, 40), "uint16"), **written)
+        Image.fromarray(MASK).save(tmp_path / "m.png")
+        said = restore("a.tif", "--mask", "m.png").out
+        found = read(tmp_path / "a.tif")[1].spacing
+        if spacing is None:
+            assert found is None
+            assert "units that cannot be compared, Z in pixel, Y in µm, X in µm; --spacing says what they are." in said
+        else:
+            np.testing.assert_allclose(np.divide(found, found[2]), spacing)
+            assert "Spacing Z 5, Y 1, X 1, as the file says." in said
+
+    @pytest.mark.parametrize(
+        ("axes", "given", "said"),
+        [
+            ("ZYX", ("--axes", "TYX"), "Spacing Y 2, X 1, as the file says."),
+            ("TYX", ("--axes", "ZYT"), ""),
+            ("YX", ("--axes", "YX"), "Spacing Y 2, X 1, as the file says."),
+        ],
+    )
+    def test_the_spacing_stays_with_its_axes(self, restore, tmp_path, axes, given, said):
+        """That of the rows was lost where pages were renamed, or became that of the planes."""
+        shape = (4, 30, 40)[-len(axes) :]
+        sizes = {"PhysicalSizeX": 0.1, "PhysicalSizeY": 0.2, "PhysicalSizeZ": 1.0}
+        tifffile.imwrite(tmp_path / "a.tif", slopes(shape, "uint16"), ome=True, metadata={"axes": axes, **sizes})
+        mask = np.zeros(shape, bool)
+        mask[..., 10:20, 10:20] = True
+        tifffile.imwrite(tmp_path / "m.tif", mask.astype(np.uint8), photometric="minisblack", metadata=None)
+        printed = restore("a.tif", "--mask", "m.tif", *given).out
+        assert said in printed if said else "Spacing" not in printed
 
     def test_planes_in_another_order(self, tmp_path):
         before = stack(tmp_path / "a.ome.tif", "TZYX", (2, 2, 30, 40), ome=True)

@@ -84,6 +84,19 @@ class TestBoth:
         np.testing.assert_array_equal(np.isnan(filled.values), np.isnan(want))
         assert np.isnan(want).any()
 
+    @pytest.mark.parametrize(
+        ("units", "shrunk"),
+        [(("m", "km"), 1000), (("degrees_north", "degrees_east"), 1), (("m", None), 1), (("pixels", "pixels"), 1)],
+    )
+    def test_coordinates_in_several_units_are_brought_to_one(self, scene, chunks, units, shrunk):
+        """The units were not looked at: 10 m beside 0.02 km were as 10 beside 0.02."""
+        want = scene.skinpaint.inpaint(max_distance=45.0)
+        scene = scene.assign_coords(x=scene.x / shrunk)
+        for name, unit in zip(("y", "x"), units, strict=True):
+            scene[name].attrs.update({} if unit is None else {"units": unit})
+        array = scene if chunks is None else scene.chunk(chunks)
+        np.testing.assert_allclose(array.skinpaint.inpaint(max_distance=45.0 / shrunk), want, atol=1)
+
     def test_nodata_beyond_the_distance_stays(self, scene, chunks):
         """What is left has the nodata value that the attributes name, as in skinpaint.inpaint; other damage is NaN."""
         floats = scene.astype(">f4").assign_attrs(_FillValue=-9999.0)
@@ -199,6 +212,28 @@ def test_stored_nodata_says_nothing_about_scaled_values(raster, scale):
     for filled in (ndvi.skinpaint.inpaint(), inpaint(ndvi, method="laplace")):
         np.testing.assert_array_equal(filled.values[known], ndvi.values[known])
         assert np.isfinite(filled).all()
+
+
+def test_the_status_says_that_a_plain_call_does_not_look_at_the_coordinates(scene):
+    """Pixels of 20 m by 10 m were restored as square ones by skinpaint.inpaint, without a word."""
+    inpainter = Inpainter("laplace").fit(scene)
+    said = "The steps of its coordinates differ, 20, 10, and were taken for equal. Pass spacing=(20.0, 10.0), or use"
+    assert said in inpainter.solution_.status
+    told = Inpainter("laplace", spacing=(20.0, 10.0)).fit(scene)
+    np.testing.assert_array_equal(told.restored_, scene.skinpaint.inpaint())
+    square = scene.assign_coords(x=scene.x * 2)
+    bands = scene.expand_dims(band=[1, 5])
+    for name, image, spoken in (("laplace", square, False), ("laplace", bands, True), ("dct", scene, False)):
+        assert ("coordinates differ" in Inpainter(name).fit(image).solution_.status) == spoken
+    assert "coordinates" not in told.solution_.status
+    assert "Pass spacing=(0.02, 10.0)" in Inpainter("laplace").fit(_in_units(scene, y="m", x="km")).solution_.status
+
+
+def _in_units(scene, **units):
+    scene = scene.copy()
+    for name, unit in units.items():
+        scene[name].attrs["units"] = unit
+    return scene
 
 
 def test_a_mask_says_what_is_missing_beyond_nodata(scene):
@@ -353,6 +388,27 @@ class TestRefused:
     def test_coordinates_that_are_no_numbers(self, scene):
         with pytest.raises(ValueError, match=r"The coordinate 'y' must be numbers.*Pass spacing="):
             scene.assign_coords(y=np.arange(60).astype("datetime64[D]").astype("datetime64[ns]")).skinpaint.inpaint()
+
+    @pytest.mark.parametrize(
+        ("change", "match"),
+        [
+            ({"y": "m", "x": "degrees_east"}, "'y' and 'x' must be in units that can be compared. Got m and degrees"),
+            ({"y": "km", "x": "pixels"}, "Got km and pixels instead. Pass spacing=, one number for each"),
+        ],
+    )
+    def test_coordinates_in_units_that_cannot_be_compared(self, scene, change, match):
+        for name, unit in change.items():
+            scene[name].attrs["units"] = unit
+        with pytest.raises(ValueError, match=match):
+            scene.skinpaint.inpaint()
+        np.testing.assert_array_equal(scene.skinpaint.inpaint(spacing=(20.0, 10.0)), expected(scene))
+
+    def test_a_coordinate_along_one_axis_alone(self, scene):
+        """Its step stood beside a 1 of no unit."""
+        with pytest.raises(ValueError, match=r"or along none\. Got one along 'y', of step 20, and none along 'x'"):
+            scene.drop_vars("x").skinpaint.inpaint()
+        row = scene[30:31].assign_coords(x=1e6 * np.arange(70)).drop_vars("y")
+        assert (row.skinpaint.inpaint() != -9999).all()  # an axis without neighbours needs none
 
     def test_what_is_no_labelled_array(self):
         with pytest.raises(TypeError, match=r"Use skinpaint\.inpaint for plain arrays"):

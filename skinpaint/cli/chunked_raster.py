@@ -16,11 +16,13 @@ from skinpaint.cli.common import read_chunk
 from skinpaint.io import Extras, whole_file
 from skinpaint.io.codec import Unreadable
 from skinpaint.io.decoders import remarks, warnings_of
+from skinpaint.io.extras import plausible_dpi
 from skinpaint.io.place import place_of
 from skinpaint.io.tiff_facts import (
     GDAL_METADATA,
     STATISTICS,
     nodata,
+    resolution,
     spacing,
     states_axes,
     without_statistics,
@@ -70,16 +72,19 @@ def _opened(source: Path) -> tuple[Any, Extras]:
         alpha = _windows(source, alphas[0], chunks, dtype) if alphas else None
         if alpha is not None and bits not in WHOLE:
             alpha = on_full_scale(alpha, 2**bits - 1)
+        steps, unclear = spacing(file, page, axes)
+        widened = "" if bits in WHOLE else f"{bits} bits a sample became {8 * dtype.itemsize}, with the same values"
         extras = Extras(
             alpha=alpha,
+            dpi=plausible_dpi(resolution(page), orientation=1),
             axes=axes,
             stated=axes if states_axes(file, found.series) else "",
-            spacing=spacing(file, page, axes),
+            spacing=steps,
             place=place_of(page),
             nodata=nodata(page, dtype) or ((raster.nodata,) if beside else ()),
             missing=_windows(source, None, chunks, np.dtype(bool)) if _has_mask(raster) else None,
             lost=tuple(found.lost),
-            about="" if bits in WHOLE else f"{bits} bits a sample became {8 * dtype.itemsize}, with the same values",
+            about="; ".join(filter(None, [widened, unclear])),
         )
     if axes == "YX":
         return _windows(source, bands[0], chunks, dtype), extras

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import math
 import os
-import re
 import shutil
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,8 @@ from skinpaint.io import Extras
 from skinpaint.io.codec import listed
 from skinpaint.io.decoders import one_line
 from skinpaint.io.npy import UNKNOWN
+from skinpaint.io.place import Place
+from skinpaint.lengths import in_one_unit
 
 __all__ = ["is_zarr", "open_zarr", "store_of", "written_zarr"]
 
@@ -59,7 +60,7 @@ def store_of(path: Path) -> Path:
 def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True) -> tuple[Any, Extras]:
     """The array in chunks, and what is known of it.
 
-    `measured` refuses numbers that must not be interpolated, and `spaced` coordinates that are not even.
+    `measured` refuses numbers that must not be interpolated, and `spaced` steps that are not even or in no common unit.
     """
     import dask.array as da
 
@@ -75,7 +76,8 @@ def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True) -> tu
     extras = Extras(
         axes=axes,
         stated=axes if _are_named(names, axes) else "",
-        spacing=_spacing(multiscale, name, axes) or (_steps(folder, group, names, axes) if spaced else None),
+        spacing=(_spacing(multiscale, name, axes) or _steps(folder, group, names, axes)) if spaced else None,
+        place=_place(folder, group, names, axes),
         nodata=values,
         hint=hint,
         lost=_left_behind(source, array),
@@ -151,7 +153,7 @@ def _names(array: Any, multiscale: dict[str, Any]) -> Sequence[str | None]:
 
 
 def _spacing(multiscale: dict[str, Any], name: str, letters: str) -> tuple[float, ...] | None:
-    """Distance between neighbours along the axes in space, if OME states it in one unit for all of them.
+    """Distance between neighbours along the axes in space, if OME states it.
 
     Examples
     --------
@@ -162,16 +164,30 @@ def _spacing(multiscale: dict[str, Any], name: str, letters: str) -> tuple[float
     levels = [level for level in multiscale.get("datasets", ()) if level.get("path") == name]
     stated = [each for part in (*levels[:1], multiscale) for each in part.get("coordinateTransformations", ())]
     scales = [each["scale"] for each in stated if each.get("type") == "scale" and "scale" in each]
-    units = {axis.get("unit") for axis in multiscale.get("axes", ()) if isinstance(axis, dict) and _is_spatial(axis)}
-    if not scales or len(units) > 1 or any(len(scale) != len(letters) for scale in scales):
+    if not scales or any(len(scale) != len(letters) for scale in scales):
         return None
+    axes = [axis if isinstance(axis, dict) else {} for axis in multiscale.get("axes", ())]
+    units = [axis.get("unit") for axis in axes] if len(axes) == len(letters) else [None] * len(letters)
     steps = [math.prod(map(float, along)) for along in zip(*scales, strict=True)]
-    found = tuple(step for step, letter in zip(steps, letters, strict=True) if letter in "ZYX")
-    return found if all(0 < step < math.inf for step in found) else None
+    spatial = [k for k, letter in enumerate(letters) if letter in "ZYX"]
+    if not all(0 < steps[k] < math.inf for k in spatial):
+        return None
+    return _compared([steps[k] for k in spatial], [units[k] for k in spatial])
+
+
+def _compared(steps: list[float], units: list[Any]) -> tuple[float, ...]:
+    """The steps in one unit."""
+    factors = in_one_unit([None if unit is None else str(unit) for unit in units])
+    if factors is None:
+        raise ValueError(
+            f"The sizes of pixels must be in units that can be compared. Got {' and '.join(map(str, units))} instead. "
+            "Give --spacing, one number for each axis in space in one unit, or --spacing 1 to ignore them."
+        )
+    return tuple(step * factor for step, factor in zip(steps, factors, strict=True))
 
 
 def _steps(folder: Path, group: Any, names: Sequence[str | None], letters: str) -> tuple[float, ...] | None:
-    """Distance between neighbours along the axes in space, if all have coordinates, as those of xarray, in one unit."""
+    """Distance between neighbours along the axes in space, if all have coordinates, as those of xarray."""
     arrays = {} if group is None else dict(group.arrays())
     spatial = [str(name) for name, letter in zip(names, letters, strict=False) if letter in "ZYX"]
     found = [arrays[name] for name in spatial if name in arrays]
@@ -179,22 +195,38 @@ def _steps(folder: Path, group: Any, names: Sequence[str | None], letters: str) 
         return None
     if any(each.ndim != 1 or each.size < 2 or each.dtype.kind not in "uif" for each in found):
         return None
-    if len({re.sub("^degrees?_.*", "degrees", str(each.attrs.get("units"))) for each in found}) > 1:
-        return None
-    return tuple(
+    steps = [
         even_step(read_chunk(folder / name, partial(_unpacked, each)), name, "give --spacing 1")
         for name, each in zip(spatial, found, strict=True)
-    )
+    ]
+    return _compared(steps, [each.attrs.get("units") for each in found])
+
+
+def _place(folder: Path, group: Any, names: Sequence[str | None], letters: str) -> Place | None:
+    """Where the array is by the coordinates of its rows and columns, if it has both and they are even."""
+    arrays = {} if group is None else dict(group.arrays())
+    ends = {}
+    for name, letter in zip(map(str, names), letters, strict=False):
+        each = arrays.get(name)
+        if letter in "YX" and each is not None and each.ndim == 1 and each.size > 1 and each.dtype.kind in "uif":
+            try:
+                values = read_chunk(folder / name, partial(_unpacked, each))
+                even_step(values, name, "")
+            except ValueError:  # it says nothing then
+                continue
+            step = float(values[-1] - values[0]) / (values.size - 1)
+            ends[letter] = float(values[0]) - step / 2, step
+    if len(ends) < 2:
+        return None
+    (top, down), (left, across) = ends["Y"], ends["X"]
+    return Place((across, 0.0), (0.0, down), (left, top), None)
 
 
 def _unpacked(coordinate: Any) -> np.ndarray:
-    """The numbers that a coordinate stands for, but for an offset."""
-    values: np.ndarray = coordinate[:] * float(coordinate.attrs.get("scale_factor", 1))
+    """The numbers that a coordinate stands for."""
+    said = coordinate.attrs
+    values: np.ndarray = coordinate[:] * float(said.get("scale_factor", 1)) + float(said.get("add_offset", 0))
     return values
-
-
-def _is_spatial(axis: dict[str, Any]) -> bool:
-    return NAMES.get(str(axis.get("name")).lower(), "") in ("Z", "Y", "X")
 
 
 def _letters(names: Sequence[str | None], ndim: int) -> str:

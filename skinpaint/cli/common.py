@@ -37,6 +37,7 @@ __all__ = [
     "add_method_arguments",
     "add_overwrite",
     "add_seed",
+    "add_spacing",
     "check_own_files",
     "complain",
     "count_transparent",
@@ -136,6 +137,28 @@ def add_grow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grow", metavar="N", type=int, default=0, help="make the mask N pixels wider on all sides (default: 0)"
     )
+
+
+def add_spacing(parser: argparse.ArgumentParser) -> None:
+    """Add --spacing, which goes before what the file says."""
+    parser.add_argument(
+        "--spacing",
+        metavar="H[,H...]",
+        type=_spacing,
+        help="distance between neighbours along Z, Y and X (default: what the file says, or equal); it hardly "
+        "counts for the methods dct and exemplar",
+    )
+
+
+def _spacing(text: str) -> tuple[float, ...]:
+    """The argument of --spacing."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(0 < number < float("inf") for number in numbers):
+        raise argparse.ArgumentTypeError(f"must be positive numbers, as in 4,1,1. Got {text!r} instead.")
+    return numbers
 
 
 def add_method_arguments(

@@ -21,6 +21,7 @@ from skinpaint.cli.common import (
     add_mask_arguments,
     add_overwrite,
     add_seed,
+    add_spacing,
     check_own_files,
     complain,
     count_transparent,
@@ -31,6 +32,7 @@ from skinpaint.cli.common import (
     one_picture,
     say,
 )
+from skinpaint.cli.frames import spacing_of
 from skinpaint.cli.tasks import mask_files, mask_of
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="SHEET", type=a_path, help="the sheet (default: IMAGE-compared.png)")
     add_mask_arguments(parser)
     add_grow(parser)
+    add_spacing(parser)
     parser.add_argument("--truth", metavar="FILE", type=a_path, help="the picture as it was before the damage")
     parser.add_argument(
         "--methods",
@@ -124,6 +127,7 @@ def run(args: argparse.Namespace) -> int:
     check_own_files({"--output": sheet}, [args.input, args.truth], [mask_file, *mask_files(args.mask, [args.input])])
     io.check_target(sheet, overwrite=args.overwrite)
     mask, missing = missing_by(args, args.input, image, extras, mask_file)
+    spacing, spaced = spacing_of(args.spacing, extras)
     with Interruption() as interruption:
         comparison = compare(
             image,
@@ -132,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
             truth=None if args.truth is None else _truth(args.truth),
             channel_axis=-1 if image.ndim == 3 else None,
             missing_values=missing,
+            spacing=spacing,
             grow=args.grow,
             **({} if args.draws is None else {"draws": args.draws}),
             budget=args.budget,
@@ -141,6 +146,8 @@ def run(args: argparse.Namespace) -> int:
     say(in_options(str(comparison)))
     if mask_file is not None and args.mask is None:
         say(f"Took the mask {mask_file.name} for missing.")
+    if spaced:
+        say(f"{spaced[0].upper()}{spaced[1:]}.")
     transparent = count_transparent(extras)
     if transparent and args.missing != "transparent":
         complain(f"{args.input}: {transparent:,} pixels are transparent; --missing transparent takes them as missing.")

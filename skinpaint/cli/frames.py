@@ -13,7 +13,6 @@ from skinpaint.io.npy import UNKNOWN
 
 __all__ = ["Frame", "as_stack", "by_letters", "frames_of", "in_any_channel", "named_axes", "spacing_of", "spread"]
 
-MIN_ANISOTROPY = 1.01  # spacings of a file that differ by less are equal
 NAMES = {"T": "time", "Q": "pages", "I": "pages", "P": "positions", "S": "samples", "C": "channels"}
 
 
@@ -61,8 +60,9 @@ def as_stack(image: np.ndarray, extras: Extras, axes: str | None) -> Extras:
         )
     if not set(axes) & set("ZYX"):
         raise ValueError(f"--axes must name an axis in space, Z, Y or X. Got {axes!r} instead.")
-    spatial = [sum(letter in "ZYX" for letter in each) for each in (axes, extras.axes)]
-    spacing = extras.spacing if spatial[0] == spatial[1] else None
+    spatial, known = ([k for k, letter in enumerate(each) if letter in "ZYX"] for each in (axes, extras.axes))
+    steps = dict(zip(known, extras.spacing or (), strict=False))
+    spacing = tuple(steps[k] for k in spatial) if set(spatial) <= steps.keys() else None
     return replace(extras, axes=axes, stated=extras.stated or axes, spacing=spacing)
 
 
@@ -181,8 +181,8 @@ def spacing_of(given: tuple[float, ...] | None, extras: Extras) -> tuple[Any, st
             )
         of = dict(zip(sorted(letters, reverse=True), given, strict=False))
         return (given[0] if len(given) == 1 else tuple(of[letter] for letter in letters)), ""
-    if extras.spacing is None or max(extras.spacing) < MIN_ANISOTROPY * min(extras.spacing):
+    steps = extras.steps
+    if not steps:
         return None, ""
-    relative = tuple(h / min(extras.spacing) for h in extras.spacing)
-    named = ", ".join(f"{letter} {h:.4g}" for letter, h in zip(letters, relative, strict=True))
-    return relative, f"spacing {named}, as the file says"
+    named = ", ".join(f"{letter} {h:.4g}" for letter, h in steps.items())
+    return tuple(steps.values()), f"spacing {named}, as the file says"

@@ -24,6 +24,7 @@ from skinpaint.cli.common import (
     add_mask_arguments,
     add_method_arguments,
     add_overwrite,
+    add_spacing,
     check_own_files,
     complain,
     is_watched,
@@ -65,13 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axes", metavar="LETTERS", help="names of the axes, such as ZYX for a volume or TCYX for a time series"
     )
-    parser.add_argument(
-        "--spacing",
-        metavar="H[,H...]",
-        type=_spacing,
-        help="distance between neighbours along Z, Y and X (default: what the file says, or equal); it hardly "
-        "counts for the methods dct and exemplar",
-    )
+    add_spacing(parser)
     add_method_arguments(parser, default=None)
     parser.add_argument(
         "--bounds",
@@ -230,17 +225,6 @@ def _restore_several(args: argparse.Namespace, chosen: Any, tasks: list[Task], i
         complain(f"interrupted; {len(told) - len(failures)} of {len(tasks)} files are restored.")
         return Status.INTERRUPTED
     return Status.SOME_FAILED if failures else Status.OK
-
-
-def _spacing(text: str) -> tuple[float, ...]:
-    """The argument of --spacing."""
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if not numbers or not all(0 < number < float("inf") for number in numbers):
-        raise argparse.ArgumentTypeError(f"must be positive numbers, as in 4,1,1. Got {text!r} instead.")
-    return numbers
 
 
 def _bounds(text: str) -> tuple[float, float] | str:

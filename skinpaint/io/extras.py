@@ -26,6 +26,7 @@ __all__ = [
 
 CHANNEL_LETTERS = "SC"  # samples of a pixel before channels of a microscope
 SPATIAL_LETTERS = "ZYX"
+MIN_ANISOTROPY = 1.01  # spacings of a file that differ by less are equal
 
 
 class MetadataWarning(UserWarning):
@@ -144,6 +145,23 @@ class Extras:
         """
         channel = self.channel_axis
         return tuple(k for k, letter in enumerate(self.axes) if letter not in SPATIAL_LETTERS and k != channel)
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """How far neighbours are from each other along each axis in space, in units of the shortest; none if equal.
+
+        Examples
+        --------
+        >>> Extras(axes="ZYX", spacing=(0.5, 0.1, 0.1)).steps, Extras(axes="YX", dpi=(200, 100)).steps
+        ({'Z': 5.0, 'Y': 1.0, 'X': 1.0}, {'Y': 2.0, 'X': 1.0})
+        """
+        letters = [letter for letter in self.axes if letter in SPATIAL_LETTERS]
+        spacing = self.spacing
+        if spacing is None and self.dpi is not None and letters == ["Y", "X"]:  # of a scan
+            spacing = (1 / self.dpi[1], 1 / self.dpi[0])
+        if spacing is None or max(spacing) < MIN_ANISOTROPY * min(spacing):
+            return {}
+        return {letter: h / min(spacing) for letter, h in zip(letters, spacing, strict=True)}
 
     @property
     def is_scaled(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import numpy as np
 from skinpaint.io.codec import Codec, Unreadable
 from skinpaint.io.extras import SPATIAL_LETTERS, Carried, Extras
 from skinpaint.io.files import check_size
+from skinpaint.lengths import in_one_unit
 
 __all__ = ["FITS", "image_named"]
 
 DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 FRAMES = "QPRTKL"  # letters for axes that are not of space
 SHIFTS = {8: -(2**7), 16: 2**15, 32: 2**31, 64: 2**63}  # BZERO of integers that FITS has with or without a sign only
+SKY = re.compile("(RA--|DEC-|[A-Z]LON|[A-Z]LAT|[A-Z]{2}L[NT])-")  # how the types of such axes begin
+MAX_AXES = 9  # of the world, which may be more than those of the image
 MASK_HDU = "MASK"  # where astropy's CCDData keeps its mask
 FLAGS = ("DQ", "BPM", "BADPIX", "FLAGS", "QUALITY", "BITMASK")  # names of HDUs whose bits mean many things
 
@@ -60,6 +64,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         about.append(f"values are as stored: {zero:g} + {scale:g} times them is what they stand for")
     return image, Extras(
         axes=_axes(image.shape),
+        spacing=_spacing(header) if image.ndim > 1 else None,
         nodata=nodata,
         scale=1.0 if shifted else float(scale),
         offset=0.0 if shifted else float(zero),
@@ -112,6 +117,44 @@ def _axes(shape: tuple[int, ...]) -> str:
     if not 1 <= len(shape) <= 2 + len(FRAMES):
         raise Unreadable(f"its image has {len(shape)} axes. Restore it from Python.")
     return "X" if len(shape) == 1 else FRAMES[: len(shape) - 2][::-1] + "YX"
+
+
+def _spacing(header: Any) -> tuple[float, float] | None:
+    """How far a pixel is from the one above it and from the one beside it, if the header says both in one kind of unit.
+
+    Examples
+    --------
+    >>> _spacing({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -0.1, "CDELT2": 0.3})
+    (0.3, 0.1)
+    >>> _spacing({"CUNIT1": "Angstrom", "CUNIT2": "arcsec", "CDELT1": 2.0, "CDELT2": 0.3})
+    """
+    axes = range(1, 1 + MAX_AXES)
+    turned = any(f"CD{i}_{j}" in header for i in axes for j in axes)
+
+    def step(i: int, j: int) -> float:
+        """How far neighbours along axis j of the image are from each other along axis i of the world."""
+        if turned:
+            return float(header.get(f"CD{i}_{j}", 0.0))
+        return float(header.get(f"CDELT{i}", 1.0)) * float(header.get(f"PC{i}_{j}", i == j))
+
+    try:
+        steps = {i: (step(i, 1), step(i, 2)) for i in axes}
+    except (TypeError, ValueError):
+        return None
+    units = {i: _unit(header, i) for i, along in steps.items() if any(along)}
+    factors = None if None in units.values() else in_one_unit(list(units.values()))
+    if factors is None:
+        return None
+    across, down = (
+        math.hypot(*(steps[i][k] * factor for i, factor in zip(units, factors, strict=True))) for k in (0, 1)
+    )
+    return (down, across) if 0 < min(across, down) <= max(across, down) < math.inf else None
+
+
+def _unit(header: Any, axis: int) -> str | None:
+    """The unit of an axis of the world; degrees on the sky, if the header does not say it."""
+    unit, kind = (str(header.get(f"{name}{axis}", "")).strip() for name in ("CUNIT", "CTYPE"))
+    return unit or ("deg" if SKY.match(kind) else None)
 
 
 def _unmarked(mask: Any) -> Any:

@@ -58,6 +58,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
         missing = mask_inside(found, plane, orientation or 1)
         xmp = page.tags.valueof(XMP)
         scales, offsets = scale(page, axes, alpha_at)
+        steps, unclear = spacing(file, page, axes)
         exif, damaged = read_exif(path, page.offset, Form(file.byteorder, file.is_bigtiff))
         program = next((name for kind, name in PROGRAMS.items() if kind in file.flags), None)
         return values, Extras(
@@ -69,7 +70,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             axes=axes,
             black=pixels.black,
             stated=axes if states_axes(file, series) else "",
-            spacing=spacing(file, page, axes),
+            spacing=steps,
             place=place_of(page),
             nodata=nodata(page, values.dtype),
             scale=scales,
@@ -83,7 +84,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
                 *(["Photoshop data, which are damaged"] if damaged_resources(file, page) else []),
                 *_beside_the_file(path),
             ),
-            about=pixels.about,
+            about="; ".join(filter(None, [pixels.about, unclear])),
             hint=_mask_beside(path),
             carried=Carried("TIFF", contents(file, layout), layout, values.shape) if program is None else None,
         )

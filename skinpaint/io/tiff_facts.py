@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from skinpaint.io.extras import Extras
+from skinpaint.io.place import place_of
+from skinpaint.lengths import in_one_unit
 
 __all__ = [
     "GDAL_METADATA",
@@ -104,29 +106,41 @@ def resolution(page: Any) -> tuple[float, ...]:
     return tuple(n / d * inches for n, d in fractions if d)
 
 
-def spacing(file: Any, page: Any, axes: str) -> tuple[float, ...] | None:
-    """Distance between neighbours along Z, Y and X, where the file states them."""
-    known: dict[str, float] = {}
+def spacing(file: Any, page: Any, axes: str) -> tuple[tuple[float, ...] | None, str]:
+    """Distance between neighbours along Z, Y and X, where the file states them; and what to say of those of no use."""
+    known, units = dict[str, float](), dict[str, str | None]()
     if file.is_ome:
-        known = _ome(file.ome_metadata)
+        known, units = _ome(file.ome_metadata)
     elif file.is_imagej:
         across = {"X": page.tags.valueof("XResolution"), "Y": page.tags.valueof("YResolution")}
         known = {axis: d / n for axis, (n, d) in across.items() if n and d} if all(across.values()) else {}
-        depth = (file.imagej_metadata or {}).get("spacing")
-        known |= {"Z": float(depth)} if depth else {}
+        stated = file.imagej_metadata or {}
+        depth = stated.get("spacing")
+        known |= {"Z": abs(float(depth))} if depth else {}
+        units = {axis: stated.get(f"{axis.lower()}unit", stated.get("unit")) for axis in "XYZ"}
     elif PIXEL_SCALE in page.tags:
         x, y = page.tags.valueof(PIXEL_SCALE)[:2]
         known = {"X": float(x), "Y": float(y)}
-    found = tuple(known.get(axis, 0.0) for axis in axes if axis in "ZYX")
-    return found if all(math.isfinite(h) and h > 0 for h in found) else None
+    elif (place := place_of(page)) is not None:
+        known = {"X": math.hypot(*place.across), "Y": math.hypot(*place.down)}
+    spatial = [axis for axis in axes if axis in "ZYX"]
+    found = [known.get(axis, 0.0) for axis in spatial]
+    if not all(math.isfinite(h) and h > 0 for h in found):
+        return None, ""
+    named = [units.get(axis) for axis in spatial]
+    factors = in_one_unit([None if unit is None else str(unit) for unit in named])
+    if factors is None:
+        which = ", ".join(f"{axis} in {unit}" for axis, unit in zip(spatial, named, strict=True))
+        return None, f"sizes of its pixels are in units that cannot be compared, {which}; --spacing says what they are"
+    return tuple(h * factor for h, factor in zip(found, factors, strict=True)), ""
 
 
-def _ome(xml: str) -> dict[str, float]:
-    """Sizes of a voxel, if all that are stated have the same unit."""
+def _ome(xml: str) -> tuple[dict[str, float], dict[str, str | None]]:
+    """Sizes of a voxel, and their units."""
     try:
         pixels = next(each for each in ElementTree.fromstring(xml).iter() if each.tag.endswith("}Pixels"))
     except (ElementTree.ParseError, StopIteration):
-        return {}
+        return {}, {}
     names = [axis for axis in "XYZ" if pixels.get(f"PhysicalSize{axis}")]
-    units = {pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in names}
-    return {axis: float(pixels.get(f"PhysicalSize{axis}", "")) for axis in names} if len(units) == 1 else {}
+    sizes = {axis: float(pixels.get(f"PhysicalSize{axis}", "")) for axis in names}
+    return sizes, {axis: pixels.get(f"PhysicalSize{axis}Unit", "µm") for axis in names}

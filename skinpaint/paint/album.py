@@ -137,6 +137,8 @@ class _Opened:
         self.along = [k for k in range(self.image.ndim) if k not in self.inner]
         self.channel_axis = None if channel is None else self.inner.index(channel)
         self.planes = list(np.ndindex(*(self.image.shape[k] for k in self.along)))
+        steps = self.extras.steps
+        self.spacing = [steps[letter] for letter in axes if letter in "YX"] if steps else None
         self.missing = read_mask(source, self.image, self.extras)
         io.check_target(source.picture, self.image.dtype, self.extras, overwrite=True, shape=self.image.shape)
 
@@ -229,6 +231,7 @@ class Files:
                 file.image[file.place(plane)],
                 channel_axis=file.channel_axis,
                 method=self.method,
+                spacing=file.spacing,
                 mask=file.plane_of_mask(plane),
                 icc_profile=file.extras.icc_profile,
                 black=file.extras.black,
@@ -390,6 +393,7 @@ class Files:
                     "picture": self.titles[k],
                     "method": self._sessions[k].method_name,
                     "settings": _settings(self._sessions[k].method),
+                    "spacing": self._sessions[k].spacing,
                     "missing": self._sessions[k].missing,
                     "fraction": self._sessions[k].missing / math.prod(self._sessions[k].shape),
                     "regions": _regions(self._sessions[k]),

@@ -11,7 +11,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from skinpaint.containers import MAX_UNEVEN
 from skinpaint.inpainter import Inpainter
+from skinpaint.lengths import in_one_unit
 from skinpaint.methods.base import Method
 
 __all__ = ["Progress", "relative", "restored_by_plane", "settings_of", "with_settings"]
@@ -86,10 +88,21 @@ def restored_by_plane(
     return out, f"{np.count_nonzero(missing):,} filled in {perf_counter() - began:.1f} s. {words}"
 
 
-def relative(scale: Sequence[float]) -> tuple[float, ...] | None:
-    """The spacing of a layer's axes in units of the shortest; None where all are equal."""
-    lengths = np.abs(np.asarray(scale, float))
-    if not (lengths > 0).all() or np.allclose(lengths, lengths[0]):
+def relative(scale: Sequence[float], units: Sequence[object]) -> tuple[float, ...] | None:
+    """The spacing of a layer's axes in units of the shortest; None where all are equal.
+
+    Examples
+    --------
+    >>> relative((4e-9, -1e-9), ("meter", "meter")), relative((0.5, 500), ("micrometer", "nanometer"))
+    ((4.0, 1.0), None)
+    """
+    factors = in_one_unit([str(unit) for unit in units])
+    if factors is None:
+        raise ValueError(
+            f"The units of the layer, {', '.join(map(str, units))}, cannot be compared. Give all its axes in space one."
+        )
+    lengths = np.abs(np.asarray(scale, float)) * factors
+    if not (lengths > 0).all() or lengths.max() <= (1 + MAX_UNEVEN) * lengths.min():
         return None
     return tuple((lengths / lengths.min()).tolist())
 

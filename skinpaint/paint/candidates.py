@@ -59,7 +59,7 @@ def candidates(session: Session, near: Box, names: Sequence[str], stop: Event) -
     for name in names:
         if stop.is_set():
             return
-        comparison = compare(crop, missing, [name], channel_axis=-1, missing_values=None)
+        comparison = compare(crop, missing, [name], channel_axis=-1, missing_values=None, spacing=session.spacing)
         entry = comparison.entries[0]
         if stop.is_set():
             return

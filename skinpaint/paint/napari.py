@@ -106,12 +106,13 @@ def _widget(napari_viewer: Any) -> Any:
                 raise ValueError(f"{layer.name} has several scales. Choose a layer with one.")
             data = np.asarray(layer.data)
             missing = missing_of(drawn, layer, data.shape[:-1] if layer.rgb else data.shape)
+            spatial = slice(None) if volume.value else slice(-2, None)
             inpainter = Inpainter(
                 chosen(),
                 channel_axis=-1 if layer.rgb else None,
                 missing_values=None,
                 grow=grow.value,
-                spacing=relative(layer.scale if volume.value else layer.scale[-2:]),
+                spacing=relative(layer.scale[spatial], layer.units[spatial]),
             )
         except (ValueError, TypeError) as error:
             said.value = str(error)

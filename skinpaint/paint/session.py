@@ -20,7 +20,7 @@ from skinpaint.paint.picture import Picture
 from skinpaint.paint.raster import check_within, segments, touched
 from skinpaint.paint.regions import Window, regions
 from skinpaint.paint.tiles import Bits, Fill, Tiles
-from skinpaint.problem import Problem
+from skinpaint.problem import Problem, check_spacing
 from skinpaint.solution import Solution
 
 __all__ = ["Filled", "Session", "fill_crop"]
@@ -87,6 +87,8 @@ class Session:
         What is missing from the start, of shape (M, N).
     method : str or Method
         As for :class:`skinpaint.Inpainter`, but without `noise`.
+    spacing : float or sequence of float, optional
+        Distance between neighbours along both axes, as for :class:`skinpaint.Inpainter`.
     icc_profile : bytes, optional
         The colour profile, for colours on the screen.
     black : scalar of the image's dtype, optional
@@ -115,6 +117,7 @@ class Session:
         channel_axis: int | None = None,
         mask: np.ndarray | None = None,
         method: str | Method = "dct",
+        spacing: float | Sequence[float] | None = None,
         icc_profile: bytes | None = None,
         black: np.unsignedinteger[Any] | None = None,
         name: str = "",
@@ -128,6 +131,7 @@ class Session:
         channels = native if self._axis is None else np.moveaxis(native, self._axis, -1)
         self.picture = Picture(channels, icc_profile=icc_profile, black=black, name=name)
         self.method_name, self.method = method if isinstance(method, str) else type(method).__name__, _exact(method)
+        self.spacing = check_spacing(spacing, 2)
         self.lock = RLock()
         self._bits = Bits(self.picture.shape)
         self._fill = Fill(self.picture.image)
@@ -477,7 +481,7 @@ class Session:
         with self.lock:
             self._changed = Box(0, 0, 0, 0)
             missing = self._bits.read(window.around)
-        values, solution = fill_crop(method, self.picture.image[window.around.slices], missing, stop)
+        values, solution = fill_crop(method, self.picture.image[window.around.slices], missing, stop, self.spacing)
         with self.lock:
             if stop():
                 return None
@@ -563,11 +567,15 @@ def _exact(method: str | Method) -> Method:
 
 
 def fill_crop(
-    method: Method, crop: np.ndarray, missing: np.ndarray, callback: Callable[[], bool] = lambda: False
+    method: Method,
+    crop: np.ndarray,
+    missing: np.ndarray,
+    callback: Callable[[], bool] = lambda: False,
+    spacing: tuple[float, ...] | None = None,
 ) -> tuple[np.ndarray, Solution]:
     """Fill the missing pixels of a crop of shape (m, n, C) by a method."""
     problem = Problem.from_image(
-        crop, missing, channel_axis=-1, missing_values=None, default_bounds=method.default_bounds
+        crop, missing, channel_axis=-1, missing_values=None, spacing=spacing, default_bounds=method.default_bounds
     )
     if problem.trivial is not None:
         reason, status = problem.trivial
