@@ -79,7 +79,8 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
 def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, interruption: Interruption) -> str:
     """Restore the file and write it; the lines for the user."""
     source, began = task.source, perf_counter()
-    image, extras = open_zarr(source, spaced=args.spacing is None) if is_zarr(source) else open_raster(source)
+    refused = {"spaced": args.spacing is None, "stated": args.missing == "auto"}  # else the user says it
+    image, extras = open_zarr(source, **refused) if is_zarr(source) else open_raster(source)
     extras = as_stack(image, extras, args.axes)
     extras = extras if args.missing == "auto" else replace(extras, hint="")  # the user has said what is missing
     mask, missing = missing_by(args, source, image, extras, task.masks, read_mask_in_chunks)
@@ -247,7 +248,7 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
         lost.append("a mask of its own")
     if is_zarr(task.source):
         with written_zarr(task.source, task.output, restored) as partial:
-            by_chance = equal_to_nodata(open_zarr(partial, spaced=False)[0], filled, extras)
+            by_chance = equal_to_nodata(open_zarr(partial, spaced=False, stated=False)[0], filled, extras)
     else:
         with written_raster(task.source, task.output, restored, extras) as partial:
             by_chance = equal_to_nodata(open_raster(partial)[0], filled, extras)
