@@ -145,7 +145,6 @@ class SparseDCT(CountedMethod):
 
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
-        self.check_grid(problem.shape[:-1], problem.spacing)
         image = _first_fill(problem)
         planar = _axes(problem) == 2
         decay = self.decay or decay_for(bool(wide_holes(problem.mask).any()), planar)
