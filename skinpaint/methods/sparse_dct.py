@@ -308,9 +308,9 @@ def _first_fill(problem: Problem) -> np.ndarray:
     """The harmonic fill as float32."""
     from skinpaint.grid.harmonic.fill import fill
 
-    filled = problem.write(np.empty(problem.shape, np.float32))
     if problem.whole is not None:
         return problem.fill().astype(np.float32, order="C")
+    filled = problem.write(np.empty(problem.shape, np.float32))
     if not problem.sparse:
         return fill(filled, problem.mask, problem.spacing, tol=INITIAL_FILL_TOL).astype(np.float32, "C", copy=False)
     found = problem.harmonic()
