@@ -27,6 +27,7 @@ __all__ = [
     "find_missing",
     "grow",
     "known_ranges",
+    "misfit",
     "saturated",
     "some_distances_to_known",
 ]
@@ -329,20 +330,32 @@ def _given(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:
         missing = np.moveaxis(missing, axis, -1)
         if missing.shape == array.shape:
             return missing
-    image_shape = spatial if axis is None else tuple(np.insert(spatial, axis, array.shape[-1]).tolist())
+    raise misfit(mask, array, axis)
+
+
+def misfit(mask: Any, array: Any, axis: int | None) -> ValueError:
+    """What is said of a mask that has neither the spatial shape of the array nor its full shape, `axis` the channels'.
+
+    Examples
+    --------
+    >>> str(misfit(np.zeros((4, 5)), np.zeros((4, 5, 3, 1)), None)).partition("Got ")[2]
+    'shape (4, 5) instead. Did you mean channel_axis=-1?'
+    """
+    given, spatial = np.shape(mask), array.shape[:-1]
+    image_shape = spatial if axis is None else (*spatial[:axis], array.shape[-1], *spatial[axis:])
     message = (
         f"The 'mask' parameter must have the spatial shape {spatial}"
         f"{'' if axis is None else f' or the full shape {image_shape}'} "
-        f"of an image of shape {image_shape}. Got shape {np.shape(mask)} instead."
+        f"of an image of shape {image_shape}. Got shape {given} instead."
     )
-    if np.shape(mask) == (*spatial, 1):
+    if given == (*spatial, 1):
         message += " Pass mask[..., 0]."
-    if axis is None and len(spatial) == missing.ndim + 1:
+    if axis is None:
         for candidate in (-1, *range(len(spatial) - 1)):
-            if tuple(np.delete(spatial, candidate)) == missing.shape:
+            if tuple(np.delete(spatial, candidate)) == given:
                 message += f" Did you mean channel_axis={candidate}?"
                 break
-    raise ValueError(message)
+    return ValueError(message)
 
 
 def _add_saturated(array: np.ndarray, missing: np.ndarray, word: str, given: bool) -> tuple[np.ndarray, str]:
