@@ -15,7 +15,7 @@ from skinpaint.grid.choice import worth_listing
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 from skinpaint.scores import GREY_LEVEL, difference
-from skinpaint.solution import Filling, Reason
+from skinpaint.solution import TRIVIAL, Filling, Reason
 from skinpaint.wording import is_int, is_number, require
 
 __all__ = [
@@ -359,9 +359,9 @@ class Problem:
     def trivial(self) -> tuple[Reason, str] | None:
         """Why there is nothing to solve, and the same as a sentence; None if there is something to solve."""
         if not self.mask.any():
-            return Reason.NOTHING_MISSING, "Nothing is missing: the image is returned as it came."
+            return Reason.NOTHING_MISSING, TRIVIAL[Reason.NOTHING_MISSING]
         if (self.low == self.high).all():
-            return Reason.CONSTANT, "All known pixels are equal: the missing ones are set to the same value."
+            return Reason.CONSTANT, TRIVIAL[Reason.CONSTANT]
         return None
 
     def groups(self) -> Iterator[tuple[np.ndarray, list[int]]]:

@@ -38,7 +38,7 @@ from skinpaint.cli.remarks import equal_to_nodata, hidden_by_alpha, several, wha
 from skinpaint.cli.restoring import filled_like, refuse_undamaged
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.io import READABLE
-from skinpaint.solution import Reason, warn
+from skinpaint.solution import warn
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
@@ -211,7 +211,7 @@ def _solved(
         except (ValueError, TypeError) as error:
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
             raise ValueError(without_repetition(where, sentence(error))) from error
-        if solution.reason in (Reason.INTERRUPTED, Reason.STOPPED_BY_CALLBACK):  # after Ctrl-C, as there is no callback
+        if solution.reason.cut_short:  # after Ctrl-C, as there is no callback
             raise KeyboardInterrupt
         solutions.append(solution)
     return solutions

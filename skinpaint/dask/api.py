@@ -25,13 +25,12 @@ from skinpaint.problem import (
     check_spacing,
     looks_inverted,
 )
-from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, warn
+from skinpaint.solution import TRIVIAL, Callback, GuessedMaskWarning, Reason, Record, warn
 from skinpaint.wording import require
 
 __all__ = ["inpaint", "solve"]
 
 DEFAULT_METHOD = "laplace"
-TRIVIAL = (Reason.NOTHING_MISSING, Reason.CONSTANT)
 
 
 def inpaint(image: Any, mask: Any = None, **settings: Any) -> Any:
@@ -146,8 +145,7 @@ def solve(
         each = []
         for one in channels:
             each.append(one.trivial() or one.fill(bar.show, began) if local is None or local.fill else one.looked())
-            if each[-1].reason in (Reason.INTERRUPTED, Reason.STOPPED_BY_CALLBACK):
-                bar.stopped = True
+            bar.stopped = bar.stopped or each[-1].reason.cut_short
     if local is not None:
         each = restore(chosen, local, channels, each, bounds)
     filled = [one.filled for one in each]

@@ -29,7 +29,7 @@ from skinpaint.methods import Biharmonic, PlugAndPlay, SparseDCT
 from skinpaint.methods.base import Method
 from skinpaint.methods.sparse_dct import WIDE_HOLE, decay_for, wide_holes
 from skinpaint.problem import Bounds, Problem, Whole
-from skinpaint.solution import Reason
+from skinpaint.solution import TRIVIAL, Reason
 
 __all__ = ["LOCAL", "Local", "restore"]
 
@@ -79,12 +79,12 @@ def restore(
     bounds
         As for :class:`skinpaint.Inpainter`.
     """
-    if any(one.reason in (Reason.INTERRUPTED, Reason.STOPPED_BY_CALLBACK) for one in each):
+    if any(one.reason.cut_short for one in each):
         name = type(method).__name__
         return [
             replace(one, status=f"{one.status} {name} was not begun: this is the fill it starts from.") for one in each
         ]
-    if all(one.reason in (Reason.NOTHING_MISSING, Reason.CONSTANT) for one in each):
+    if all(one.reason in TRIVIAL for one in each):
         return list(each)
     grid = channels[0].grid
     low, high = (np.array([getattr(one, name) for one in channels], float) for name in ("low", "high"))
