@@ -13,16 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dask.array as da
 import numpy as np
-from dask.base import compute, tokenize
+from dask.base import compute
 from dask.delayed import delayed
-from dask.highlevelgraph import HighLevelGraph
 
 from skinpaint.dask import tasks
 from skinpaint.dask.channel import Channel, ChunkedSolution, thumbnail
 from skinpaint.dask.chunked import look_around
-from skinpaint.dask.passes import task
+from skinpaint.dask.passes import as_array, task
 from skinpaint.grid.axes import long_axes
 from skinpaint.grid.biharmonic import STENCIL_RADIUS
 from skinpaint.methods import Biharmonic, PlugAndPlay, SparseDCT
@@ -102,7 +100,7 @@ def restore(
         parts.append(task(tasks.part, method, chunk.core, window, starts, whole, given)(*seen))
     done = []
     for c, (channel, one) in enumerate(zip(channels, each, strict=True)):
-        values = _array([pick(each, c) for each in parts], grid.chunks)
+        values = as_array([pick(each, c) for each in parts], grid.chunks)
         done.append(_answer(channel, one, values, method, halo))
     return done
 
@@ -117,15 +115,6 @@ def _answer(channel: Channel, start: ChunkedSolution, values: Any, method: Metho
     status = " ".join(filter(None, (said, begun, unseen)))
     reason = Reason.CONVERGED if start.converged else start.reason
     return channel.solution(reason, status, values, n_iter=start.n_iter, history=start.history)
-
-
-def _array(blocks: list[Any], chunks: tuple[tuple[int, ...], ...]) -> Any:
-    """A dask array of delayed chunks."""
-    name = f"skinpaint-local-{tokenize(*(block.key for block in blocks))}"
-    places = np.ndindex(*(len(lengths) for lengths in chunks))
-    layer: Any = {(name, *at): block.key for at, block in zip(places, blocks, strict=True)}
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=blocks)
-    return da.Array(graph, name, chunks, meta=np.empty((0,) * len(chunks)))
 
 
 def _around_holes(channels: Sequence[Channel]) -> int:
