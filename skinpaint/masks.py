@@ -26,6 +26,7 @@ __all__ = [
     "everywhere",
     "find_missing",
     "grow",
+    "infinite",
     "known_ranges",
     "misfit",
     "saturated",
@@ -313,11 +314,16 @@ def known_ranges(array: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np
     lowest, highest = ranges[..., 0].min(axis=0), ranges[..., 1].max(axis=0)
     if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
         count = int((np.isinf(array) & ~missing).sum())
-        raise ValueError(
-            f"The 'image' parameter must be finite where it is known. Got {count} infinite values "
-            f"instead. Mark them as missing with mask= or set them to NaN."
-        )
+        raise infinite(count)
     return lowest, highest
+
+
+def infinite(count: int) -> ValueError:
+    """What is said of so many known values that are infinite."""
+    return ValueError(
+        f"The 'image' parameter must be finite where it is known. Got {count} infinite value{'s' * (count > 1)} "
+        "instead. Mark them as missing with mask= or set them to NaN."
+    )
 
 
 def _given(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:

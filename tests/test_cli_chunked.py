@@ -312,6 +312,14 @@ class TestInterrupted:
             ["scene.zarr", "--method", "gd", "--missing", "0"],
             "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks",
         ),
+        (
+            ["scene.zarr", "--method", "gd", "--missing", "0"],
+            "Give one of these, or save it as a TIFF or NPY and leave --workers out if it fits into memory.",
+        ),
+        (
+            ["scene.zarr", "--set", "noise=1", "--missing", "0"],
+            "Got 1 instead. Save it as a TIFF or NPY and leave --workers out if it fits into memory.",
+        ),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
         (["scene.zarr"], "holds integers, and states no nodata value, so that nothing is known"),
         (["scene.zarr", "--missing", "none"], "and --missing none says that nothing of them is missing."),

@@ -94,10 +94,7 @@ class Channel:
         self.schwarz = Schwarz(self.grid, self.image, self.missing, store, halo=self.halo)
         self.found = found = self.schwarz.look()
         if found.infinite:
-            raise ValueError(
-                f"The 'image' parameter must be finite where it is known. Got {found.infinite} infinite values instead."
-                " Mark them as missing with mask= or set them to NaN."
-            )
+            raise masks.infinite(found.infinite)
         if found.low > found.high:
             raise ValueError(
                 "The 'image' parameter must have at least one known pixel in every channel. Got an image of which all "
