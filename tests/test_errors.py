@@ -461,6 +461,8 @@ class TestKeywords:
     def test_that_are_settings_of_the_method(self, owner, name):
         with raises(TypeError, f"Got '{name}' instead", r"pass method=GradientDescent\(max_iter=\.\.\.\)\."):
             self.call(owner, method="gd", **{name: 3})
+        with raises(TypeError, f"Got '{name}' instead", r"pass method=GradientDescent\(max_iter=\.\.\.\)\."):
+            Inpainter("gd", **{name: 3})  # those of the default method were named
 
     def test_that_mean_nothing(self, owner):
         with raises(TypeError, r"Got 'telea' instead\.$"):
