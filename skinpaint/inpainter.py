@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
     from skinpaint.trust.calibration import Uncertainty
 
-__all__ = ["Inpainter", "check_answer", "inpaint"]
+__all__ = ["Inpainter", "check_answer", "inpaint", "solved"]
 
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the filled values: where more are at a bound, the status says so
@@ -613,15 +614,9 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        if problem.trivial is not None and not getattr(method, "noisy", False):
-            reason, status = problem.trivial
-            solution = Solution(values=problem.unsolved, reason=reason, status=status)
-        elif self.progress:
-            with _Bar(method, callback) as bar:
-                solution = method.solve(problem, bar)
-        else:
-            solution = method.solve(problem, callback)
-        check_answer(solution, problem, method)
+        shown = self.progress and problem.trivial is None
+        with _Bar(method, callback) if shown else nullcontext(callback) as told:
+            solution = solved(problem, method, told)
         return solution.remarked(self._remarks(problem, solution, method))
 
     def _remarks(self, problem: Problem, solution: Solution, method: Method) -> Iterator[str]:
@@ -751,6 +746,17 @@ def _written(problem: Problem, solution: Solution) -> Any:
     if solution.posterior is None:
         return problem.write_back(solution.found)
     return problem.write_back(solution.found, smoothed=True)
+
+
+def solved(problem: Problem, method: Method, callback: Callback | None = None) -> Solution:
+    """The answer of a method, which is checked; without work where there is nothing to solve."""
+    if problem.trivial is not None and not getattr(method, "noisy", False):
+        reason, status = problem.trivial
+        solution = Solution(values=problem.unsolved, reason=reason, status=status)
+    else:
+        solution = method.solve(problem, callback)
+    check_answer(solution, problem, method)
+    return solution
 
 
 def check_answer(solution: Any, problem: Problem, method: Method) -> None:
