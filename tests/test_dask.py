@@ -281,6 +281,7 @@ class TestRefused:
                 "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks. Got 'gd'",
             ),
             (lambda x: x, {"method": GradientDescent()}, ValueError, "for an image in chunks"),
+            (lambda x: x, {"method": type("Mine", (Laplace,), {})()}, ValueError, r"image in chunks. Got Mine\(lags"),
             (
                 lambda x: x,
                 {"method": Laplace(noise=0.1)},
