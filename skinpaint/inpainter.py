@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
     from skinpaint.trust.calibration import Uncertainty
 
-__all__ = ["Inpainter", "check_answer", "inpaint", "solved"]
+__all__ = ["DEFAULT_METHOD", "Inpainter", "check_answer", "inpaint", "solved"]
 
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the filled values: where more are at a bound, the status says so

@@ -243,6 +243,20 @@ def test_every_name_in_all_exists_and_is_defined_there(module):
         assert own == set(names), "a module exports what it defines itself"
 
 
+def names_taken(tree):
+    """Yield ``(module, name)`` for what a parsed module takes out of others, but the others themselves."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            yield from ((node.module, each.name) for each in node.names if f"{node.module}.{each.name}" not in MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_is_taken_out_of_a_module_is_in_its_all(module):
+    taken = names_taken(ast.parse(path_of(module).read_text()))
+    wrong = [(owner, name) for owner, name in taken if name not in {*names_in_all(owner), "*", "__version__"}]
+    assert not wrong, f"{module} takes what is not offered: {wrong}"
+
+
 def test_the_public_names_are_what_the_package_offers():
     namespace = {}
     exec("from skinpaint import *", namespace)

@@ -21,7 +21,7 @@ from skinpaint.wording import did_you_mean, is_int, is_number, require
 if TYPE_CHECKING:
     from skinpaint.trust.field import Field
 
-__all__ = ["CountedMethod", "IterativeMethod", "Method", "State"]
+__all__ = ["CountedMethod", "IterativeMethod", "Method", "State", "differ"]
 
 
 def differ(shape: tuple[int, ...], spacing: tuple[float, ...]) -> bool:

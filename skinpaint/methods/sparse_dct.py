@@ -17,7 +17,7 @@ from skinpaint.wording import is_int, is_number, require
 if TYPE_CHECKING:
     from skinpaint.grid.patches.blocks import Blocks
 
-__all__ = ["SparseDCT", "decay_for", "wide_holes"]
+__all__ = ["WIDE_HOLE", "SparseDCT", "decay_for", "wide_holes"]
 
 QUICK_DECAY, SLOW_DECAY = 0.96, 0.98  # of the threshold, from round to round; slow if some hole is at least
 WIDE_HOLE = 17  # pixels wide along all axes: edges take longer to grow into it
