@@ -89,9 +89,10 @@ def restored_by_plane(
 def relative(scale: Sequence[float]) -> tuple[float, ...] | None:
     """The spacing of a layer's axes in units of the shortest; None where all are equal."""
     lengths = np.abs(np.asarray(scale, float))
-    if not (lengths > 0).all() or np.allclose(lengths, lengths[0]):
+    if not (lengths > 0).all():
         return None
-    return tuple((lengths / lengths.min()).tolist())
+    lengths /= lengths.min()
+    return None if np.allclose(lengths, 1) else tuple(lengths.tolist())
 
 
 def settings_of(method: Method) -> list[tuple[str, str, str]]:
