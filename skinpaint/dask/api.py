@@ -148,19 +148,25 @@ def solve(
             bar.stopped = bar.stopped or each[-1].reason.cut_short
     if local is not None:
         each = restore(chosen, local, channels, each, bounds)
+    solution = _together(problem, image, each)
+    joined = "" if chunks == given else f" Worked in chunks of {_longest(chunks)} instead of {_longest(given)}."
+    return replace(solution, status=solution.status + joined)
+
+
+def _together(problem: Chunked, image: Any, each: list[ChunkedSolution]) -> ChunkedSolution:
+    """The answers of the channels as one, as the user has them; what is said is said of the worst."""
     filled = [one.filled for one in each]
     shared = problem.missing.shape[-1] == 1
-    marked = filled[0].rechunk(given) if shared else problem.as_user(filled, image)
+    marked = filled[0].rechunk(problem.image.chunks[:-1]) if shared else problem.as_user(filled, image)
     worst = max(each, key=lambda one: (not one.converged, one.reason not in TRIVIAL, one.residual or 0.0))
     error = _largest([one.error for one in each])
     bound = bounded(error) if worst.reason is Reason.CONVERGED else ""
-    joined = "" if chunks == given else f" Worked in chunks of {_longest(chunks)} instead of {_longest(given)}."
     return replace(
         worst,
         values=problem.as_user([one.values for one in each], image),
         restored=problem.as_user([one.restored for one in each], image),
         filled=marked,
-        status=worst.status + bound + joined,
+        status=worst.status + bound,
         n_iter=max(one.n_iter for one in each),
         history=tuple(record for one in each for record in one.history),
         error=error,
