@@ -23,6 +23,7 @@ __all__ = [
     "Bounds",
     "Problem",
     "Whole",
+    "ask_colours",
     "ask_inverted",
     "bounds_around",
     "cast",
@@ -348,13 +349,8 @@ class Problem:
             yield f"{self.note[0].upper()}{self.note[1:]}."
         elif self._masked and looks_inverted(self._image, self.mask):
             yield ask_inverted(int(np.count_nonzero(self.mask)))
-        named = self._contents.named or self._channel_axis is not None
-        axis = None if named else _axis_like_colours(self.shape[:-1])
-        if axis is not None:
-            yield (
-                f"Is axis {axis} that of colours? Without channel_axis an image of shape {self.shape[:-1]} is restored "
-                f"as a volume. Pass channel_axis={axis} for a picture in colour."
-            )
+        if not self._contents.named and (question := ask_colours(self.shape[:-1], self._channel_axis)):
+            yield question
 
     @property
     def trivial(self) -> tuple[Reason, str] | None:
@@ -576,13 +572,16 @@ def _distinct(values: np.ndarray, size: int) -> int:
     return int(np.unique(some[np.isfinite(some)]).size)
 
 
-def _axis_like_colours(shape: tuple[int, ...]) -> int | None:
-    """The axis of what looks like a picture in colour, or None."""
-    for axis in (-1, 0):
+def ask_colours(shape: tuple[int, ...], channel_axis: int | None) -> str:
+    """What the user is asked about a volume that looks like a picture in colour; nothing otherwise."""
+    for axis in (-1, 0) if channel_axis is None and len(shape) == 3 else ():
         others = shape[:-1] if axis else shape[1:]
-        if len(shape) == 3 and shape[axis] in (3, 4) and min(others) >= MIN_COLOUR_SIDE:
-            return axis
-    return None
+        if shape[axis] in (3, 4) and min(others) >= MIN_COLOUR_SIDE:
+            return (
+                f"Is axis {axis} that of colours? Without channel_axis an image of shape {shape} is restored "
+                f"as a volume. Pass channel_axis={axis} for a picture in colour."
+            )
+    return ""
 
 
 def _find_bounds(lowest: np.ndarray, highest: np.ndarray, bounds: Bounds, origin: str) -> tuple[np.ndarray, np.ndarray]:

@@ -60,6 +60,12 @@ class TestAxes:
         stored("scene.zarr", stack, zarr_format=2).attrs["_ARRAY_DIMENSIONS"] = ["time", "y", "x"]
         np.testing.assert_allclose(restored("scene.zarr"), self.alone(stack), rtol=1e-5)
 
+    def test_a_volume_of_three_slices_is_not_taken_for_colours(self, scene, hole, capsys):
+        values = np.stack([np.where(hole, np.nan, scene)] * 3).astype(np.float32)
+        stored("scene.zarr", values, dimension_names=list("zyx"))
+        assert np.isfinite(restored("scene.zarr")).all()
+        assert capsys.readouterr().err == ""
+
     def test_a_mask_for_each_channel(self, scene, hole):
         masks = np.stack([hole, np.roll(hole, 12, axis=0)])
         stored(

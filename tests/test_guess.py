@@ -117,6 +117,12 @@ class TestColours:
             inpaint(image, mask, method="laplace")
         inpaint(image, mask, method="laplace", channel_axis=axis)
 
+    def test_are_asked_about_in_chunks(self, rng):
+        image, mask = pytest.importorskip("dask.array").from_array(rng.random((40, 50, 3))), rng.random((40, 50)) < 0.3
+        with pytest.warns(GuessedMaskWarning, match=r"^Is axis -1 that of colours\? "):
+            inpaint(image, np.dstack([mask] * 3), method="laplace")
+        inpaint(image, mask, method="laplace", channel_axis=-1)
+
     @pytest.mark.parametrize("shape", [(40, 50, 5), (3, 8, 40), (40, 50), (16, 16, 3), (3, 40, 50, 6)])
     def test_are_not_where_there_are_none(self, shape, rng):
         with warnings.catch_warnings():

@@ -8,6 +8,7 @@ import logging
 import shutil
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -38,7 +39,7 @@ from skinpaint.cli.remarks import equal_to_nodata, hidden_by_alpha, several, wha
 from skinpaint.cli.restoring import filled_like, refuse_undamaged
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.io import READABLE
-from skinpaint.solution import warn
+from skinpaint.solution import GuessedMaskWarning, warn
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
@@ -89,7 +90,9 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, int
     frames = list(frames_of(image, mask, extras))
     if mask is not None and mask.shape != image.shape:
         frames = [replace(frame, mask=_without_channels(frame)) for frame in frames]
-    solutions = _solved(args, method, task, work, frames, missing, spacing)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Is axis .* that of colours", GuessedMaskWarning)  # the axes have names here
+        solutions = _solved(args, method, task, work, frames, missing, spacing)
     if interruption.seen:  # where exceptions are swallowed, as by finalizers
         raise KeyboardInterrupt
     if task.masks is None and args.missing in ("auto", None):

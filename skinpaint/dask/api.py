@@ -19,6 +19,7 @@ from skinpaint.methods import METHODS, Laplace, load, resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import (
     Bounds,
+    ask_colours,
     ask_inverted,
     check_bounds,
     check_max_distance,
@@ -139,6 +140,8 @@ def solve(
         place = work if work is None or channel_axis is None else f"{work}/channel-{c}"
         parts = channel.rechunk(chunks), missing.rechunk(chunks)
         channels.append(Channel(grid, *parts, c, settings, bounds, farthest, place, halo))
+    if question := ask_colours(image.shape, channel_axis):
+        warn(question, GuessedMaskWarning)
     if mask is not None and looks_inverted(*thumbnail(channels)):
         warn(ask_inverted(sum(one.found.missing for one in channels[: problem.missing.shape[-1]])), GuessedMaskWarning)
     with _Bar(type(chosen).__name__, progress, callback) as bar:
