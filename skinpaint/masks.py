@@ -29,6 +29,7 @@ __all__ = [
     "infinite",
     "known_ranges",
     "misfit",
+    "near_enough",
     "saturated",
     "some_distances_to_known",
 ]
@@ -37,6 +38,7 @@ GUESSED = "took"  # how a note about saturated pixels begins
 LEFT = "left alone"
 MIN_GUESSED_SHARE = 0.005  # of all pixels: fewer saturated ones are no damage that can be guessed
 MIN_GRAIN_SHARE = 1 / 3  # of the saturated pixels: fewer grains are highlights and shadows
+ROUNDING = 1e-9  # relative: distances that differ by less are the same
 GRAIN_CONTRAST = 1 / 3  # of the dtype's range: a grain differs from a neighbour by more
 
 
@@ -178,6 +180,17 @@ def distance_to_known(missing: np.ndarray, spacing: tuple[float, ...]) -> np.nda
 
     channels = [distance_transform_edt(missing[..., c], sampling=spacing) for c in range(missing.shape[-1])]
     return np.stack(channels, axis=-1)
+
+
+def near_enough(missing: np.ndarray, spacing: tuple[float, ...], farthest: float) -> np.ndarray:
+    """What is missing, and no further than this from the nearest known entry of its channel, but for rounding.
+
+    Examples
+    --------
+    >>> near_enough(np.array([[False], [True], [True], [True]]), (0.2,), 0.6)[:, 0]  # of which 3 * 0.2 is more
+    array([False,  True,  True,  True])
+    """
+    return missing & (distance_to_known(missing, spacing) <= farthest * (1 + ROUNDING))
 
 
 def some_distances_to_known(missing: np.ndarray, spacing: tuple[float, ...], where: np.ndarray) -> np.ndarray:

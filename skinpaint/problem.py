@@ -316,7 +316,7 @@ class Problem:
         """What is missing and near enough to known pixels to be filled; of the shape of `mask`."""
         if self._max_distance is None:
             return self.mask
-        return self.mask & (masks.distance_to_known(self.mask, self.spacing) * self.unit <= self._max_distance)
+        return masks.near_enough(self.mask, self.spacing, self._max_distance / self.unit)
 
     @property
     def left(self) -> int:

@@ -196,6 +196,14 @@ class TestWhatIsMissing:
         assert np.quantile(apart, 0.5 if offset else 1) <= 3e-6
         assert apart.max() <= 5e-3
 
+    @pytest.mark.parametrize(("spacing", "farthest"), [(0.2, 0.6), (0.05, 0.3), (1e-9, 3e-9), (3e6, 9e6)])
+    def test_max_distance_is_not_shortened_by_rounding(self, spacing, farthest):
+        """Three times 0.2 is more than 0.6 in floats, and such pixels were left, in chunks and in memory."""
+        line = np.where((np.arange(40) > 9) & (np.arange(40) < 30), np.nan, np.arange(40.0))
+        for each in (line, da.from_array(line, 40)):
+            inpainter = Inpainter("laplace", spacing=spacing, max_distance=farthest).fit(each)
+            assert int(inpainter.mask_.sum()) == 2 * round(farthest / spacing)
+
     def test_grow_and_max_distance(self, image, hidden):
         hidden[:20] = hidden[75:] = hidden[:, :30] = hidden[:, 95:] = False
         settings = {"grow": 2, "max_distance": 15.0}

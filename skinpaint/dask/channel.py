@@ -231,4 +231,4 @@ def _near_enough(missing: Any, spacing: tuple[float, ...], farthest: float | Non
 def _near(missing: np.ndarray, spacing: tuple[float, ...], farthest: float) -> np.ndarray:
     if missing.all():
         return np.zeros_like(missing)
-    return missing & (masks.distance_to_known(missing[..., None], spacing)[..., 0] <= farthest)
+    return masks.near_enough(missing[..., None], spacing, farthest)[..., 0]
