@@ -342,12 +342,16 @@ class Problem:
         return self._channel_axis
 
     def doubts(self) -> Iterator[str]:
-        """What a user should be asked: sentences about a mask that was guessed, or that looks wrong."""
-        if self._contents.doubt and self._channel_axis == self._contents.channel_axis:
-            yield self._contents.doubt
+        """What a user should be told or asked: sentences about a mask that was guessed, and about what looks wrong."""
         if self.note.startswith(masks.GUESSED):
             yield f"{self.note[0].upper()}{self.note[1:]}."
-        elif self._masked and looks_inverted(self._image, self.mask):
+        yield from self.questions()
+
+    def questions(self) -> Iterator[str]:
+        """What a user should be asked: sentences about axes, and about a mask that looks inverted."""
+        if self._contents.doubt and self._channel_axis == self._contents.channel_axis:
+            yield self._contents.doubt
+        if self._masked and looks_inverted(self._image, self.mask):
             yield ask_inverted(int(np.count_nonzero(self.mask)))
         if not self._contents.named and (question := ask_colours(self.shape[:-1], self._channel_axis)):
             yield question

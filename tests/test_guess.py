@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from skinpaint import GuessedMaskWarning, Inpainter, inpaint
+from skinpaint import GuessedMaskWarning, Inpainter, compare, inpaint
 from skinpaint.damage import random_pixels, scratches
 
 PHOTOGRAPHS = [
@@ -75,6 +75,8 @@ class TestInvertedMask:
             return
         with pytest.warns(GuessedMaskWarning, match=r"^Is the mask inverted\? The 9100 pixels .* pass ~mask"):
             inpaint(image, valid, method="laplace")
+        with pytest.warns(GuessedMaskWarning, match=r"^Is the mask inverted\? "):  # it was ranked without a word
+            compare(image, valid, "laplace", draws=1)
 
     @pytest.mark.parametrize("channel_axis", [None, 0])
     def test_is_asked_about_in_chunks(self, channel_axis):
@@ -115,6 +117,8 @@ class TestColours:
         image, mask = rng.random(shape), rng.random(shape) < 0.3
         with pytest.warns(GuessedMaskWarning, match=rf"^Is axis {axis} that of colours\? .* Pass channel_axis={axis} "):
             inpaint(image, mask, method="laplace")
+        with pytest.warns(GuessedMaskWarning, match=rf"^Is axis {axis} that of colours\?"):
+            compare(image, mask, "laplace", draws=1)
         inpaint(image, mask, method="laplace", channel_axis=axis)
 
     def test_are_asked_about_in_chunks(self, rng):
