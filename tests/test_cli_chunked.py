@@ -141,7 +141,7 @@ def test_a_hole_too_wide_leaves_nothing_behind(scene, tmp_path, capsys):
     scene[5:65, 5:85] = -9999
     stored("scene.zarr", scene, _FillValue=-9999)
     assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--method", "biharmonic"]) == 2
-    assert "Pass larger chunks, or method='laplace'" in capsys.readouterr().err
+    assert "Save it in larger chunks, or give --method laplace." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
 
 
