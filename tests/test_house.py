@@ -133,8 +133,14 @@ def names_in_all(module):
     return set(importlib.import_module(module).__all__) if module in MODULES else set()
 
 
+@cache
+def tree_of(module):
+    return ast.parse(path_of(module).read_text())
+
+
+@cache
 def imports_of(module):
-    return list(imports(ast.parse(path_of(module).read_text()), module))
+    return list(imports(tree_of(module), module))
 
 
 def allowed(module, imported, when_called):
@@ -223,7 +229,7 @@ def test_no_room_of_a_method_imports_another():
 
 def public_names(module):
     """Names that a module defines at its top level, itself, without a leading underscore."""
-    for node in ast.parse(path_of(module).read_text()).body:
+    for node in tree_of(module).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Assign | ast.AnnAssign):
@@ -252,7 +258,7 @@ def names_taken(tree):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_what_is_taken_out_of_a_module_is_in_its_all(module):
-    taken = names_taken(ast.parse(path_of(module).read_text()))
+    taken = names_taken(tree_of(module))
     wrong = [(owner, name) for owner, name in taken if name not in {*names_in_all(owner), "*", "__version__"}]
     assert not wrong, f"{module} takes what is not offered: {wrong}"
 
