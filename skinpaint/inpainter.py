@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
@@ -17,13 +18,13 @@ from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Reason, Record, Solution, proven_within, warn
-from skinpaint.wording import did_you_mean, is_int, is_number, require
+from skinpaint.wording import closest, did_you_mean, is_int, is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
     from skinpaint.trust.calibration import Uncertainty
 
-__all__ = ["Inpainter", "check_answer", "inpaint"]
+__all__ = ["DEFAULT_METHOD", "Inpainter", "check_answer", "inpaint", "solved"]
 
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the filled values: where more are at a bound, the status says so
@@ -40,15 +41,17 @@ def _explained(owner: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Refuse keywords that a function of `owner` does not know by a sentence that names what may be meant."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        known = [name for name in inspect.signature(function).parameters if name != "self"]
+        given = inspect.signature(function)
+        known = [name for name in given.parameters if name != "self"]
 
         @functools.wraps(function)
         def checked(*args: P.args, **keywords: P.kwargs) -> T:
             for name in keywords:
                 if name not in known:
+                    said = given.bind_partial(*args, **{each: keywords[each] for each in known if each in keywords})
                     raise TypeError(
                         f"The parameters of {owner} must be among {', '.join(known)}. Got {name!r} instead."
-                        f"{_meant(name, known, keywords.get('method', DEFAULT_METHOD))}"
+                        f"{_meant(name, known, said.arguments.get('method', DEFAULT_METHOD))}"
                     )
             return function(*args, **keywords)
 
@@ -61,12 +64,11 @@ def _meant(name: str, known: list[str], method: Any) -> str:
     """What a parameter that there is not may stand for: another one, or a setting of the method."""
     chosen = resolve(method)
     settings = [field.name for field in dataclasses.fields(chosen)]  # type: ignore[arg-type]
-    said = "" if name in settings else did_you_mean(name, [*known, *settings])
-    setting = name if name in settings else said.removeprefix(" Did you mean ").rstrip("?")
-    if setting not in settings or setting in known:
+    near = name if name in settings else closest(name, [*known, *settings])
+    said = f" Did you mean {near}?" if near and near != name else ""
+    if near not in settings or near in known:
         return said
-    maker = type(chosen).__name__
-    return f"{said} {setting} is a setting of the method: pass method={maker}({setting}=...)."
+    return f"{said} {near} is a setting of the method: pass method={type(chosen).__name__}({near}=...)."
 
 
 @dataclasses.dataclass(eq=False)
@@ -612,15 +614,9 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        if problem.trivial is not None and not getattr(method, "noisy", False):
-            reason, status = problem.trivial
-            solution = Solution(values=problem.unsolved, reason=reason, status=status)
-        elif self.progress:
-            with _Bar(method, callback) as bar:
-                solution = method.solve(problem, bar)
-        else:
-            solution = method.solve(problem, callback)
-        check_answer(solution, problem, method)
+        shown = self.progress and problem.trivial is None
+        with _Bar(method, callback) if shown else nullcontext(callback) as told:
+            solution = solved(problem, method, told)
         return solution.remarked(self._remarks(problem, solution, method))
 
     def _remarks(self, problem: Problem, solution: Solution, method: Method) -> Iterator[str]:
@@ -752,6 +748,17 @@ def _written(problem: Problem, solution: Solution) -> Any:
     if solution.posterior is None:
         return problem.write_back(solution.found)
     return problem.write_back(solution.found, smoothed=True)
+
+
+def solved(problem: Problem, method: Method, callback: Callback | None = None) -> Solution:
+    """The answer of a method, which is checked; without work where there is nothing to solve."""
+    if problem.trivial is not None and not getattr(method, "noisy", False):
+        reason, status = problem.trivial
+        solution = Solution(values=problem.unsolved, reason=reason, status=status)
+    else:
+        solution = method.solve(problem, callback)
+    check_answer(solution, problem, method)
+    return solution
 
 
 def check_answer(solution: Any, problem: Problem, method: Method) -> None:

@@ -26,7 +26,10 @@ __all__ = [
     "everywhere",
     "find_missing",
     "grow",
+    "infinite",
     "known_ranges",
+    "misfit",
+    "near_enough",
     "saturated",
     "some_distances_to_known",
 ]
@@ -35,6 +38,7 @@ GUESSED = "took"  # how a note about saturated pixels begins
 LEFT = "left alone"
 MIN_GUESSED_SHARE = 0.005  # of all pixels: fewer saturated ones are no damage that can be guessed
 MIN_GRAIN_SHARE = 1 / 3  # of the saturated pixels: fewer grains are highlights and shadows
+ROUNDING = 1e-6  # relative: distances that differ by less are the same, as steps of coordinates are rounded
 GRAIN_CONTRAST = 1 / 3  # of the dtype's range: a grain differs from a neighbour by more
 
 
@@ -178,6 +182,17 @@ def distance_to_known(missing: np.ndarray, spacing: tuple[float, ...]) -> np.nda
     return np.stack(channels, axis=-1)
 
 
+def near_enough(missing: np.ndarray, spacing: tuple[float, ...], farthest: float) -> np.ndarray:
+    """What is missing, and no further than this from the nearest known entry of its channel, but for rounding.
+
+    Examples
+    --------
+    >>> near_enough(np.array([[False], [True], [True], [True]]), (0.2,), 0.6)[:, 0]  # of which 3 * 0.2 is more
+    array([False,  True,  True,  True])
+    """
+    return missing & (distance_to_known(missing, spacing) <= farthest * (1 + ROUNDING))
+
+
 def some_distances_to_known(missing: np.ndarray, spacing: tuple[float, ...], where: np.ndarray) -> np.ndarray:
     """Distance to the nearest known entry from each entry `where` of one channel; it takes less memory than all.
 
@@ -312,11 +327,16 @@ def known_ranges(array: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np
     lowest, highest = ranges[..., 0].min(axis=0), ranges[..., 1].max(axis=0)
     if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
         count = int((np.isinf(array) & ~missing).sum())
-        raise ValueError(
-            f"The 'image' parameter must be finite where it is known. Got {count} infinite values "
-            f"instead. Mark them as missing with mask= or set them to NaN."
-        )
+        raise infinite(count)
     return lowest, highest
+
+
+def infinite(count: int) -> ValueError:
+    """What is said of so many known values that are infinite."""
+    return ValueError(
+        f"The 'image' parameter must be finite where it is known. Got {count} infinite value{'s' * (count > 1)} "
+        "instead. Mark them as missing with mask= or set them to NaN."
+    )
 
 
 def _given(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:
@@ -329,20 +349,32 @@ def _given(mask: Any, array: np.ndarray, axis: int | None) -> np.ndarray:
         missing = np.moveaxis(missing, axis, -1)
         if missing.shape == array.shape:
             return missing
-    image_shape = spatial if axis is None else tuple(np.insert(spatial, axis, array.shape[-1]).tolist())
+    raise misfit(mask, array, axis)
+
+
+def misfit(mask: Any, array: Any, axis: int | None) -> ValueError:
+    """What is said of a mask that has neither the spatial shape of the array nor its full shape, `axis` the channels'.
+
+    Examples
+    --------
+    >>> str(misfit(np.zeros((4, 5)), np.zeros((4, 5, 3, 1)), None)).partition("Got ")[2]
+    'shape (4, 5) instead. Did you mean channel_axis=-1?'
+    """
+    given, spatial = np.shape(mask), array.shape[:-1]
+    image_shape = spatial if axis is None else (*spatial[:axis], array.shape[-1], *spatial[axis:])
     message = (
         f"The 'mask' parameter must have the spatial shape {spatial}"
         f"{'' if axis is None else f' or the full shape {image_shape}'} "
-        f"of an image of shape {image_shape}. Got shape {np.shape(mask)} instead."
+        f"of an image of shape {image_shape}. Got shape {given} instead."
     )
-    if np.shape(mask) == (*spatial, 1):
+    if given == (*spatial, 1):
         message += " Pass mask[..., 0]."
-    if axis is None and len(spatial) == missing.ndim + 1:
+    if axis is None:
         for candidate in (-1, *range(len(spatial) - 1)):
-            if tuple(np.delete(spatial, candidate)) == missing.shape:
+            if tuple(np.delete(spatial, candidate)) == given:
                 message += f" Did you mean channel_axis={candidate}?"
                 break
-    raise ValueError(message)
+    return ValueError(message)
 
 
 def _add_saturated(array: np.ndarray, missing: np.ndarray, word: str, given: bool) -> tuple[np.ndarray, str]:

@@ -15,13 +15,15 @@ from skinpaint.grid.choice import worth_listing
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 from skinpaint.scores import GREY_LEVEL, difference
-from skinpaint.solution import Filling, Reason
+from skinpaint.solution import TRIVIAL, Filling, Reason
 from skinpaint.wording import is_int, is_number, require
 
 __all__ = [
+    "LARGEST_EXACT",
     "Bounds",
     "Problem",
     "Whole",
+    "ask_colours",
     "ask_inverted",
     "bounds_around",
     "cast",
@@ -35,7 +37,6 @@ __all__ = [
 
 CHUNK = 2**18  # entries that are scaled or written back at a time: enough for threads not to wait for each other
 FEW_CHANNELS = 16  # so many at most are scaled one by one
-ROUNDING = 1e-6  # of a distance: 3 pixels of 0.1 are 0.30000000000000004, and steps of coordinates are rounded as well
 MAX_SPACING_RATIO = 1e4  # weights go with the square of it, and those of curvature with its fourth power
 LARGEST_EXACT = 2**53  # integers below this are what they are in double precision
 FILL_TOL = 1e-6  # relative residual of a harmonic fill
@@ -315,7 +316,7 @@ class Problem:
         """What is missing and near enough to known pixels to be filled; of the shape of `mask`."""
         if self._max_distance is None:
             return self.mask
-        return self.mask & (masks.distance_to_known(self.mask, self.spacing) * self.unit <= self._max_distance)
+        return masks.near_enough(self.mask, self.spacing, self._max_distance / self.unit)
 
     @property
     def left(self) -> int:
@@ -341,20 +342,19 @@ class Problem:
         return self._channel_axis
 
     def doubts(self) -> Iterator[str]:
-        """What a user should be asked: sentences about a mask that was guessed, or that looks wrong."""
-        if self._contents.doubt and self._channel_axis == self._contents.channel_axis:
-            yield self._contents.doubt
+        """What a user should be told or asked: sentences about a mask that was guessed, and about what looks wrong."""
         if self.note.startswith(masks.GUESSED):
             yield f"{self.note[0].upper()}{self.note[1:]}."
-        elif self._masked and looks_inverted(self._image, self.mask):
+        yield from self.questions()
+
+    def questions(self) -> Iterator[str]:
+        """What a user should be asked: sentences about axes, and about a mask that looks inverted."""
+        if self._contents.doubt and self._channel_axis == self._contents.channel_axis:
+            yield self._contents.doubt
+        if self._masked and looks_inverted(self._image, self.mask):
             yield ask_inverted(int(np.count_nonzero(self.mask)))
-        named = self._contents.named or self._channel_axis is not None
-        axis = None if named else _axis_like_colours(self.shape[:-1])
-        if axis is not None:
-            yield (
-                f"Is axis {axis} that of colours? Without channel_axis an image of shape {self.shape[:-1]} is restored "
-                f"as a volume. Pass channel_axis={axis} for a picture in colour."
-            )
+        if not self._contents.named and (question := ask_colours(self.shape[:-1], self._channel_axis)):
+            yield question
 
     @property
     def unheard(self) -> str:
@@ -365,9 +365,9 @@ class Problem:
     def trivial(self) -> tuple[Reason, str] | None:
         """Why there is nothing to solve, and the same as a sentence; None if there is something to solve."""
         if not self.mask.any():
-            return Reason.NOTHING_MISSING, "Nothing is missing: the image is returned as it came."
+            return Reason.NOTHING_MISSING, TRIVIAL[Reason.NOTHING_MISSING]
         if (self.low == self.high).all():
-            return Reason.CONSTANT, "All known pixels are equal: the missing ones are set to the same value."
+            return Reason.CONSTANT, TRIVIAL[Reason.CONSTANT]
         return None
 
     def groups(self) -> Iterator[tuple[np.ndarray, list[int]]]:
@@ -581,13 +581,16 @@ def _distinct(values: np.ndarray, size: int) -> int:
     return int(np.unique(some[np.isfinite(some)]).size)
 
 
-def _axis_like_colours(shape: tuple[int, ...]) -> int | None:
-    """The axis of what looks like a picture in colour, or None."""
-    for axis in (-1, 0):
+def ask_colours(shape: tuple[int, ...], channel_axis: int | None) -> str:
+    """What the user is asked about a volume that looks like a picture in colour; nothing otherwise."""
+    for axis in (-1, 0) if channel_axis is None and len(shape) == 3 else ():
         others = shape[:-1] if axis else shape[1:]
-        if len(shape) == 3 and shape[axis] in (3, 4) and min(others) >= MIN_COLOUR_SIDE:
-            return axis
-    return None
+        if shape[axis] in (3, 4) and min(others) >= MIN_COLOUR_SIDE:
+            return (
+                f"Is axis {axis} that of colours? Without channel_axis an image of shape {shape} is restored "
+                f"as a volume. Pass channel_axis={axis} for a picture in colour."
+            )
+    return ""
 
 
 def _find_bounds(lowest: np.ndarray, highest: np.ndarray, bounds: Bounds, origin: str) -> tuple[np.ndarray, np.ndarray]:
@@ -711,7 +714,7 @@ def check_grow(grow: Any) -> int:
 
 
 def check_max_distance(distance: Any) -> float | None:
-    """Refuse what is no distance. What is returned is a little more: the distance of a pixel is rounded."""
+    """Refuse what is no distance."""
     if distance is None:
         return None
     if not is_number(distance) or not distance > 0:
@@ -719,7 +722,7 @@ def check_max_distance(distance: Any) -> float | None:
             "The 'max_distance' parameter of Inpainter must be None or a positive number, in units of the spacing. "
             f"Got {distance!r} instead."
         )
-    return float(distance) * (1 + ROUNDING)
+    return float(distance)
 
 
 def check_spacing(spacing: float | Sequence[float] | None, ndim: int) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 __all__ = [
+    "TRIVIAL",
     "Callback",
     "ConvergenceWarning",
     "Deferred",
@@ -79,6 +80,13 @@ class Reason(StrEnum):
     def cut_short(self) -> bool:
         """Whether somebody stopped the method, before it would have stopped by itself."""
         return self in (Reason.STOPPED_BY_CALLBACK, Reason.INTERRUPTED)
+
+
+TRIVIAL = {
+    Reason.NOTHING_MISSING: "Nothing is missing: the image is returned as it came.",
+    Reason.CONSTANT: "All known pixels are equal: the missing ones are set to the same value.",
+}
+"""The statuses of answers for which there was nothing to solve."""
 
 
 @dataclass(frozen=True, eq=False)

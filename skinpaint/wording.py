@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-__all__ = ["did_you_mean", "generator", "is_axis", "is_int", "is_number", "require"]
+__all__ = ["closest", "did_you_mean", "generator", "is_axis", "is_int", "is_number", "require"]
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -19,10 +19,15 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     >>> did_you_mean("max_iters", ["tol", "max_iter"]), did_you_mean("colour", ["tol", "max_iter"])
     (' Did you mean max_iter?', '')
     """
+    near = closest(name, known)
+    return f" Did you mean {near}?" if near else ""
+
+
+def closest(name: object, known: Iterable[str]) -> str:
+    """The known name that is most like a wrong one; nothing where none is."""
     from difflib import get_close_matches  # slow to load
 
-    alike = get_close_matches(str(name), list(known), n=1)
-    return f" Did you mean {alike[0]}?" if alike else ""
+    return next(iter(get_close_matches(str(name), list(known), n=1)), "")
 
 
 def require(valid: object, owner: object, parameter: str, allowed: str, got: object) -> None:

@@ -141,7 +141,7 @@ def test_a_hole_too_wide_leaves_nothing_behind(scene, tmp_path, capsys):
     scene[5:65, 5:85] = -9999
     stored("scene.zarr", scene, _FillValue=-9999)
     assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--method", "biharmonic"]) == 2
-    assert "Pass larger chunks, or method='laplace'" in capsys.readouterr().err
+    assert "Save it in larger chunks, or give --method laplace." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
 
 
@@ -311,6 +311,14 @@ class TestInterrupted:
         (
             ["scene.zarr", "--method", "gd", "--missing", "0"],
             "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks",
+        ),
+        (
+            ["scene.zarr", "--method", "gd", "--missing", "0"],
+            "Give one of these, or save it as a TIFF or NPY and leave --workers out if it fits into memory.",
+        ),
+        (
+            ["scene.zarr", "--set", "noise=1", "--missing", "0"],
+            "Got 1 instead. Save it as a TIFF or NPY and leave --workers out if it fits into memory.",
         ),
         (["scene.zarr", "--mask", "mask.png"], "--mask must be a zarr array or a TIFF"),
         (["scene.zarr"], "holds integers, and states no nodata value, so that nothing is known"),

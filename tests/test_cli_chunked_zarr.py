@@ -7,6 +7,7 @@ import pytest
 
 from skinpaint import inpaint
 from skinpaint.cli import main
+from skinpaint.containers import NODATA_NAMES
 
 pytest.importorskip("dask")
 zarr = pytest.importorskip("zarr")
@@ -58,6 +59,12 @@ class TestAxes:
     def test_names_in_an_attribute(self, stack):
         stored("scene.zarr", stack, zarr_format=2).attrs["_ARRAY_DIMENSIONS"] = ["time", "y", "x"]
         np.testing.assert_allclose(restored("scene.zarr"), self.alone(stack), rtol=1e-5)
+
+    def test_a_volume_of_three_slices_is_not_taken_for_colours(self, scene, hole, capsys):
+        values = np.stack([np.where(hole, np.nan, scene)] * 3).astype(np.float32)
+        stored("scene.zarr", values, dimension_names=list("zyx"))
+        assert np.isfinite(restored("scene.zarr")).all()
+        assert capsys.readouterr().err == ""
 
     def test_a_mask_for_each_channel(self, scene, hole):
         masks = np.stack([hole, np.roll(hole, 12, axis=0)])
@@ -280,6 +287,15 @@ class TestOfXarray:
         stored("scene.zarr", scene).attrs["_FillValue"] = "nothing"
         assert main(["restore", "scene.zarr"]) == 2
         assert "must be a number of float32. Got 'nothing'. Give --missing NUMBER" in capsys.readouterr().err
+        assert main(["restore", "scene.zarr", "--missing", f"{scene[3, 4]:.9g}"]) == 0
+
+    @pytest.mark.parametrize("name", NODATA_NAMES)
+    def test_a_nodata_value_has_the_names_that_it_has_in_labelled_arrays(self, name, scene, hole):
+        """That of `nodata`, which odc and others write, was taken for known where a mask or NaN marked the rest."""
+        marked = np.roll(hole, 12, axis=0)
+        values = np.where(marked, np.nan, np.where(hole, -9999, scene)).astype(np.float32)
+        stored("scene.zarr", values).attrs.update({"missing_value": None, name: -9999.0})
+        np.testing.assert_allclose(restored("scene.zarr"), inpaint(values, hole, method="laplace"), rtol=1e-5)
 
 
 def test_the_array_is_like_its_source(scene, hole):

@@ -106,6 +106,8 @@ GREY, COLOUR, VOLUME = (np.zeros(shape, np.uint8) for shape in ((8, 8), (8, 8, 3
         (ValueError, "'value' parameter of text must .* uint8 holds. Got 256", lambda: text(GREY, value=256)),
         (ValueError, "'value' parameter of scratches .* Got 12.7", lambda: scratches(GREY, value=12.7)),
         (ValueError, "'value' parameter of text .* Got 'a'", lambda: text(GREY, value="a")),
+        (ValueError, "'value' parameter of text .* float32 holds. Got 1e", lambda: text(np.float32(GREY), value=1e300)),
+        (ValueError, "'value' parameter of text .* float64 holds. Got 1000", lambda: text(GREY / 2, value=10**400)),
         (ValueError, "'count' .* at least 0. Got 'a'", lambda: scratches(GREY, "a")),
         (ValueError, "'width' .* at least 1. Got inf", lambda: scratches(GREY, width=float("inf"))),
         (ValueError, r"'fraction' .* in \[0, 1\]. Got None", lambda: random_pixels(GREY, None)),

@@ -262,6 +262,8 @@ class TestRefused:
                 r"spatial shape \(100, 110\).*Got shape \(3, 4\)",
             ),
             (lambda x: da.stack([x, x]), {}, ValueError, "Did you mean channel_axis=0"),
+            (lambda x: da.stack([x, x], -1), {}, ValueError, "Did you mean channel_axis=-1"),
+            (lambda x: x, {"mask": np.zeros((100, 110, 1), bool)}, ValueError, r"Pass mask\[\.\.\., 0\]"),
             (lambda x: x, {"missing_values": "saturated"}, ValueError, "for a dask array. Got 'saturated'"),
             (lambda x: x, {"missing_values": np.arange(2)}, ValueError, "a number or a tuple of numbers. Got"),
             (lambda x: x, {"callback": 3}, ValueError, "'callback' parameter of Inpainter.fit must be callable"),
@@ -279,6 +281,7 @@ class TestRefused:
                 "must be 'dct', 'laplace', 'biharmonic' or 'pnp' for an image in chunks. Got 'gd'",
             ),
             (lambda x: x, {"method": GradientDescent()}, ValueError, "for an image in chunks"),
+            (lambda x: x, {"method": type("Mine", (Laplace,), {})()}, ValueError, r"image in chunks. Got Mine\(lags"),
             (
                 lambda x: x,
                 {"method": Laplace(noise=0.1)},

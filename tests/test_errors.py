@@ -302,6 +302,16 @@ class TestSettings:
 
         assert Smoothing(max_iter=np.int8(2)).kernel.size == 2
 
+    def test_a_grid_that_a_method_refuses_is_refused_before_its_first_step(self):
+        """Unless the method asked itself, nobody did for an image in memory."""
+
+        class Isotropic(SparseDCT):
+            def check_grid(self, shape, spacing):
+                raise ValueError(f"refused: {shape} {spacing}")
+
+        with raises(ValueError, r"refused: \(8, 9\) \(4\.0, 2\.0\)"):
+            Inpainter(Isotropic(), spacing=(4, 2)).fit(np.ones((8, 9)).cumsum(axis=0), mask=np.eye(8, 9))
+
     def test_distances_that_differ_by_rounding_are_the_same(self):
         image, mask = np.arange(72.0).reshape(8, 9), np.eye(8, 9)
         for method in (PlugAndPlay(denoise_function="tv_chambolle", max_iter=2, tol=None), "dct"):
@@ -451,6 +461,8 @@ class TestKeywords:
     def test_that_are_settings_of_the_method(self, owner, name):
         with raises(TypeError, f"Got '{name}' instead", r"pass method=GradientDescent\(max_iter=\.\.\.\)\."):
             self.call(owner, method="gd", **{name: 3})
+        with raises(TypeError, f"Got '{name}' instead", r"pass method=GradientDescent\(max_iter=\.\.\.\)\."):
+            Inpainter("gd", **{name: 3})  # those of the default method were named
 
     def test_that_mean_nothing(self, owner):
         with raises(TypeError, r"Got 'telea' instead\.$"):

@@ -13,8 +13,10 @@ import tomllib
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
+from skinpaint import Inpainter
 from skinpaint.cli.main import parser
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +91,18 @@ def test_code_of_a_page_is_not_cut(path):
 def test_a_wrong_page_is_caught():
     with pytest.raises(AssertionError, match="Expected"):
         run_blocks([">>> 1 + 1\n3\n"], "a wrong page")
+
+
+def test_the_methods_of_the_page_about_methods_keep_the_rules_of_the_house():
+    page = next(path for path in PAGES if path.stem == "add_a_method")
+    names = run_blocks([block for block in blocks_of(page, "python") if "METHODS = " not in block], page.name)
+    assert names["__all__"] == ["Mean"]
+    image, mask = np.arange(30.0).reshape(5, 6), np.eye(5, 6, dtype=bool)
+    for method, setting in ((names["Mean"], "trim"), (names["Smoothing"], "width")):
+        with pytest.raises(ValueError, match=f"The '{setting}' parameter of {method.__name__} must be"):
+            method(**{setting: "much"})
+        fitted = Inpainter(method(), spacing=(1, 5)).fit(image, mask=mask)
+        assert "The spacing hardly counts" in fitted.solution_.status
 
 
 def test_readme_python_runs():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from skinpaint import GuessedMaskWarning, Inpainter, inpaint
+from skinpaint import GuessedMaskWarning, Inpainter, compare, inpaint
 from skinpaint.damage import random_pixels, scratches
 
 PHOTOGRAPHS = [
@@ -75,6 +75,8 @@ class TestInvertedMask:
             return
         with pytest.warns(GuessedMaskWarning, match=r"^Is the mask inverted\? The 9100 pixels .* pass ~mask"):
             inpaint(image, valid, method="laplace")
+        with pytest.warns(GuessedMaskWarning, match=r"^Is the mask inverted\? "):  # it was ranked without a word
+            compare(image, valid, "laplace", draws=1)
 
     @pytest.mark.parametrize("channel_axis", [None, 0])
     def test_is_asked_about_in_chunks(self, channel_axis):
@@ -115,7 +117,15 @@ class TestColours:
         image, mask = rng.random(shape), rng.random(shape) < 0.3
         with pytest.warns(GuessedMaskWarning, match=rf"^Is axis {axis} that of colours\? .* Pass channel_axis={axis} "):
             inpaint(image, mask, method="laplace")
+        with pytest.warns(GuessedMaskWarning, match=rf"^Is axis {axis} that of colours\?"):
+            compare(image, mask, "laplace", draws=1)
         inpaint(image, mask, method="laplace", channel_axis=axis)
+
+    def test_are_asked_about_in_chunks(self, rng):
+        image, mask = pytest.importorskip("dask.array").from_array(rng.random((40, 50, 3))), rng.random((40, 50)) < 0.3
+        with pytest.warns(GuessedMaskWarning, match=r"^Is axis -1 that of colours\? "):
+            inpaint(image, np.dstack([mask] * 3), method="laplace")
+        inpaint(image, mask, method="laplace", channel_axis=-1)
 
     @pytest.mark.parametrize("shape", [(40, 50, 5), (3, 8, 40), (40, 50), (16, 16, 3), (3, 40, 50, 6)])
     def test_are_not_where_there_are_none(self, shape, rng):

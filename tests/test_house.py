@@ -133,8 +133,14 @@ def names_in_all(module):
     return set(importlib.import_module(module).__all__) if module in MODULES else set()
 
 
+@cache
+def tree_of(module):
+    return ast.parse(path_of(module).read_text())
+
+
+@cache
 def imports_of(module):
-    return list(imports(ast.parse(path_of(module).read_text()), module))
+    return list(imports(tree_of(module), module))
 
 
 def allowed(module, imported, when_called):
@@ -223,7 +229,7 @@ def test_no_room_of_a_method_imports_another():
 
 def public_names(module):
     """Names that a module defines at its top level, itself, without a leading underscore."""
-    for node in ast.parse(path_of(module).read_text()).body:
+    for node in tree_of(module).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Assign | ast.AnnAssign):
@@ -241,6 +247,20 @@ def test_every_name_in_all_exists_and_is_defined_there(module):
     if module not in (*RE_EXPORT, "skinpaint.methods.base"):
         own = {name for name in names if name in set(public_names(module))}
         assert own == set(names), "a module exports what it defines itself"
+
+
+def names_taken(tree):
+    """Yield ``(module, name)`` for what a parsed module takes out of others, but the others themselves."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            yield from ((node.module, each.name) for each in node.names if f"{node.module}.{each.name}" not in MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_is_taken_out_of_a_module_is_in_its_all(module):
+    taken = names_taken(tree_of(module))
+    wrong = [(owner, name) for owner, name in taken if name not in {*names_in_all(owner), "*", "__version__"}]
+    assert not wrong, f"{module} takes what is not offered: {wrong}"
 
 
 def test_the_public_names_are_what_the_package_offers():

@@ -166,3 +166,11 @@ def test_what_is_refused(tmp_path, save, says):
         save(file)
     with pytest.raises(ValueError, match=rf"a\.npy cannot be read as a picture: .*{says}"):
         read(tmp_path / "a.npy")
+
+
+def test_infinite_values_are_refused_with_an_option_that_helps(restore, tmp_path):
+    """The sentence named `mask=`, which the command line has not."""
+    np.save(tmp_path / "a.npy", np.where(MASK, -np.inf, PLANE))
+    assert "infinite values instead. Give --mask, or --missing inf,-inf." in restore("a.npy", status=2).err
+    restore("a.npy", "--missing", "inf,-inf")
+    np.testing.assert_allclose(np.load(tmp_path / "a-restored.npy"), PLANE, atol=5)

@@ -1,6 +1,7 @@
 """Painting without a page: from edits to a mask, from a mask to a picture."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,6 +187,20 @@ def test_growing_is_that_of_the_library(pixels, seed):
     session = Session(np.zeros(mask.shape, np.uint8), mask=mask)
     session.apply(edits.Grow(pixels=pixels))
     np.testing.assert_array_equal(session.mask, grow(mask, pixels))
+
+
+def test_an_answer_that_is_none_is_refused_as_by_the_inpainter(rng):
+    """NaN of a method of one's own became black, with its message of success."""
+
+    class Unfinished(Laplace):
+        def solve(self, problem, callback=None):
+            solution = super().solve(problem, callback)
+            return replace(solution, values=np.where(problem.mask, np.nan, solution.values))
+
+    session = Session(rng.integers(0, 256, (20, 20), np.uint8), method=Unfinished())
+    session.apply(edits.Rectangle(points=((3, 3), (8, 8))))
+    with pytest.raises(ValueError, match=r"Unfinished\.solve must return finite values\. Got 36"):
+        _ = session.restored
 
 
 def test_an_imported_mask_is_kept_bit_for_bit(rng):
@@ -571,6 +586,7 @@ def test_work_in_the_background_stops_and_goes_plane_by_plane():
     assert [(restored[k] != stack[k]).any() for k in range(3)] == [True, True, False]
     assert relative((2, 2)) is None
     assert relative((5.0, -1.0)) == (5.0, 1.0)
+    assert relative((4e-9, 1e-9)) == (4.0, 1.0)  # metres, which were all alike
     assert with_settings(Laplace(), {"solver": "direct"}) == Laplace(solver="direct")
     assert with_settings(Laplace(), {"tol": "1e-06"}) == Laplace()
 

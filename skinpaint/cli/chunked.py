@@ -8,6 +8,7 @@ import logging
 import shutil
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -38,7 +39,7 @@ from skinpaint.cli.remarks import equal_to_nodata, hidden_by_alpha, several, wha
 from skinpaint.cli.restoring import filled_like, refuse_undamaged
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.io import READABLE
-from skinpaint.solution import Reason, warn
+from skinpaint.solution import GuessedMaskWarning, warn
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
@@ -79,7 +80,8 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
 def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, interruption: Interruption) -> str:
     """Restore the file and write it; the lines for the user."""
     source, began = task.source, perf_counter()
-    image, extras = open_zarr(source, spaced=args.spacing is None) if is_zarr(source) else open_raster(source)
+    refused = {"spaced": args.spacing is None, "stated": args.missing == "auto"}  # else the user says it
+    image, extras = open_zarr(source, **refused) if is_zarr(source) else open_raster(source)
     extras = as_stack(image, extras, args.axes)
     extras = extras if args.missing == "auto" else replace(extras, hint="")  # the user has said what is missing
     mask, missing = missing_by(args, source, image, extras, task.masks, read_mask_in_chunks)
@@ -88,7 +90,9 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, int
     frames = list(frames_of(image, mask, extras))
     if mask is not None and mask.shape != image.shape:
         frames = [replace(frame, mask=_without_channels(frame)) for frame in frames]
-    solutions = _solved(args, method, task, work, frames, missing, spacing)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Is axis .* that of colours", GuessedMaskWarning)  # the axes have names here
+        solutions = _solved(args, method, task, work, frames, missing, spacing)
     if interruption.seen:  # where exceptions are swallowed, as by finalizers
         raise KeyboardInterrupt
     if task.masks is None and args.missing in ("auto", None):
@@ -210,7 +214,7 @@ def _solved(
         except (ValueError, TypeError) as error:
             where = f"{task.source}, frame {k + 1} of {len(frames)}: " if len(frames) > 1 else f"{task.source}: "
             raise ValueError(without_repetition(where, sentence(error))) from error
-        if solution.reason in (Reason.INTERRUPTED, Reason.STOPPED_BY_CALLBACK):  # after Ctrl-C, as there is no callback
+        if solution.reason.cut_short:  # after Ctrl-C, as there is no callback
             raise KeyboardInterrupt
         solutions.append(solution)
     return solutions
@@ -247,7 +251,7 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
         lost.append("a mask of its own")
     if is_zarr(task.source):
         with written_zarr(task.source, task.output, restored) as partial:
-            by_chance = equal_to_nodata(open_zarr(partial, spaced=False)[0], filled, extras)
+            by_chance = equal_to_nodata(open_zarr(partial, spaced=False, stated=False)[0], filled, extras)
     else:
         with written_raster(task.source, task.output, restored, extras) as partial:
             by_chance = equal_to_nodata(open_raster(partial)[0], filled, extras)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.cli.common import read_chunk
-from skinpaint.containers import even_step, has_another_sign, holds_classes
+from skinpaint.containers import NODATA_NAMES, even_step, has_another_sign, holds_classes
 from skinpaint.io import Extras
 from skinpaint.io.codec import listed
 from skinpaint.io.decoders import one_line
@@ -28,7 +28,6 @@ __all__ = ["is_zarr", "open_zarr", "store_of", "written_zarr"]
 
 SUFFIX = ".zarr"
 DESCRIPTIONS = (".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json")  # files of a store that hold no values
-STATED = ("_FillValue", "missing_value")  # attributes by the conventions of netCDF
 DIMENSIONS = "_ARRAY_DIMENSIONS"  # the attribute with the names of the axes, before zarr 3 had them
 LETTERS = {
     "T": ("t", "time"),
@@ -57,10 +56,11 @@ def store_of(path: Path) -> Path:
     return next((each for each in (path, *path.parents) if each.suffix.lower() == SUFFIX), path)
 
 
-def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True) -> tuple[Any, Extras]:
+def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True, stated: bool = True) -> tuple[Any, Extras]:
     """The array in chunks, and what is known of it.
 
-    `measured` refuses numbers that must not be interpolated, and `spaced` steps that are not even or in no common unit.
+    `measured` refuses numbers that must not be interpolated, `spaced` steps that are not even or in no common unit, and
+    `stated` a nodata value that is no number.
     """
     import dask.array as da
 
@@ -70,7 +70,7 @@ def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True) -> tu
     name = array.path or source.name
     multiscale = _multiscale(group, name)
     names = _names(array, multiscale)
-    values, hint = _nodata(array)
+    values, hint = _nodata(array, stated)
     folder = source if array.path else source.parent  # of the group
     axes = _letters(names, array.ndim)
     extras = Extras(
@@ -250,13 +250,13 @@ def _are_named(names: Sequence[str | None], axes: str) -> bool:
     return [NAMES.get(str(name).lower()) for name in names] == list(axes)
 
 
-def _nodata(array: Any) -> tuple[tuple[float, ...], str]:
+def _nodata(array: Any, stated: bool) -> tuple[tuple[float, ...], str]:
     """The values that mean missing, as the array states them, and what may mean it besides."""
-    stated = [value for name in STATED if name in array.attrs for value in _listed(array.attrs[name])]
+    said = [value for name in NODATA_NAMES if name in array.attrs for value in _listed(array.attrs[name])]
     fill, kept_there = array.fill_value, array.metadata.zarr_format == 2 and DIMENSIONS in array.attrs
     if fill is not None and kept_there:  # xarray's place for it, in zarr 2
-        stated.append(fill.item() if hasattr(fill, "item") else fill)
-    numbers = [_number(value, array.dtype) for value in stated]
+        said.append(fill.item() if hasattr(fill, "item") else fill)
+    numbers = [_number(value, array.dtype, stated) for value in said if value is not None]
     values = tuple(dict.fromkeys(number for number in numbers if not math.isnan(number)))
     telling = fill is not None and array.dtype.kind in "iuf" and fill != 0 and not math.isnan(fill)
     other = telling and fill not in values
@@ -267,7 +267,7 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _number(value: Any, dtype: Any) -> float:
+def _number(value: Any, dtype: Any, stated: bool = True) -> float:
     """A nodata value as JSON holds it: a number, or for floats a word or, by xarray, the bytes of a double.
 
     Examples
@@ -281,7 +281,10 @@ def _number(value: Any, dtype: Any) -> float:
     try:
         return struct.unpack("<d", base64.b64decode(value, validate=True))[0] if value.endswith("=") else float(value)
     except (ValueError, struct.error):
-        raise ValueError(f"Its _FillValue must be a number of {dtype}. Got {value!r}. Give --missing NUMBER.") from None
+        if not stated:
+            return math.nan
+        said = f"Its nodata value must be a number of {dtype}. Got {value!r}. Give --missing NUMBER."
+        raise ValueError(said) from None
 
 
 def _left_behind(source: Path, array: Any) -> tuple[str, ...]:

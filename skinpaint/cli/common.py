@@ -79,6 +79,12 @@ OPTIONS = {
     "Remove it, or name another one.": "Remove that folder, or give the same options as then.",
     "call again with the same work=: the": "give the same command again: the",
     "kept there": "kept",
+    "Mark them as missing with mask= or set them to NaN": "Give --mask, or --missing inf,-inf",
+    "Pass image.compute() if the image": "Save it as a TIFF or NPY and leave --workers out if it",
+    "Pass one of these, or image.compute() if the image": "Give one of these, or save it as a TIFF or NPY and leave "
+    "--workers out if it",
+    "Pass larger chunks, or method='laplace'": "Save it in larger chunks, or give --method laplace",
+    "Pass method='laplace'": "Give --method laplace",
 }
 """How what the library tells its callers to pass is given on the command line."""
 

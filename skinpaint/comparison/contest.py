@@ -25,7 +25,7 @@ from skinpaint.masks import entries_equal, everywhere
 from skinpaint.methods import resolve
 from skinpaint.problem import Bounds, Problem
 from skinpaint.scores import check_truth, psnr, ssim
-from skinpaint.solution import ConvergenceWarning, GuessedMaskWarning
+from skinpaint.solution import ConvergenceWarning, GuessedMaskWarning, warn
 from skinpaint.wording import generator
 
 __all__ = ["compare"]
@@ -121,6 +121,8 @@ def compare(
         spacing=spacing,
         grow=grow,
     )
+    for question in problem.questions():
+        warn(question, GuessedMaskWarning)
     image, missing, channel_axis = problem.array, problem.as_user(problem.mask), problem.channel_axis
     inpainters = {name: as_inpainter(entrant, channel_axis, bounds, spacing) for name, entrant in entrants.items()}
     truth = None if truth is None else _checked(truth, image, missing, channel_axis)

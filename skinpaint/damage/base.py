@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from skinpaint.masks import dtype_range
-from skinpaint.wording import is_axis, require
+from skinpaint.wording import is_axis, is_number, require
 
 __all__ = ["blank_canvas", "check_number", "copy_with_channels_last", "ink"]
 
@@ -51,9 +51,10 @@ def ink(value: float | None, dtype: np.dtype, *, owner: str) -> float:
     """Return the value that damage leaves: `value`, or white."""
     if value is None:
         return dtype_range(dtype)[1]
-    floating = dtype.kind == "f"
-    valid = _is_number(value, whole=not floating)
-    valid = valid and (floating or np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
+    if dtype.kind == "f":
+        valid = is_number(value) and (not np.isfinite(value) or abs(value) <= float(np.finfo(dtype).max))
+    else:
+        valid = _is_number(value, whole=True) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
     require(valid, owner, "value", f"a number that the image's dtype {dtype} holds", value)
     return value
 
@@ -66,8 +67,7 @@ def _is_number(value: object, *, whole: bool) -> bool:
     >>> _is_number(2.0, whole=True), _is_number(2.5, whole=True), _is_number("2", whole=False)
     (True, False, False)
     """
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    return real and (not whole or (np.isfinite(value) and value == int(value)))  # type: ignore[call-overload]
+    return is_number(value) and (not whole or (bool(np.isfinite(value)) and value == int(value)))
 
 
 def check_number(value: object, least: float, most: float, *, whole: bool, allowed: str, name: str, owner: str) -> None:

@@ -19,19 +19,19 @@ from skinpaint.methods import METHODS, Laplace, load, resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import (
     Bounds,
+    ask_colours,
     ask_inverted,
     check_bounds,
     check_max_distance,
     check_spacing,
     looks_inverted,
 )
-from skinpaint.solution import Callback, GuessedMaskWarning, Reason, Record, warn
+from skinpaint.solution import TRIVIAL, Callback, GuessedMaskWarning, Reason, Record, warn
 from skinpaint.wording import require
 
 __all__ = ["inpaint", "solve"]
 
 DEFAULT_METHOD = "laplace"
-TRIVIAL = (Reason.NOTHING_MISSING, Reason.CONSTANT)
 
 
 def inpaint(image: Any, mask: Any = None, **settings: Any) -> Any:
@@ -140,29 +140,36 @@ def solve(
         place = work if work is None or channel_axis is None else f"{work}/channel-{c}"
         parts = channel.rechunk(chunks), missing.rechunk(chunks)
         channels.append(Channel(grid, *parts, c, settings, bounds, farthest, place, halo))
+    if question := ask_colours(image.shape, channel_axis):
+        warn(question, GuessedMaskWarning)
     if mask is not None and looks_inverted(*thumbnail(channels)):
         warn(ask_inverted(sum(one.found.missing for one in channels[: problem.missing.shape[-1]])), GuessedMaskWarning)
     with _Bar(type(chosen).__name__, progress, callback) as bar:
         each = []
         for one in channels:
             each.append(one.trivial() or one.fill(bar.show, began) if local is None or local.fill else one.looked())
-            if each[-1].reason in (Reason.INTERRUPTED, Reason.STOPPED_BY_CALLBACK):
-                bar.stopped = True
+            bar.stopped = bar.stopped or each[-1].reason.cut_short
     if local is not None:
         each = restore(chosen, local, channels, each, bounds)
+    solution = _together(problem, image, each)
+    joined = "" if chunks == given else f" Worked in chunks of {_longest(chunks)} instead of {_longest(given)}."
+    return replace(solution, status=solution.status + joined)
+
+
+def _together(problem: Chunked, image: Any, each: list[ChunkedSolution]) -> ChunkedSolution:
+    """The answers of the channels as one, as the user has them; what is said is said of the worst."""
     filled = [one.filled for one in each]
     shared = problem.missing.shape[-1] == 1
-    marked = filled[0].rechunk(given) if shared else problem.as_user(filled, image)
+    marked = filled[0].rechunk(problem.image.chunks[:-1]) if shared else problem.as_user(filled, image)
     worst = max(each, key=lambda one: (not one.converged, one.reason not in TRIVIAL, one.residual or 0.0))
     error = _largest([one.error for one in each])
     bound = bounded(error) if worst.reason is Reason.CONVERGED else ""
-    joined = "" if chunks == given else f" Worked in chunks of {_longest(chunks)} instead of {_longest(given)}."
     return replace(
         worst,
         values=problem.as_user([one.values for one in each], image),
         restored=problem.as_user([one.restored for one in each], image),
         filled=marked,
-        status=worst.status + bound + joined,
+        status=worst.status + bound,
         n_iter=max(one.n_iter for one in each),
         history=tuple(record for one in each for record in one.history),
         error=error,
@@ -173,7 +180,7 @@ def solve(
 def _chosen(method: str | Method) -> tuple[Method, Local | None]:
     """The method, and how far it looks; None for the harmonic fill, which looks everywhere."""
     chosen = resolve(method)
-    if not isinstance(chosen, Laplace) and type(chosen) not in LOCAL:
+    if type(chosen) not in (Laplace, *LOCAL):  # a subclass may do anything
         allowed = [name for name in METHODS if load(name) in (Laplace, *LOCAL)]
         names = f"{', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}"
         raise ValueError(

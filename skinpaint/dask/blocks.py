@@ -11,7 +11,7 @@ import numpy as np
 
 from skinpaint.grid.axes import Box
 
-__all__ = ["Block", "Shelf", "Shelved", "damaged", "read"]
+__all__ = ["Block", "Shelf", "Shelved", "common", "damaged", "read", "within"]
 
 Array = np.ndarray
 NOT_THERE = {"f": np.nan, "u": 2}  # what zarr reads where a file is gone: no array holds it

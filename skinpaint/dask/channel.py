@@ -19,7 +19,7 @@ from skinpaint.dask.passes import Certificate, Schwarz
 from skinpaint.grid.harmonic.schwarz import Grid, Pass
 from skinpaint.methods import Laplace
 from skinpaint.problem import LARGEST_EXACT, Bounds, bounds_around
-from skinpaint.solution import ConvergenceWarning, Reason, Record, Solution, warn
+from skinpaint.solution import TRIVIAL, ConvergenceWarning, Reason, Record, Solution, warn
 
 __all__ = ["Channel", "ChunkedSolution", "bounded", "thumbnail"]
 
@@ -94,10 +94,7 @@ class Channel:
         self.schwarz = Schwarz(self.grid, self.image, self.missing, store, halo=self.halo)
         self.found = found = self.schwarz.look()
         if found.infinite:
-            raise ValueError(
-                f"The 'image' parameter must be finite where it is known. Got {found.infinite} infinite values instead."
-                " Mark them as missing with mask= or set them to NaN."
-            )
+            raise masks.infinite(found.infinite)
         if found.low > found.high:
             raise ValueError(
                 "The 'image' parameter must have at least one known pixel in every channel. Got an image of which all "
@@ -125,16 +122,11 @@ class Channel:
 
     def trivial(self) -> ChunkedSolution | None:
         """The answer, if there is nothing to solve."""
-        reason, status = None, ""
-        if not self.found.missing:
-            reason, status = Reason.NOTHING_MISSING, "Nothing is missing: the image is returned as it came."
-        elif self.found.low == self.found.high:
-            reason = Reason.CONSTANT
-            status = "All known pixels are equal: the missing ones are set to the same value."
-        if reason is None:
+        if self.found.missing and self.found.low != self.found.high:
             return None
+        reason = Reason.CONSTANT if self.found.missing else Reason.NOTHING_MISSING
         self.schwarz.start = self.found.low
-        return self.solution(reason, status, residual=0.0, largest_residual=0.0, error=0.0)
+        return self.solution(reason, TRIVIAL[reason], residual=0.0, largest_residual=0.0, error=0.0)
 
     def looked(self) -> ChunkedSolution:
         """The answer of a method that does not start from the harmonic fill, before it has begun."""
@@ -239,4 +231,4 @@ def _near_enough(missing: Any, spacing: tuple[float, ...], farthest: float | Non
 def _near(missing: np.ndarray, spacing: tuple[float, ...], farthest: float) -> np.ndarray:
     if missing.all():
         return np.zeros_like(missing)
-    return missing & (masks.distance_to_known(missing[..., None], spacing)[..., 0] <= farthest)
+    return masks.near_enough(missing[..., None], spacing, farthest)[..., 0]

@@ -193,16 +193,7 @@ def _given(mask: Any, array: Any, axis: int | None) -> Any:
     elif axis is not None and np.shape(mask) == shape:
         chunks, last = None, True
     else:
-        spatial = array.shape[:-1]
-        hint = ""
-        if axis is None and len(np.shape(mask)) == len(shape) - 1:
-            near = [k for k in range(len(shape)) if shape[:k] + shape[k + 1 :] == np.shape(mask)]
-            hint = f" Did you mean channel_axis={near[0]}?" if near else ""
-        raise ValueError(
-            f"The 'mask' parameter must have the spatial shape {spatial}"
-            f"{'' if axis is None else f' or the full shape {shape}'} of an image of shape {shape}. "
-            f"Got shape {np.shape(mask)} instead.{hint}"
-        )
+        raise masks.misfit(mask, array, axis)
     if not isinstance(mask, da.Array):
         mask = da.from_array(masks.as_bool(mask), chunks=chunks or "auto")
     elif mask.dtype != bool:

@@ -13,23 +13,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dask.array as da
 import numpy as np
-from dask.base import compute, tokenize
+from dask.base import compute
 from dask.delayed import delayed
-from dask.highlevelgraph import HighLevelGraph
 
 from skinpaint.dask import tasks
 from skinpaint.dask.channel import Channel, ChunkedSolution, thumbnail
 from skinpaint.dask.chunked import look_around
-from skinpaint.dask.passes import task
+from skinpaint.dask.passes import as_array, task
 from skinpaint.grid.axes import long_axes
 from skinpaint.grid.biharmonic import STENCIL_RADIUS
 from skinpaint.methods import Biharmonic, PlugAndPlay, SparseDCT
 from skinpaint.methods.base import Method
 from skinpaint.methods.sparse_dct import WIDE_HOLE, decay_for, wide_holes
 from skinpaint.problem import Bounds, Problem, Whole
-from skinpaint.solution import Reason
+from skinpaint.solution import TRIVIAL, Reason
 
 __all__ = ["LOCAL", "Local", "restore"]
 
@@ -79,12 +77,12 @@ def restore(
     bounds
         As for :class:`skinpaint.Inpainter`.
     """
-    if any(one.reason in (Reason.INTERRUPTED, Reason.STOPPED_BY_CALLBACK) for one in each):
+    if any(one.reason.cut_short for one in each):
         name = type(method).__name__
         return [
             replace(one, status=f"{one.status} {name} was not begun: this is the fill it starts from.") for one in each
         ]
-    if all(one.reason in (Reason.NOTHING_MISSING, Reason.CONSTANT) for one in each):
+    if all(one.reason in TRIVIAL for one in each):
         return list(each)
     grid = channels[0].grid
     low, high = (np.array([getattr(one, name) for one in channels], float) for name in ("low", "high"))
@@ -102,7 +100,7 @@ def restore(
         parts.append(task(tasks.part, method, chunk.core, window, starts, whole, given)(*seen))
     done = []
     for c, (channel, one) in enumerate(zip(channels, each, strict=True)):
-        values = _array([pick(each, c) for each in parts], grid.chunks)
+        values = as_array([pick(each, c) for each in parts], grid.chunks)
         done.append(_answer(channel, one, values, method, halo))
     return done
 
@@ -117,15 +115,6 @@ def _answer(channel: Channel, start: ChunkedSolution, values: Any, method: Metho
     status = " ".join(filter(None, (said, begun, unseen)))
     reason = Reason.CONVERGED if start.converged else start.reason
     return channel.solution(reason, status, values, n_iter=start.n_iter, history=start.history)
-
-
-def _array(blocks: list[Any], chunks: tuple[tuple[int, ...], ...]) -> Any:
-    """A dask array of delayed chunks."""
-    name = f"skinpaint-local-{tokenize(*(block.key for block in blocks))}"
-    places = np.ndindex(*(len(lengths) for lengths in chunks))
-    layer: Any = {(name, *at): block.key for at, block in zip(places, blocks, strict=True)}
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=blocks)
-    return da.Array(graph, name, chunks, meta=np.empty((0,) * len(chunks)))
 
 
 def _around_holes(channels: Sequence[Channel]) -> int:

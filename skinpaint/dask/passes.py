@@ -28,12 +28,10 @@ from skinpaint.dask.store import Work
 from skinpaint.grid.harmonic.schwarz import Chunk, Grid, Misfit, Pass, iterate, total
 from skinpaint.grid.hats import add_up
 
-__all__ = ["Certificate", "Schwarz", "task"]
+__all__ = ["Certificate", "Schwarz", "as_array", "task"]
 
 MAX_PASSES = 40  # at most 12 are usual
 MAX_ERROR = 5e-6  # of the range, as estimated
-
-
 UNIT = tasks.Units(0.0, 1.0)
 
 
@@ -168,13 +166,8 @@ class Schwarz:
 
     def values(self) -> Any:
         """The filled values as a dask array, which reads them from where they are kept."""
-        name = f"skinpaint-values-{tokenize(*(each.key for each in self.done))}"
-        places = np.ndindex(*(len(lengths) for lengths in self.grid.chunks))
-        start = self.start
-        blocks = [task(_values, chunk.core, start)(done) for chunk, done in zip(self.chunks, self.done, strict=True)]
-        layer: Any = {(name, *at): block.key for at, block in zip(places, blocks, strict=True)}
-        graph = HighLevelGraph.from_collections(name, layer, dependencies=blocks)
-        return da.Array(graph, name, self.grid.chunks, meta=np.empty((0,) * len(self.grid.shape)))
+        pairs = zip(self.chunks, self.done, strict=True)
+        return as_array([task(_values, chunk.core, self.start)(done) for chunk, done in pairs], self.grid.chunks)
 
     def around(self) -> list[list[Any]]:
         """Each chunk with what its neighbours have within `halo` of it, to be read by :func:`blocks.read`."""
@@ -239,6 +232,15 @@ def task(work: Callable[..., Any], *settings: Any) -> Any:
     and loses hold of what is persisted in one; it does not search the settings.
     """
     return delayed(partial(work, *settings), pure=False)
+
+
+def as_array(blocks: list[Any], chunks: tuple[tuple[int, ...], ...]) -> Any:
+    """A dask array of what tasks leave, one for each chunk in C order."""
+    name = f"skinpaint-{tokenize(*(block.key for block in blocks))}"
+    places = np.ndindex(*(len(lengths) for lengths in chunks))
+    layer: Any = {(name, *at): block.key for at, block in zip(places, blocks, strict=True)}
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=blocks)
+    return da.Array(graph, name, chunks, meta=np.empty((0,) * len(chunks)))
 
 
 def _values(box: Any, start: float | None, done: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import local
 from typing import Any, TypeAlias
 
-__all__ = ["SOLVE_COST", "alone", "limit", "share", "share_unevenly", "workers"]
+__all__ = ["SOLVE_COST", "alone", "limit", "parts", "share", "share_unevenly", "workers"]
 
 MIN_SHARED_ENTRIES = 300_000  # with fewer, waking a thread (some 70 microseconds) costs more than it saves
 PARTS_IN_TURN = 8  # for each thread, where parts of the same size cost differently

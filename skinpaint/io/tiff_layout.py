@@ -11,7 +11,20 @@ import numpy as np
 from skinpaint.io.tiff_facts import GDAL_METADATA, without_statistics
 from skinpaint.io.tiff_series import LAYERS, Found, Pixels
 
-__all__ = ["SOFTWARE", "Layout", "Tag", "contents", "damaged_resources", "layout_of", "without_thumbnails"]
+__all__ = [
+    "OF_THE_CODING",
+    "POSITION",
+    "SOFTWARE",
+    "UNSAID",
+    "WRITTEN",
+    "XMP",
+    "Layout",
+    "Tag",
+    "contents",
+    "damaged_resources",
+    "layout_of",
+    "without_thumbnails",
+]
 
 XMP = 700
 WRITTEN = {282, 283, 296, 34675}  # tags that are written from what the Extras say, or anew

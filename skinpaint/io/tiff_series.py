@@ -14,7 +14,9 @@ from skinpaint.io.pillow import NEEDS_CONVERSION, opened
 from skinpaint.io.tiff_facts import nodata
 
 __all__ = [
+    "CLASSES",
     "LAYERS",
+    "PICTURE_AXES",
     "Found",
     "Pixels",
     "check_samples",

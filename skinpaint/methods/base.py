@@ -21,7 +21,7 @@ from skinpaint.wording import did_you_mean, is_int, is_number, require
 if TYPE_CHECKING:
     from skinpaint.trust.field import Field
 
-__all__ = ["CountedMethod", "IterativeMethod", "Method", "State"]
+__all__ = ["CountedMethod", "IterativeMethod", "Method", "State", "differ"]
 
 
 def differ(shape: tuple[int, ...], spacing: tuple[float, ...]) -> bool:
@@ -90,7 +90,10 @@ class Method(ABC):
         """Find the missing values of `problem`; never touches the known ones."""
 
     def check_grid(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
-        """Refuse a spatial shape or a spacing that the method cannot work with; most can work with any."""
+        """Refuse a spatial shape or a spacing that the method cannot work with; most can work with any.
+
+        The loop of an :class:`IterativeMethod` asks, with the spacing as the user gave it. Others ask themselves.
+        """
         return
 
     def unseen(self, shape: tuple[int, ...], spacing: tuple[float, ...]) -> str:
@@ -183,6 +186,7 @@ class IterativeMethod(Method):
     def solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         """Step until the stopping rule is met, `max_iter` is reached, the callback returns True, or Ctrl-C."""
         began = perf_counter()
+        self.check_grid(problem.shape[:-1], tuple(h * problem.unit for h in problem.spacing))
         problem = self.prepare(problem)
         state: State = self.init(problem)
         history: list[Record] = []

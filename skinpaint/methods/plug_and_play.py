@@ -123,7 +123,6 @@ class PlugAndPlay(IterativeMethod):
 
     def init(self, problem: Problem) -> Denoised:
         """Start from the harmonic fill."""
-        self.check_grid(problem.shape[:-1], tuple(h * problem.unit for h in problem.spacing))
         start = problem.clip(problem.fill())
         return Denoised(
             values=start, note=f"Convergence is judged by the change alone: there is no energy. {self._note}".strip()

@@ -17,7 +17,7 @@ from skinpaint.wording import is_int, is_number, require
 if TYPE_CHECKING:
     from skinpaint.grid.patches.blocks import Blocks
 
-__all__ = ["SparseDCT", "decay_for", "wide_holes"]
+__all__ = ["WIDE_HOLE", "SparseDCT", "decay_for", "wide_holes"]
 
 QUICK_DECAY, SLOW_DECAY = 0.96, 0.98  # of the threshold, from round to round; slow if some hole is at least
 WIDE_HOLE = 17  # pixels wide along all axes: edges take longer to grow into it
@@ -145,7 +145,6 @@ class SparseDCT(CountedMethod):
 
     def init(self, problem: Problem) -> Rounds:
         """Start from the harmonic fill."""
-        self.check_grid(problem.shape[:-1], problem.spacing)
         image = _first_fill(problem)
         planar = _axes(problem) == 2
         decay = self.decay or decay_for(bool(wide_holes(problem.mask).any()), planar)
@@ -309,9 +308,9 @@ def _first_fill(problem: Problem) -> np.ndarray:
     """The harmonic fill as float32."""
     from skinpaint.grid.harmonic.fill import fill
 
-    filled = problem.write(np.empty(problem.shape, np.float32))
     if problem.whole is not None:
         return problem.fill().astype(np.float32, order="C")
+    filled = problem.write(np.empty(problem.shape, np.float32))
     if not problem.sparse:
         return fill(filled, problem.mask, problem.spacing, tol=INITIAL_FILL_TOL).astype(np.float32, "C", copy=False)
     found = problem.harmonic()

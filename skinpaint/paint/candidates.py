@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
@@ -12,6 +13,7 @@ import numpy as np
 from skinpaint.comparison import compare
 from skinpaint.paint.boxes import Box
 from skinpaint.paint.session import Session
+from skinpaint.solution import GuessedMaskWarning
 
 __all__ = ["Candidate", "candidates"]
 
@@ -59,7 +61,9 @@ def candidates(session: Session, near: Box, names: Sequence[str], stop: Event) -
     for name in names:
         if stop.is_set():
             return
-        comparison = compare(crop, missing, [name], channel_axis=-1, missing_values=None, spacing=session.spacing)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GuessedMaskWarning)  # the mask is what the user sees
+            comparison = compare(crop, missing, [name], channel_axis=-1, missing_values=None, spacing=session.spacing)
         entry = comparison.entries[0]
         if stop.is_set():
             return

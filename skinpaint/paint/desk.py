@@ -300,7 +300,7 @@ class Desk:
             try:
                 for filled in session.solve(partial(self._is_stale, session)):
                     self.later(partial(self.send_changed, filled.box))
-            except ValueError as error:  # every pixel is missing
+            except ValueError as error:  # every pixel is missing, or what a method gave is no answer
                 said = str(error)
             except Exception as error:
                 traceback.print_exc()

@@ -23,6 +23,7 @@ __all__ = [
     "Edit",
     "Grow",
     "Imported",
+    "Point",
     "Polygon",
     "Rectangle",
     "Similar",

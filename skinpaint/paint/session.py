@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from skinpaint.inpainter import solved
 from skinpaint.masks import as_bool
 from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
@@ -577,9 +578,5 @@ def fill_crop(
     problem = Problem.from_image(
         crop, missing, channel_axis=-1, missing_values=None, spacing=spacing, default_bounds=method.default_bounds
     )
-    if problem.trivial is not None:
-        reason, status = problem.trivial
-        solution = Solution(values=problem.unsolved, reason=reason, status=status)
-    else:
-        solution = method.solve(problem, lambda record, restore: callback())
+    solution = solved(problem, method, lambda record, restore: callback())
     return problem.write_back(solution.found), solution

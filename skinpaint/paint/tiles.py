@@ -8,7 +8,7 @@ import numpy as np
 
 from skinpaint.paint.boxes import Box
 
-__all__ = ["Bits", "Fill", "Tiles"]
+__all__ = ["SIDE", "Bits", "Fill", "Tiles"]
 
 SIDE = 256  # pixels of a tile along each axis
 

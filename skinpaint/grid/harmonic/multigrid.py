@@ -41,7 +41,7 @@ from skinpaint.lazy import lazy
 if TYPE_CHECKING:
     from skinpaint.grid.harmonic.factors import Factors
 
-__all__ = ["HarmonicSystem", "Level", "Multigrid", "System"]
+__all__ = ["MIN_COUPLING", "OVERCORRECTION", "HarmonicSystem", "Level", "Multigrid", "System"]
 
 MAX_SINGLE_REDUCTION = 1e-6  # the updated single-precision residual is trusted down to this reduction
 MIN_COUPLING = 0.3  # an axis is halved if its mean edge weight, relative to the strongest axis, is at least this

@@ -38,7 +38,7 @@ from skinpaint.grid.hats import Hats, Stencil
 from skinpaint.grid.holes import cut_out, solve_holes
 from skinpaint.grid.matrix import edges
 
-__all__ = ["Chunk", "Grid", "Misfit", "Pass", "assemble", "iterate", "measure", "residual", "solve_chunk"]
+__all__ = ["Chunk", "Grid", "Misfit", "Pass", "assemble", "iterate", "measure", "residual", "solve_chunk", "total"]
 
 OVERLAP = {1: 16, 2: 16}  # pixels, by the number of axes
 OVERLAP_OF_VOLUMES = 8

@@ -17,7 +17,7 @@ from numba import uintp
 
 from skinpaint.grid.jit import kernel, part
 
-__all__ = ["LANES", "estimate", "settle"]
+__all__ = ["LANES", "MAX_SIDE", "estimate", "settle"]
 
 LANES = 64  # lines that are transformed side by side
 ADJACENT = np.int64(1)  # an integer of the language would be compiled for itself
