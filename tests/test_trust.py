@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy import ndimage
+from skimage import data
 
 import skinpaint
 from skinpaint import Inpainter, Laplace, SparseDCT, inpaint
@@ -84,6 +85,35 @@ def test_the_standard_deviation_is_that_of_the_errors():
     truth, mask = picture(), scattered()
     restored, std = inpaint(truth, mask, method="laplace", return_std=True)
     assert np.mean(((restored - truth)[mask] / std[mask]) ** 2) == pytest.approx(1, abs=0.25)
+
+
+def test_the_standard_deviation_is_that_of_the_errors_where_few_are_large():
+    ratios = []
+    for seed in range(3):
+        truth, mask = 255.0 * data.horse()[100:228, 100:228], scattered((128, 128), missing=0.2, seed=seed)
+        restored, std = inpaint(truth, mask, method="laplace", return_std=True)
+        ratios.append(np.sqrt(np.mean((restored - truth)[mask] ** 2) / np.mean(std[mask] ** 2)))
+    assert np.mean(ratios) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("dtype", [float, np.uint8])
+def test_nothing_is_surer_than_its_solver(dtype):
+    """In flat areas, errors are those of single precision."""
+    flat = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((96, 96)), 4) > 0
+    truth, mask = (255 * flat).astype(dtype), scattered(missing=0.2)
+    inpainter = fitted(image=truth, mask=mask)
+    low, high = inpainter.interval(0.9)
+    exact = mask & (np.abs(255 * inpainter.solution_.values[..., 0] - truth) < 1e-4)
+    assert exact.sum() > 500
+    assert ((low <= truth) & (truth <= high))[exact].all()
+
+
+def test_errors_of_the_solver_calibrate_nothing():
+    truth = data.shepp_logan_phantom()[104:296, 104:296]
+    mask = np.arange(192) < np.full((192, 1), 24)
+    inpainter = fitted(image=truth, mask=mask)
+    assert np.sqrt(np.mean(inpainter.std()[mask] ** 2)) > 0.01
+    assert "not calibrated" in inpainter.solution_.status
 
 
 @pytest.mark.parametrize("trial", TRIALS)

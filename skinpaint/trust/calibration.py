@@ -11,7 +11,8 @@ where v is the variance of the field (which depends on the mask only), d the dis
 window, its energy over its number of known pixels, shrunken towards that of the next wider window. The fit maximises
 the likelihood of a Laplace distribution, whose heavy tails are those of errors in photographs, and is shrunken towards
 :math:`s \propto \sqrt{v} \, g`. The quantiles of the standardised errors are then taken in three classes of the scale
-(conformal prediction), and interpolated between the classes.
+(conformal prediction), and interpolated between the classes. The standard deviation is the scale times a factor with
+which its mean square is that of the errors, in each class.
 
 Pixels depend on each other, and the pixels that are missing may be unlike those that are known. So intervals are
 calibrated on this image, and nothing is guaranteed.
@@ -45,6 +46,8 @@ __all__ = ["Ladder", "Uncertainty", "fit_scale", "posterior_of", "roughness", "u
 WINDOWS = (3, 9, 29)  # pixels: sides of a box filter, which is applied twice
 SHRINK = 4.0  # known pixels that the next wider window counts as
 FLOOR, TINY = 1e-3, 1e-18  # of the mean energy, and of [0, 1] squared: no place is smoother
+SOLVED, UNSTATED = 10.0, 1e-8  # a solver errs by some times the accuracy that it states; and what stands for none
+UNSOLVED = 1e-5  # of the range: the errors of a solver that are larger are seen in what was hidden
 SMALL_ERROR = 1e-2  # of the mean error, below which errors are alike
 RIDGE = 10.0  # errors that the prior of the fit counts as
 NEWTON_STEPS = 50
@@ -63,6 +66,8 @@ class Ladder:
         The logarithm of the scale in the middle of each class.
     errors : list of n ndarrays
         The absolute standardised errors of each class, sorted.
+    deviations : list of n floats
+        What the scale is multiplied by for the standard deviation, in each class.
 
     Examples
     --------
@@ -73,6 +78,7 @@ class Ladder:
 
     at: np.ndarray
     errors: list[np.ndarray]
+    deviations: list[float]
 
     @classmethod
     def of(cls, scale: np.ndarray, errors: np.ndarray) -> Ladder:
@@ -82,7 +88,12 @@ class Ladder:
         at = np.array([np.median(log_scale[c]) for c in classes])
         if not (np.diff(at) > 0).all():
             at, classes = at[:1], [order]
-        return cls(at, [np.sort(errors[c]) for c in classes])
+        # Errors that are large for their scale may be where the scale is large: they are not divided by it one by one.
+        weights = [(scale[c] / scale[c].max()) ** 2 for c in classes]
+        deviations = [
+            float(np.sqrt(np.average(errors[c] ** 2, weights=w))) for c, w in zip(classes, weights, strict=True)
+        ]
+        return cls(at, [np.sort(errors[c]) for c in classes], deviations)
 
     def quantile(self, level: float) -> Callable[[np.ndarray], np.ndarray]:
         """The factor on the scale that gives intervals of this level, as a function of the scale."""
@@ -91,7 +102,7 @@ class Ladder:
     @property
     def spread(self) -> Callable[[np.ndarray], np.ndarray]:
         """The factor on the scale that gives the standard deviation, as a function of the scale."""
-        return self._interpolated([float(np.sqrt(np.mean(errors**2))) for errors in self.errors])
+        return self._interpolated(self.deviations)
 
     def _interpolated(self, factors: list[float]) -> Callable[[np.ndarray], np.ndarray]:
         return lambda scale: np.interp(np.log(scale), self.at, factors)
@@ -222,6 +233,8 @@ class Uncertainty:
         The variances of the field for each mask, the channels that have it, and the field.
     note : str
         A sentence for the status.
+    accuracy : float
+        Of the solver, as a fraction of the range: nothing is surer than this.
     """
 
     problem: Problem
@@ -230,6 +243,7 @@ class Uncertainty:
     ladders: tuple[Ladder | None, ...]
     variances: list[tuple[np.ndarray, list[int], Field]]
     note: str
+    accuracy: float = 0.0
     _std: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @lazy
@@ -278,7 +292,8 @@ class Uncertainty:
         for c, factor in enumerate(factors):
             at = np.isfinite(self.scale[..., c]) & (self.scale[..., c] > 0)
             s = self.scale[..., c][at]
-            out[..., c][at] = s * (normal if factor is None else factor(s))
+            least = self.accuracy * self.problem.scales[c]
+            out[..., c][at] = np.maximum(s * (normal if factor is None else factor(s)), least)
             out[..., c][np.isinf(self.scale[..., c])] = np.inf
         return out
 
@@ -396,7 +411,13 @@ def uncertainty_of(
                 bare += 1
     note = _note(calibrated, bare, problem, here.solves + more)
     centre = problem.measured(values)
-    return Uncertainty(problem, centre, scale, tuple(ladders), here.variances, note)
+    return Uncertainty(problem, centre, scale, tuple(ladders), here.variances, note, _accuracy(solution))
+
+
+def _accuracy(solution: Solution) -> float:
+    """How far a solver may be from its answer, as a fraction of the range: smaller errors say nothing of the image."""
+    stated = next((each for each in (solution.residual, solution.error) if each is not None), UNSTATED)
+    return min(SOLVED * stated, UNSOLVED)
 
 
 def _note(calibrated: int, bare: int, problem: Problem, solves: int) -> str:
@@ -466,6 +487,7 @@ def _rehearse(
         for c in channels:
             where = hidden[..., c % hidden.shape[-1]]
             errors = more.errors_at(there.values, c, where, problem)
+            errors[np.abs(errors) <= _accuracy(solution) * more.scales[c]] = 0
             if problem.low[c] < problem.high[c] and errors.size >= MIN_HIDDEN and errors.any():
                 trials[c] = _Trial(errors, np.stack(list(there.features(v, gaussian, c, where)), axis=1))
     return trials, there.solves + 1
