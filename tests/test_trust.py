@@ -381,6 +381,13 @@ def test_flat_images_and_whole_ones_are_sure_and_say_so():
         np.testing.assert_array_equal(inpainter.sample(2), np.stack([image] * 2))
 
 
+def test_a_channel_that_is_flat_is_sure_and_that_is_said():
+    image = np.stack([picture((40, 40)), np.full((40, 40), 255.0)], axis=-1)
+    inpainter = fitted(image=image, channel_axis=-1)
+    assert (inpainter.std()[..., 1] == 0).all()
+    assert "They are 0 in 1 channel whose known pixels are all equal." in inpainter.solution_.status
+
+
 def test_pixels_left_as_they_came_are_infinitely_unsure_and_that_is_said():
     image, mask = picture(), scattered()
     mask[20:40, 20:40] = True

@@ -431,6 +431,8 @@ def _note(calibrated: int, bare: int, problem: Problem, solves: int) -> str:
             f"The standard deviations are {whose}, not calibrated: too few known pixels could be hidden, or they were "
             "predicted without error."
         )
+    if flat := int(np.count_nonzero(problem.low == problem.high)):
+        said.append(f"They are 0 in {flat} channel{'' if flat == 1 else 's'} whose known pixels are all equal.")
     if problem.left:
         said.append("They are infinite where pixels were left as they came.")
     said.append(f"They took {solves} more solution{'' if solves == 1 else 's'}.")
