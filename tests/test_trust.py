@@ -324,6 +324,15 @@ def test_integers_have_intervals_of_floats_within_their_range():
     np.testing.assert_array_equal(low[~mask], image[~mask])
 
 
+def test_an_interval_of_integers_holds_one():
+    """A flat area may come back a hundredth of a level off, with intervals that are narrower."""
+    truth = data.checkerboard()[:100, :100]
+    ends = [fitted(image=truth, mask=scattered(truth.shape)).interval(level) for level in (0.5, 0.9)]
+    assert all((np.ceil(low) <= np.floor(high)).all() for low, high in ends)
+    assert (ends[1][0] <= ends[0][0]).all()
+    assert (ends[0][1] <= ends[1][1]).all()
+
+
 def test_samples_have_the_mean_and_the_spread():
     inpainter = fitted(image=picture((40, 40)), mask=scattered((40, 40)))
     std, mask = inpainter.std(), inpainter.mask_

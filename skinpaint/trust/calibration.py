@@ -258,7 +258,8 @@ class Uncertainty:
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """The lower and the upper end of intervals of this level, in the image's units and its shape.
 
-        They are rounded outwards: where floats are too coarse for the image, an interval still has a width.
+        They are rounded outwards: where floats are too coarse for the image, an interval still has a width. Those of
+        integers hold one: if they are narrower than a level, they reach to the nearest.
         """
         factors = [None if ladder is None else ladder.quantile(level) for ladder in self.ladders]
         half = self._times(factors, normal_quantile(level))
@@ -268,7 +269,9 @@ class Uncertainty:
         )
         dtype = self.problem.array.dtype
         if dtype.kind in "iu":
-            info = np.iinfo(dtype)
+            info, nearest = np.iinfo(dtype), np.rint(self.centre)
+            none = np.floor(high) < np.ceil(low)
+            low, high = np.minimum(low, nearest, out=low, where=none), np.maximum(high, nearest, out=high, where=none)
             low, high = np.maximum(low, float(info.min)), np.minimum(high, float(info.max))
         return self._as_user(low), self._as_user(high)
 
