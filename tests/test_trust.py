@@ -108,6 +108,13 @@ def test_nothing_is_surer_than_its_solver(dtype):
     assert ((low <= truth) & (truth <= high))[exact].all()
 
 
+def test_a_star_makes_the_sky_no_less_sure():
+    y, x = np.indices((96, 96)) - 40
+    truth = 10 + np.random.default_rng(0).standard_normal(y.shape) + 1e7 * np.exp(-(x**2 + y**2) / 8)
+    std = fitted(image=truth, mask=scattered(missing=0.9)).std()
+    assert 0.8 < np.median(std[64:, 64:][scattered(missing=0.9)[64:, 64:]]) < 1.6
+
+
 def test_errors_of_the_solver_calibrate_nothing():
     truth = data.shepp_logan_phantom()[104:296, 104:296]
     mask = np.arange(192) < np.full((192, 1), 24)

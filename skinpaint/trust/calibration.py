@@ -233,8 +233,8 @@ class Uncertainty:
         The variances of the field for each mask, the channels that have it, and the field.
     note : str
         A sentence for the status.
-    accuracy : float
-        Of the solver, as a fraction of the range: nothing is surer than this.
+    least : tuple of float
+        What the solver may be off by in each channel, in the image's units: nothing is surer. Empty if not known.
     """
 
     problem: Problem
@@ -243,7 +243,7 @@ class Uncertainty:
     ladders: tuple[Ladder | None, ...]
     variances: list[tuple[np.ndarray, list[int], Field]]
     note: str
-    accuracy: float = 0.0
+    least: tuple[float, ...] = ()
     _std: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @lazy
@@ -295,8 +295,9 @@ class Uncertainty:
         for c, factor in enumerate(factors):
             at = np.isfinite(self.scale[..., c]) & (self.scale[..., c] > 0)
             s = self.scale[..., c][at]
-            least = self.accuracy * self.problem.scales[c]
-            out[..., c][at] = np.maximum(s * (normal if factor is None else factor(s)), least)
+            out[..., c][at] = s * (normal if factor is None else factor(s))
+            if self.least:
+                out[..., c][at] = np.maximum(out[..., c][at], self.least[c])
             out[..., c][np.isinf(self.scale[..., c])] = np.inf
         return out
 
@@ -414,13 +415,22 @@ def uncertainty_of(
                 bare += 1
     note = _note(calibrated, bare, problem, here.solves + more)
     centre = problem.measured(values)
-    return Uncertainty(problem, centre, scale, tuple(ladders), here.variances, note, _accuracy(solution))
+    return Uncertainty(problem, centre, scale, tuple(ladders), here.variances, note, _least(problem, solution))
 
 
-def _accuracy(solution: Solution) -> float:
-    """How far a solver may be from its answer, as a fraction of the range: smaller errors say nothing of the image."""
+def _least(problem: Problem, solution: Solution) -> tuple[float, ...]:
+    """What a solver may be off by in each channel, in the image's units: smaller errors say nothing of the image.
+
+    It is a fraction of the range of the known values. This goes from the first to the 99th percentile, so that a star
+    or a hot pixel does not change it, unless nearly all are equal.
+    """
     stated = next((each for each in (solution.residual, solution.error) if each is not None), UNSTATED)
-    return min(SOLVED * stated, UNSOLVED)
+    ranges = []
+    for c in range(problem.shape[-1]):
+        known = problem.values[..., c][~problem.mask[..., c % problem.mask.shape[-1]]]
+        low, high = np.percentile(known, (1, 99))
+        ranges.append(float(high - low or np.ptp(known)) * float(problem.scales[c]))
+    return tuple(min(SOLVED * stated, UNSOLVED) * each for each in ranges)
 
 
 def _note(calibrated: int, bare: int, problem: Problem, solves: int) -> str:
@@ -487,12 +497,12 @@ def _rehearse(
     if more.trivial is not None:
         return {}, 0
     there = _Restored.of(more, np.broadcast_to(solution.values, more.shape), method, drawing)
-    trials = {}
+    trials, least = {}, _least(more, solution)
     for v, channels, gaussian in there.variances:
         for c in channels:
             where = hidden[..., c % hidden.shape[-1]]
             errors = more.errors_at(there.values, c, where, problem)
-            errors[np.abs(errors) <= _accuracy(solution) * more.scales[c]] = 0
+            errors[np.abs(errors) <= least[c]] = 0
             if problem.low[c] < problem.high[c] and errors.size >= MIN_HIDDEN and errors.any():
                 trials[c] = _Trial(errors, np.stack(list(there.features(v, gaussian, c, where)), axis=1))
     return trials, there.solves + 1
