@@ -222,7 +222,8 @@ class Solution:
         Estimated largest error of any value, as a fraction of the bounds, where the method estimates one.
     scale : ndarray of shape (C,) or None
         Scale of the Gaussian field whose mean is the fill, for each channel in the problem's units, where the method
-        has one: for "laplace", what the difference of neighbours would deviate by if nothing else were known.
+        has one: for "laplace", what the difference of neighbours would deviate by if nothing else were known. Where
+        it smoothed, the edges in `posterior` have weights, and this is for a weight of 1.
     noise : ndarray of shape (C,) or None
         Standard deviation of the noise of each channel's known pixels, in the problem's units, where they were
         smoothed; then `values` are meant for them, too.

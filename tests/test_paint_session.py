@@ -584,9 +584,9 @@ def test_work_in_the_background_stops_and_goes_plane_by_plane():
         next(work)
     restored = end.value.value[0]
     assert [(restored[k] != stack[k]).any() for k in range(3)] == [True, True, False]
-    assert relative((2, 2)) is None
-    assert relative((5.0, -1.0)) == (5.0, 1.0)
-    assert relative((4e-9, 1e-9)) == (4.0, 1.0)  # metres, which were all alike
+    assert relative((2, 2), ("pixel", "pixel")) is None
+    assert relative((5.0, -1.0), ("pixel", "pixel")) == (5.0, 1.0)
+    assert relative((4e-9, 1e-9), ("meter", "meter")) == (4.0, 1.0)  # which were all alike
     assert with_settings(Laplace(), {"solver": "direct"}) == Laplace(solver="direct")
     assert with_settings(Laplace(), {"tol": "1e-06"}) == Laplace()
 

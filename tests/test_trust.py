@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy import ndimage
+from skimage import data
 
 import skinpaint
 from skinpaint import Inpainter, Laplace, SparseDCT, inpaint
@@ -84,6 +85,42 @@ def test_the_standard_deviation_is_that_of_the_errors():
     truth, mask = picture(), scattered()
     restored, std = inpaint(truth, mask, method="laplace", return_std=True)
     assert np.mean(((restored - truth)[mask] / std[mask]) ** 2) == pytest.approx(1, abs=0.25)
+
+
+def test_the_standard_deviation_is_that_of_the_errors_where_few_are_large():
+    ratios = []
+    for seed in range(3):
+        truth, mask = 255.0 * data.horse()[100:228, 100:228], scattered((128, 128), missing=0.2, seed=seed)
+        restored, std = inpaint(truth, mask, method="laplace", return_std=True)
+        ratios.append(np.sqrt(np.mean((restored - truth)[mask] ** 2) / np.mean(std[mask] ** 2)))
+    assert np.mean(ratios) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("dtype", [float, np.uint8])
+def test_nothing_is_surer_than_its_solver(dtype):
+    """In flat areas, errors are those of single precision."""
+    flat = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((96, 96)), 4) > 0
+    truth, mask = (255 * flat).astype(dtype), scattered(missing=0.2)
+    inpainter = fitted(image=truth, mask=mask)
+    low, high = inpainter.interval(0.9)
+    exact = mask & (np.abs(255 * inpainter.solution_.values[..., 0] - truth) < 1e-4)
+    assert exact.sum() > 500
+    assert ((low <= truth) & (truth <= high))[exact].all()
+
+
+def test_a_star_makes_the_sky_no_less_sure():
+    y, x = np.indices((96, 96)) - 40
+    truth = 10 + np.random.default_rng(0).standard_normal(y.shape) + 1e7 * np.exp(-(x**2 + y**2) / 8)
+    std = fitted(image=truth, mask=scattered(missing=0.9)).std()
+    assert 0.8 < np.median(std[64:, 64:][scattered(missing=0.9)[64:, 64:]]) < 1.6
+
+
+def test_errors_of_the_solver_calibrate_nothing():
+    truth = data.shepp_logan_phantom()[104:296, 104:296]
+    mask = np.arange(192) < np.full((192, 1), 24)
+    inpainter = fitted(image=truth, mask=mask)
+    assert np.sqrt(np.mean(inpainter.std()[mask] ** 2)) > 0.01
+    assert "not calibrated" in inpainter.solution_.status
 
 
 @pytest.mark.parametrize("trial", TRIALS)
@@ -294,6 +331,15 @@ def test_integers_have_intervals_of_floats_within_their_range():
     np.testing.assert_array_equal(low[~mask], image[~mask])
 
 
+def test_an_interval_of_integers_holds_one():
+    """A flat area may come back a hundredth of a level off, with intervals that are narrower."""
+    truth = data.checkerboard()[:100, :100]
+    ends = [fitted(image=truth, mask=scattered(truth.shape)).interval(level) for level in (0.5, 0.9)]
+    assert all((np.ceil(low) <= np.floor(high)).all() for low, high in ends)
+    assert (ends[1][0] <= ends[0][0]).all()
+    assert (ends[0][1] <= ends[1][1]).all()
+
+
 def test_samples_have_the_mean_and_the_spread():
     inpainter = fitted(image=picture((40, 40)), mask=scattered((40, 40)))
     std, mask = inpainter.std(), inpainter.mask_
@@ -349,6 +395,13 @@ def test_flat_images_and_whole_ones_are_sure_and_say_so():
         assert "standard deviations are 0" in inpainter.solution_.status
         np.testing.assert_array_equal(inpainter.interval(0.9), np.stack([image] * 2))
         np.testing.assert_array_equal(inpainter.sample(2), np.stack([image] * 2))
+
+
+def test_a_channel_that_is_flat_is_sure_and_that_is_said():
+    image = np.stack([picture((40, 40)), np.full((40, 40), 255.0)], axis=-1)
+    inpainter = fitted(image=image, channel_axis=-1)
+    assert (inpainter.std()[..., 1] == 0).all()
+    assert "They are 0 in 1 channel whose known pixels are all equal." in inpainter.solution_.status
 
 
 def test_pixels_left_as_they_came_are_infinitely_unsure_and_that_is_said():

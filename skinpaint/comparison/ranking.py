@@ -7,7 +7,7 @@ scores, and cancels.
 
 References
 ----------
-.. [1] G. J. Hahn, W. Q. Meeker, "Statistical Intervals", Wiley 1991, section 4.2.
+.. [1] G. J. Hahn, W. Q. Meeker, "Statistical Intervals", Wiley 1991, chapter 4.
    :doi:`10.1002/9780470316771`
 """
 

@@ -11,7 +11,8 @@ where v is the variance of the field (which depends on the mask only), d the dis
 window, its energy over its number of known pixels, shrunken towards that of the next wider window. The fit maximises
 the likelihood of a Laplace distribution, whose heavy tails are those of errors in photographs, and is shrunken towards
 :math:`s \propto \sqrt{v} \, g`. The quantiles of the standardised errors are then taken in three classes of the scale
-(conformal prediction), and interpolated between the classes.
+(conformal prediction), and interpolated between the classes. The standard deviation is the scale times a factor with
+which its mean square is that of the errors, in each class.
 
 Pixels depend on each other, and the pixels that are missing may be unlike those that are known. So intervals are
 calibrated on this image, and nothing is guaranteed.
@@ -45,6 +46,8 @@ __all__ = ["Ladder", "Uncertainty", "fit_scale", "posterior_of", "roughness", "u
 WINDOWS = (3, 9, 29)  # pixels: sides of a box filter, which is applied twice
 SHRINK = 4.0  # known pixels that the next wider window counts as
 FLOOR, TINY = 1e-3, 1e-18  # of the mean energy, and of [0, 1] squared: no place is smoother
+SOLVED, UNSTATED = 10.0, 1e-8  # a solver errs by some times the accuracy that it states; and what stands for none
+UNSOLVED = 1e-5  # of the range: the errors of a solver that are larger are seen in what was hidden
 SMALL_ERROR = 1e-2  # of the mean error, below which errors are alike
 RIDGE = 10.0  # errors that the prior of the fit counts as
 NEWTON_STEPS = 50
@@ -63,6 +66,8 @@ class Ladder:
         The logarithm of the scale in the middle of each class.
     errors : list of n ndarrays
         The absolute standardised errors of each class, sorted.
+    deviations : list of n floats
+        What the scale is multiplied by for the standard deviation, in each class.
 
     Examples
     --------
@@ -73,6 +78,7 @@ class Ladder:
 
     at: np.ndarray
     errors: list[np.ndarray]
+    deviations: list[float]
 
     @classmethod
     def of(cls, scale: np.ndarray, errors: np.ndarray) -> Ladder:
@@ -82,7 +88,12 @@ class Ladder:
         at = np.array([np.median(log_scale[c]) for c in classes])
         if not (np.diff(at) > 0).all():
             at, classes = at[:1], [order]
-        return cls(at, [np.sort(errors[c]) for c in classes])
+        # Errors that are large for their scale may be where the scale is large: they are not divided by it one by one.
+        weights = [(scale[c] / scale[c].max()) ** 2 for c in classes]
+        deviations = [
+            float(np.sqrt(np.average(errors[c] ** 2, weights=w))) for c, w in zip(classes, weights, strict=True)
+        ]
+        return cls(at, [np.sort(errors[c]) for c in classes], deviations)
 
     def quantile(self, level: float) -> Callable[[np.ndarray], np.ndarray]:
         """The factor on the scale that gives intervals of this level, as a function of the scale."""
@@ -91,7 +102,7 @@ class Ladder:
     @property
     def spread(self) -> Callable[[np.ndarray], np.ndarray]:
         """The factor on the scale that gives the standard deviation, as a function of the scale."""
-        return self._interpolated([float(np.sqrt(np.mean(errors**2))) for errors in self.errors])
+        return self._interpolated(self.deviations)
 
     def _interpolated(self, factors: list[float]) -> Callable[[np.ndarray], np.ndarray]:
         return lambda scale: np.interp(np.log(scale), self.at, factors)
@@ -222,6 +233,8 @@ class Uncertainty:
         The variances of the field for each mask, the channels that have it, and the field.
     note : str
         A sentence for the status.
+    least : tuple of float
+        What the solver may be off by in each channel, in the image's units: nothing is surer. Empty if not known.
     """
 
     problem: Problem
@@ -230,6 +243,7 @@ class Uncertainty:
     ladders: tuple[Ladder | None, ...]
     variances: list[tuple[np.ndarray, list[int], Field]]
     note: str
+    least: tuple[float, ...] = ()
     _std: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @lazy
@@ -244,7 +258,8 @@ class Uncertainty:
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """The lower and the upper end of intervals of this level, in the image's units and its shape.
 
-        They are rounded outwards: where floats are too coarse for the image, an interval still has a width.
+        They are rounded outwards: where floats are too coarse for the image, an interval still has a width. Those of
+        integers hold one: if they are narrower than a level, they reach to the nearest.
         """
         factors = [None if ladder is None else ladder.quantile(level) for ladder in self.ladders]
         half = self._times(factors, normal_quantile(level))
@@ -254,7 +269,9 @@ class Uncertainty:
         )
         dtype = self.problem.array.dtype
         if dtype.kind in "iu":
-            info = np.iinfo(dtype)
+            info, nearest = np.iinfo(dtype), np.rint(self.centre)
+            none = np.floor(high) < np.ceil(low)
+            low, high = np.minimum(low, nearest, out=low, where=none), np.maximum(high, nearest, out=high, where=none)
             low, high = np.maximum(low, float(info.min)), np.minimum(high, float(info.max))
         return self._as_user(low), self._as_user(high)
 
@@ -279,6 +296,8 @@ class Uncertainty:
             at = np.isfinite(self.scale[..., c]) & (self.scale[..., c] > 0)
             s = self.scale[..., c][at]
             out[..., c][at] = s * (normal if factor is None else factor(s))
+            if self.least:
+                out[..., c][at] = np.maximum(out[..., c][at], self.least[c])
             out[..., c][np.isinf(self.scale[..., c])] = np.inf
         return out
 
@@ -396,7 +415,22 @@ def uncertainty_of(
                 bare += 1
     note = _note(calibrated, bare, problem, here.solves + more)
     centre = problem.measured(values)
-    return Uncertainty(problem, centre, scale, tuple(ladders), here.variances, note)
+    return Uncertainty(problem, centre, scale, tuple(ladders), here.variances, note, _least(problem, solution))
+
+
+def _least(problem: Problem, solution: Solution) -> tuple[float, ...]:
+    """What a solver may be off by in each channel, in the image's units: smaller errors say nothing of the image.
+
+    It is a fraction of the range of the known values. This goes from the first to the 99th percentile, so that a star
+    or a hot pixel does not change it, unless nearly all are equal.
+    """
+    stated = next((each for each in (solution.residual, solution.error) if each is not None), UNSTATED)
+    ranges = []
+    for c in range(problem.shape[-1]):
+        known = problem.values[..., c][~problem.mask[..., c % problem.mask.shape[-1]]]
+        low, high = np.percentile(known, (1, 99))
+        ranges.append(float(high - low or np.ptp(known)) * float(problem.scales[c]))
+    return tuple(min(SOLVED * stated, UNSOLVED) * each for each in ranges)
 
 
 def _note(calibrated: int, bare: int, problem: Problem, solves: int) -> str:
@@ -410,6 +444,8 @@ def _note(calibrated: int, bare: int, problem: Problem, solves: int) -> str:
             f"The standard deviations are {whose}, not calibrated: too few known pixels could be hidden, or they were "
             "predicted without error."
         )
+    if flat := int(np.count_nonzero(problem.low == problem.high)):
+        said.append(f"They are 0 in {flat} channel{'' if flat == 1 else 's'} whose known pixels are all equal.")
     if problem.left:
         said.append("They are infinite where pixels were left as they came.")
     said.append(f"They took {solves} more solution{'' if solves == 1 else 's'}.")
@@ -461,11 +497,12 @@ def _rehearse(
     if more.trivial is not None:
         return {}, 0
     there = _Restored.of(more, np.broadcast_to(solution.values, more.shape), method, drawing)
-    trials = {}
+    trials, least = {}, _least(more, solution)
     for v, channels, gaussian in there.variances:
         for c in channels:
             where = hidden[..., c % hidden.shape[-1]]
             errors = more.errors_at(there.values, c, where, problem)
+            errors[np.abs(errors) <= least[c]] = 0
             if problem.low[c] < problem.high[c] and errors.size >= MIN_HIDDEN and errors.any():
                 trials[c] = _Trial(errors, np.stack(list(there.features(v, gaussian, c, where)), axis=1))
     return trials, there.solves + 1

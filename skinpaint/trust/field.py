@@ -40,7 +40,7 @@ from skinpaint.lazy import lazy
 
 __all__ = ["DRAWS", "Field"]
 
-DRAWS = 16  # give the standard deviation to 6 to 8 %
+DRAWS = 16  # give the standard deviation to 7 to 12 %, and to 11 to 18 % if the order is 2
 MAX_DENSE = 200  # unknowns of a component that is inverted
 MAX_PROBED_DEPTH = 3.0  # pixels: if nearly all unknown pixels are nearer to a known one, probing beats draws
 NEARLY_ALL = 0.99
