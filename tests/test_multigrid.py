@@ -286,6 +286,53 @@ def test_a_larger_hole_takes_no_more_cycles(lags, rng, monkeypatch):
     assert max(taken) <= taken[0] + 1
 
 
+def visits(known, lags, rng):
+    """Which levels are visited once, and how many cycles this takes; and how many if all are visited twice."""
+    terms = tuple((axis, lag) for axis in range(known.ndim) for lag in lags)
+    system = HarmonicSystem(np.where(known, KNOWN, UNKNOWN).astype(np.uint8), terms, (1.0,) * len(terms))
+    image, preconditioner = rng.random(known.shape), system.preconditioner
+    once = [not twice for twice in preconditioner.twice]
+    cycles = []
+    for twice in (preconditioner.twice, [True] * len(once)):
+        preconditioner.twice = twice
+        _, n_iter, residual = solve_system(system, image, tol=1e-6, max_iter=60)
+        cycles.append(n_iter if residual <= 1e-6 else np.inf)
+    return once, *cycles
+
+
+def check_visits(period, lags, rng):
+    known = np.zeros((420, 380), bool)
+    known[period // 2 :: period, period // 3 :: period] = True
+    once, cycles, all_twice = visits(known, lags, rng)
+    assert any(once) or period > 4, "no level is visited once"
+    assert cycles <= all_twice + 3, f"{cycles} cycles instead of {all_twice}"
+
+
+@pytest.mark.parametrize("lags", LAGS)
+@pytest.mark.parametrize("period", [2, 3, 4, 5, 6, 8, 10, 13])
+def test_one_visit_is_enough_where_known_pixels_are_dense(period, lags, rng):
+    """Nothing is random in a grid of known pixels, so errors on coarse levels add up. A cycle costs two thirds."""
+    check_visits(period, lags, rng)
+
+
+def test_too_few_visits_are_noticed(monkeypatch, rng):
+    monkeypatch.setattr(multigrid, "LEAST_SURPLUS", 0.2)
+    with pytest.raises(AssertionError, match="inf cycles instead of"):
+        check_visits(6, (1,), rng)
+
+
+@pytest.mark.parametrize("missing", [0.5, 0.9])
+def test_random_pixels_take_no_more_cycles_with_one_visit(missing, rng):
+    once, cycles, all_twice = visits(rng.random((300, 320)) > missing, (1,), rng)
+    assert once.count(True) >= 3
+    assert cycles == all_twice
+
+
+def test_levels_of_a_large_hole_are_visited_twice(rng):
+    once, *_ = visits(~hole((200, 200), 20), (1,), rng)
+    assert not any(once)
+
+
 @pytest.mark.parametrize("spacing", [(1, 1, 5), (5, 1, 1), (1, 10), (10, 1), (1, 100)], ids=str)
 @pytest.mark.parametrize("kind", ["random", "hole"])
 def test_unequal_spacing_takes_no_more_cycles(kind, spacing, rng):
