@@ -241,6 +241,12 @@ class Multigrid:
         self.descend()
         self.ascend()
 
+    def insist(self) -> bool:
+        """Visit every level twice from now on; False if that was so before."""
+        thrifty = not all(self.twice)
+        self.twice = [True] * len(self.twice)
+        return thrifty
+
     def _visit(self, k: int) -> None:
         """A cycle on level `k`: a W-cycle where the next level is visited twice, else a V-cycle."""
         if k >= len(self.down):
@@ -315,6 +321,16 @@ class System:
         residual : float
             ``|b - A x| / |b|``, from the definition; infinite if the steps broke down.
         """
+        n_iter, residual = self._improve(x, tol, max_iter, reduction, load)
+        if residual == np.inf and self.preconditioner.insist():
+            more, residual = self._improve(x, tol, max_iter - n_iter, reduction, load)
+            n_iter += more
+        return n_iter, residual
+
+    def _improve(
+        self, x: np.ndarray, tol: float, max_iter: int, reduction: float, load: float | np.ndarray
+    ) -> tuple[int, float]:
+        """The same, unless the cycle is not positive definite: then the steps break down."""
         layout, preconditioner = self.layout, self.preconditioner
         rows = layout.rows[0].size
         r, z, p, q = preconditioner.b, preconditioner.x, preconditioner.p, preconditioner.q
