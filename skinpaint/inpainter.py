@@ -37,6 +37,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _as_small_as_may_be(function: Callable[P, T]) -> Callable[P, T]:
+    """Values next to nothing are what smooth images hold, and no error, whatever numpy.seterr was asked to raise."""
+
+    @functools.wraps(function)
+    def calm(*args: P.args, **keywords: P.kwargs) -> T:
+        with np.errstate(under="ignore"):  # as a decorator, it would be the caller that warnings are about
+            return function(*args, **keywords)
+
+    return calm
+
+
 def _explained(owner: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Refuse keywords that a function of `owner` does not know by a sentence that names what may be meant."""
 
@@ -226,6 +237,7 @@ class Inpainter:
         self._fit(image, y, mask, callback)
         return self
 
+    @_as_small_as_may_be
     def _fit(self, image: Any, y: Any = None, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore `image`, keep the answer and return it: other threads may keep theirs meanwhile."""
         _refuse_mask_as_y(image, y)
@@ -277,6 +289,7 @@ class Inpainter:
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
         return _own(self.restored_)
 
+    @_as_small_as_may_be
     def std(self, rng: np.random.Generator | int = 0) -> np.ndarray:
         """How sure the last `fit` is of each pixel: the standard deviation of its error.
 
@@ -314,6 +327,7 @@ class Inpainter:
         """
         return self._trust("std", rng).std()
 
+    @_as_small_as_may_be
     def interval(self, level: float = 0.9, rng: np.random.Generator | int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Intervals that hold the true value of a missing pixel with probability `level`, as far as the image tells.
 
@@ -339,6 +353,7 @@ class Inpainter:
         require(number, "Inpainter.interval", "level", "a float in (0, 1)", level)
         return self._trust("interval", rng).interval(float(level))
 
+    @_as_small_as_may_be
     def sample(self, n: int = 1, rng: np.random.Generator | int = 0) -> np.ndarray:
         """Images that agree with the known pixels, as different from each other as the last `fit` is unsure.
 
@@ -398,6 +413,7 @@ class Inpainter:
             return self.transform(X)
         return _own(self._fitted(X, y))
 
+    @_as_small_as_may_be
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
 
@@ -513,6 +529,7 @@ class Inpainter:
         )
         return f"Inpainter({', '.join(shown)})"
 
+    @_as_small_as_may_be
     def _repr_html_(self) -> str:
         """The last restoration before and after, and what is known about it, for notebooks."""
         from html import escape
@@ -540,6 +557,7 @@ class Inpainter:
         }
         return Inpainter(**{**settings, "method": resolve(self.method)})
 
+    @_as_small_as_may_be
     def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore one image; keeps no state."""
         if in_chunks(image):
