@@ -465,12 +465,20 @@ class Inpainter:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""
-        params = {name: getattr(self, name) for name in _PARAMETERS}
+        params = {name: getattr(self, name) for name in self._names()}
         if deep:
             method = resolve(self.method)
             for field in dataclasses.fields(method):  # type: ignore[arg-type]
                 params[f"method__{field.name}"] = getattr(method, field.name)
         return params
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        """The parameters of the constructor, which a subclass may have of its own, and hand on others as keywords."""
+        given = inspect.signature(cls).parameters.values()
+        own = [each.name for each in given if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+        handed_on = _PARAMETERS if any(each.kind is each.VAR_KEYWORD for each in given) else []
+        return [*own, *(name for name in handed_on if name not in own)]
 
     def set_params(self, **params: Any) -> Inpainter:
         """Set parameters by name, `method` first; ``method__<name>`` replaces a setting of the method.
@@ -484,7 +492,7 @@ class Inpainter:
             head, _, setting = name.partition("__")
             if head == "method" and setting:
                 settings[setting] = params.pop(name)
-            elif name not in _PARAMETERS:
+            elif name not in self._names():
                 raise ValueError(
                     f"The parameters of Inpainter must be one of {list(self.get_params())}. Got {name!r} instead."
                     f"{did_you_mean(name, self.get_params())}"
@@ -521,13 +529,13 @@ class Inpainter:
         )
 
     def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
+        defaults = {**inspect.signature(Inpainter).parameters, **inspect.signature(type(self)).parameters}
         shown = (
             f"{name}={value!r}"
             for name, value in self.get_params(deep=False).items()
             if value is not defaults[name].default and repr(value) != repr(defaults[name].default)
         )
-        return f"Inpainter({', '.join(shown)})"
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @_as_small_as_may_be
     def _repr_html_(self) -> str:
@@ -549,11 +557,15 @@ class Inpainter:
         std = None if found is None else found[1].std()
         return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_, std)
 
+    def _settings(self) -> dict[str, Any]:
+        """The parameters of an Inpainter, whatever else those of a subclass are."""
+        return {name: getattr(self, name) for name in _PARAMETERS}
+
     def _as_now(self) -> Inpainter:
         """One with the settings of now, whatever they are set to later."""
         settings: dict[str, Any] = {
             name: copy.copy(value) if isinstance(value, list | np.ndarray) else value
-            for name, value in self.get_params(deep=False).items()
+            for name, value in self._settings().items()
         }
         return Inpainter(**{**settings, "method": resolve(self.method)})
 
@@ -579,7 +591,7 @@ class Inpainter:
         from skinpaint.dask import solve
 
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
-        return solve(image, mask, **self.get_params(deep=False), callback=callback)
+        return solve(image, mask, **self._settings(), callback=callback)
 
     def _checked(self, image: Any, mask: Any, **changes: Any) -> Problem:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)

@@ -112,6 +112,30 @@ class TestParameters:
         copy = clone(Inpainter("gd").set_params(method__max_iter=3))
         assert copy.method == GradientDescent(max_iter=3)
 
+    def test_a_subclass_has_parameters_of_its_own(self, damaged):
+        class Few(Inpainter):
+            def __init__(self, method="laplace", *, darker=0):
+                super().__init__(method)
+                self.darker = darker
+
+            def transform(self, X):
+                return super().transform(X) - self.darker
+
+        class More(Few):
+            def __init__(self, method="laplace", *, darker=0, **others):
+                Inpainter.__init__(self, method, **others)
+                self.darker = darker
+
+        for subclass, others in ((Few, {}), (More, {"grow": 1})):
+            copy = clone(subclass(darker=2, **others).fit(damaged))
+            assert repr(copy) == f"{subclass.__name__}(darker=2{', grow=1' if others else ''})"
+            assert copy.get_params(deep=False).items() >= {"method": "laplace", "darker": 2, **others}.items()
+            expected = inpaint(damaged, method="laplace", **others)
+            np.testing.assert_array_equal(copy.fit(damaged).restored_, expected)
+            np.testing.assert_array_equal(copy.set_params(darker=3).transform(damaged), expected - 3)
+        with pytest.raises(ValueError, match=r"must be one of \['method', 'darker', .*Got 'grow' instead"):
+            Few().set_params(grow=1)
+
     def test_repr_shows_what_is_not_default(self):
         assert repr(Inpainter()) == "Inpainter()"
         assert repr(Inpainter("laplace", spacing=2)) == "Inpainter(method='laplace', spacing=2)"
