@@ -240,6 +240,9 @@ class TestEstimator:
             inpainter.score([damaged, damaged], [grey])
         with pytest.raises(ValueError, match=r"truth given to Inpainter.score must show what the known pixels show"):
             inpainter.score(damaged, grey / 255)
+        for unknowing in (damaged, np.ma.array(grey, mask=np.isnan(damaged))):  # which was worth 120 dB
+            with pytest.raises(ValueError, match=r"Inpainter.score must show some of the missing .* Leave it out"):
+                inpainter.score(damaged, unknowing)
 
     def test_score_is_finite_for_a_perfect_answer(self):
         constant = np.array([[0.5, np.nan], [0.5, 0.5]])
