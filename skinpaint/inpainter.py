@@ -244,16 +244,7 @@ class Inpainter:
         for name in (*FITTED, "_last"):  # nothing of an earlier image stays
             self.__dict__.pop(name, None)
         if isinstance(image, list | tuple):
-            if mask is not None:
-                raise TypeError(
-                    "The 'mask' parameter of Inpainter.fit must be None for a list of images. Mark missing "
-                    "pixels in the images instead, by NaN, numpy.ma or missing_values=."
-                )
-            if callback is not None:
-                raise TypeError(
-                    "The 'callback' parameter of Inpainter.fit must be None for a list of images, which are only "
-                    "checked. Fit one image at a time to watch it."
-                )
+            _refuse_with_several(mask, callback)
             for each in image:
                 self._problem(each, None)
             return None
@@ -406,12 +397,14 @@ class Inpainter:
             return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
         return self._restored(X)
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Fit, and return the restored image; solves once."""
+    def fit_transform(self, X: Any, y: Any = None, *, mask: Any = None, callback: Callback | None = None) -> Any:
+        """Fit, and return the restored image; solves once. See `fit` for the parameters."""
         if isinstance(X, list | tuple):
+            _refuse_with_several(mask, callback)
             _refuse_mask_as_y(X, y)
             return self.transform(X)
-        return _own(self._fitted(X, y))
+        given = {"mask": mask, "callback": callback}
+        return _own(self._fitted(X, y, **{name: value for name, value in given.items() if value is not None}))
 
     @_as_small_as_may_be
     def score(self, X: Any, y: Any = None) -> float:
@@ -843,6 +836,20 @@ def _refuse_several(image: Any) -> None:
             "The 'image' parameter of Inpainter.fit_restore must be one array. Got a "
             f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
             "numpy.asarray for one image given as nested lists."
+        )
+
+
+def _refuse_with_several(mask: Any, callback: Callback | None) -> None:
+    """Several images have no mask in common, and nobody to watch them."""
+    if mask is not None:
+        raise TypeError(
+            "The 'mask' parameter of Inpainter.fit must be None for a list of images. Mark missing "
+            "pixels in the images instead, by NaN, numpy.ma or missing_values=."
+        )
+    if callback is not None:
+        raise TypeError(
+            "The 'callback' parameter of Inpainter.fit must be None for a list of images, which are only "
+            "checked. Fit one image at a time to watch it."
         )
 
 

@@ -259,6 +259,19 @@ class TestPipeline:
         np.testing.assert_allclose(self.pipeline().fit_transform(damaged), expected, rtol=1e-12)
         np.testing.assert_allclose(self.pipeline().fit(damaged).transform(damaged), expected, rtol=1e-12)
 
+    def test_parameters_of_fit_are_handed_on(self, damaged, grey, mask):
+        """As with every transformer of scikit-learn; so a mask reaches a step."""
+        expected = self.pipeline().fit_transform(damaged)
+        given = np.where(mask, -7.0, grey)
+        np.testing.assert_array_equal(self.pipeline().fit_transform(given, fill__mask=mask), expected)
+        last = make_pipeline(Inpainter("laplace"))
+        np.testing.assert_array_equal(
+            last.fit_transform(given, inpainter__mask=mask, inpainter__callback=lambda record, restore: None),
+            last.fit(given, inpainter__mask=mask)[-1].restored_,
+        )
+        with pytest.raises(TypeError, match=r"'mask' parameter of Inpainter.fit must be None for a list"):
+            last.fit_transform([given, given], inpainter__mask=mask)
+
     def test_on_a_list(self, damaged):
         images = [damaged, damaged[:5].T]
         for restored in (self.pipeline().fit_transform(images), self.pipeline().fit(images).transform(images)):
