@@ -858,7 +858,10 @@ def _refuse_mask_as_y(image: Any, y: Any) -> None:
     several = isinstance(image, list | tuple)
     if y is None or (isinstance(y, list | tuple) and several):
         return
-    y = np.asarray(y)
+    try:
+        y = np.asarray(y)
+    except Exception:  # whatever it is, it is no mask
+        return
     if y.size == 0 or (several and y.shape == (len(image),)):
         return
     if y.dtype == bool or (y.dtype.kind in "uif" and np.isin(y, (0, 1, 255)).all()):
