@@ -155,6 +155,13 @@ def test_settings_are_frozen_keyword_only_and_replaceable(name):
         type(method)(no_such_setting=1)
 
 
+def test_solutions_can_be_compared_and_kept_in_sets(grey, mask):
+    one, other = (Inpainter("laplace").fit(grey, mask=mask).solution_ for _ in range(2))
+    assert one == one
+    assert one != other  # arrays would be asked whether they are true
+    assert len({one, other, one}) == 2
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_all_known_pixels_equal_needs_no_work(name, mask):
     inpainter = Inpainter(name).fit(np.where(mask, 3.0, 77.7), mask=mask)
