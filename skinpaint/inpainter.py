@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -638,7 +639,7 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        shown = self.progress and problem.trivial is None
+        shown = self.progress and problem.trivial is None and sys.stderr is not None  # as in a program with windows
         with _Bar(method, callback) if shown else nullcontext(callback) as told:
             solution = solved(problem, method, told)
         return solution.remarked(self._remarks(problem, solution, method))

@@ -16,6 +16,7 @@ from skinpaint import (
     Reweighted,
     Solution,
     SparseDCT,
+    compare,
     inpaint,
 )
 from skinpaint.methods import METHODS, resolve
@@ -224,6 +225,15 @@ class TestLoop:
         assert type(method).__name__ in shown.err
         assert shown.out == ""
         np.testing.assert_array_equal(restored, inpaint(grey, mask, method=method))
+
+
+def test_progress_without_a_stream_to_show_it_on(grey, mask, monkeypatch):
+    """Python has none in a program with windows alone."""
+    monkeypatch.setattr("sys.stderr", None)
+    assert inpaint(grey, mask, method="laplace", progress=True).shape == grey.shape
+    assert compare(grey, mask, ["laplace"], progress=True).best.error is None
+    chunked = pytest.importorskip("dask.array").from_array(grey, grey.shape)
+    assert inpaint(chunked, mask, method="laplace", progress=True).shape == grey.shape
 
 
 @pytest.mark.parametrize("name", ["laplace", "gd"])
