@@ -414,6 +414,10 @@ def _data_array(image: Any) -> Contents:
     """Unpack a labelled array: nodata values, the axis of the bands, coordinates and attributes."""
     if _is_a(image.data, "dask.array", "Array"):
         raise _refused("an xarray DataArray in chunks", "Use skinpaint.xarray.inpaint(image), or pass image.compute()")
+    for name, values in (("unit", "value"), ("units", "magnitude")):  # of astropy and of pint
+        if hasattr(image.data, name):
+            kind = f"{type(image.data).__module__.partition('.')[0]} {type(image.data).__name__}"
+            raise _refused(f"an xarray DataArray of {kind}", f"Pass image.copy(data=image.data.{values})")
     check_measured(image, "image")
     named = [axis for axis, name in enumerate(image.dims) if str(name).lower() in CHANNEL_NAMES]
     times = [axis for axis, name in enumerate(image.dims) if str(name).lower() in TIME_NAMES]

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -35,6 +36,17 @@ MissingValues = Literal["auto", "saturated"] | float | tuple[float, ...] | None
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _as_small_as_may_be(function: Callable[P, T]) -> Callable[P, T]:
+    """Values next to nothing are what smooth images hold, and no error, whatever numpy.seterr was asked to raise."""
+
+    @functools.wraps(function)
+    def calm(*args: P.args, **keywords: P.kwargs) -> T:
+        with np.errstate(under="ignore"):  # as a decorator, it would be the caller that warnings are about
+            return function(*args, **keywords)
+
+    return calm
 
 
 def _explained(owner: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -226,22 +238,14 @@ class Inpainter:
         self._fit(image, y, mask, callback)
         return self
 
+    @_as_small_as_may_be
     def _fit(self, image: Any, y: Any = None, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore `image`, keep the answer and return it: other threads may keep theirs meanwhile."""
         _refuse_mask_as_y(image, y)
         for name in (*FITTED, "_last"):  # nothing of an earlier image stays
             self.__dict__.pop(name, None)
         if isinstance(image, list | tuple):
-            if mask is not None:
-                raise TypeError(
-                    "The 'mask' parameter of Inpainter.fit must be None for a list of images. Mark missing "
-                    "pixels in the images instead, by NaN, numpy.ma or missing_values=."
-                )
-            if callback is not None:
-                raise TypeError(
-                    "The 'callback' parameter of Inpainter.fit must be None for a list of images, which are only "
-                    "checked. Fit one image at a time to watch it."
-                )
+            _refuse_with_several(mask, callback)
             for each in image:
                 self._problem(each, None)
             return None
@@ -277,6 +281,7 @@ class Inpainter:
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
         return _own(self.restored_)
 
+    @_as_small_as_may_be
     def std(self, rng: np.random.Generator | int = 0) -> np.ndarray:
         """How sure the last `fit` is of each pixel: the standard deviation of its error.
 
@@ -314,6 +319,7 @@ class Inpainter:
         """
         return self._trust("std", rng).std()
 
+    @_as_small_as_may_be
     def interval(self, level: float = 0.9, rng: np.random.Generator | int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Intervals that hold the true value of a missing pixel with probability `level`, as far as the image tells.
 
@@ -339,6 +345,7 @@ class Inpainter:
         require(number, "Inpainter.interval", "level", "a float in (0, 1)", level)
         return self._trust("interval", rng).interval(float(level))
 
+    @_as_small_as_may_be
     def sample(self, n: int = 1, rng: np.random.Generator | int = 0) -> np.ndarray:
         """Images that agree with the known pixels, as different from each other as the last `fit` is unsure.
 
@@ -391,13 +398,16 @@ class Inpainter:
             return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
         return self._restored(X)
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Fit, and return the restored image; solves once."""
+    def fit_transform(self, X: Any, y: Any = None, *, mask: Any = None, callback: Callback | None = None) -> Any:
+        """Fit, and return the restored image; solves once. See `fit` for the parameters."""
         if isinstance(X, list | tuple):
+            _refuse_with_several(mask, callback)
             _refuse_mask_as_y(X, y)
             return self.transform(X)
-        return _own(self._fitted(X, y))
+        given = {"mask": mask, "callback": callback}
+        return _own(self._fitted(X, y, **{name: value for name, value in given.items() if value is not None}))
 
+    @_as_small_as_may_be
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
 
@@ -449,12 +459,20 @@ class Inpainter:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""
-        params = {name: getattr(self, name) for name in _PARAMETERS}
+        params = {name: getattr(self, name) for name in self._names()}
         if deep:
             method = resolve(self.method)
             for field in dataclasses.fields(method):  # type: ignore[arg-type]
                 params[f"method__{field.name}"] = getattr(method, field.name)
         return params
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        """The parameters of the constructor, which a subclass may have of its own, and hand on others as keywords."""
+        given = inspect.signature(cls).parameters.values()
+        own = [each.name for each in given if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+        handed_on = _PARAMETERS if any(each.kind is each.VAR_KEYWORD for each in given) else []
+        return [*own, *(name for name in handed_on if name not in own)]
 
     def set_params(self, **params: Any) -> Inpainter:
         """Set parameters by name, `method` first; ``method__<name>`` replaces a setting of the method.
@@ -468,7 +486,7 @@ class Inpainter:
             head, _, setting = name.partition("__")
             if head == "method" and setting:
                 settings[setting] = params.pop(name)
-            elif name not in _PARAMETERS:
+            elif name not in self._names():
                 raise ValueError(
                     f"The parameters of Inpainter must be one of {list(self.get_params())}. Got {name!r} instead."
                     f"{did_you_mean(name, self.get_params())}"
@@ -505,14 +523,15 @@ class Inpainter:
         )
 
     def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
+        defaults = {**inspect.signature(Inpainter).parameters, **inspect.signature(type(self)).parameters}
         shown = (
             f"{name}={value!r}"
             for name, value in self.get_params(deep=False).items()
             if value is not defaults[name].default and repr(value) != repr(defaults[name].default)
         )
-        return f"Inpainter({', '.join(shown)})"
+        return f"{type(self).__name__}({', '.join(shown)})"
 
+    @_as_small_as_may_be
     def _repr_html_(self) -> str:
         """The last restoration before and after, and what is known about it, for notebooks."""
         from html import escape
@@ -532,14 +551,19 @@ class Inpainter:
         std = None if found is None else found[1].std()
         return said + before_and_after(restored.array, self.mask_, channel_axis, self.solution_, std)
 
+    def _settings(self) -> dict[str, Any]:
+        """The parameters of an Inpainter, whatever else those of a subclass are."""
+        return {name: getattr(self, name) for name in _PARAMETERS}
+
     def _as_now(self) -> Inpainter:
         """One with the settings of now, whatever they are set to later."""
         settings: dict[str, Any] = {
             name: copy.copy(value) if isinstance(value, list | np.ndarray) else value
-            for name, value in self.get_params(deep=False).items()
+            for name, value in self._settings().items()
         }
         return Inpainter(**{**settings, "method": resolve(self.method)})
 
+    @_as_small_as_may_be
     def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore one image; keeps no state."""
         if in_chunks(image):
@@ -561,7 +585,7 @@ class Inpainter:
         from skinpaint.dask import solve
 
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
-        return solve(image, mask, **self.get_params(deep=False), callback=callback)
+        return solve(image, mask, **self._settings(), callback=callback)
 
     def _checked(self, image: Any, mask: Any, **changes: Any) -> Problem:
         require(isinstance(self.progress, bool), self, "progress", "a bool", self.progress)
@@ -615,7 +639,7 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        shown = self.progress and problem.trivial is None
+        shown = self.progress and problem.trivial is None and sys.stderr is not None  # as in a program with windows
         with _Bar(method, callback) if shown else nullcontext(callback) as told:
             solution = solved(problem, method, told)
         return solution.remarked(self._remarks(problem, solution, method))
@@ -816,12 +840,29 @@ def _refuse_several(image: Any) -> None:
         )
 
 
+def _refuse_with_several(mask: Any, callback: Callback | None) -> None:
+    """Several images have no mask in common, and nobody to watch them."""
+    if mask is not None:
+        raise TypeError(
+            "The 'mask' parameter of Inpainter.fit must be None for a list of images. Mark missing "
+            "pixels in the images instead, by NaN, numpy.ma or missing_values=."
+        )
+    if callback is not None:
+        raise TypeError(
+            "The 'callback' parameter of Inpainter.fit must be None for a list of images, which are only "
+            "checked. Fit one image at a time to watch it."
+        )
+
+
 def _refuse_mask_as_y(image: Any, y: Any) -> None:
     """A mask given by position lands in `y`; say so instead of ignoring it. Labels of several images are no mask."""
     several = isinstance(image, list | tuple)
     if y is None or (isinstance(y, list | tuple) and several):
         return
-    y = np.asarray(y)
+    try:
+        y = np.asarray(y)
+    except Exception:  # whatever it is, it is no mask
+        return
     if y.size == 0 or (several and y.shape == (len(image),)):
         return
     if y.dtype == bool or (y.dtype.kind in "uif" and np.isin(y, (0, 1, 255)).all()):

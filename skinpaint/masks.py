@@ -97,15 +97,21 @@ def as_bool(mask: object, name: str = "mask") -> np.ndarray:
 
     Raises
     ------
-    ValueError
-        If the mask holds anything else.
+    TypeError, ValueError
+        If the mask is no array, or holds anything else.
 
     Examples
     --------
     >>> as_bool([0, 255, 0])
     array([False,  True, False])
     """
-    array = np.asarray(mask)
+    try:
+        array = np.asarray(mask)
+    except Exception as error:  # rows of different lengths, or what another library says of an object of its own
+        raise TypeError(
+            f"The {name!r} parameter must be an array. Got a {type(mask).__name__}, which NumPy cannot take for one "
+            f"({error}), instead."
+        ) from error
     if array.dtype == bool:
         return array.view(np.uint8) != 0  # Pillow stores True as 255, which other libraries do not take for True
     if array.dtype.kind not in "uif":

@@ -179,7 +179,7 @@ SPREAD = (0.05, 0.95)  # quantiles between which values are spread, whatever a f
 
 
 def check_truth(truth: np.ndarray, image: np.ndarray, missing: np.ndarray, owner: str) -> None:
-    """Refuse a truth that does not show what the known pixels of the image show.
+    """Refuse a truth that does not show what the known pixels of the image show, or no missing one.
 
     Parameters
     ----------
@@ -193,11 +193,17 @@ def check_truth(truth: np.ndarray, image: np.ndarray, missing: np.ndarray, owner
     Raises
     ------
     ValueError
-        If the median difference of known pixels is more than a fifth of their spread, or one spread is four times the
-        other.
+        If it says nothing of what is missing, the median difference of known pixels is more than a fifth of their
+        spread, or one spread is four times the other.
     """
     values = np.ma.getdata(truth)
-    compared = ~missing & ~np.ma.getmaskarray(truth) & np.isfinite(values) & np.isfinite(image)
+    told = ~np.ma.getmaskarray(truth) & np.isfinite(values)
+    if missing.any() and not (told & missing).any():
+        raise ValueError(
+            f"The truth given to {owner} must show some of the missing pixels. Got one that is masked or not finite at "
+            "all of them, such as the damaged image itself. Leave it out: known pixels are hidden and predicted then."
+        )
+    compared = ~missing & told & np.isfinite(image)
     if not compared.any():
         return
     known, true = image[compared].astype(float), values[compared].astype(float)

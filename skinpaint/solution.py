@@ -194,7 +194,7 @@ class Record:
         return _settled(self)
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Solution:
     """The answer of a method, before known pixels are written back and values are clipped.
 

@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -265,6 +267,21 @@ def test_folder(run, tmp_path, pictures):
     assert [entry.get("missing") for entry in reports] == [mask.sum(), mask.sum(), None, None]
     assert ["failure" in entry for entry in reports] == [False, False, True, True]
     assert "--film shows one picture" in run("restore", "scans", "--film", "a.gif", status=2).stderr
+
+
+@pytest.mark.parametrize("where", ["in a thread", "in a program that is not Python's"])
+def test_within_another_program_ctrl_c_stays_what_it_is(run, pictures, monkeypatch, where):
+    before = signal.getsignal(signal.SIGINT)
+    restore = "restore", "damaged.png", "--mask", "mask.png", "--method", "laplace"
+    if where == "in a thread":
+        with ThreadPoolExecutor(1) as other:
+            other.submit(run, *restore).result()
+    else:
+        monkeypatch.setattr(signal, "getsignal", lambda number: None)
+        monkeypatch.setattr(signal, "signal", lambda number, answer: pytest.fail("not ours"))
+        run(*restore)
+        monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 INTERRUPTED_AT_5 = """

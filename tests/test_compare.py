@@ -540,6 +540,16 @@ class TestFailures:
         with pytest.raises(ValueError, match=says):
             compare(image, **{"mask": mask, "methods": ["laplace"], **arguments})
 
+    def test_an_inpainter_that_restores_in_a_way_of_its_own_is_no_method(self, scene):
+        """Its method was scored in its name."""
+
+        class Bright(Inpainter):
+            def fit_restore(self, image, mask=None, **keywords):
+                return super().fit_restore(image, mask, **keywords) + 1
+
+        with pytest.raises(TypeError, match=r"'methods' parameter .*Got a Bright with fit_restore of its own"):
+            compare(*scene, [Bright("laplace")])
+
 
 class TestNames:
     def test_methods_are_called_by_name_and_settings(self, scene):

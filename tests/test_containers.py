@@ -132,6 +132,16 @@ class TestXarray:
         np.testing.assert_array_equal(restored.to_numpy()[2:6], np.array(left, np.float32))
         assert np.isfinite(restored.to_numpy()[[1, 6]]).all()
 
+    def test_values_with_a_unit_are_refused_and_keep_it_along_dim(self):
+        units = pytest.importorskip("astropy.units")
+        image = self.xarray.DataArray(np.where(MASK, np.nan, DAMAGED) * units.m, dims=("y", "x"))
+        way_out = r"Pass image\.copy\(data=image\.data\.value\) instead"
+        with pytest.raises(TypeError, match=rf"must not be an xarray DataArray of astropy Quantity.*{way_out}"):
+            fill(image)  # the answer had no unit
+        from skinpaint.xarray import inpaint as along
+
+        assert along(image).data.unit == units.m
+
     def test_a_nodata_value_of_rioxarray_is_missing(self):
         pytest.importorskip("rioxarray")
         image = self.xarray.DataArray(np.where(MASK, 255, np.minimum(DAMAGED, 254))[None], dims=("band", "y", "x"))

@@ -16,6 +16,7 @@ from skinpaint import (
     Reweighted,
     Solution,
     SparseDCT,
+    compare,
     inpaint,
 )
 from skinpaint.methods import METHODS, resolve
@@ -155,6 +156,13 @@ def test_settings_are_frozen_keyword_only_and_replaceable(name):
         type(method)(no_such_setting=1)
 
 
+def test_solutions_can_be_compared_and_kept_in_sets(grey, mask):
+    one, other = (Inpainter("laplace").fit(grey, mask=mask).solution_ for _ in range(2))
+    assert one == one
+    assert one != other  # arrays would be asked whether they are true
+    assert len({one, other, one}) == 2
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_all_known_pixels_equal_needs_no_work(name, mask):
     inpainter = Inpainter(name).fit(np.where(mask, 3.0, 77.7), mask=mask)
@@ -217,6 +225,15 @@ class TestLoop:
         assert type(method).__name__ in shown.err
         assert shown.out == ""
         np.testing.assert_array_equal(restored, inpaint(grey, mask, method=method))
+
+
+def test_progress_without_a_stream_to_show_it_on(grey, mask, monkeypatch):
+    """Python has none in a program with windows alone."""
+    monkeypatch.setattr("sys.stderr", None)
+    assert inpaint(grey, mask, method="laplace", progress=True).shape == grey.shape
+    assert compare(grey, mask, ["laplace"], progress=True).best.error is None
+    chunked = pytest.importorskip("dask.array").from_array(grey, grey.shape)
+    assert inpaint(chunked, mask, method="laplace", progress=True).shape == grey.shape
 
 
 @pytest.mark.parametrize("name", ["laplace", "gd"])

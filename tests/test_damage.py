@@ -92,6 +92,7 @@ GREY, COLOUR, VOLUME = (np.zeros(shape, np.uint8) for shape in ((8, 8), (8, 8, 3
         (ValueError, "'fraction' .* Got nan", lambda: random_pixels(GREY, float("nan"))),
         (TypeError, "'image' parameter of random_pixels .* Got dtype bool", lambda: random_pixels(GREY > 0)),
         (TypeError, "Got dtype complex128", lambda: scratches(GREY * 1j)),
+        (TypeError, "Got dtype object", lambda: text(type("NDData", (), {"_mask": None})())),  # as in astropy
         (TypeError, "must not have masked entries", lambda: text(np.ma.masked_less(GREY, 9))),
         (ValueError, "'channel_axis' .* Got 2", lambda: random_pixels(GREY, channel_axis=2)),
         (ValueError, "at least one spatial axis", lambda: random_pixels(np.float64(3))),

@@ -48,6 +48,15 @@ def test_the_answer_is_that_in_memory(image, hidden, chunks):
     assert solution.n_iter <= 6
 
 
+@pytest.mark.parametrize("method", ["laplace", "dct"])
+def test_values_next_to_nothing_are_no_errors(method):
+    star = np.exp(-((np.indices((40, 40)) - 20) ** 2).sum(axis=0) / 4.0).astype(np.float16)
+    chunked, mask = da.from_array(star, 20), np.random.default_rng(0).random(star.shape) < 0.2
+    expected = inpaint(chunked, mask, method=method).compute()
+    with np.errstate(all="raise"):
+        assert inpaint(chunked, mask, method=method).compute().tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", ">i2", "float32", "float16", "float64"])
 def test_every_dtype_comes_back(image, hidden, dtype):
     array = (image * 50 + 100).astype(dtype)

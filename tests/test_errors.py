@@ -72,7 +72,7 @@ class TestMask:
             inpaint(GREY, mask)
         np.testing.assert_array_equal(inpaint(GREY, np.ma.MaskedArray(ONE)), inpaint(GREY, ONE))
 
-    @pytest.mark.parametrize("mask", [np.full((3, 4), "a"), np.full((3, 4), 1j), np.full((3, 4), None)])
+    @pytest.mark.parametrize("mask", [np.full((3, 4), "a"), np.full((3, 4), 1j), np.full((3, 4), None), [[1, 0], [1]]])
     def test_of_another_kind(self, mask):
         with raises((TypeError, ValueError), "'mask' parameter must", "Got"):
             inpaint(GREY, mask)
@@ -99,7 +99,8 @@ class TestMask:
                 Inpainter().fit(GREY, mask)
             with raises(TypeError, r"pass the mask by keyword: fit\(image, mask=\.\.\.\)"):
                 Inpainter().fit_transform(GREY, mask)
-        Inpainter("laplace").fit(GREY, GREY)  # a truth is ignored
+        for ignored in (GREY, [[1], [1, 2]], "names"):  # a truth, or anything else
+            Inpainter("laplace").fit(GREY, ignored)
 
     def test_for_a_list_of_images(self):
         with raises(TypeError, "mask", "list"):

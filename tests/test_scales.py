@@ -27,6 +27,25 @@ def test_the_unit_of_one_channel_touches_no_other(name, factor, rng):
     np.testing.assert_allclose(scaled, plain, rtol=0, atol=tol * np.ptp(plain))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize("name", METHODS)
+def test_values_next_to_nothing_are_no_errors(name, dtype):
+    """The tails of a star are as small as that, and `numpy.seterr` may have been asked to raise underflow."""
+    i, j = np.mgrid[:16, :16]
+    star = np.exp(-((i - 8) ** 2 + (j - 8) ** 2) / 1.4).astype(dtype)
+    mask = np.random.default_rng(0).random(star.shape) < 0.3
+    expected = inpaint(star, mask, method=name)
+    with np.errstate(all="raise"):
+        assert inpaint(star, mask, method=name).tobytes() == expected.tobytes()
+        if name == "laplace":  # the rest is the same for all
+            inpainter = Inpainter(name).fit(star, mask=mask)
+            assert inpainter.std().any()
+            assert inpainter.sample().any()
+            assert np.ptp(inpainter.interval(), axis=0).any()
+            assert "<img" in inpainter._repr_html_()
+            assert np.isfinite(inpainter.score(np.ma.array(star, mask=mask)))
+
+
 @pytest.mark.parametrize("name", ["gd", "reweighted"])
 def test_each_channel_is_as_near_to_its_minimum_as_is_asked(name, rng):
     """A channel with little energy beside one with much must not stop with it."""

@@ -112,6 +112,30 @@ class TestParameters:
         copy = clone(Inpainter("gd").set_params(method__max_iter=3))
         assert copy.method == GradientDescent(max_iter=3)
 
+    def test_a_subclass_has_parameters_of_its_own(self, damaged):
+        class Few(Inpainter):
+            def __init__(self, method="laplace", *, darker=0):
+                super().__init__(method)
+                self.darker = darker
+
+            def transform(self, X):
+                return super().transform(X) - self.darker
+
+        class More(Few):
+            def __init__(self, method="laplace", *, darker=0, **others):
+                Inpainter.__init__(self, method, **others)
+                self.darker = darker
+
+        for subclass, others in ((Few, {}), (More, {"grow": 1})):
+            copy = clone(subclass(darker=2, **others).fit(damaged))
+            assert repr(copy) == f"{subclass.__name__}(darker=2{', grow=1' if others else ''})"
+            assert copy.get_params(deep=False).items() >= {"method": "laplace", "darker": 2, **others}.items()
+            expected = inpaint(damaged, method="laplace", **others)
+            np.testing.assert_array_equal(copy.fit(damaged).restored_, expected)
+            np.testing.assert_array_equal(copy.set_params(darker=3).transform(damaged), expected - 3)
+        with pytest.raises(ValueError, match=r"must be one of \['method', 'darker', .*Got 'grow' instead"):
+            Few().set_params(grow=1)
+
     def test_repr_shows_what_is_not_default(self):
         assert repr(Inpainter()) == "Inpainter()"
         assert repr(Inpainter("laplace", spacing=2)) == "Inpainter(method='laplace', spacing=2)"
@@ -216,6 +240,9 @@ class TestEstimator:
             inpainter.score([damaged, damaged], [grey])
         with pytest.raises(ValueError, match=r"truth given to Inpainter.score must show what the known pixels show"):
             inpainter.score(damaged, grey / 255)
+        for unknowing in (damaged, np.ma.array(grey, mask=np.isnan(damaged))):  # which was worth 120 dB
+            with pytest.raises(ValueError, match=r"Inpainter.score must show some of the missing .* Leave it out"):
+                inpainter.score(damaged, unknowing)
 
     def test_score_is_finite_for_a_perfect_answer(self):
         constant = np.array([[0.5, np.nan], [0.5, 0.5]])
@@ -231,6 +258,19 @@ class TestPipeline:
         expected = inpaint(damaged, method="laplace")
         np.testing.assert_allclose(self.pipeline().fit_transform(damaged), expected, rtol=1e-12)
         np.testing.assert_allclose(self.pipeline().fit(damaged).transform(damaged), expected, rtol=1e-12)
+
+    def test_parameters_of_fit_are_handed_on(self, damaged, grey, mask):
+        """As with every transformer of scikit-learn; so a mask reaches a step."""
+        expected = self.pipeline().fit_transform(damaged)
+        given = np.where(mask, -7.0, grey)
+        np.testing.assert_array_equal(self.pipeline().fit_transform(given, fill__mask=mask), expected)
+        last = make_pipeline(Inpainter("laplace"))
+        np.testing.assert_array_equal(
+            last.fit_transform(given, inpainter__mask=mask, inpainter__callback=lambda record, restore: None),
+            last.fit(given, inpainter__mask=mask)[-1].restored_,
+        )
+        with pytest.raises(TypeError, match=r"'mask' parameter of Inpainter.fit must be None for a list"):
+            last.fit_transform([given, given], inpainter__mask=mask)
 
     def test_on_a_list(self, damaged):
         images = [damaged, damaged[:5].T]

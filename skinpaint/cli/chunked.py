@@ -26,6 +26,7 @@ from skinpaint.cli.chunked_zarr import is_zarr, open_zarr, store_of, written_zar
 from skinpaint.cli.common import (
     Interruption,
     Status,
+    answer_ctrl_c,
     complain,
     is_watched,
     missing_by,
@@ -310,12 +311,12 @@ def _workers(number: int | None) -> Iterator[None]:
 def _deaf_children() -> Iterator[list[int]]:
     """Processes that start meanwhile do not hear Ctrl-C: it is for this one alone. What is yielded holds a press."""
     pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    before = answer_ctrl_c(lambda number, frame: pressed.append(number))
     try:
         with _blocked(signal.SIGINT):
             yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        answer_ctrl_c(before)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import operator
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ __all__ = [
     "add_overwrite",
     "add_seed",
     "add_spacing",
+    "answer_ctrl_c",
     "check_own_files",
     "complain",
     "count_transparent",
@@ -449,16 +451,26 @@ def method(name: str, settings: Sequence[str], *, option: str = "--method") -> A
     return dataclasses.replace(chosen, **values)  # type: ignore[type-var]
 
 
+def answer_ctrl_c(answer: Any) -> Any:
+    """Let `answer` be what Ctrl-C calls; what it called before is returned, and given to this function later.
+
+    A thread that is not the main one may not change it, nor what another language has set up. Then None is returned,
+    and nothing is done about None.
+    """
+    is_ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is not None
+    return signal.signal(signal.SIGINT, answer) if is_ours and answer is not None else None
+
+
 class Interruption:
     """Remembers Ctrl-C; an iterative method answers it with the best picture so far."""
 
     def __enter__(self) -> Interruption:
         self.seen = False
-        self._before = signal.signal(signal.SIGINT, self._note)
+        self._before = answer_ctrl_c(self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        answer_ctrl_c(self._before)
 
     def _note(self, *_: object) -> None:
         self.seen = True

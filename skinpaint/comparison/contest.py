@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -239,7 +240,7 @@ def _quiet() -> Iterator[None]:
 @contextmanager
 def _counter(*, shown: bool) -> Iterator[Callable[[], object]]:
     """What is to be called after each restoration; it moves a progress bar."""
-    if not shown:
+    if not shown or sys.stderr is None:
         yield lambda: None
         return
     from tqdm.auto import tqdm

@@ -68,5 +68,13 @@ def as_inpainter(
 ) -> Inpainter:
     """An Inpainter that is told what is missing by a mask alone."""
     if isinstance(entrant, Inpainter):
+        kind = type(entrant)
+        for name in ("fit", "fit_restore", "transform", "fit_transform"):
+            if getattr(kind, name) is not getattr(Inpainter, name):
+                raise TypeError(
+                    "The 'methods' parameter of compare must hold methods or Inpainters, of which only the method, its "
+                    f"bounds and its spacing count. Got a {kind.__name__} with {name} of its own instead. "
+                    "Make a method of it: a class made from skinpaint.methods.base.Method."
+                )
         return as_inpainter(entrant.method, channel_axis, entrant.bounds, entrant.spacing)
     return Inpainter(resolve(entrant), channel_axis=channel_axis, missing_values=None, bounds=bounds, spacing=spacing)

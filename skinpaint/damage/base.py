@@ -15,7 +15,7 @@ def copy_with_channels_last(
     image: np.ndarray, channel_axis: int | None, *, owner: str, spatial_ndim: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a copy of `image`, and a view of that copy with its channels last (one, if it has none)."""
-    if np.ma.is_masked(image):
+    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
         raise TypeError(
             f"The 'image' parameter of {owner} must not have masked entries, which would be taken for known. Got some "
             "instead. Damage an image that is whole, or pass image.filled() and join the masks."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -212,7 +213,7 @@ class _Bar:
         from tqdm.auto import tqdm
 
         self.callback, self.stopped = callback, False
-        self.bar = tqdm(desc=name, unit="pass", leave=False, disable=not shown)
+        self.bar = tqdm(desc=name, unit="pass", leave=False, disable=not shown or sys.stderr is None)
 
     def __enter__(self) -> _Bar:
         return self

@@ -29,7 +29,7 @@ Show = Callable[[Record, float, Callable[[], Any]], bool]
 """Shows a pass: its record, its residual, and a function that gives the answer so far; True stops."""
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ChunkedSolution(Solution):
     """The answer for an image in chunks.
 

@@ -175,6 +175,7 @@ def verify(
     return replace(measure(grid, chunk.core, values, around), against_hats=np.zeros(0))
 
 
+@np.errstate(under="ignore")  # a scheduler may compute it in the thread that asks
 def part(
     method: Method,
     core: Box,
@@ -240,6 +241,7 @@ def pick(values: np.ndarray, channel: int) -> np.ndarray:
     return values[..., channel]
 
 
+@np.errstate(under="ignore")  # a scheduler may compute it in the thread that asks
 def finish(image: np.ndarray, filled: np.ndarray, missing: np.ndarray, values: np.ndarray, low: Any, high: Any) -> Any:
     """The restored chunk: known pixels bit for bit, filled ones in the image's dtype, within the bounds.
 
