@@ -168,7 +168,7 @@ class TestWorkers:
     def test_how_many(self, number, capsys):
         with pytest.raises(SystemExit):
             main(["restore", "scene.zarr", f"--workers={number}"])
-        assert "argument --workers: must be an int of at least 0. Got" in capsys.readouterr().err
+        assert "argument --workers: must be an integer of at least 0. Got" in capsys.readouterr().err
 
     def test_threads_have_ended_when_the_work_has(self):
         done = []

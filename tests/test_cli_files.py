@@ -301,9 +301,7 @@ class TestWhatIsSaid:
         stack[0, 3, 3] = np.nan
         write(tmp_path / "a.tif", stack, Extras(axes="TYX"))
         said = restore("a.tif", status=2).err
-        assert said.startswith(
-            "skinpaint: error: a.tif, frame 2 of 3: The 'image' parameter must have at least one known"
-        )
+        assert said.startswith("skinpaint: error: a.tif, frame 2 of 3: The image must have at least one known")
 
     def test_the_values_of_frames_are_not_kept_beside_their_pictures(self, restore, tmp_path, monkeypatch):
         kept = []
@@ -392,7 +390,7 @@ class TestJobs:
     def test_numbers_of_jobs(self, restore, capsys, number):
         with pytest.raises(SystemExit):
             restore("a.png", f"--jobs={number}")
-        assert "argument --jobs: must be an int of at least 1. Got" in capsys.readouterr().err
+        assert "argument --jobs: must be an integer of at least 1. Got" in capsys.readouterr().err
 
 
 def test_ctrl_c_in_a_stack_keeps_the_frames_that_are_done(restore, tmp_path, monkeypatch):

@@ -1136,7 +1136,7 @@ def test_the_command_says_what_was_saved(tmp_path, photo, browse):
     ("arguments", "said"),
     [
         (["nowhere.png"], "nowhere.png: No such file or directory."),
-        (["photo.png", "--port", "99999"], "must be an int from 0 to 65535"),
+        (["photo.png", "--port", "99999"], "must be an integer from 0 to 65535"),
         (["photo.png", "--method", "nonsense"], "--method must be one of"),
         (["photo.png", "-o", "nowhere/out.png"], "the folder nowhere does not exist"),
         (["photo.png", "-o", "out.gif"], "GIF is only read"),

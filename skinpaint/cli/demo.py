@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skinpaint.cli.common import Status, a_path, add_seed, is_watched, say
+from skinpaint.cli.numbers import integer
 
 if TYPE_CHECKING:
     from skinpaint.inpainter import Inpainter
@@ -37,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=a_path,
         help="folder for the pictures; those of an earlier demo in it are replaced (default: %(default)s)",
     )
-    parser.add_argument("--size", type=int, default=512, help="height and width, 32 to 512 (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=integer(32, 512), default=512, help="height and width, 32 to 512 (default: %(default)s)"
+    )
     add_seed(parser, "seed of the damage")
 
 
