@@ -70,7 +70,7 @@ def test_a_zarr_array(scene, tmp_path, capsys):
     want = inpaint(scene, scene == -9999, method="laplace")
     np.testing.assert_allclose(filled[...], want, atol=1)
     assert (filled.chunks, filled.dtype, dict(filled.attrs)["units"]) == ((40, 50), np.int16, "m")
-    assert "as a look at the result again confirms" in capsys.readouterr().out
+    assert "as an independent check of the result confirms" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["filled.zarr", "scene.zarr"]
 
 

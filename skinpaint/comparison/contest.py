@@ -92,7 +92,7 @@ def compare(
     Raises
     ------
     TypeError, ValueError
-        If the image, the mask or a parameter cannot be used; the message says what would do.
+        If the image, the mask or a parameter cannot be used; the message says what is allowed.
 
     Examples
     --------
