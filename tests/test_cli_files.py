@@ -50,7 +50,7 @@ class TestWhichFiles:
     def test_a_mask_beside_its_picture_is_found_and_said(self, restore, tmp_path, pictures):
         pictures("photo.png")
         said = restore("photo.png")
-        assert said.out.startswith("photo-restored.png: filled 40 of 1,200 pixels (3.3%) in ")
+        assert said.out.startswith("photo-restored.png: filled 40 of 1,200 pixels (3.3 %) in ")
         assert "Took the mask photo_mask.png for missing." in said.out
         check(tmp_path / "photo-restored.png")
         (tmp_path / "photo_mask.png").rename(tmp_path / "photo-mask.png")
@@ -335,11 +335,11 @@ class TestWhatIsSaid:
         write(tmp_path / "a.png", np.where(hole, 0, image).astype(np.uint8))
         write(tmp_path / "a_mask.png", np.where(hole, 0, 255).astype(np.uint8))
         said = restore("a.png")
-        assert "(96.3%)" in said.out
+        assert "(96.3 %)" in said.out
         assert "Is the mask inverted?" in said.err
         assert "if yours means valid, give --invert-mask." in said.err
         said = restore("a.png", "--invert-mask", "--overwrite")
-        assert "filled 400 of 10,800 pixels (3.7%)" in said.out
+        assert "filled 400 of 10,800 pixels (3.7 %)" in said.out
         assert said.err == ""
 
     def test_fills_at_the_bound_are_said_in_options(self, restore, tmp_path):

@@ -320,7 +320,7 @@ def count_transparent(extras: Any) -> int:
 
 
 def share(mask: np.ndarray) -> str:
-    return f"{mask.sum():,} of {mask.size:,} {'pixels' if mask.ndim == 2 else 'values'} ({mask.mean():.1%})"
+    return f"{mask.sum():,} of {mask.size:,} {'pixels' if mask.ndim == 2 else 'values'} ({100 * mask.mean():.1f} %)"
 
 
 def size(array: np.ndarray) -> str:

@@ -89,7 +89,7 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     damaged, mask = damage.random_pixels(truth, FRACTION, rng=seed)
-    say(f"camera, {size} x {size} pixels, {mask.mean():.1%} destroyed, seed {seed}\n")
+    say(f"camera, {size} x {size} pixels, {100 * mask.mean():.1f} % destroyed, seed {seed}\n")
     results, captions, recorders = _restore(truth, damaged, mask)
     pictures = {name: inpainter.restored_ for name, inpainter in results.items()}
     exact = all(np.array_equal(picture[~mask], truth[~mask]) for picture in pictures.values())
