@@ -590,7 +590,9 @@ class Inpainter:
             )
         last = self._last
         if last is None:  # it was unpickled
-            raise ValueError(f"{owner} needs a fit of this version. Got one of another version. Fit the image again.")
+            raise ValueError(
+                f"{owner} needs a fit of this version of skinpaint. Got one of another version. Fit the image again."
+            )
         kept = last.trusted
         if kept is not None and seed and kept[0] == rng:
             return kept[1]

@@ -141,7 +141,9 @@ def test_a_hole_too_wide_leaves_nothing_behind(scene, tmp_path, capsys):
     scene[5:65, 5:85] = -9999
     stored("scene.zarr", scene, _FillValue=-9999)
     assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--method", "biharmonic"]) == 2
-    assert "Save it in larger chunks, or give --method laplace." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--method must not be 'biharmonic' for chunks so small and holes so wide. Got a hole that" in said
+    assert "Save it in larger chunks, or give --method laplace." in said
     assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
 
 
@@ -256,6 +258,19 @@ class TestInterrupted:
         want = inpaint(values, channel_axis=None if names == ["y", "x"] else 0, method="laplace")
         np.testing.assert_allclose(zarr.open_array("filled.zarr")[...], want, rtol=1e-4)
         assert self.files(tmp_path) == ["filled.zarr", "scene.zarr"]
+
+    def test_a_damaged_rest_is_to_be_removed(self, interrupt, scene, tmp_path, capsys):
+        """The way out was to give "the same options as then", which fails again."""
+        stored("scene.zarr", scene, _FillValue=-9999)
+        interrupt(api._Bar, "show")
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 130
+        work = next(path for path in tmp_path.iterdir() if path.name not in ("scene.zarr", "filled.zarr"))
+        group = zarr.open_group(str(work))
+        group.attrs["skinpaint"] = {}
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 2
+        said = capsys.readouterr().err
+        assert "What an interrupted run left must be whole. Got " in said
+        assert said.endswith("of which a part is lost or damaged. Remove that folder, and give the command again.\n")
 
     def test_other_options_do_not_go_on(self, interrupt, scene, capsys):
         stored("scene.zarr", scene, _FillValue=-9999)

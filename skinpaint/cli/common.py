@@ -76,6 +76,10 @@ OPTIONS = {
     "Pass bounds=(low, high)": "Give --bounds LOW,HIGH",
     "Pass spacing=1 to": "Give --spacing 1 to",
     "max_distance=": "--max-distance ",
+    "The 'method' parameter must": "--method must",
+    "The 'work' parameter must be a store that is whole": "What an interrupted run left must be whole",
+    "a part is lost or damaged. Remove it, or name another one.": "a part is lost or damaged. Remove that folder, and "
+    "give the command again.",
     "The 'work' parameter must be a store for": "What an interrupted run left must be of",
     "Remove it, or name another one.": "Remove that folder, or give the same options as then.",
     "call again with the same work=: the": "give the same command again: the",
