@@ -95,6 +95,8 @@ OPTIONS = {
     "--workers out if it",
     "Pass larger chunks, or method='laplace'": "Save it in larger chunks, or give --method laplace",
     "Pass method='laplace'": "Give --method laplace",
+    "use Laplace(solver='direct')": "give --set solver=direct",
+    "use Biharmonic(solver='direct')": "give --set solver=direct",
 }
 """How what the library tells its callers to pass is given on the command line."""
 
@@ -338,6 +340,8 @@ def in_options(text: str) -> str:
     --------
     >>> in_options("Is the mask inverted? If yours means valid, pass ~mask.")
     'Is the mask inverted? If yours means valid, give --invert-mask.'
+    >>> in_options("Raise tol or use Laplace(solver='direct').")
+    'Raise tol or give --set solver=direct.'
     """
     for passed, given in OPTIONS.items():
         text = text.replace(passed, given)
