@@ -444,6 +444,10 @@ def test_compare_names_transparent_pixels(run, tmp_path):
         ("damage damaged.png -o b.png --kind text --fraction 0.2", "--fraction is not for --kind text"),
         ("damage damaged.png -o b.png --fraction 2", "--fraction: must be a number from 0 to 1. Got '2' instead"),
         ("compare damaged.png --draws 4,3", "--draws: must be an integer of at least 1, or two as in 3,8, the smaller"),
+        (
+            "compare clean.png --truth clean.png",
+            "--truth needs a picture of which something is missing. Give --mask or",
+        ),
         ("compare damaged.png --budget 0", "--budget: must be a number of seconds above 0. Got '0' instead"),
         ("damage damaged.png -o b.png --seed -1", "--seed: must be an integer of at least 0. Got '-1'"),
         ("restore damaged.png --level 0.5", "--level is that of --interval FILE"),
@@ -454,6 +458,7 @@ def test_compare_names_transparent_pixels(run, tmp_path):
 )
 def test_an_option_that_would_be_ignored_is_refused(run, tmp_path, pictures, command, says):
     np.save(tmp_path / "flags.npy", pictures[1].astype(np.int32))
+    write(tmp_path / "clean.png", ramp())
     assert says in run(*command.split(), status=2).stderr
     assert not (tmp_path / "b.png").exists()
 
@@ -474,11 +479,13 @@ def test_the_demo_finds_out_first_that_its_folder_is_a_file(run, tmp_path):
             ("--truth", "mask-small.png", "--methods", "laplace"),
         ),
         ("cannot be written", ("-o", "sheet.xyz", "--methods", "laplace")),
+        ("sheet.png exists. Choose another name, or give --overwrite to replace it.", ("-o", "sheet.png")),
         ("none twice", ("--methods", "laplace", "laplace")),
     ],
 )
 def test_compare_says_what_is_wrong_in_one_sentence(run, tmp_path, pictures, says, arguments):
     write(tmp_path / "mask-small.png", np.zeros((3, 4), np.uint8))
+    (tmp_path / "sheet.png").touch()
     done = run("compare", "damaged.png", "--mask", "mask.png", *arguments, status=2)
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -87,7 +87,11 @@ OPTIONS = {
     "The 'bounds' parameter of Inpainter": "--bounds",
     "The 'spacing' parameter of Inpainter": "--spacing",
     "The 'missing_values' parameter of Inpainter": "--missing",
+    "The 'truth' parameter of compare must be None for an image of which nothing is missing. Pass a mask that marks "
+    "some pixels, or leave 'truth' out.": "--truth needs a picture of which something is missing. Give --mask or "
+    "--missing.",
     "The 'truth' parameter of compare": "--truth",
+    "pass overwrite=True": "give --overwrite",
     "The 'image' parameter": "The image",
     "Mark them as missing with mask= or set them to NaN": "Give --mask, or --missing inf,-inf",
     "Pass image.compute() if the image": "Save it as a TIFF or NPY and leave --workers out if it",

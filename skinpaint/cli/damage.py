@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("input", metavar="IN", type=a_path, help="the picture")
     parser.add_argument("-o", "--output", metavar="OUT", type=a_path, required=True, help="the damaged picture")
-    parser.add_argument("--kind", choices=tuple(DAMAGES), default="pixels", help="kind of damage (default: %(default)s)")
+    parser.add_argument(
+        "--kind", choices=tuple(DAMAGES), default="pixels", help="kind of damage (default: %(default)s)"
+    )
     parser.add_argument(
         "--fraction",
         type=number("a number from 0 to 1", lambda fraction: 0 <= fraction <= 1),

@@ -175,10 +175,11 @@ class Comparison:
             gaps = " where it is known" if np.ma.getmaskarray(self.truth).any() else ""
             remarks = [f"Scores are of {those}, against the truth{gaps}."]
         else:
-            remarks = [
-                f"PSNR is of {self.hidden:,} known {unit}s that were hidden as the missing ones are, and predicted, in "
-                f"{self.draws} draw{'s' if self.draws > 1 else ''}."
-            ]
+            draws = f"{self.draws} draw{'s' if self.draws > 1 else ''}"
+            hidden = f"PSNR is of {self.hidden:,} known {unit}s that were hidden"
+            remarks = [f"{hidden} as the missing ones are, and predicted, in {draws}."]
+            if not missing:
+                remarks = [f"{hidden} and predicted, in {draws}. Nothing is missing in the image itself."]
             if self.draws > 1 and missing and self.entries[0].error is None:
                 remarks.append(self._said_of_the_margins(those, unit))
             remarks += [self._said_of_the_lead(), self.ended]
