@@ -70,8 +70,8 @@ ax.set(xlabel="level of the intervals", ylabel="share of true values inside")
 ax.legend(frameon=False)
 
 # %%
-# Images that are as possible
-# ---------------------------
+# Images that are equally possible
+# --------------------------------
 # Samples agree with all known pixels, and differ where nothing is known. What is computed from
 # each of them has a spread, which is its error bar.
 

@@ -73,8 +73,8 @@ shell("skinpaint restore cells.tif --mask camera.png -o volume.tif")
 
 # %%
 # The file names its axes, so the command knows that Z, Y and X are a volume and that C are
-# channels. ``--axes`` says otherwise. With T in the place of Z the planes are a time series,
-# and each is restored on its own:
+# channels. ``--axes`` gives them other names. With T in the place of Z the planes are a time
+# series, and each is restored on its own:
 
 shell("skinpaint restore cells.tif --mask camera.png --axes TCYX -o series.tif")
 

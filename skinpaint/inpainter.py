@@ -62,7 +62,7 @@ def _explained(owner: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
                 if name not in known:
                     said = given.bind_partial(*args, **{each: keywords[each] for each in known if each in keywords})
                     raise TypeError(
-                        f"The parameters of {owner} must be among {', '.join(known)}. Got {name!r} instead."
+                        f"The parameters of {owner} must be one of {', '.join(known)}. Got {name!r} instead."
                         f"{_meant(name, known, said.arguments.get('method', DEFAULT_METHOD))}"
                     )
             return function(*args, **keywords)
@@ -233,7 +233,7 @@ class Inpainter:
         Raises
         ------
         TypeError, ValueError
-            If the image, the mask or a parameter cannot be used; the message says what would do.
+            If the image, the mask or a parameter cannot be used; the message says what is allowed.
         """
         self._fit(image, y, mask, callback)
         return self
@@ -488,7 +488,7 @@ class Inpainter:
                 settings[setting] = params.pop(name)
             elif name not in self._names():
                 raise ValueError(
-                    f"The parameters of Inpainter must be one of {list(self.get_params())}. Got {name!r} instead."
+                    f"The parameters of Inpainter must be one of {', '.join(self.get_params())}. Got {name!r} instead."
                     f"{did_you_mean(name, self.get_params())}"
                 )
         if is_chosen or settings:
@@ -498,8 +498,8 @@ class Inpainter:
             for setting in settings:
                 if setting not in known:
                     raise ValueError(
-                        f"The settings of {type(method).__name__} must be one of {known}. Got {setting!r} instead."
-                        f"{did_you_mean(setting, known)}"
+                        f"The settings of {type(method).__name__} must be one of {', '.join(known)}. "
+                        f"Got {setting!r} instead.{did_you_mean(setting, known)}"
                     )
             chosen = dataclasses.replace(method, **settings)  # type: ignore[type-var]
         for name, value in {**params, "method": chosen}.items():
@@ -614,7 +614,9 @@ class Inpainter:
             )
         last = self._last
         if last is None:  # it was unpickled
-            raise ValueError(f"{owner} needs a fit of this version. Got one of another version. Fit the image again.")
+            raise ValueError(
+                f"{owner} needs a fit of this version of skinpaint. Got one of another version. Fit the image again."
+            )
         kept = last.trusted
         if kept is not None and seed and kept[0] == rng:
             return kept[1]
@@ -637,7 +639,7 @@ class Inpainter:
         return score_holdout(restore, damaged.array, mask, channel_axis=damaged.channel_axis)
 
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
-        require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
+        require(callback is None or callable(callback), "Inpainter.fit", "callback", "a callable or None", callback)
         method = resolve(self.method)
         shown = self.progress and problem.trivial is None and sys.stderr is not None  # as in a program with windows
         with _Bar(method, callback) if shown else nullcontext(callback) as told:
@@ -710,7 +712,7 @@ def inpaint(
     Raises
     ------
     TypeError, ValueError
-        If the image, the mask or a parameter cannot be used; the message says what would do.
+        If the image, the mask or a parameter cannot be used; the message says what is allowed.
 
     Examples
     --------

@@ -149,7 +149,7 @@ class Problem:
         Raises
         ------
         TypeError, ValueError
-            If the image, the mask or a parameter cannot be used; the message says what would do.
+            If the image, the mask or a parameter cannot be used; the message says what is allowed.
 
         Examples
         --------
@@ -693,9 +693,10 @@ def bounds_around(
     if dtype.kind == "f":
         low, high = _rounded(low, dtype), _rounded(high, dtype)
     if lowest < low or highest > high:
+        stood = f", which is ({low:g}, {high:g})," if isinstance(bounds, str) else ""
         raise ValueError(
-            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}{origin}, which "
-            f"is ({low:g}, {high:g}), for values from {lowest:g} to {highest:g} instead."
+            f"The 'bounds' parameter of Inpainter must contain all known values. Got {bounds!r}{origin}{stood} for "
+            f"values from {lowest:.9g} to {highest:.9g} instead."
         )
     return low, high
 

@@ -70,7 +70,9 @@ def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) 
     if not np.isfinite(error).all():
         raise ValueError(f"psnr needs a finite image. Got {np.sum(~np.isfinite(error))} values that are not.")
     if not np.isfinite(largest):
-        raise ValueError("psnr needs a truth whose range is a float. Got one that overflows. Divide both images first.")
+        raise ValueError(
+            "psnr needs a truth whose range is a float. Got one that overflows. Divide both images by a constant first."
+        )
     relative = float(np.sqrt(np.mean(np.square(error / largest))))
     return CEILING if relative == 0 else min(CEILING, float(-20 * np.log10(relative)))
 
@@ -168,7 +170,9 @@ def ssim(
         lowest, largest = _scale(values)
         values, shown = (difference(each, np.asarray(lowest)) / largest for each in (values, shown))
     if not np.isfinite(largest):
-        raise ValueError("ssim needs a truth whose range is a float. Got one that overflows. Divide both images first.")
+        raise ValueError(
+            "ssim needs a truth whose range is a float. Got one that overflows. Divide both images by a constant first."
+        )
     _, similarity = structural_similarity(values, shown, data_range=1.0, channel_axis=channel_axis, full=True)
     return float(similarity[np.broadcast_to(compared, similarity.shape)].mean())
 

@@ -439,7 +439,7 @@ def _coverage(method: Method, tol: float) -> None:
         inside = (low <= trial.image) & (trial.image <= high)
         covered.append([inside[:, half][trial.mask[:, half]].mean() for half in (slice(32), slice(32, None))])
     for side, share in zip(("rough", "smooth"), np.mean(covered, axis=0), strict=True):
-        _demand(0.8 <= share <= 0.97, f"90 % intervals hold {share:.0%} of the true values on the {side} side.")
+        _demand(0.8 <= share <= 0.97, f"90 % intervals hold {100 * share:.0f} % of the true values on the {side} side.")
 
 
 UNCERTAINTY_LAWS: dict[str, Callable[[Method, float], None]] = {

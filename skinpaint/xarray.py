@@ -80,7 +80,7 @@ def inpaint(
     Raises
     ------
     TypeError, ValueError
-        If axes, coordinates, mask or a parameter cannot be used; the message says what would do.
+        If axes, coordinates, mask or a parameter cannot be used; the message says what is allowed.
 
     Examples
     --------

@@ -250,7 +250,7 @@ def test_matrices_beyond_all_memory_are_refused():
     image = np.zeros((2, 2, 2, 2, 60, 60))
     image[..., 20:50, 20:50] = np.nan
     image[..., 0] = 1
-    with pytest.raises(ValueError, match=r"another one than 'biharmonic' for an image with 6 long axes.*take \d+ GB"):
+    with pytest.raises(ValueError, match=r"must not be 'biharmonic' for an image with 6 long axes.*take \d+ GB"):
         inpaint(image, method="biharmonic")
 
 

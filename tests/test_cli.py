@@ -193,7 +193,7 @@ def test_bounds_and_presets(run, tmp_path, pictures):
     run("restore", "damaged.png", "--mask", "mask.png", "--bounds", f"{low},{high}", "-o", "tight.png")
     assert (read(tmp_path / "tight.png")[0] >= low).all()
     refused = run("restore", "damaged.png", "--mask", "mask.png", "--bounds", f"{low + 1},{high}", status=2)
-    assert "The 'bounds' parameter of Inpainter" in refused.stderr
+    assert "damaged.png: --bounds must contain all known values. Got" in refused.stderr
     done = run("restore", "damaged.png", "--mask", "mask.png", "--method", "gd:classic", "--set", "max_iter=5")
     assert "Stopped after 5 iterations, as asked" in done.stdout
 
@@ -214,9 +214,17 @@ def test_bounds_and_presets(run, tmp_path, pictures):
         ("The 'max_iter' parameter of SparseDCT", ["damaged.png", "--set", "max_iter=many"]),
         ("argument --missing: must be auto, ", ["damaged.png", "--missing", "holes"]),
         ("a number, or numbers as in 0,4095. Got '0,many' instead", ["damaged.png", "--missing", "0,many"]),
-        ("The 'grow' parameter of Inpainter must be an int of at least 0", ["damaged.png", "--grow", "-1"]),
+        ("argument --grow: must be an integer of at least 0. Got '-1' instead", ["damaged.png", "--grow", "-1"]),
+        ("argument --grow: must be an integer of at least 0. Got '1.5' instead", ["damaged.png", "--grow", "1.5"]),
+        ("argument --max-distance: must be a number above 0. Got 'x'", ["damaged.png", "--max-distance", "x"]),
+        ("argument --max-distance: must be a number above 0. Got 'nan'", ["damaged.png", "--max-distance", "nan"]),
         ("argument --bounds: must be dtype, ", ["damaged.png", "--bounds", "0"]),
-        ("'threshold' parameter", ["damaged.png", "--mask", "mask.png", "--mask-threshold", "0"]),
+        ("the smaller first. Got '9,5' instead", ["damaged.png", "--bounds", "9,5"]),
+        ("damaged.png: --spacing must be the same ", ["damaged.png", "--spacing", "2,1", "--method", "pnp"]),
+        (
+            "--mask-threshold: must be a number above 0, ",
+            ["damaged.png", "--mask", "mask.png", "--mask-threshold", "0"],
+        ),
         ("needs an alpha channel, and damaged.png has none", ["damaged.png", "--missing", "transparent"]),
         ("small.png has 3 x 2 pixels, but damaged.png has 32 x 24", ["damaged.png", "--mask", "small.png"]),
         ("damaged.png[DQ] cannot be read: it is no FITS file", ["damaged.png", "--mask", "[DQ]"]),
@@ -378,7 +386,7 @@ def test_compare_with_a_grown_mask(run, tmp_path, pictures):
     assert "of the 1 missing pixel" in narrow
     assert "of the 9 missing pixels" in wide
     refused = run(*arguments[:-2], "--grow", "-1", "--overwrite", *arguments[-2:], status=2)
-    assert "'grow' parameter" in refused.stderr
+    assert "--grow: must be an integer of at least 0. Got '-1' instead." in refused.stderr
 
 
 def test_compare_takes_the_spacing_of_the_file_as_restore_does(run, tmp_path, pictures):
@@ -451,6 +459,13 @@ def test_compare_names_transparent_pixels(run, tmp_path):
     ("command", "says"),
     [
         ("damage damaged.png -o b.png --kind text --fraction 0.2", "--fraction is not for --kind text"),
+        ("damage damaged.png -o b.png --fraction 2", "--fraction: must be a number from 0 to 1. Got '2' instead"),
+        ("compare damaged.png --draws 4,3", "--draws: must be an integer of at least 1, or two as in 3,8, the smaller"),
+        (
+            "compare clean.png --truth clean.png",
+            "--truth needs a picture of which something is missing. Give --mask or",
+        ),
+        ("compare damaged.png --budget 0", "--budget: must be a number of seconds above 0. Got '0' instead"),
         ("damage damaged.png -o b.png --seed -1", "--seed: must be an integer of at least 0. Got '-1'"),
         ("restore damaged.png --level 0.5", "--level is that of --interval FILE"),
         ("restore damaged.png --mask-threshold 60", "--mask-threshold needs a mask, and damaged.png has none"),
@@ -460,6 +475,7 @@ def test_compare_names_transparent_pixels(run, tmp_path):
 )
 def test_an_option_that_would_be_ignored_is_refused(run, tmp_path, pictures, command, says):
     np.save(tmp_path / "flags.npy", pictures[1].astype(np.int32))
+    write(tmp_path / "clean.png", ramp())
     assert says in run(*command.split(), status=2).stderr
     assert not (tmp_path / "b.png").exists()
 
@@ -475,14 +491,18 @@ def test_the_demo_finds_out_first_that_its_folder_is_a_file(run, tmp_path):
     ("says", "arguments"),
     [
         ("--methods must be one of", ("--methods", "nonsense")),
-        ("'truth' parameter of compare", ("--truth", "mask-small.png", "--methods", "laplace")),
+        (
+            "--truth must be an array of real numbers in the shape",
+            ("--truth", "mask-small.png", "--methods", "laplace"),
+        ),
         ("cannot be written", ("-o", "sheet.xyz", "--methods", "laplace")),
+        ("sheet.png exists. Choose another name, or give --overwrite to replace it.", ("-o", "sheet.png")),
         ("none twice", ("--methods", "laplace", "laplace")),
-        ("'draws' parameter of compare", ("--draws", "4,3", "--methods", "laplace")),
     ],
 )
 def test_compare_says_what_is_wrong_in_one_sentence(run, tmp_path, pictures, says, arguments):
     write(tmp_path / "mask-small.png", np.zeros((3, 4), np.uint8))
+    (tmp_path / "sheet.png").touch()
     done = run("compare", "damaged.png", "--mask", "mask.png", *arguments, status=2)
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -541,7 +561,7 @@ def test_demo(run, tmp_path):
     truth, mask = read(tmp_path / "shown" / "truth.png")[0], read(tmp_path / "shown" / "mask.png")[0] > 0
     for name in ("classic", "gd", "laplace", "dct"):
         np.testing.assert_array_equal(read(tmp_path / "shown" / f"{name}.png")[0][~mask], truth[~mask])
-    assert "'size' parameter of demo" in run("demo", "--size", "8", status=2).stderr
+    assert "argument --size: must be an integer from 32 to 512. Got '8'" in run("demo", "--size", "8", status=2).stderr
     _check_folder(tmp_path / "shown")  # may be replaced
 
 

@@ -224,8 +224,9 @@ class TestMasks:
 
     def test_a_threshold_out_of_range(self, hole, capsys):
         tifffile.imwrite("mask.tif", self.grey(hole))
-        assert main(["restore", "scene.tif", "--mask", "mask.tif", "--mask-threshold", "256", "--workers", "0"]) == 2
-        assert "must be a number in (0, 255]. Got 256" in capsys.readouterr().err
+        with pytest.raises(SystemExit):
+            main(["restore", "scene.tif", "--mask", "mask.tif", "--mask-threshold", "256", "--workers", "0"])
+        assert "must be a number above 0, and of at most 255. Got '256' instead." in capsys.readouterr().err
 
 
 class TestRefused:

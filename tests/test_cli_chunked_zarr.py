@@ -224,7 +224,7 @@ class TestAxes:
         stack[1] = np.nan
         stored("scene.zarr", stack, dimension_names=["t", "y", "x"])
         assert main(["restore", "scene.zarr"]) == 2
-        assert "scene.zarr, frame 2 of 2: The 'image' parameter must have at least one" in capsys.readouterr().err
+        assert "scene.zarr, frame 2 of 2: The image must have at least one" in capsys.readouterr().err
         assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
 
 

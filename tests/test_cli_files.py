@@ -50,7 +50,7 @@ class TestWhichFiles:
     def test_a_mask_beside_its_picture_is_found_and_said(self, restore, tmp_path, pictures):
         pictures("photo.png")
         said = restore("photo.png")
-        assert said.out.startswith("photo-restored.png: filled 40 of 1,200 pixels (3.3%) in ")
+        assert said.out.startswith("photo-restored.png: filled 40 of 1,200 pixels (3.3 %) in ")
         assert "Took the mask photo_mask.png for missing." in said.out
         check(tmp_path / "photo-restored.png")
         (tmp_path / "photo_mask.png").rename(tmp_path / "photo-mask.png")
@@ -301,9 +301,7 @@ class TestWhatIsSaid:
         stack[0, 3, 3] = np.nan
         write(tmp_path / "a.tif", stack, Extras(axes="TYX"))
         said = restore("a.tif", status=2).err
-        assert said.startswith(
-            "skinpaint: error: a.tif, frame 2 of 3: The 'image' parameter must have at least one known"
-        )
+        assert said.startswith("skinpaint: error: a.tif, frame 2 of 3: The image must have at least one known")
 
     def test_the_values_of_frames_are_not_kept_beside_their_pictures(self, restore, tmp_path, monkeypatch):
         kept = []
@@ -337,11 +335,11 @@ class TestWhatIsSaid:
         write(tmp_path / "a.png", np.where(hole, 0, image).astype(np.uint8))
         write(tmp_path / "a_mask.png", np.where(hole, 0, 255).astype(np.uint8))
         said = restore("a.png")
-        assert "(96.3%)" in said.out
+        assert "(96.3 %)" in said.out
         assert "Is the mask inverted?" in said.err
         assert "if yours means valid, give --invert-mask." in said.err
         said = restore("a.png", "--invert-mask", "--overwrite")
-        assert "filled 400 of 10,800 pixels (3.7%)" in said.out
+        assert "filled 400 of 10,800 pixels (3.7 %)" in said.out
         assert said.err == ""
 
     def test_fills_at_the_bound_are_said_in_options(self, restore, tmp_path):
@@ -392,7 +390,7 @@ class TestJobs:
     def test_numbers_of_jobs(self, restore, capsys, number):
         with pytest.raises(SystemExit):
             restore("a.png", f"--jobs={number}")
-        assert "argument --jobs: must be an int of at least 1. Got" in capsys.readouterr().err
+        assert "argument --jobs: must be an integer of at least 1. Got" in capsys.readouterr().err
 
 
 def test_ctrl_c_in_a_stack_keeps_the_frames_that_are_done(restore, tmp_path, monkeypatch):

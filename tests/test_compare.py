@@ -414,7 +414,7 @@ class TestIntervals:
         comparison = compare(image, mask, ["laplace"])
         assert comparison.best.margin == inf
         assert "±" not in repr(comparison)
-        assert "No interval is given: a draw scored more pixels than are missing" in repr(comparison)
+        assert "No interval is given: fewer pixels are missing than a draw scored" in repr(comparison)
 
     @pytest.mark.parametrize("known", [3, 450])
     def test_from_few_pixels_nothing_is_said(self, known):
@@ -532,7 +532,7 @@ class TestFailures:
             ({"rng": 1.5}, "'rng'"),
             ({"bounds": (0, 1)}, "'bounds'"),
             ({"mask": np.zeros((3, 3))}, "'mask' parameter"),
-            ({"mask": np.zeros((48, 56)), "truth": np.zeros((48, 56))}, "nothing is missing"),
+            ({"mask": np.zeros((48, 56)), "truth": np.zeros((48, 56))}, "nothing is missing. Pass a mask that marks"),
         ],
     )
     def test_what_is_wrong_with_the_question_is_an_error(self, scene, arguments, says):
@@ -613,6 +613,10 @@ class TestTable:
         assert f"PSNR of the {mask.sum():,} missing pixels is in this interval" in said
         assert f"{comparison.best.psnr:.2f} ± {comparison.best.margin:.2f}" in said
         assert "SSIM" not in said
+
+    def test_where_nothing_is_missing_it_says_so(self, scene):
+        said = repr(compare(scene[0], np.zeros_like(scene[1]), ["laplace"], draws=1))
+        assert "known pixels that were hidden and predicted, in 1 draw. Nothing is missing in the image itself." in said
 
     def test_it_says_what_was_taken_for_missing_unasked(self, scene):
         image, mask = scene

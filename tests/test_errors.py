@@ -431,7 +431,7 @@ def test_settings_of_the_door(setting, sentence):
 
 def test_a_callback_that_cannot_be_called():
     for call in (Inpainter().fit, Inpainter().fit_restore, inpaint):
-        with pytest.raises(ValueError, match=r"parameter of Inpainter.fit must be callable or None. Got 3"):
+        with pytest.raises(ValueError, match=r"parameter of Inpainter.fit must be a callable or None. Got 3"):
             call(GREY, mask=ONE, callback=3)
 
 
@@ -454,7 +454,7 @@ class TestKeywords:
 
     def test_that_are_misspelled(self, owner):
         with raises(
-            TypeError, f"The parameters of {owner} must be among .*method", "Got 'channel_axes'", "channel_axis?"
+            TypeError, f"The parameters of {owner} must be one of .*method", "Got 'channel_axes'", "channel_axis?"
         ):
             self.call(owner, channel_axes=-1)
 

@@ -325,14 +325,14 @@ def test_a_volume_of_which_nothing_is_known_is_filled_from_its_neighbours(rng):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"patch": 6}, r"The 'patch' parameter of Exemplar must be an odd int >= 3\. Got 6"),
-        ({"rounds": 0}, "'rounds' .* must be an int >= 1"),
+        ({"patch": 6}, r"The 'patch' parameter of Exemplar must be an odd int of at least 3\. Got 6"),
+        ({"rounds": 0}, "'rounds' .* must be an int of at least 1"),
         ({"texture": -1.0}, r"'texture' .* must be a number from 0 to 1e\+06"),
         ({"texture": 1e300}, r"'texture' .* must be a number from 0 to 1e\+06"),
         ({"blend": 1}, "'blend' .* must be a bool"),
         ({"source": [[True]]}, "'source' .* must be None or an array of bool"),
         ({"source": np.ones((9, 9), np.uint8)}, r"Got an array of uint8 of shape \(9, 9\) instead"),
-        ({"rng": -1}, "'rng' .* must be an int >= 0"),
+        ({"rng": -1}, "'rng' .* must be an int of at least 0"),
     ],
 )
 def test_bad_settings_are_refused(settings, sentence):

@@ -194,6 +194,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
         ("a.tif", complex, "TIFF does not hold complex128"),
         ("a.gif", np.uint8, "GIF is only read. Write PNG, TIFF or WebP"),
         ("a", np.uint8, "suffix must be one of .png"),
+        ("a", np.float64, "suffix must be one of .tif, .tiff, .fits, .fit, .fts, .npy, .npz."),
     ],
 )
 def test_formats_that_cannot_hold_the_data(tmp_path, name, dtype, says):

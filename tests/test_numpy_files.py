@@ -41,7 +41,18 @@ def test_axes_are_guessed_and_that_is_said(tmp_path, shape, axes, said):
     np.save(tmp_path / "a.npy", np.ones(shape))
     _, extras = read(tmp_path / "a.npy")
     assert extras.axes == axes
-    assert extras.about == (f"its axes are taken for {said}; --axes says otherwise" if said else "")
+    assert extras.about == (f"its axes are taken for {said}; give --axes if they are others" if said else "")
+
+
+def test_axes_that_are_named_are_not_guessed(restore, tmp_path):
+    """The answer to ``--axes ZYX`` was that they "are taken for ZYX; --axes says otherwise"."""
+    np.save(tmp_path / "a.npy", np.stack([np.where(MASK, np.nan, PLANE)] * 2))
+    assert (
+        "  Its axes are taken for ZYX; give --axes if they are others." in restore("a.npy", "--method", "laplace").out
+    )
+    named = restore("a.npy", "--axes", "ZYX", "--method", "laplace", "--overwrite").out
+    assert "filled" in named
+    assert "taken for" not in named
 
 
 def test_more_axes_are_to_be_named(restore, tmp_path):

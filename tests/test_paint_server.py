@@ -260,9 +260,10 @@ def test_a_method_is_chosen_by_its_name(desk):
 def test_all_painted_is_a_sentence_and_not_the_end(desk, photo):
     told = Told(desk)
     told.say(do="edit", edit={"kind": "rectangle", "points": [[0, 0], [500, 500]]})
-    assert "at least one known pixel" in told.wait("error")[0]["text"]
+    said = "The picture must have at least one known pixel in every channel. Everything is painted over."
+    assert told.wait("error")[0]["text"] == said
     told.say(do="save", what="picture")
-    assert "at least one known pixel" in told.wait("error", 2)[0]["text"]
+    assert told.wait("error", 2)[0]["text"] == said
     assert told.all("saved") == [], "nothing is saved that was not filled"
     told.say(do="undo")
     told.say(do="edit", edit=RECTANGLE)
@@ -587,11 +588,18 @@ def test_pages_that_nobody_turned_to_are_restored_where_something_is_missing_fro
     assert [each["picture"] for each in reported] == [f"stack.tif, {k} of 4" for k in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("turned_to", [False, True])
-def test_a_page_of_which_nothing_is_known_is_marked_and_said(tmp_path, turned_to):
+@pytest.mark.parametrize(
+    ("turned_to", "unknown", "said"),
+    [
+        (False, [2], "stack.tif, 3 of 3: it was saved as it is"),
+        (True, [2], "stack.tif, 3 of 3: it was saved as it is"),
+        (False, [0, 2], "stack.tif, 1 of 3 and stack.tif, 3 of 3: they were saved as they are"),
+    ],
+)
+def test_a_page_of_which_nothing_is_known_is_marked_and_said(tmp_path, turned_to, unknown, said):
     stack = np.stack([data.camera()[k : k + 60, :70] for k in (0, 100, 200)]).astype(np.float32)
     stack[0, 5:9, 5:9] = np.nan
-    stack[2] = np.nan
+    stack[unknown] = np.nan
     write(tmp_path / "stack.tif", stack, Extras(axes="QYX"))
     desk = Desk(Files([source(tmp_path, "stack.tif")], method="laplace"))
     told = Told(desk)
@@ -600,12 +608,12 @@ def test_a_page_of_which_nothing_is_known_is_marked_and_said(tmp_path, turned_to
     told.say(do="save", what="picture")
     told.say(do="save", what="mask")
     told.wait("saved", 2)
-    assert [message["blank"] for message, _ in told.all("saved")] == [["stack.tif, 3 of 3"], []]
-    assert "but nothing is known of stack.tif, 3 of 3: it was saved as it is" in desk.log[0]
+    assert [message["blank"] for message, _ in told.all("saved")] == [[f"stack.tif, {k + 1} of 3" for k in unknown], []]
+    assert f"but nothing is known of {said}" in desk.log[0]
     restored, _ = read(tmp_path / "stack-out.tif")
     mask, _ = read(tmp_path / "stack-mask.tif")
-    assert (mask > 0).sum(axis=(1, 2)).tolist() == [16, 0, 60 * 70]
-    assert np.isnan(restored).any(axis=(1, 2)).tolist() == [False, False, True]
+    assert (mask > 0).sum(axis=(1, 2)).tolist() == [60 * 70 if 0 in unknown else 16, 0, 60 * 70]
+    assert np.isnan(restored).any(axis=(1, 2)).tolist() == [k in unknown for k in range(3)]
     desk.close()
 
 
@@ -619,7 +627,8 @@ def test_pixels_that_are_not_square_are_restored_as_by_the_command(tmp_path):
     want = inpaint(image, session.mask, method="laplace", spacing=(1, 3))
     np.testing.assert_array_equal(session.restored, want)
     answers = [each.message for each in candidates(session, session.bounds, ["laplace", "pnp"], threading.Event())][1:]
-    assert "'spacing' parameter" in answers[1]["error"]
+    assert answers[1]["error"].startswith("The distance between pixels must be the same along all axes for PlugAndPlay")
+    assert answers[1]["error"].endswith("Choose another method, such as 'laplace'.")
     assert json.loads(files.save(0, "report", replace=False).read_text())["pictures"][0]["spacing"] == [1, 3]
 
 
@@ -1136,7 +1145,7 @@ def test_the_command_says_what_was_saved(tmp_path, photo, browse):
     ("arguments", "said"),
     [
         (["nowhere.png"], "nowhere.png: No such file or directory."),
-        (["photo.png", "--port", "99999"], "must be an int from 0 to 65535"),
+        (["photo.png", "--port", "99999"], "must be an integer from 0 to 65535"),
         (["photo.png", "--method", "nonsense"], "--method must be one of"),
         (["photo.png", "-o", "nowhere/out.png"], "the folder nowhere does not exist"),
         (["photo.png", "-o", "out.gif"], "GIF is only read"),

@@ -254,7 +254,10 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("settings", "says"),
         [
-            ({"denoise_function": "median"}, "'denoise_function' .* one of .*nl_means.* or callable. Got 'median'"),
+            (
+                {"denoise_function": "median"},
+                "'denoise_function' .* must be 'nl_means', 'tv_chambolle' or a callable. Got 'median'",
+            ),
             ({"denoiser_kwargs": [1]}, "'denoiser_kwargs' .* a dict"),
             ({"sigma": 0.0}, "'sigma' .* positive"),
             ({"sigma": (0.1, 0.2)}, "does not rise"),

@@ -117,7 +117,7 @@ def test_a_copy_in_other_tones_is_refused(tmp_path, tones):
 def test_a_layer_with_strokes(tmp_path, colour, photograph):
     found, said = read_drawn(tmp_path, drawn(Image.new("RGBA", (120, 100)), colour), photograph)
     np.testing.assert_array_equal(found, STROKE)
-    share = f"{STROKE.mean():.1%}"
+    share = f"{100 * STROKE.mean():.1f} %"
     assert f"a layer that is transparent but for strokes: the strokes are missing, {share} of the pixels." in said
 
 

@@ -702,7 +702,10 @@ class TestStack:
         found = read(tmp_path / "a.tif")[1].spacing
         if spacing is None:
             assert found is None
-            assert "units that cannot be compared, Z in pixel, Y in µm, X in µm; --spacing says what they are." in said
+            assert (
+                "units that cannot be compared, Z in pixel, Y in µm, X in µm; without --spacing they count as equal."
+                in said
+            )
         else:
             np.testing.assert_allclose(np.divide(found, found[2]), spacing)
             assert "Spacing Z 5, Y 1, X 1, as the file says." in said
@@ -797,7 +800,7 @@ class TestStack:
         stack(tmp_path / "a.tif", "ZYX", (4, 30, 40), imagej=True)
         write(tmp_path / "m.png", np.full((5, 5), 255, np.uint8))
         said = restore("a.tif", "--mask", "m.png", status=2).err
-        assert "the mask has shape (5, 5), but the image (4, 30, 40) on the axes ZYX." in said
+        assert "The mask has shape (5, 5), but the image (4, 30, 40) on the axes ZYX." in said
 
 
 class TestPicture:

@@ -79,8 +79,10 @@ def command_line() -> str:
 
 def changelog() -> str:
     """CHANGELOG.md, whose lists and code are written as here."""
-    text = re.sub(r"^# (.*)\n", lambda m: title(m[1], "="), CHANGELOG.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return re.sub(r"^## (.*)\n", lambda m: title(m[1], "-"), text, flags=re.MULTILINE)
+    text = CHANGELOG.read_text(encoding="utf-8")
+    for sign, line in (("#", "="), ("##", "-"), ("###", "^")):
+        text = re.sub(rf"^{sign} (.*)\n", lambda m, line=line: title(m[1], line), text, flags=re.MULTILINE)
+    return text
 
 
 def page(heading: str, said: str, module: str, names: list[str]) -> str:

@@ -157,7 +157,7 @@ def _output(args: argparse.Namespace, source: Path, mask: Path | None) -> Path:
     given = [path.resolve() for path in (store, mask) if path is not None]
     if output.exists() and (place in given or not args.overwrite):
         way_out = (
-            "Choose another name." if place in given else "Choose another name, or pass --overwrite to replace it."
+            "Choose another name." if place in given else "Choose another name, or give --overwrite to replace it."
         )
         raise FileExistsError(f"{output} exists{', and is an input' if place in given else ''}. {way_out}")
     if output.suffix.lower() == ".zarr" and (output.is_symlink() or (output.exists() and not output.is_dir())):

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.cli.frames import by_letters, spread
+from skinpaint.cli.numbers import integer, number
 from skinpaint.inpainter import DEFAULT_METHOD
 from skinpaint.io.decoders import one_line
 from skinpaint.io.place import check_same_ground
@@ -77,16 +78,31 @@ OPTIONS = {
     "Pass bounds=(low, high)": "Give --bounds LOW,HIGH",
     "Pass spacing=1 to": "Give --spacing 1 to",
     "max_distance=": "--max-distance ",
+    "The 'method' parameter must": "--method must",
+    "The 'work' parameter must be a store that is whole": "What an interrupted run left must be whole",
+    "a part is lost or damaged. Remove it, or name another one.": "a part is lost or damaged. Remove that folder, and "
+    "give the command again.",
     "The 'work' parameter must be a store for": "What an interrupted run left must be of",
     "Remove it, or name another one.": "Remove that folder, or give the same options as then.",
     "call again with the same work=: the": "give the same command again: the",
     "kept there": "kept",
+    "The 'bounds' parameter of Inpainter": "--bounds",
+    "The 'spacing' parameter of Inpainter": "--spacing",
+    "The 'missing_values' parameter of Inpainter": "--missing",
+    "The 'truth' parameter of compare must be None for an image of which nothing is missing. Pass a mask that marks "
+    "some pixels, or leave 'truth' out.": "--truth needs a picture of which something is missing. Give --mask or "
+    "--missing.",
+    "The 'truth' parameter of compare": "--truth",
+    "pass overwrite=True": "give --overwrite",
+    "The 'image' parameter": "The image",
     "Mark them as missing with mask= or set them to NaN": "Give --mask, or --missing inf,-inf",
     "Pass image.compute() if the image": "Save it as a TIFF or NPY and leave --workers out if it",
     "Pass one of these, or image.compute() if the image": "Give one of these, or save it as a TIFF or NPY and leave "
     "--workers out if it",
     "Pass larger chunks, or method='laplace'": "Save it in larger chunks, or give --method laplace",
     "Pass method='laplace'": "Give --method laplace",
+    "use Laplace(solver='direct')": "give --set solver=direct",
+    "use Biharmonic(solver='direct')": "give --set solver=direct",
 }
 """How what the library tells its callers to pass is given on the command line."""
 
@@ -120,8 +136,8 @@ def add_mask_arguments(parser: argparse.ArgumentParser, mask_help: str = "") -> 
     parser.add_argument(
         "--mask-threshold",
         metavar="LEVEL",
-        type=float,
-        help="mask pixels this bright or brighter are missing (0 to 255; default: 128)",
+        type=number("a number above 0, and of at most 255", lambda level: 0 < level <= 255),
+        help="mask pixels this bright or brighter are missing (above 0, up to 255; default: 128)",
     )
     parser.add_argument("--invert-mask", action="store_true", help="the mask is bright where pixels are valid")
     parser.add_argument(
@@ -143,7 +159,7 @@ def a_path(text: str) -> Path:
 def add_grow(parser: argparse.ArgumentParser) -> None:
     """Add --grow: damage is often a pixel or two wider than its mask."""
     parser.add_argument(
-        "--grow", metavar="N", type=int, default=0, help="make the mask N pixels wider on all sides (default: 0)"
+        "--grow", metavar="N", type=integer(0), default=0, help="make the mask N pixels wider on all sides (default: 0)"
     )
 
 
@@ -195,14 +211,7 @@ def add_overwrite(parser: argparse.ArgumentParser, help: str = "replace files th
 
 def add_seed(parser: argparse.ArgumentParser, help: str) -> None:
     """Add the seed of what is random."""
-    parser.add_argument("--seed", type=_seed, default=0, help=f"{help} (default: %(default)s)")
-
-
-def _seed(text: str) -> int:
-    """The argument of --seed."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 0. Got {text!r} instead.")
-    return int(text)
+    parser.add_argument("--seed", type=integer(0), default=0, help=f"{help} (default: %(default)s)")
 
 
 def _number(text: str) -> float:
@@ -323,7 +332,7 @@ def count_transparent(extras: Any) -> int:
 
 
 def share(mask: np.ndarray) -> str:
-    return f"{mask.sum():,} of {mask.size:,} {'pixels' if mask.ndim == 2 else 'values'} ({mask.mean():.1%})"
+    return f"{mask.sum():,} of {mask.size:,} {'pixels' if mask.ndim == 2 else 'values'} ({100 * mask.mean():.1f} %)"
 
 
 def size(array: np.ndarray) -> str:
@@ -337,6 +346,8 @@ def in_options(text: str) -> str:
     --------
     >>> in_options("Is the mask inverted? If yours means valid, pass ~mask.")
     'Is the mask inverted? If yours means valid, give --invert-mask.'
+    >>> in_options("Raise tol or use Laplace(solver='direct').")
+    'Raise tol or give --set solver=direct.'
     """
     for passed, given in OPTIONS.items():
         text = text.replace(passed, given)

@@ -33,6 +33,7 @@ from skinpaint.cli.common import (
     say,
 )
 from skinpaint.cli.frames import spacing_of
+from skinpaint.cli.numbers import number
 from skinpaint.cli.tasks import mask_files, mask_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "method is clearly first, within two limits; or a fixed number (default: 3,8)",
     )
     parser.add_argument(
-        "--budget", metavar="SECONDS", type=float, help="begin no further draw after this time (default: no limit)"
+        "--budget",
+        metavar="SECONDS",
+        type=number("a number of seconds above 0", lambda seconds: seconds > 0),
+        help="begin no further draw after this time (default: no limit)",
     )
     parser.add_argument(
         "--std",
@@ -77,11 +81,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _draws(text: str) -> int | tuple[int, ...]:
-    """The argument of --draws; `compare` checks the numbers."""
+    """The argument of --draws."""
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, or two as in 3,8. Got {text!r} instead.") from None
+        numbers = ()
+    if len(numbers) not in (1, 2) or not 1 <= numbers[0] <= numbers[-1]:
+        raise argparse.ArgumentTypeError(
+            f"must be an integer of at least 1, or two as in 3,8, the smaller first. Got {text!r} instead."
+        )
     return numbers[0] if len(numbers) == 1 else numbers
 
 

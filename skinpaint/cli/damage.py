@@ -17,6 +17,7 @@ from skinpaint.cli.common import (
     say,
     share,
 )
+from skinpaint.cli.numbers import number
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -29,10 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("input", metavar="IN", type=a_path, help="the picture")
     parser.add_argument("-o", "--output", metavar="OUT", type=a_path, required=True, help="the damaged picture")
-    parser.add_argument("--kind", choices=tuple(DAMAGES), default="pixels", help="(default: %(default)s)")
-    parser.add_argument("--fraction", type=float, help="share of the pixels, for --kind pixels (default: 0.9)")
+    parser.add_argument(
+        "--kind", choices=tuple(DAMAGES), default="pixels", help="kind of damage (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--fraction",
+        type=number("a number from 0 to 1", lambda fraction: 0 <= fraction <= 1),
+        help="share of the pixels, for --kind pixels (default: 0.9)",
+    )
     add_seed(parser, "seed of the damage")
-    parser.add_argument("--mask-out", metavar="FILE", type=a_path, help="write where it was damaged, as a picture")
+    parser.add_argument("--mask-out", metavar="FILE", type=a_path, help="write the mask of the damage, as a picture")
     add_overwrite(parser)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skinpaint.cli.common import Status, a_path, add_seed, is_watched, say
+from skinpaint.cli.numbers import integer
 
 if TYPE_CHECKING:
     from skinpaint.inpainter import Inpainter
@@ -37,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=a_path,
         help="folder for the pictures; those of an earlier demo in it are replaced (default: %(default)s)",
     )
-    parser.add_argument("--size", type=int, default=512, help="height and width, 32 to 512 (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=integer(32, 512), default=512, help="height and width, 32 to 512 (default: %(default)s)"
+    )
     add_seed(parser, "seed of the damage")
 
 
@@ -86,7 +89,7 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     damaged, mask = damage.random_pixels(truth, FRACTION, rng=seed)
-    say(f"camera, {size} x {size} pixels, {mask.mean():.1%} destroyed, seed {seed}\n")
+    say(f"camera, {size} x {size} pixels, {100 * mask.mean():.1f} % destroyed, seed {seed}\n")
     results, captions, recorders = _restore(truth, damaged, mask)
     pictures = {name: inpainter.restored_ for name, inpainter in results.items()}
     exact = all(np.array_equal(picture[~mask], truth[~mask]) for picture in pictures.values())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.io import Extras
-from skinpaint.io.npy import UNKNOWN
+from skinpaint.io.npy import GUESSED, UNKNOWN
 
 __all__ = ["Frame", "as_stack", "by_letters", "frames_of", "in_any_channel", "named_axes", "spacing_of", "spread"]
 
@@ -63,7 +63,8 @@ def as_stack(image: np.ndarray, extras: Extras, axes: str | None) -> Extras:
     spatial, known = ([k for k, letter in enumerate(each) if letter in "ZYX"] for each in (axes, extras.axes))
     steps = dict(zip(known, extras.spacing or (), strict=False))
     spacing = tuple(steps[k] for k in spatial) if set(spatial) <= steps.keys() else None
-    return replace(extras, axes=axes, stated=extras.stated or axes, spacing=spacing)
+    about = "" if extras.about.startswith(GUESSED) else extras.about
+    return replace(extras, axes=axes, stated=extras.stated or axes, spacing=spacing, about=about)
 
 
 def by_letters(mask: Any, stated: str, shape: tuple[int, ...], extras: Extras) -> Any:
@@ -144,7 +145,7 @@ def spread(mask: np.ndarray, shape: tuple[int, ...], extras: Extras) -> np.ndarr
             bare = mask.reshape([shape[axis] if axis in kept else 1 for axis in range(len(shape))])
             return np.broadcast_to(bare, shape)
     raise ValueError(
-        f"the mask has shape {mask.shape}, but the image {shape} on the axes {extras.axes}. "
+        f"The mask has shape {mask.shape}, but the image {shape} on the axes {extras.axes}. "
         "Draw the mask on a copy of the picture."
     )
 

@@ -24,6 +24,7 @@ from skinpaint.cli.common import (
     missing_by,
     say,
 )
+from skinpaint.cli.numbers import integer
 from skinpaint.cli.tasks import mask_files, mask_of, pictures, restored_name
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -47,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_mask_arguments(parser, "; it can be painted on")
     add_method_arguments(parser, "the method to begin with")
     parser.add_argument("--no-browser", action="store_true", help="only print the address, and open no browser")
-    parser.add_argument("--port", metavar="N", type=_port, default=0, help="the port (default: one that is free)")
+    parser.add_argument(
+        "--port", metavar="N", type=integer(0, 65535), default=0, help="the port (default: one that is free)"
+    )
     add_overwrite(parser, "Save replaces files that exist without asking")
 
 
@@ -89,13 +92,6 @@ def run(args: argparse.Namespace) -> int:
     if unsaved:
         complain(f"not saved: {', '.join(unsaved)}.")
     return Status.INTERRUPTED if interruption.seen else Status.OK
-
-
-def _port(text: str) -> int:
-    """The argument of --port."""
-    if not text.isdigit() or not 0 <= int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"must be an int from 0 to 65535. Got {text!r} instead.")
-    return int(text)
 
 
 def _sources(args: argparse.Namespace) -> list[Any]:

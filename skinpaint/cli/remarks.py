@@ -66,8 +66,8 @@ def _lossy(output: Path, image: np.ndarray, filled: np.ndarray) -> str:
     if not change.size:
         return ""
     return (
-        f"JPEG changed {np.count_nonzero(change) / change.size:.0%} of the known values, by up to {change.max()}; "
-        "write a PNG to keep them"
+        f"JPEG changed {100 * np.count_nonzero(change) / change.size:.0f} % of the known values, by up to "
+        f"{change.max()}; write a PNG to keep them"
     )
 
 

@@ -32,6 +32,7 @@ from skinpaint.cli.common import (
     say,
     without_repetition,
 )
+from skinpaint.cli.numbers import integer, number
 from skinpaint.cli.restoring import HOW_TO_SAY, NO_DAMAGE, Outcome, restore_file
 from skinpaint.cli.tasks import Task, beside, find_tasks, mask_files
 from skinpaint.inpainter import DEFAULT_METHOD
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-distance",
         metavar="D",
-        type=float,
+        type=number("a number above 0", lambda distance: distance > 0),
         help="leave missing pixels as they are if they are further than D from every known one: D pixels, or D in the "
         "unit of --spacing, or D times the shortest spacing that the file states",
     )
@@ -98,15 +99,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--level",
         metavar="P",
-        type=_level,
+        type=number("a number between 0 and 1, as in 0.9", lambda level: 0 < level < 1),
         help="how likely an interval holds the true value, between 0 and 1 (default: 0.9)",
     )
     parser.add_argument("--report", metavar="FILE.json", type=a_path, help="write a report of what was done, as JSON")
-    parser.add_argument("--jobs", metavar="N", type=_jobs, default=1, help="restore N files side by side (default: 1)")
+    parser.add_argument(
+        "--jobs", metavar="N", type=integer(1), default=1, help="restore N files side by side (default: 1)"
+    )
     parser.add_argument(
         "--workers",
         metavar="N",
-        type=_workers,
+        type=integer(0),
         help="restore a zarr array or a GeoTIFF in chunks, by N processes (0: by threads); the default method "
         "is laplace then, and values between passes are on disk beside the output",
     )
@@ -234,35 +237,12 @@ def _bounds(text: str) -> tuple[float, float] | str:
     try:
         low, high = map(float, text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be dtype, or two numbers as in 0,255. Got {text!r} instead.") from None
+        low = high = float("nan")
+    if not float("-inf") < low < high < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f"must be dtype, or two numbers as in 0,255, the smaller first. Got {text!r} instead."
+        )
     return low, high
-
-
-def _level(text: str) -> float:
-    """The argument of --level."""
-    try:
-        level = float(text)
-    except ValueError:
-        level = 0.0
-    if not 0 < level < 1:
-        raise argparse.ArgumentTypeError(f"must be a number between 0 and 1, as in 0.9. Got {text!r} instead.")
-    return level
-
-
-def _jobs(text: str) -> int:
-    """The argument of --jobs."""
-    return _count(text, least=1)
-
-
-def _workers(text: str) -> int:
-    """The argument of --workers."""
-    return _count(text, least=0)
-
-
-def _count(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"must be an int of at least {least}. Got {text!r} instead.")
-    return int(text)
 
 
 def _say(args: argparse.Namespace, outcome: Outcome) -> None:

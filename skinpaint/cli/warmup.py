@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from skinpaint.methods import METHODS
 
     if not kernel_folder():
-        raise PermissionError(f"no folder that kernels are kept in may be written to. {HOW_TO_KEEP}")
+        raise PermissionError(f"what is compiled cannot be kept: no folder for it may be written to. {HOW_TO_KEEP}")
     names = [*FIRST, *(name for name in METHODS if name not in FIRST + LAST), *LAST]
     with ProcessPoolExecutor(min(threads.workers(), len(names)), get_context("spawn")) as pool:
         folder = ""

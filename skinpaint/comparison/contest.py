@@ -93,7 +93,7 @@ def compare(
     Raises
     ------
     TypeError, ValueError
-        If the image, the mask or a parameter cannot be used; the message says what would do.
+        If the image, the mask or a parameter cannot be used; the message says what is allowed.
 
     Examples
     --------
@@ -170,7 +170,10 @@ def _checked(truth: Any, image: np.ndarray, missing: np.ndarray, channel_axis: i
             f"image. Got {type(array).__name__} of {array.dtype} in the shape {array.shape} instead."
         )
     if not missing.any():
-        raise ValueError("The 'truth' parameter of compare must be None for an image of which nothing is missing.")
+        raise ValueError(
+            "The 'truth' parameter of compare must be None for an image of which nothing is missing. Pass a mask that "
+            "marks some pixels, or leave 'truth' out."
+        )
     for value in contents.nodata:
         equal = entries_equal(array, value, contents.nodata)
         hidden = equal if hidden is None else hidden | equal

@@ -175,25 +175,27 @@ class Comparison:
             gaps = " where it is known" if np.ma.getmaskarray(self.truth).any() else ""
             remarks = [f"Scores are of {those}, against the truth{gaps}."]
         else:
-            remarks = [
-                f"PSNR is of {self.hidden:,} known {unit}s that were hidden as the missing ones are, and predicted, in "
-                f"{self.draws} draw{'s' if self.draws > 1 else ''}."
-            ]
+            draws = f"{self.draws} draw{'s' if self.draws > 1 else ''}"
+            hidden = f"PSNR is of {self.hidden:,} known {unit}s that were hidden"
+            remarks = [f"{hidden} as the missing ones are, and predicted, in {draws}."]
+            if not missing:
+                remarks = [f"{hidden} and predicted, in {draws}. Nothing is missing in the image itself."]
             if self.draws > 1 and missing and self.entries[0].error is None:
                 remarks.append(self._said_of_the_margins(those, unit))
             remarks += [self._said_of_the_lead(), self.ended]
-        return [remark for remark in [*remarks, f"We {self.note}." if self.note else ""] if remark]
+        return [
+            remark for remark in [*remarks, f"{self.note[0].upper()}{self.note[1:]}." if self.note else ""] if remark
+        ]
 
     def _said_of_the_margins(self, those: str, unit: str) -> str:
         if any(isfinite(entry.margin) for entry in self.entries):
             return f"±: the PSNR of {those} is in this interval in 9 of 10 cases."
         if self.hidden < MIN_SCORED * self.draws:
             return (
-                f"No interval is given: a draw scored fewer than {MIN_SCORED} {unit}s, which say too little of others."
+                f"No interval is given: a draw scored fewer than {MIN_SCORED} {unit}s, too few to predict the PSNR of "
+                "others."
             )
-        return (
-            f"No interval is given: a draw scored more {unit}s than are missing, and the PSNR of few may be anywhere."
-        )
+        return f"No interval is given: fewer {unit}s are missing than a draw scored, so their PSNR may vary much more."
 
     @property
     def close(self) -> bool:

@@ -103,7 +103,7 @@ def solve(
     Raises
     ------
     TypeError, ValueError
-        If the image, the mask or a parameter cannot be used; the message says what would do.
+        If the image, the mask or a parameter cannot be used; the message says what is allowed.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def solve(
             f"The 'image' parameter must be a dask array. Got {type(image).__name__} instead. Pass "
             "dask.array.asarray(image), or call skinpaint.inpaint for an image in memory."
         )
-    require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
+    require(callback is None or callable(callback), "Inpainter.fit", "callback", "a callable or None", callback)
     require(isinstance(progress, bool), "solve", "progress", "a bool", progress)
     chosen, local = _chosen(method)
     began = perf_counter()

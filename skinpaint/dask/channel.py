@@ -183,7 +183,7 @@ def bounded(error: float | None) -> str:
 
 def _status(reason: Reason, passes: int, proof: Certificate, tol: float) -> str:
     counted = f"{passes} pass{'' if passes == 1 else 'es'}"
-    said = f"The relative residual is {proof.residual:.1g}, as a look at the result again confirms."
+    said = f"The relative residual is {proof.residual:.1g}, as an independent check of the result confirms."
     if reason is Reason.CONVERGED:
         return f"Solved by {counted} over the chunks. {said}"
     if reason is Reason.MAX_ITER:

@@ -128,7 +128,7 @@ def _around_holes(channels: Sequence[Channel]) -> int:
     widths = compute(*found)
     if None in widths:
         raise ValueError(
-            "The 'method' parameter must be another one than 'biharmonic' for chunks so small and holes so wide. Got "
+            "The 'method' parameter must not be 'biharmonic' for chunks so small and holes so wide. Got "
             f"a hole that reaches more than {max(halo - STENCIL_RADIUS, 0)} pixels, half a chunk, beyond a chunk. "
             "Holes at most two pixels apart count as one. Pass larger chunks, or method='laplace'."
         )

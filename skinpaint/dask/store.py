@@ -46,12 +46,14 @@ class Work:
         except (FileExistsError, FileNotFoundError, NotADirectoryError, ValueError) as error:
             raise ValueError(
                 "The 'work' parameter must be the path of a zarr store, or of one that is to be made. "
-                f"Got {self.path!r} instead, which is something else."
+                f"Got {self.path!r} instead, which is something else. "
+                "Name another one."
             ) from error
         state: Any = self.root.attrs.get("skinpaint")
         if state is None and next(iter(self.root.members()), None) is not None:
             raise ValueError(
-                f"The 'work' parameter must be a store of its own. Got {self.path!r}, which holds other arrays."
+                f"The 'work' parameter must be a store of its own. Got {self.path!r}, which holds other arrays. "
+                "Name another one."
             )
         if state is None:
             self._write()

@@ -79,8 +79,8 @@ def prepare(
     """Look at a chunk of an image of this shape, and keep its known values as floats."""
     if isinstance(image, np.ma.MaskedArray) and (np.ma.getmaskarray(image) & ~missing).any():
         raise ValueError(
-            "The 'image' parameter must not have chunks that are masked where its array does not say so. Got some "
-            "instead. Pass mask=image.map_blocks(numpy.ma.getmaskarray, dtype=bool)."
+            "The 'image' parameter must be an array of dask.array.ma if its chunks are masked. Got masked chunks in "
+            "another array instead. Pass mask=image.map_blocks(numpy.ma.getmaskarray, dtype=bool)."
         )
     known = np.ma.getdata(image)[~missing].astype(float)
     low, high = (known.min(), known.max()) if known.size else (np.inf, -np.inf)

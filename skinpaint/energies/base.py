@@ -86,7 +86,7 @@ class Energy(ABC):
 
     def __sub__(self, other: Any) -> NoReturn:
         raise TypeError(
-            "Energies can be added and multiplied by numbers >= 0; a difference is not convex. "
+            "Energies can be added and multiplied by numbers of at least 0; a difference is not convex. "
             "Write 'lambda x: one(x) - other(x)' if you mean it."
         )
 
@@ -115,8 +115,8 @@ class Sum(Energy):
         for c, _ in self.terms:
             if not 0 <= c < math.inf:
                 raise ValueError(
-                    f"The factor of an energy must be a finite number >= 0, or the product is not convex. Got {c!r} "
-                    f"instead. Write 'lambda x: {c!r} * energy(x)' if you mean it."
+                    f"The factor of an energy must be a finite number of at least 0, or the product is not convex. "
+                    f"Got {c!r} instead. Write 'lambda x: {c!r} * energy(x)' if you mean it."
                 )
 
     @property
@@ -223,5 +223,6 @@ def value_at(energy: Any, x: Any) -> Any:
 def check_not_negative(name: str, value: Any, owner: Any) -> None:
     if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
         raise ValueError(
-            f"The '{name}' parameter of {type(owner).__name__} must be a finite number >= 0. Got {value!r} instead."
+            f"The '{name}' parameter of {type(owner).__name__} must be a finite number of at least 0. "
+            f"Got {value!r} instead."
         )

@@ -244,7 +244,8 @@ def _codec(path: Path, dtype: np.dtype) -> Codec:
     if suffix in READABLE and suffix not in FORMATS:
         raise ValueError(f"{path} cannot be written: {READABLE[suffix]} is only read. {_way_out(dtype)}")
     if suffix not in FORMATS:
-        raise ValueError(f"{path} cannot be written: its suffix must be one of {', '.join(FORMATS)}.")
+        suffixes = dict.fromkeys(end for each in CODECS if each.write and each.holds(dtype) for end in each.suffixes)
+        raise ValueError(f"{path} cannot be written: its suffix must be one of {', '.join(suffixes or FORMATS)}.")
     codec = next((codec for codec in CODECS if codec.write and suffix in codec.suffixes and codec.holds(dtype)), None)
     if codec is None:
         raise ValueError(f"{path} cannot be written: {FORMATS[suffix]} does not hold {dtype} data. {_way_out(dtype)}")
@@ -254,7 +255,7 @@ def _codec(path: Path, dtype: np.dtype) -> Codec:
 def _way_out(dtype: np.dtype) -> str:
     """What to write instead: the formats that hold pictures of a dtype without loss, with their alpha."""
     names = [each.name for each in CODECS if each.lossless and "alpha" in each.keeps and each.holds(dtype)]
-    return f"Write {listed(names, 'or')} instead." if names else "Convert it first."
+    return f"Write {listed(names, 'or')} instead." if names else "Convert the data to integers or floats first."
 
 
 def is_lossless(path: str | Path) -> bool:

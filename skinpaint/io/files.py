@@ -73,7 +73,7 @@ def check_place(path: str | Path, *, overwrite: bool = False) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} cannot be written: it is a folder.")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists. Choose another name, or pass overwrite (--overwrite) to replace it.")
+        raise FileExistsError(f"{path} exists. Choose another name, or pass overwrite=True to replace it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: the folder {path.parent} does not exist.")
     if not os.access(path.parent, os.W_OK):

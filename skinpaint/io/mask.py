@@ -183,7 +183,7 @@ def marked(
     if how and not mask.any():
         raise ValueError(f"The mask {path} marks no pixel as missing: it looks like the photograph itself.")
     if how:
-        said = f"The mask {path} was taken for {how} missing, {float(mask.mean()):.1%} of the pixels."
+        said = f"The mask {path} was taken for {how} missing, {100 * float(mask.mean()):.1f} % of the pixels."
         warn(f"{said} {UNDECIDED}" if undecided else said, GuessedMaskWarning)
     mask = ~mask if invert else mask
     return mask if how else _but_nodata(path, mask, blank, stated)

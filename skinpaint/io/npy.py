@@ -14,11 +14,12 @@ from skinpaint.io.codec import Codec, Unreadable
 from skinpaint.io.extras import Carried, Extras
 from skinpaint.io.files import check_size
 
-__all__ = ["NPY", "NPZ", "UNKNOWN"]
+__all__ = ["GUESSED", "NPY", "NPZ", "UNKNOWN"]
 
 MAX_COLOURS = 4  # a last axis that is longer is one in space
 MASK_NAMES = ("mask", "missing")
 UNKNOWN = "?"  # an axis that the user has to name
+GUESSED = "its axes are taken for"  # how a note on axes that the file does not name begins
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -48,7 +49,7 @@ def _axes(shape: tuple[int, ...]) -> str:
 
 def _guessed(axes: str) -> str:
     """What was assumed about the axes, in words."""
-    return f"its axes are taken for {axes}; --axes says otherwise" if len(axes) == 3 else ""
+    return f"{GUESSED} {axes}; give --axes if they are others" if len(axes) == 3 else ""
 
 
 def _native(array: np.ndarray) -> np.ndarray:

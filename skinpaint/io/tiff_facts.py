@@ -131,7 +131,10 @@ def spacing(file: Any, page: Any, axes: str) -> tuple[tuple[float, ...] | None, 
     factors = in_one_unit([None if unit is None else str(unit) for unit in named])
     if factors is None:
         which = ", ".join(f"{axis} in {unit}" for axis, unit in zip(spatial, named, strict=True))
-        return None, f"sizes of its pixels are in units that cannot be compared, {which}; --spacing says what they are"
+        return (
+            None,
+            f"sizes of its pixels are in units that cannot be compared, {which}; without --spacing they count as equal",
+        )
     return tuple(h * factor for h, factor in zip(found, factors, strict=True)), ""
 
 

@@ -179,7 +179,7 @@ class IterativeMethod(Method):
             value = getattr(self, field.name, None)  # a subclass may set some later
             if isinstance(value, np.integer):  # whose sums and products may overflow
                 object.__setattr__(self, field.name, int(value))
-        require(is_int(self.max_iter) and self.max_iter >= 1, self, "max_iter", "an int >= 1", self.max_iter)
+        require(is_int(self.max_iter) and self.max_iter >= 1, self, "max_iter", "an int of at least 1", self.max_iter)
         valid = is_number(self.tol) and 0 < self.tol < 1
         require(self.tol is None or valid, self, "tol", "a float in (0, 1) or None", self.tol)
 

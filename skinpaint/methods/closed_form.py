@@ -176,8 +176,8 @@ class ClosedForm(Method):
         if most > MOST_NOISE * unit:
             raise ValueError(
                 f"The 'noise' parameter of {type(self).__name__} must be at most {MOST_NOISE:g} times the range of the "
-                f"known values. Got {most / unit:g} times instead. What was not measured is infinite in an array of "
-                "noise."
+                f"known values. Got {most / unit:g} times instead. In an array of noise, inf marks what was "
+                "not measured."
             )
         relative = None if noise is None else noise / unit
         found = smooth((values - low) / unit, fill, relative, robust=self.robust, tol=self.tol)

@@ -101,10 +101,10 @@ class Exemplar(CountedMethod):
     def __post_init__(self) -> None:
         self.check_loop()
         odd = is_int(self.patch) and self.patch >= 3 and self.patch % 2 == 1
-        require(odd, self, "patch", "an odd int >= 3", self.patch)
+        require(odd, self, "patch", "an odd int of at least 3", self.patch)
         for name, least in (("rounds", 1), ("rng", 0)):
             value = getattr(self, name)
-            require(is_int(value) and value >= least, self, name, f"an int >= {least}", value)
+            require(is_int(value) and value >= least, self, name, f"an int of at least {least}", value)
         possible = is_number(self.texture) and 0 <= self.texture <= MAX_TEXTURE
         require(possible, self, "texture", f"a number from 0 to {MAX_TEXTURE:g}", self.texture)
         require(isinstance(self.blend, bool), self, "blend", "a bool", self.blend)

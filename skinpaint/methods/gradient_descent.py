@@ -116,7 +116,8 @@ class GradientDescent(IterativeMethod):
     def __post_init__(self) -> None:
         self.check_loop()
         known = isinstance(self.energy, str) and self.energy in ENERGIES
-        require(known or callable(self.energy), self, "energy", f"one of {list(ENERGIES)} or callable", self.energy)
+        allowed = f"{', '.join(map(repr, ENERGIES))} or a callable"
+        require(known or callable(self.energy), self, "energy", allowed, self.energy)
         if self.lags is not None:
             object.__setattr__(self, "lags", check_lags(self.lags, "GradientDescent"))
             takes = known and hasattr(ENERGIES[self.energy], "lags")  # type: ignore[index]

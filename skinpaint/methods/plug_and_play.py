@@ -94,7 +94,7 @@ class PlugAndPlay(IterativeMethod):
             callable(self.denoise_function) or self.denoise_function in DENOISERS,
             self,
             "denoise_function",
-            f"one of {list(DENOISERS)} or callable",
+            f"{', '.join(map(repr, DENOISERS))} or a callable",
             self.denoise_function,
         )
         kwargs = self.denoiser_kwargs

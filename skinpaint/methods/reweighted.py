@@ -68,8 +68,8 @@ class Reweighted(IterativeMethod):
     def __post_init__(self) -> None:
         self.check_loop()
         energy = ENERGIES.get(self.energy) if isinstance(self.energy, str) else self.energy
-        names = [name for name, each in ENERGIES.items() if Majorizer.exists_for(each)]
-        allowed = f"one of {names} or an Energy made of first differences"
+        names = ", ".join(repr(name) for name, each in ENERGIES.items() if Majorizer.exists_for(each))
+        allowed = f"{names} or an Energy made of first differences"
         require(energy is not None and Majorizer.exists_for(energy), self, "energy", allowed, self.energy)
 
     def prepare(self, problem: Problem) -> Problem | PointProblem:

@@ -124,7 +124,7 @@ class SparseDCT(CountedMethod):
         require(self.decay is None or inside, self, "decay", "a float in (0, 1) or None", self.decay)
         for name, least in (("sweeps", 0), ("patch_stride", 1), ("rng", 0)):
             value = getattr(self, name)
-            require(is_int(value) and value >= least, self, name, f"an int >= {least}", value)
+            require(is_int(value) and value >= least, self, name, f"an int of at least {least}", value)
         require(isinstance(self.joint_channels, bool), self, "joint_channels", "a bool", self.joint_channels)
 
     @classmethod

@@ -13,6 +13,7 @@ import numpy as np
 from skinpaint.comparison import compare
 from skinpaint.paint.boxes import Box
 from skinpaint.paint.session import Session
+from skinpaint.paint.words import in_a_window
 from skinpaint.solution import GuessedMaskWarning
 
 __all__ = ["Candidate", "candidates"]
@@ -68,7 +69,7 @@ def candidates(session: Session, near: Box, names: Sequence[str], stop: Event) -
         if stop.is_set():
             return
         if entry.restored is None:
-            yield Candidate({"name": name, "error": str(entry.error), **size}, [])
+            yield Candidate({"name": name, "error": in_a_window(entry.error), **size}, [])
         else:
             figures = {"seconds": round(entry.seconds, 3), "psnr": _finite(entry.psnr)}
             yield Candidate({"name": name, **figures, **size}, [thumbnail(entry.restored)])

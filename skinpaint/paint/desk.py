@@ -23,6 +23,7 @@ from skinpaint.paint.boxes import Box
 from skinpaint.paint.edits import MAX_DIAMETER, as_data
 from skinpaint.paint.preview import draft, layers, shown, warm_up
 from skinpaint.paint.session import Filled, Session, fill_crop
+from skinpaint.paint.words import in_a_window
 
 __all__ = ["TILE", "Desk", "Page"]
 
@@ -301,7 +302,7 @@ class Desk:
                 for filled in session.solve(partial(self._is_stale, session)):
                     self.later(partial(self.send_changed, filled.box))
             except ValueError as error:  # every pixel is missing, or what a method gave is no answer
-                said = str(error)
+                said = in_a_window(error)
             except Exception as error:
                 traceback.print_exc()
                 said = f"{session.method_name} failed: {error}"

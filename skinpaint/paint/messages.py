@@ -18,6 +18,7 @@ from skinpaint.paint.candidates import candidates
 from skinpaint.paint.desk import Desk, Page
 from skinpaint.paint.edits import Stroke, from_data
 from skinpaint.paint.session import Session
+from skinpaint.paint.words import in_a_window
 
 if TYPE_CHECKING:
     from skinpaint.io import Extras
@@ -181,7 +182,8 @@ def _save(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
         else:
             kept = what == "report" or is_lossless(path)
             blank = desk.album.blank(number) if what == "picture" else []
-            but = f", but nothing is known of {' and '.join(blank)}: it was saved as it is" if blank else ""
+            kept_as = "they were saved as they are" if len(blank) > 1 else "it was saved as it is"
+            but = f", but nothing is known of {' and '.join(blank)}: {kept_as}" if blank else ""
             desk.log.append(f"{path}: the {what} of {desk.album.titles[number]}{but}")
             desk.tell({"say": "saved", "what": what, "name": path.name, "lossless": kept, "blank": blank})
             desk.say_state()
@@ -268,7 +270,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         name = Path(str(error.filename)).name if error.filename else ""
         return f"{name}: {error.strerror}." if name else f"{error.strerror}."
-    return str(error)
+    return in_a_window(error)
 
 
 def _int(value: object, low: int, high: int) -> int:

@@ -12,6 +12,7 @@ from skinpaint.methods import METHODS, load, presets, resolve
 from skinpaint.methods.base import Method
 from skinpaint.paint.background import Progress, relative, restored_by_plane, settings_of, with_settings
 from skinpaint.paint.raster import segments
+from skinpaint.paint.words import in_a_window
 
 __all__ = ["Restore", "missing_of"]
 
@@ -115,7 +116,7 @@ def _widget(napari_viewer: Any) -> Any:
                 spacing=relative(layer.scale[spatial], layer.units[spatial]),
             )
         except (ValueError, TypeError) as error:
-            said.value = str(error)
+            said.value = in_a_window(error)
             return
         stop.clear()
         start.enabled, cancel.enabled = False, True
@@ -123,7 +124,7 @@ def _widget(napari_viewer: Any) -> Any:
         work = thread_worker(restored_by_plane)(inpainter, data, missing, whole=volume.value, stop=stop)
         work.yielded.connect(advanced)
         work.returned.connect(lambda result: None if stop.is_set() else finished(result, layer, method.value))
-        work.errored.connect(lambda error: setattr(said, "value", str(error)))
+        work.errored.connect(lambda error: setattr(said, "value", in_a_window(error)))
         work.finished.connect(ended)
         work.start()
 

@@ -75,7 +75,7 @@ def before_and_after(
     after = shown if shown.ndim == 3 else np.stack([shown] * 3, axis=-1)
     before = after.copy()
     before[filled] = SIGNAL
-    pictures = ((before, f"{filled.sum():,} pixels to fill ({filled.mean():.1%})"), (after, "restored"))
+    pictures = ((before, f"{filled.sum():,} pixels to fill ({100 * filled.mean():.1f} %)"), (after, "restored"))
     cells: list[tuple[np.ndarray | Image.Image, str]] = [
         (reduced(picture, MAX_SIDE), text) for picture, text in pictures
     ]

@@ -186,7 +186,7 @@ class Stencils:
             first += 0 if i == axis else places[i] * self.layout.strides[i]
         if len(numbers) * layout.length > MAX_COEFFICIENTS:
             raise ValueError(
-                f"The 'method' parameter must be another one than 'biharmonic' for an image with {d} long axes. Its "
+                f"The 'method' parameter must not be 'biharmonic' for an image with {d} long axes. Its "
                 f"matrices would take {8e-9 * len(numbers) * layout.length:.0f} GB. Pass method='laplace'."
             )
         coefficients = np.zeros((len(numbers), layout.length))

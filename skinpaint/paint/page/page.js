@@ -808,7 +808,7 @@ const METHOD_WORDS = {
   "dct:high": "texture and edges, slower",
   exemplar: "large holes, filled with texture",
   gd: "straight edges, with a proof",
-  "gd:classic": "gradient descent of the article",
+  "gd:classic": "plain gradient descent, to watch",
   laplace: "smooth, exact, at once",
   biharmonic: "smooth slopes",
   reweighted: "straight edges, exact",
@@ -1148,7 +1148,8 @@ class App {
 
   showSaved({ name, lossless, blank }) {
     const lossy = lossless ? "" : " JPEG changes every pixel a little; PNG keeps them.";
-    const left = blank.length ? ` Nothing is known of ${blank.join(" and ")}: it was saved as it is.` : "";
+    const kept = blank.length > 1 ? "they were saved as they are" : "it was saved as it is";
+    const left = blank.length ? ` Nothing is known of ${blank.join(" and ")}: ${kept}.` : "";
     this.say(`Saved ${name}.${lossy}${left}`);
   }
 
