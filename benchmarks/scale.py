@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import dask
@@ -206,25 +207,25 @@ def main() -> None:
     args = parser.parse_args()
     if args.report and not args.workers:
         parser.error("argument --report: must go with --workers, whose report it is. Got no workers.")
-    if args.workers:
-        from dask.distributed import Client, LocalCluster, performance_report
+    if args.report and not find_spec("bokeh"):
+        parser.error("argument --report: must go with bokeh, which draws it. Install it: pip install bokeh")
+    with contextlib.ExitStack() as stack:
+        if args.workers:
+            from dask.distributed import Client, LocalCluster, performance_report
 
-        cluster = LocalCluster(args.workers, threads_per_worker=1, memory_limit=0, dashboard_address=":0")
-        client = Client(cluster)
-        report = performance_report(args.report) if args.report else contextlib.nullcontext()
-    else:
-        dask.config.set(scheduler="threads", num_workers=args.threads)
-        report = contextlib.nullcontext()
-    with report:
+            options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": ":0"}
+            cluster = stack.enter_context(LocalCluster(args.workers, **options))
+            stack.enter_context(Client(cluster))
+            if args.report:
+                stack.enter_context(performance_report(args.report))
+        else:
+            stack.enter_context(dask.config.set(scheduler="threads", num_workers=args.threads))
         for side in args.side:
             for mask in args.mask:
                 with tempfile.TemporaryDirectory(dir=args.work, ignore_cleanup_errors=True) as name:
                     chunk, on_disk = min(args.chunk, side), args.work is not None
                     found = run(side, chunk, mask, args.method, Path(name), args.workers, on_disk=on_disk)
                     print(json.dumps(found), flush=True)
-    if args.workers:
-        client.close()
-        cluster.close()
 
 
 if __name__ == "__main__":

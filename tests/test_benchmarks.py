@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_a_peer_that_descends_another_energy_is_no_peer(script, monkeypatch):
         race.warm_up()
 
 
-def test_scale_leaves_nothing_behind(script, tmp_path, monkeypatch, capsys):
+def test_scale_leaves_nothing_behind_and_promises_no_report_in_vain(script, tmp_path, monkeypatch, capsys):
     for needed in ("dask", "zarr"):
         pytest.importorskip(needed)
     scale = script("scale")
@@ -97,6 +98,12 @@ def test_scale_leaves_nothing_behind(script, tmp_path, monkeypatch, capsys):
     scale.main()
     assert capsys.readouterr().out == "null\n"
     assert not list(tmp_path.iterdir())
+    for words, said in (("--workers 0", "must go with --workers"), ("--workers 1", "must go with bokeh")):
+        monkeypatch.setitem(sys.modules, "bokeh", None)
+        monkeypatch.setattr("sys.argv", ["scale.py", "--report", "report.html", *words.split()])
+        with pytest.raises(SystemExit, match="2"):
+            scale.main()
+        assert f"--report: {said}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
