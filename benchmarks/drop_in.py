@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
+import blas  # noqa: F401
 import machine
 import numpy as np
 from cases import KINDS, make

@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+import blas  # noqa: F401
 import cv2
 import machine
 import numpy as np

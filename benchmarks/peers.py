@@ -13,17 +13,13 @@ Every command prints its tables; with ``--write FOLDER`` it leaves them there fo
 them on a machine that does nothing else.
 """
 
-# ruff: noqa: E402  -- the threads of a BLAS are set before it is loaded
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-for library in ("OPENBLAS", "MKL"):  # idle threads of a BLAS spin, and slow whoever comes next
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-
+import blas  # noqa: F401
 import machine
 from cases import KINDS, make
 from cold import cold

@@ -9,11 +9,9 @@ Every restorer sees the same ``uint8`` images and is timed as a whole, after one
 over the images: PSNR over the whole image, SSIM, seconds.
 """
 
-# ruff: noqa: E402  -- the threads of a BLAS are set before it is loaded
 from __future__ import annotations
 
 import argparse
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,9 +20,7 @@ from itertools import product
 from pathlib import Path
 from time import perf_counter
 
-for library in ("OPENBLAS", "MKL"):  # idle threads of a BLAS spin, and slow whoever comes next
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-
+import blas  # noqa: F401
 import cv2
 import machine
 import numpy as np

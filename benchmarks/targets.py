@@ -10,7 +10,6 @@ one changing; every repetition is a new case. Memory is the peak of a new proces
 the call. Figures are medians.
 """
 
-# ruff: noqa: E402  -- the threads of a BLAS are set before it is loaded
 from __future__ import annotations
 
 import argparse
@@ -23,9 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-for library in ("OPENBLAS", "MKL"):  # idle threads of a BLAS spin, and slow whoever comes next
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-
+import blas  # noqa: F401
 import drop_in
 import machine
 import numpy as np

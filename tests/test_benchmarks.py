@@ -123,3 +123,12 @@ def test_the_case_that_warms_up_is_solved_as_large_ones_are(script, kinds, least
     for kind in kinds:
         measure.warm_up(None, kind)
     assert min(made) > least, dict(zip(kinds, made, strict=True))
+
+
+@pytest.mark.parametrize("name", ["peers", "targets", "quality", "exemplar", "drop_in"])
+def test_the_blas_has_one_thread_before_it_is_loaded(name):
+    """Where targets.py and drop_in.py time the same call, it must be the same call."""
+    lines = (FOLDER / f"{name}.py").read_text(encoding="utf-8").splitlines()
+    imports = [line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))]
+    others = [each for each in imports if each not in sys.stdlib_module_names]
+    assert others[0] == "blas", others
