@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from cases import discs, specks
+from options import folder_to_write
 from report import Table
 from skimage import data
 
@@ -45,7 +45,7 @@ def main() -> None:
         action="store_true",
         help=f"every image with every damage, small and by {', '.join(QUICK)}; otherwise two with each, by all methods",
     )
-    parser.add_argument("--write", metavar="FOLDER", type=Path, help="where compare-check*.inc go")
+    parser.add_argument("--write", metavar="FOLDER", type=folder_to_write, help="where compare-check*.inc go")
     args = parser.parse_args()
     methods, side = (QUICK, SMALL_SIDE) if args.all else (tuple(METHODS), SIDE)
     trials = []
@@ -68,9 +68,9 @@ def main() -> None:
     ])  # fmt: skip
     print(f"\n{table}\n\n{summary}")
     if args.write and args.all:
-        (args.write / "compare-check-all-summary.inc").write_text(f"{summary}\n")
+        (args.write / "compare-check-all-summary.inc").write_text(f"{summary}\n", encoding="utf-8")
     elif args.write:
-        (args.write / "compare-check.inc").write_text(f"{table.rst()}\n{summary}\n")
+        (args.write / "compare-check.inc").write_text(f"{table.rst()}\n{summary}\n", encoding="utf-8")
 
 
 def pairs(*, everything: bool) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ from skinpaint.grid.harmonic.fill import fill
 from skinpaint.methods.base import Method
 from skinpaint.problem import Problem
 
-__all__ = ["DEFAULT", "OURS", "PEER", "SOLVERS", "Fall", "composed", "reference"]
+__all__ = ["DEFAULT", "OURS", "PEER", "SOLVERS", "Fall", "composed", "reference", "start"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,14 +12,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import blas  # noqa: F401
 import machine
 import numpy as np
 from cases import KINDS, make
-from report import Table
+from options import between, folder_to_write
+from report import Table, save
 from skimage import restoration
 
 import skinpaint
@@ -41,10 +42,10 @@ class Race:
 def main(words: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sides", type=int, nargs="+", default=[256, 512])
+    parser.add_argument("--sides", type=between(32), nargs="+", default=[256, 512])
     parser.add_argument("--kinds", choices=LITTLE, nargs="+", default=LITTLE)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="for the table, drop-in.inc")
+    parser.add_argument("--repeats", type=between(1), default=9)
+    parser.add_argument("--write", type=folder_to_write, metavar="FOLDER", help="for the table, drop-in.inc")
     asked = parser.parse_args(words)
     described = machine.describe()
     print(described, flush=True)
@@ -57,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> None:
     table = Table(f"inpaint_biharmonic; medians of {asked.repeats}", HEAD, rows)
     print(table)
     if asked.write:
-        (asked.write / "drop-in.inc").write_text(f"Measured on: {described}.\n\n{table.rst()}", encoding="utf-8")
+        save(asked.write / "drop-in.inc", described, [table])
 
 
 def row(kind: str, side: int, colour: bool, repeats: int) -> list[str]:

@@ -24,14 +24,16 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+import blas  # noqa: F401
 import cv2
 import machine
 import numpy as np
 import quality
 from matplotlib.figure import Figure
 from numpy.lib.stride_tricks import sliding_window_view
+from options import between, check_names, folder_to_write, listed, pictures
 from PIL import Image
-from report import Table
+from report import Table, save
 from scipy.ndimage import gaussian_filter, zoom
 from skimage import data
 
@@ -52,16 +54,21 @@ Restore = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def main(words: Sequence[str] | None = None) -> None:
     """Fill what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, metavar="FOLDER", help="photographs; by default those of scikit-image")
-    parser.add_argument("--names", type=lambda text: text.split(","), help="only these images")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[48, 96, 160])
-    parser.add_argument("--methods", type=lambda text: text.split(","), help="only those whose names are listed")
+    parser.add_argument("--images", type=pictures, metavar="FOLDER", help="photographs; otherwise scikit-image's")
+    parser.add_argument("--names", type=listed, help="only these images")
+    parser.add_argument("--sizes", type=between(32, SIDE - 33), nargs="+", default=[48, 96, 160])
+    parser.add_argument("--methods", type=listed, help="only those whose names are listed")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="for the tables (.inc) and the sheets (.jpg)")
+    parser.add_argument("--write", type=folder_to_write, metavar="FOLDER", help="for tables (.inc) and sheets (.jpg)")
     asked = parser.parse_args(words)
     names = restorers()
+    check_names(parser, "--methods", asked.methods, names)
     chosen = {name: names[name] for name in names if name in (asked.methods or [name])}
-    images = {name: image for name, image in load(asked.images) if name in (asked.names or [name])}
+    images = dict(load(asked.images))
+    if not images:
+        parser.error(f"argument --images: must be a folder with pictures. Got {str(asked.images)!r} instead.")
+    check_names(parser, "--names", asked.names, images)
+    images = {name: image for name, image in images.items() if name in (asked.names or images)}
     print(machine.describe(), f"{len(images)} images: {', '.join(images)}", sep="\n", end="\n\n", flush=True)
     tables, everything = [], []
     for size in asked.sizes:
@@ -70,14 +77,12 @@ def main(words: Sequence[str] | None = None) -> None:
         tables.append(table(f"Holes of {size} pixels in {SIDE} x {SIDE}, means over {len(rows)} images", rows))
         print(tables[-1], end="\n\n", flush=True)
         if asked.write:
-            asked.write.mkdir(parents=True, exist_ok=True)
             sheet(rows, asked.write / f"exemplar-{size}.jpg")
     tables.append(table(f"All {len(everything)} holes", everything))
     print(tables[-1], each(everything), sep="\n\n", flush=True)
     if asked.write:
-        head = f"Measured on: {machine.describe()}. Images: {', '.join(images)}; seed {asked.seed}.\n"
-        text = "\n".join([head, *(table.rst() for table in [*tables, each(everything)])])
-        (asked.write / "exemplar.inc").write_text(text, encoding="utf-8")
+        measured = f"{machine.describe()}. Images: {', '.join(images)}; seed {asked.seed}"
+        save(asked.write / "exemplar.inc", measured, [*tables, each(everything)])
 
 
 def load(folder: Path | None) -> Iterator[tuple[str, np.ndarray]]:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import machine
 from cases import KINDS, make
 from measure import memory
-from report import Table
+from options import between, folder_to_write
+from report import Table, save
 
 from skinpaint.methods import METHODS
 
@@ -33,8 +33,8 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS)
-    parser.add_argument("--side", type=int, default=1000)
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="for the table, memory.inc")
+    parser.add_argument("--side", type=between(32), default=1000)
+    parser.add_argument("--write", type=folder_to_write, metavar="FOLDER", help="for the table, memory.inc")
     asked = parser.parse_args(words)
     rows = []
     for method in asked.methods:
@@ -45,8 +45,7 @@ def main(words: Sequence[str] | None = None) -> None:
     table = Table(f"Bytes a pixel, {asked.side} x {asked.side}", head, rows)
     print(f"\n{table}")
     if asked.write:
-        text = f"Measured on: {machine.describe()}.\n\n{table.rst()}"
-        (asked.write / "memory.inc").write_text(text, encoding="utf-8")
+        save(asked.write / "memory.inc", machine.describe(), [table])
 
 
 if __name__ == "__main__":

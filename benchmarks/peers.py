@@ -13,25 +13,22 @@ Every command prints its tables; with ``--write FOLDER`` it leaves them there fo
 them on a machine that does nothing else.
 """
 
-# ruff: noqa: E402  -- the threads of a BLAS are set before it is loaded
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-for library in ("OPENBLAS", "MKL"):  # idle threads of a BLAS spin, and slow whoever comes next
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-
+import blas  # noqa: F401
 import machine
 from cases import KINDS, make
 from cold import cold
 from derivatives import derivatives
 from growth import growth
 from measure import Figures, compare
+from options import between, folder_to_write
 from race import race
-from report import Table, bars
+from report import Table, bars, save
 
 NOTES = {
     "laplace": "An iteration of ours is one multigrid cycle: as much as 6 products with the matrix in 2-D, 4 in 3-D.\n",
@@ -57,13 +54,13 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=tuple(NOTES), default="laplace")
-    parser.add_argument("--size", type=int, nargs="+", metavar="SIDE", help="sides of images, volumes or holes")
+    parser.add_argument("--size", type=between(64), nargs="+", metavar="SIDE", help="sides of images, volumes or holes")
     parser.add_argument("--kinds", choices=KINDS, nargs="+", default=["random", "hole", "discs"])
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=between(1), default=5)
     parser.add_argument("--slow", action="store_true", help="ask peers beyond the size where they take minutes")
     parser.add_argument(
         "--write",
-        type=Path,
+        type=folder_to_write,
         metavar="FOLDER",
         help="for tables (.inc) and charts (.png), named after the task, mode and sides",
     )
@@ -72,13 +69,13 @@ def main(words: Sequence[str] | None = None) -> None:
     what.add_argument("--growth", action="store_true", help="time and memory per missing pixel as images grow")
     what.add_argument("--cold", action="store_true", help="first call, command line and import, in new processes")
     asked = parser.parse_args(words)
+    modes = [mode for mode in ("volume", "growth", "cold") if getattr(asked, mode)]
+    if modes and asked.task in ("gd", "energy"):
+        parser.error(f"argument --{modes[0]}: must go with the task laplace or biharmonic. Got {asked.task} instead.")
 
     described = machine.describe(*("autograd", "torch") if asked.task in ("gd", "energy") else ())
     print(described, NOTES[asked.task], sep="\n", flush=True)
-    modes = [mode for mode in ("volume", "growth", "cold") if getattr(asked, mode)]
     name = "-".join([asked.task, *modes, *map(str, asked.size or [])])
-    if asked.write:
-        asked.write.mkdir(parents=True, exist_ok=True)
     chart = asked.write / f"{name}.png" if asked.write else None
     if asked.task in ("gd", "energy"):
         tables = race(asked.size, asked.repeats, chart) if asked.task == "gd" else []
@@ -91,8 +88,7 @@ def main(words: Sequence[str] | None = None) -> None:
         kinds = ["volume", "volume-hole"] if asked.volume else asked.kinds
         tables = peers(asked.task, kinds, asked.size, asked.repeats, asked.slow, chart)
     if asked.write:
-        parts = [f"Measured on: {described}.\n", *(table.rst() for table in tables)]
-        (asked.write / f"{name}.inc").write_text("\n".join(parts), encoding="utf-8")
+        save(asked.write / f"{name}.inc", described, tables)
 
 
 def peers(

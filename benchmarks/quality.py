@@ -9,11 +9,9 @@ Every restorer sees the same ``uint8`` images and is timed as a whole, after one
 over the images: PSNR over the whole image, SSIM, seconds.
 """
 
-# ruff: noqa: E402  -- the threads of a BLAS are set before it is loaded
 from __future__ import annotations
 
 import argparse
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,17 +20,16 @@ from itertools import product
 from pathlib import Path
 from time import perf_counter
 
-for library in ("OPENBLAS", "MKL"):  # idle threads of a BLAS spin, and slow whoever comes next
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-
+import blas  # noqa: F401
 import cv2
 import machine
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from options import between, check_names, folder_to_write, listed, pictures, share
 from PIL import Image
-from report import OTHERS, OURS, Table
+from report import OTHERS, OURS, Table, save
 from scipy.interpolate import griddata
 from scipy.ndimage import distance_transform_edt
 from skimage import data
@@ -67,24 +64,23 @@ class Score:
 def main(words: Sequence[str] | None = None) -> None:
     """Score what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, metavar="FOLDER", help="photographs; by default those of scikit-image")
-    parser.add_argument("--known", type=float, nargs="+", default=[0.1, 0.2, 0.5], help="fractions, for random masks")
-    parser.add_argument("--masks", type=lambda text: text.split(","), default=list(MASKS), help=",".join(MASKS))
-    parser.add_argument("--methods", type=lambda text: text.split(","), help="only those whose names are listed")
-    parser.add_argument("--size", type=int, default=256, help="side of the squares that images are resized to")
+    parser.add_argument("--images", type=pictures, metavar="FOLDER", help="photographs; otherwise scikit-image's")
+    parser.add_argument("--known", type=share, nargs="+", default=[0.1, 0.2, 0.5], help="fractions, for random masks")
+    parser.add_argument("--masks", type=listed, default=list(MASKS), help=",".join(MASKS))
+    parser.add_argument("--methods", type=listed, help="only those whose names are listed")
+    parser.add_argument("--size", type=between(64), default=256, help="side of the squares that images are resized to")
     parser.add_argument("--colour", action="store_true", help="keep the channels; peers that cannot are left out")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="for the tables (.inc) and the chart (.png)")
+    parser.add_argument("--write", type=folder_to_write, metavar="FOLDER", help="for tables (.inc) and chart (.png)")
     asked = parser.parse_args(words)
-    if unknown := set(asked.masks) - set(MASKS):
-        parser.error(f"--masks: {', '.join(sorted(unknown))}; there are {', '.join(MASKS)}")
+    check_names(parser, "--masks", asked.masks, MASKS)
+    entrants = participants(asked.colour)
+    check_names(parser, "--methods", asked.methods, entrants)
 
     images = dict(load(asked.images, asked.size, asked.colour))
-    restorers = {
-        name: restore for name, restore in participants(asked.colour).items() if name in (asked.methods or [name])
-    }
-    if not images or not restorers:
-        parser.error("no image or no method is left")
+    restorers = {name: entrants[name] for name in entrants if name in (asked.methods or [name])}
+    if not images:
+        parser.error(f"argument --images: must be a folder with pictures. Got {str(asked.images)!r} instead.")
     print(machine.describe(), f"{len(images)} images: {', '.join(images)}", sep="\n", end="\n\n", flush=True)
     tables, panels = [], {}
     for title, mask in masks(asked.masks, asked.known, asked.size, asked.seed):
@@ -93,10 +89,9 @@ def main(words: Sequence[str] | None = None) -> None:
         panels[title] = scores
         print(tables[-1], end="\n\n", flush=True)
     if asked.write:
-        asked.write.mkdir(parents=True, exist_ok=True)
         name = f"quality-{asked.size}{'-colour' if asked.colour else ''}"
-        head = f"Measured on: {machine.describe()}. Images: {', '.join(images)}; seed {asked.seed}.\n"
-        (asked.write / f"{name}.inc").write_text("\n".join([head, *(each.rst() for each in tables)]), encoding="utf-8")
+        measured = f"{machine.describe()}. Images: {', '.join(images)}; seed {asked.seed}"
+        save(asked.write / f"{name}.inc", measured, tables)
         chart(panels, asked.write / f"{name}.png")
 
 

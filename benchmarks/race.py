@@ -9,8 +9,10 @@ from statistics import median
 
 import numpy as np
 from cases import Case, photograph
-from descents import DEFAULT, OURS, PEER, SOLVERS, Fall, reference
+from descents import DEFAULT, OURS, PEER, SOLVERS, Fall, reference, start
 from report import Curve, Table, falling
+
+from skinpaint.energies import lines
 
 __all__ = ["race"]
 
@@ -89,8 +91,7 @@ def camera(side: int, seed: int) -> Case:
 
 def compare(side: int, repeats: int) -> tuple[dict[str, Runs], float]:
     """All solvers one after another, the first one changing; and the largest gap that is left for a minimum."""
-    for solve in SOLVERS.values():  # compile and load
-        solve(camera(64, seed=0), np.inf)
+    warm_up()
     runs, known = {name: Runs() for name in SOLVERS}, 0.0
     for repetition in range(repeats):
         case = camera(side, seed=1 + repetition)
@@ -103,6 +104,16 @@ def compare(side: int, repeats: int) -> tuple[dict[str, Runs], float]:
         for name, fall in falls.items():
             runs[name].add(fall, least, falls[DEFAULT])
     return runs, known
+
+
+def warm_up() -> None:
+    """Compile and load, and see that the energy that each peer has written is "lines"."""
+    case = camera(64, seed=0)
+    wanted = lines(start(case))
+    for name, solve in SOLVERS.items():
+        fall = solve(case, np.inf)
+        if not name.startswith("ours"):
+            np.testing.assert_allclose(fall.energies[0], wanted, rtol=1e-6, err_msg=name)
 
 
 def again(name: str, runs: Runs) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["OTHERS", "OURS", "Curve", "Table", "bars", "falling", "lines"]
+__all__ = ["OTHERS", "OURS", "Curve", "Table", "bars", "falling", "lines", "save"]
 
 OURS, OTHERS = "#c0392b", "#7f8c8d"
 BOTTOM = 1e-9  # of a chart of distances
@@ -44,6 +44,11 @@ class Table:
         body = io.StringIO()
         csv.writer(body, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([self.head, *self.rows])
         return f".. csv-table:: {self.title}\n   :header-rows: 1\n\n{textwrap.indent(body.getvalue(), '   ')}"
+
+
+def save(path: Path, measured: str, tables: Sequence[Table]) -> None:
+    """Write tables for the documentation, below a sentence on what they were measured on."""
+    path.write_text("\n".join([f"Measured on: {measured}.\n", *(table.rst() for table in tables)]), encoding="utf-8")
 
 
 def bars(panels: dict[str, dict[str, float]], path: Path) -> None:

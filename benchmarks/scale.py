@@ -16,17 +16,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import dask
 import dask.array as da
 import numpy as np
 import zarr
+from options import between, folder_to_write
 
 from skinpaint.dask import solve
 
@@ -59,6 +60,7 @@ def clouds(side: int, chunk: int) -> da.Array:
     return _made(_clouds, side, chunk, bool, np.array(discs))
 
 
+METHODS = "laplace", "dct", "biharmonic", "pnp"  # that take chunks
 MASKS = {"random": random, "corners": corners, "clouds": clouds}
 
 
@@ -150,11 +152,11 @@ def counted(workers: int) -> Iterator[dict]:
     )
 
 
-def run(side: int, chunk: int, mask: str, method: str, folder: Path | None, workers: int) -> dict:
-    """Restore one scene, and say what it took."""
+def run(side: int, chunk: int, mask: str, method: str, folder: Path, workers: int, *, on_disk: bool) -> dict:
+    """Restore one scene, and say what it took; `on_disk` keeps the values between passes in the folder, too."""
     image, missing = scene(side, chunk), MASKS[mask](side, chunk)
-    work = None if folder is None else str(folder / "work.zarr")
-    answer = str((folder or Path(tempfile.mkdtemp())) / "answer.zarr")
+    work = str(folder / "work.zarr") if on_disk else None
+    answer = str(folder / "answer.zarr")
     with Peak() as peak, counted(workers) as tasks:
         began = time.perf_counter()
         solution = solve(image, missing, method=method, work=work, callback=_say)
@@ -163,7 +165,6 @@ def run(side: int, chunk: int, mask: str, method: str, folder: Path | None, work
         solution.restored.to_zarr(answer, overwrite=True)
         seconds = time.perf_counter() - began
     found = zarr.open_array(answer)
-    shutil.rmtree(answer)
     return {
         "megapixels": round(side**2 / 1e6),
         "mask": mask,
@@ -190,37 +191,41 @@ def _say(record, restore):
 def main() -> None:
     """Run what the command line asks for, and print a line of JSON for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, nargs="+", default=[1024, 4096])
-    parser.add_argument("--chunk", type=int, default=2048)
+    parser.add_argument("--side", type=between(32), nargs="+", default=[1024, 4096])
+    parser.add_argument("--chunk", type=between(32), default=2048)
     parser.add_argument("--mask", choices=MASKS, nargs="+", default=["clouds"])
-    parser.add_argument("--method", default="laplace")
+    parser.add_argument("--method", choices=METHODS, default="laplace")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="performance report, with workers")
-    parser.add_argument("--work", type=Path, help="folder for values between passes; without it they are in memory")
-    parser.add_argument("--workers", type=int, default=0, help="processes of a LocalCluster; 0 for threads")
-    parser.add_argument("--threads", type=int, default=2, help="threads, without workers")
+    parser.add_argument(
+        "--work",
+        type=folder_to_write,
+        metavar="FOLDER",
+        help="for values between passes, otherwise in memory",
+    )
+    parser.add_argument("--workers", type=between(0), default=0, help="processes of a LocalCluster; 0 for threads")
+    parser.add_argument("--threads", type=between(1), default=2, help="threads, without workers")
     args = parser.parse_args()
-    if args.workers:
-        from dask.distributed import Client, LocalCluster, performance_report
+    if args.report and not args.workers:
+        parser.error("argument --report: must go with --workers, whose report it is. Got no workers.")
+    if args.report and not find_spec("bokeh"):
+        parser.error("argument --report: must go with bokeh, which draws it. Install it: pip install bokeh")
+    with contextlib.ExitStack() as stack:
+        if args.workers:
+            from dask.distributed import Client, LocalCluster, performance_report
 
-        cluster = LocalCluster(args.workers, threads_per_worker=1, memory_limit=0, dashboard_address=":0")
-        client = Client(cluster)
-        report = performance_report(args.report) if args.report else contextlib.nullcontext()
-    else:
-        dask.config.set(scheduler="threads", num_workers=args.threads)
-        report = contextlib.nullcontext()
-    with report:
+            options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": ":0"}
+            cluster = stack.enter_context(LocalCluster(args.workers, **options))
+            stack.enter_context(Client(cluster))
+            if args.report:
+                stack.enter_context(performance_report(args.report))
+        else:
+            stack.enter_context(dask.config.set(scheduler="threads", num_workers=args.threads))
         for side in args.side:
             for mask in args.mask:
-                folder = None if args.work is None else Path(tempfile.mkdtemp(dir=args.work))
-                try:
-                    found = run(side, min(args.chunk, side), mask, args.method, folder, args.workers)
+                with tempfile.TemporaryDirectory(dir=args.work, ignore_cleanup_errors=True) as name:
+                    chunk, on_disk = min(args.chunk, side), args.work is not None
+                    found = run(side, chunk, mask, args.method, Path(name), args.workers, on_disk=on_disk)
                     print(json.dumps(found), flush=True)
-                finally:
-                    if folder is not None:
-                        shutil.rmtree(folder, ignore_errors=True)
-    if args.workers:
-        client.close()
-        cluster.close()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ import dask
 import dask.array as da
 import numpy as np
 from machine import describe, peak
-from report import Table
+from options import between, folder_to_write
+from report import Table, save
 from scale import clouds, scene
 
 from skinpaint import Laplace, inpaint
@@ -144,10 +145,10 @@ def picture(panels: dict[str, np.ndarray], path: Path) -> None:
 def main() -> None:
     """Compare, print the table, and write it and the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=1024)
-    parser.add_argument("--chunk", type=int, default=256)
+    parser.add_argument("--side", type=between(32), default=1024)
+    parser.add_argument("--chunk", type=between(32), default=256)
     parser.add_argument("--budget", type=float, default=75, help="seconds for each")
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="for the table and the picture")
+    parser.add_argument("--write", type=folder_to_write, metavar="FOLDER", help="for the table and the picture")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -192,8 +193,7 @@ def main() -> None:
     table = Table(title, HEAD, rows)
     print(table)
     if args.write:
-        said = describe("dask", "rioxarray", "rasterio")
-        (args.write / "scale-peers.inc").write_text(f"Measured on: {said}.\n\n{table.rst()}\n", encoding="utf-8")
+        save(args.write / "scale-peers.inc", describe("dask", "rioxarray", "rasterio"), [table])
         picture(panels, args.write / "scale-peers.png")
 
 

@@ -10,7 +10,6 @@ one changing; every repetition is a new case. Memory is the peak of a new proces
 the call. Figures are medians.
 """
 
-# ruff: noqa: E402  -- the threads of a BLAS are set before it is loaded
 from __future__ import annotations
 
 import argparse
@@ -23,16 +22,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-for library in ("OPENBLAS", "MKL"):  # idle threads of a BLAS spin, and slow whoever comes next
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-
+import blas  # noqa: F401
 import drop_in
 import machine
 import numpy as np
 from cases import KINDS, make
 from cold import command_line, first_call
 from measure import memory, seconds
-from report import Table
+from options import between, folder_to_write, version
+from report import Table, save
 from rivals import TASKS
 
 MOST_DIFFERENT = 1e-6  # answers of the drop-in and of scikit-image
@@ -229,10 +227,10 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", choices=GROUPS, nargs="+", default=GROUPS)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=between(1), default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="of the sides of the images")
-    parser.add_argument("--before", type=Path, metavar="FOLDER", help="of another version of the package")
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="for the table, targets.inc")
+    parser.add_argument("--before", type=version, metavar="FOLDER", help="of another version of the package")
+    parser.add_argument("--write", type=folder_to_write, metavar="FOLDER", help="for the table, targets.inc")
     asked = parser.parse_args(words)
     description = machine.describe()
     print(description, flush=True)
@@ -240,7 +238,7 @@ def main(words: Sequence[str] | None = None) -> None:
     table = Table(f"Targets; medians of {asked.repeats}", HEAD, rows)
     print(table)
     if asked.write:
-        (asked.write / "targets.inc").write_text(f"Measured on: {description}.\n\n{table.rst()}", encoding="utf-8")
+        save(asked.write / "targets.inc", description, [table])
 
 
 if __name__ == "__main__":
