@@ -219,7 +219,7 @@ def test_an_energy_is_known_by_its_name(added):
         status=1,
     )
     assert "[[0. 1. 2. 3.]]" in said
-    assert "must be one of ['quartic', 'lines'" in said
+    assert "must be 'quartic', 'lines'" in said
 
 
 COMMANDS = """
