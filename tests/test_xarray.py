@@ -57,6 +57,12 @@ class TestBoth:
         filled = (cube if chunks is None else cube.chunk(chunks)).skinpaint.inpaint()
         assert filled.dtype == filled.compute().dtype == cube.dtype
 
+    def test_axes_that_are_named_are_not_asked_about(self, scene, chunks):
+        """The question told to pass a channel_axis, which a labelled array refuses."""
+        cube = xr.concat([scene[:, :40]] * 3, "z").drop_vars(["y", "x"])
+        filled = (cube if chunks is None else cube.chunk(chunks)).skinpaint.inpaint(dim=("z", "y", "x"))
+        assert not (filled == -9999).any()
+
     def test_each_time_on_its_own_with_one_mask_or_with_its_own(self, scene, chunks):
         cube = xr.concat([scene, scene.where(scene == -9999, scene + 50)], "t").astype(float)
         cube = cube.transpose("y", "t", "x")
