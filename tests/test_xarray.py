@@ -228,9 +228,10 @@ def test_the_status_says_that_a_plain_call_does_not_look_at_the_coordinates(scen
     told = Inpainter("laplace", spacing=(20.0, 10.0)).fit(scene)
     np.testing.assert_array_equal(told.restored_, scene.skinpaint.inpaint())
     square = scene.assign_coords(x=scene.x * 2)
-    bands = scene.expand_dims(band=[1, 5])
+    bands, once = scene.expand_dims(band=[1, 5]), scene.expand_dims(time=1)
     for name, image, spoken in (("laplace", square, False), ("laplace", bands, True), ("dct", scene, False)):
         assert ("coordinates differ" in Inpainter(name).fit(image).solution_.status) == spoken
+    assert "Pass spacing=(1.0, 20.0, 10.0), or use" in Inpainter("laplace").fit(once).solution_.status
     assert "coordinates" not in told.solution_.status
     assert "Pass spacing=(0.02, 10.0)" in Inpainter("laplace").fit(_in_units(scene, y="m", x="km")).solution_.status
 
