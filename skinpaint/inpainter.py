@@ -41,17 +41,17 @@ def _explained(owner: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Refuse keywords that a function of `owner` does not know by a sentence that names what may be meant."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        given = inspect.signature(function)
-        known = [name for name in given.parameters if name != "self"]
+        order = list(inspect.signature(function).parameters)
+        known = [name for name in order if name != "self"]
 
         @functools.wraps(function)
         def checked(*args: P.args, **keywords: P.kwargs) -> T:
             for name in keywords:
                 if name not in known:
-                    said = given.bind_partial(*args, **{each: keywords[each] for each in known if each in keywords})
+                    said = dict(zip(order, args, strict=False)) | keywords
                     raise TypeError(
                         f"The parameters of {owner} must be among {', '.join(known)}. Got {name!r} instead."
-                        f"{_meant(name, known, said.arguments.get('method', DEFAULT_METHOD))}"
+                        f"{_meant(name, known, said.get('method', DEFAULT_METHOD))}"
                     )
             return function(*args, **keywords)
 
