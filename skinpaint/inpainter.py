@@ -615,7 +615,7 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "callable or None", callback)
         method = resolve(self.method)
-        shown = self.progress and problem.trivial is None
+        shown = self.progress and _has_work(problem, method)
         with _Bar(method, callback) if shown else nullcontext(callback) as told:
             solution = solved(problem, method, told)
         return solution.remarked(self._remarks(problem, solution, method))
@@ -751,13 +751,18 @@ def _written(problem: Problem, solution: Solution) -> Any:
     return problem.write_back(solution.found, smoothed=True)
 
 
+def _has_work(problem: Problem, method: Method) -> bool:
+    """Whether there is something to solve: missing pixels, or noise."""
+    return problem.trivial is None or bool(getattr(method, "noisy", False))
+
+
 def solved(problem: Problem, method: Method, callback: Callback | None = None) -> Solution:
     """The answer of a method, which is checked; without work where there is nothing to solve."""
-    if problem.trivial is not None and not getattr(method, "noisy", False):
+    if problem.trivial is None or _has_work(problem, method):
+        solution = method.solve(problem, callback)
+    else:
         reason, status = problem.trivial
         solution = Solution(values=problem.unsolved, reason=reason, status=status)
-    else:
-        solution = method.solve(problem, callback)
     check_answer(solution, problem, method)
     return solution
 
