@@ -441,22 +441,24 @@ def _data_array(image: Any) -> Contents:
 
 def _uneven_steps(image: Any, dims: list[Any]) -> str:
     """A sentence on the coordinates along these axes, if their steps differ."""
-    found = [image.coords[name] for name in dims if name in image.coords and image.sizes[name] > 1]
-    if len(found) < 2 or any(each.dtype.kind not in "uif" for each in found):
+    long = [name for name in dims if image.sizes[name] > 1]
+    found = [image.coords[name] for name in long if name in image.coords]
+    if len(found) < len(long) or any(each.dtype.kind not in "uif" for each in found):
         return ""
     factors = in_one_unit([str(each.attrs.get("units", "")) for each in found])
     try:
         steps = [even_step(each.values, str(each.name), "") for each in found]
     except ValueError:
         return ""
-    if factors is None or len(found) < len(dims):
+    if factors is None:
         return ""
     steps = [float(f"{step * (factor / factors[-1]):.6g}") for step, factor in zip(steps, factors, strict=True)]
-    if max(steps) <= (1 + MAX_UNEVEN) * min(steps):
+    if len(long) < 2 or max(steps) <= (1 + MAX_UNEVEN) * min(steps):
         return ""
+    along = dict(zip(long, steps, strict=True))
     return (
         f"The steps of its coordinates differ, {', '.join(f'{step:g}' for step in steps)}, and were taken for equal. "
-        f"Pass spacing={tuple(steps)}, or use skinpaint.xarray.inpaint."
+        f"Pass spacing={tuple(along.get(name, 1.0) for name in dims)}, or use skinpaint.xarray.inpaint."
     )
 
 

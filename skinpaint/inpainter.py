@@ -38,7 +38,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _as_small_as_may_be(function: Callable[P, T]) -> Callable[P, T]:
+def _without_underflow(function: Callable[P, T]) -> Callable[P, T]:
     """Values next to nothing are what smooth images hold, and no error, whatever numpy.seterr was asked to raise."""
 
     @functools.wraps(function)
@@ -53,17 +53,17 @@ def _explained(owner: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Refuse keywords that a function of `owner` does not know by a sentence that names what may be meant."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        given = inspect.signature(function)
-        known = [name for name in given.parameters if name != "self"]
+        order = list(inspect.signature(function).parameters)
+        known = [name for name in order if name != "self"]
 
         @functools.wraps(function)
         def checked(*args: P.args, **keywords: P.kwargs) -> T:
             for name in keywords:
                 if name not in known:
-                    said = given.bind_partial(*args, **{each: keywords[each] for each in known if each in keywords})
+                    said = dict(zip(order, args, strict=False)) | keywords
                     raise TypeError(
                         f"The parameters of {owner} must be one of {', '.join(known)}. Got {name!r} instead."
-                        f"{_meant(name, known, said.arguments.get('method', DEFAULT_METHOD))}"
+                        f"{_meant(name, known, said.get('method', DEFAULT_METHOD))}"
                     )
             return function(*args, **keywords)
 
@@ -238,7 +238,7 @@ class Inpainter:
         self._fit(image, y, mask, callback)
         return self
 
-    @_as_small_as_may_be
+    @_without_underflow
     def _fit(self, image: Any, y: Any = None, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore `image`, keep the answer and return it: other threads may keep theirs meanwhile."""
         _refuse_mask_as_y(image, y)
@@ -281,7 +281,7 @@ class Inpainter:
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
         return _own(self.restored_)
 
-    @_as_small_as_may_be
+    @_without_underflow
     def std(self, rng: np.random.Generator | int = 0) -> np.ndarray:
         """How sure the last `fit` is of each pixel: the standard deviation of its error.
 
@@ -319,7 +319,7 @@ class Inpainter:
         """
         return self._trust("std", rng).std()
 
-    @_as_small_as_may_be
+    @_without_underflow
     def interval(self, level: float = 0.9, rng: np.random.Generator | int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Intervals that hold the true value of a missing pixel with probability `level`, as far as the image tells.
 
@@ -345,7 +345,7 @@ class Inpainter:
         require(number, "Inpainter.interval", "level", "a float in (0, 1)", level)
         return self._trust("interval", rng).interval(float(level))
 
-    @_as_small_as_may_be
+    @_without_underflow
     def sample(self, n: int = 1, rng: np.random.Generator | int = 0) -> np.ndarray:
         """Images that agree with the known pixels, as different from each other as the last `fit` is unsure.
 
@@ -407,7 +407,7 @@ class Inpainter:
         given = {"mask": mask, "callback": callback}
         return _own(self._fitted(X, y, **{name: value for name, value in given.items() if value is not None}))
 
-    @_as_small_as_may_be
+    @_without_underflow
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
 
@@ -531,7 +531,7 @@ class Inpainter:
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    @_as_small_as_may_be
+    @_without_underflow
     def _repr_html_(self) -> str:
         """The last restoration before and after, and what is known about it, for notebooks."""
         from html import escape
@@ -563,7 +563,7 @@ class Inpainter:
         }
         return Inpainter(**{**settings, "method": resolve(self.method)})
 
-    @_as_small_as_may_be
+    @_without_underflow
     def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore one image; keeps no state."""
         if in_chunks(image):
@@ -641,7 +641,7 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "a callable or None", callback)
         method = resolve(self.method)
-        shown = self.progress and problem.trivial is None and sys.stderr is not None  # as in a program with windows
+        shown = self.progress and _has_work(problem, method) and sys.stderr is not None  # as in a program with windows
         with _Bar(method, callback) if shown else nullcontext(callback) as told:
             solution = solved(problem, method, told)
         return solution.remarked(self._remarks(problem, solution, method))
@@ -777,13 +777,18 @@ def _written(problem: Problem, solution: Solution) -> Any:
     return problem.write_back(solution.found, smoothed=True)
 
 
+def _has_work(problem: Problem, method: Method) -> bool:
+    """Whether there is something to solve: missing pixels, or noise."""
+    return problem.trivial is None or bool(getattr(method, "noisy", False))
+
+
 def solved(problem: Problem, method: Method, callback: Callback | None = None) -> Solution:
     """The answer of a method, which is checked; without work where there is nothing to solve."""
-    if problem.trivial is not None and not getattr(method, "noisy", False):
+    if problem.trivial is None or _has_work(problem, method):
+        solution = method.solve(problem, callback)
+    else:
         reason, status = problem.trivial
         solution = Solution(values=problem.unsolved, reason=reason, status=status)
-    else:
-        solution = method.solve(problem, callback)
     check_answer(solution, problem, method)
     return solution
 

@@ -49,8 +49,8 @@ def in_one_unit(units: Sequence[str | None]) -> tuple[float, ...] | None:
     --------
     >>> in_one_unit(["nm", "micrometer"]), in_one_unit(["degrees_north", "degrees_east"]), in_one_unit(["dots", "dots"])
     ((1e-09, 1e-06), (1.0, 1.0), (1.0, 1.0))
-    >>> in_one_unit(["m", None]), in_one_unit(["m", "degree"])
-    ((1.0, 1.0), None)
+    >>> in_one_unit(["m", None]), in_one_unit(["m", "km", None]), in_one_unit(["m", "degree"])
+    ((1.0, 1.0), None, None)
     """
     names = [_name(unit) for unit in units if unit]
     if len(set(names)) <= 1:

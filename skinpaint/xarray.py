@@ -5,6 +5,7 @@ Importing this module gives every DataArray and Dataset the accessor ``skinpaint
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from skinpaint.containers import (
 from skinpaint.inpainter import inpaint as inpaint_array
 from skinpaint.lengths import in_one_unit
 from skinpaint.methods.base import Method
+from skinpaint.solution import GuessedMaskWarning
 
 __all__ = ["Accessor", "inpaint"]
 
@@ -243,7 +245,9 @@ def _slices(array: xr.DataArray, mask: Any, depth: int, dim: tuple[str, ...], se
     """Restore each slice on its own; the first `depth` axes are those of the slices. The fill, and if asked its std."""
     if depth == 0:
         own = None if mask is None else mask.transpose(*dim).data
-        found = inpaint_array(array.data, own, **settings)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Is axis .* that of colours", GuessedMaskWarning)  # `dim` says it
+            found = inpaint_array(array.data, own, **settings)
         return list(found) if settings["return_std"] else [found]
     name = array.dims[0]
     filled = []

@@ -228,6 +228,13 @@ class TestAxes:
         assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]
 
 
+def _packed(mask):
+    """With rows that are stored as other numbers."""
+    mask = mask.copy()
+    mask["y"].encoding = {"dtype": "i2", "scale_factor": -20.0, "add_offset": 5e6, "_FillValue": -1}
+    return mask
+
+
 class TestOfXarray:
     @pytest.fixture
     def dataset(self, scene, hole):
@@ -258,11 +265,37 @@ class TestOfXarray:
         assert not filled["heat"].isnull().any()
 
     @pytest.mark.parametrize(
+        ("at", "said"),
+        [
+            ({"y": 20.0, "x": 10.0}, "Spacing Z 1, Y 2, X 1, as the file says."),
+            ({"z": 7.0, "y": 20.0, "x": 10.0}, "Spacing Z 1, Y 2, X 1, as the file says."),
+            ({"y": 20.0}, "Got one along 'y', of step 20, and none along 'x' instead. Give --spacing, one number"),
+            ({"y": 1.0}, ""),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:Consolidated metadata")
+    def test_coordinates_along_some_of_the_axes(self, at, said, scene, hole, capsys):
+        """Beside an axis of length 1, and beside one without a coordinate, steps were ignored without a word."""
+        import xarray
+
+        values = np.where(hole, np.nan, scene)[None]
+        at = {name: step * np.arange(values.shape["zyx".index(name)]) for name, step in at.items()}
+        xarray.Dataset({"heat": (("z", "y", "x"), values)}, at).to_zarr("scene.zarr")
+        refused = said.startswith("Got")
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == (2 if refused else 0)
+        printed = capsys.readouterr()
+        assert said in (printed.err if refused else printed.out)
+        assert ("Spacing" in printed.out) == said.startswith("Spacing")
+        if refused:
+            assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--spacing", "1"]) == 0
+
+    @pytest.mark.parametrize(
         ("change", "away"),
         [
             (lambda mask: mask, ""),
             (lambda mask: mask.assign_coords(y=mask.y + 1e-3), ""),
             (lambda mask: mask.drop_vars("x"), ""),
+            (lambda mask: _packed(mask), ""),
             (lambda mask: mask[::-1], "up to 40 pixels away"),
             (lambda mask: mask.assign_coords(x=mask.x + 20), "up to 2 pixels away"),
         ],

@@ -464,6 +464,8 @@ class TestKeywords:
             self.call(owner, method="gd", **{name: 3})
         with raises(TypeError, f"Got '{name}' instead", r"pass method=GradientDescent\(max_iter=\.\.\.\)\."):
             Inpainter("gd", **{name: 3})  # those of the default method were named
+        with raises(TypeError, f"Got '{name}' instead", r"pass method=GradientDescent\(max_iter=\.\.\.\)\."):
+            inpaint(GREY, ONE, "gd", **{name: 3})  # "too many positional arguments" of another library
 
     def test_that_mean_nothing(self, owner):
         with raises(TypeError, r"Got 'telea' instead\.$"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from skinpaint import GradientDescent, Inpainter, Reweighted
+from skinpaint import GradientDescent, Inpainter, Laplace, Reweighted
 from skinpaint.damage import random_pixels
 from skinpaint.film import Recorder, displayed, energy_curve, film, proven_bounds
 from skinpaint.solution import Record, proven_within
@@ -232,6 +232,13 @@ def test_progress_tells_energy_and_proof(capsys, monkeypatch):
         assert f"energy {record.energy:.6g}, {proven_within(record.gap)}]" in shown
     Inpainter(GradientDescent(step_size=0.02, max_iter=3, tol=None), progress=True).fit(image, mask=mask)
     assert "proven" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("method", "shown"), [(Laplace(noise=0.1), True), (Laplace(), False)])
+def test_progress_of_an_image_in_which_nothing_is_missing(method, shown, capsys):
+    """One that is smoothed takes its time, too."""
+    Inpainter(method, progress=True).fit(np.eye(8), mask=np.zeros((8, 8)))
+    assert ("Laplace" in capsys.readouterr().err) == shown
 
 
 @pytest.fixture

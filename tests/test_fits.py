@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skinpaint import lengths
 from skinpaint.io import Extras, MetadataWarning, read, read_mask, write
 
 fits = pytest.importorskip("astropy.io.fits")
+units = pytest.importorskip("astropy.units")
 nddata = pytest.importorskip("astropy.nddata")
 
 Y, X = np.mgrid[:20, :30]
@@ -364,3 +366,13 @@ def test_without_astropy_it_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "astropy.io", None)
     with pytest.raises(ValueError, match=r"FITS needs astropy. Install it: pip install 'skinpaint\[astro\]'\."):
         read(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("table", [{**lengths.METRES, **lengths.SPELLED}, lengths.DEGREES])
+def test_units_of_lengths_are_as_long_as_those_of_astropy(table):
+    with units.imperial.enable():
+        known = {name: units.Unit(name) for name in table if name not in ("in", "inche", "feet")}
+    first = next(iter(known))
+    for name, unit in known.items():
+        one, other = lengths.in_one_unit([name, first])
+        assert one / other == pytest.approx(unit.to(known[first]), rel=1e-12)

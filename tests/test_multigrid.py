@@ -344,6 +344,13 @@ def test_levels_of_a_large_hole_are_visited_twice(rng):
     assert not any(once)
 
 
+def test_levels_of_edges_that_weigh_differently_are_visited_twice(rng):
+    known = rng.random((60, 64)) < 0.6
+    state, terms = np.where(known, KNOWN, UNKNOWN).astype(np.uint8), ((0, 1), (1, 1))
+    for weights, twice in (((1.0, 1.0), False), (tuple(1 + rng.random((2, *known.shape))), True)):
+        assert all(HarmonicSystem(state, terms, weights).preconditioner.twice) == twice
+
+
 @pytest.mark.parametrize("spacing", [(1, 1, 5), (5, 1, 1), (1, 10), (10, 1), (1, 100)], ids=str)
 @pytest.mark.parametrize("kind", ["random", "hole"])
 def test_unequal_spacing_takes_no_more_cycles(kind, spacing, rng):

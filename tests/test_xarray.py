@@ -57,6 +57,12 @@ class TestBoth:
         filled = (cube if chunks is None else cube.chunk(chunks)).skinpaint.inpaint()
         assert filled.dtype == filled.compute().dtype == cube.dtype
 
+    def test_axes_that_are_named_are_not_asked_about(self, scene, chunks):
+        """The question told to pass a channel_axis, which a labelled array refuses."""
+        cube = xr.concat([scene[:, :40]] * 3, "z").drop_vars(["y", "x"])
+        filled = (cube if chunks is None else cube.chunk(chunks)).skinpaint.inpaint(dim=("z", "y", "x"))
+        assert not (filled == -9999).any()
+
     def test_each_time_on_its_own_with_one_mask_or_with_its_own(self, scene, chunks):
         cube = xr.concat([scene, scene.where(scene == -9999, scene + 50)], "t").astype(float)
         cube = cube.transpose("y", "t", "x")
@@ -222,9 +228,10 @@ def test_the_status_says_that_a_plain_call_does_not_look_at_the_coordinates(scen
     told = Inpainter("laplace", spacing=(20.0, 10.0)).fit(scene)
     np.testing.assert_array_equal(told.restored_, scene.skinpaint.inpaint())
     square = scene.assign_coords(x=scene.x * 2)
-    bands = scene.expand_dims(band=[1, 5])
+    bands, once = scene.expand_dims(band=[1, 5]), scene.expand_dims(time=1)
     for name, image, spoken in (("laplace", square, False), ("laplace", bands, True), ("dct", scene, False)):
         assert ("coordinates differ" in Inpainter(name).fit(image).solution_.status) == spoken
+    assert "Pass spacing=(1.0, 20.0, 10.0), or use" in Inpainter("laplace").fit(once).solution_.status
     assert "coordinates" not in told.solution_.status
     assert "Pass spacing=(0.02, 10.0)" in Inpainter("laplace").fit(_in_units(scene, y="m", x="km")).solution_.status
 

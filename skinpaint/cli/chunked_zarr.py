@@ -72,11 +72,13 @@ def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True, state
     names = _names(array, multiscale)
     values, hint = _nodata(array, stated)
     folder = source if array.path else source.parent  # of the group
-    axes = _letters(names, array.ndim)
+    axes, spacing = _letters(names, array.ndim), None
+    if spaced:
+        spacing = _spacing(multiscale, name, axes) or _steps(folder, group, names, axes, array.shape)
     extras = Extras(
         axes=axes,
         stated=axes if _are_named(names, axes) else "",
-        spacing=(_spacing(multiscale, name, axes) or _steps(folder, group, names, axes)) if spaced else None,
+        spacing=spacing,
         place=_place(folder, group, names, axes),
         nodata=values,
         hint=hint,
@@ -186,20 +188,32 @@ def _compared(steps: list[float], units: list[Any]) -> tuple[float, ...]:
     return tuple(step * factor for step, factor in zip(steps, factors, strict=True))
 
 
-def _steps(folder: Path, group: Any, names: Sequence[str | None], letters: str) -> tuple[float, ...] | None:
-    """Distance between neighbours along the axes in space, if all have coordinates, as those of xarray."""
+def _steps(
+    folder: Path, group: Any, names: Sequence[str | None], letters: str, shape: tuple[int, ...]
+) -> tuple[float, ...] | None:
+    """Distance between neighbours along the axes in space, if the longer ones have coordinates, as those of xarray."""
     arrays = {} if group is None else dict(group.arrays())
-    spatial = [str(name) for name, letter in zip(names, letters, strict=False) if letter in "ZYX"]
-    found = [arrays[name] for name in spatial if name in arrays]
-    if not found or len(found) < len(spatial):
+    spatial = [(str(name), n) for name, letter, n in zip(names, letters, shape, strict=False) if letter in "ZYX"]
+    long = [name for name, n in spatial if n > 1]
+    found = {name: arrays[name] for name in long if name in arrays}
+    if not found or any(each.ndim != 1 or each.size < 2 or each.dtype.kind not in "uif" for each in found.values()):
         return None
-    if any(each.ndim != 1 or each.size < 2 or each.dtype.kind not in "uif" for each in found):
-        return None
-    steps = [
-        even_step(read_chunk(folder / name, partial(_unpacked, each)), name, "give --spacing 1")
-        for name, each in zip(spatial, found, strict=True)
-    ]
-    return _compared(steps, [each.attrs.get("units") for each in found])
+    steps = {
+        name: even_step(read_chunk(folder / name, partial(_unpacked, each)), name, "give --spacing 1")
+        for name, each in found.items()
+    }
+    if len(found) < len(long):
+        if set(steps.values()) == {1.0}:
+            return None
+        one, lacking = next(iter(found)), next(name for name in long if name not in found)
+        raise ValueError(
+            f"The image must have a coordinate along each of the axes {', '.join(long)}, or along none. Got one along "
+            f"{one!r}, of step {steps[one]:g}, and none along {lacking!r} instead. Give --spacing, one number for each "
+            "axis in space, or --spacing 1 to ignore them."
+        )
+    lengths = _compared(list(steps.values()), [each.attrs.get("units") for each in found.values()])
+    of = dict(zip(steps, lengths, strict=True))
+    return tuple(of.get(name, lengths[-1]) for name, _ in spatial)
 
 
 def _place(folder: Path, group: Any, names: Sequence[str | None], letters: str) -> Place | None:
