@@ -135,6 +135,8 @@ class TestXarray:
     def test_values_with_a_unit_are_refused_and_keep_it_along_dim(self):
         units = pytest.importorskip("astropy.units")
         image = self.xarray.DataArray(np.where(MASK, np.nan, DAMAGED) * units.m, dims=("y", "x"))
+        if not hasattr(image.data, "unit"):
+            pytest.skip("this version of xarray drops the unit itself")
         way_out = r"Pass image\.copy\(data=image\.data\.value\) instead"
         with pytest.raises(TypeError, match=rf"must not be an xarray DataArray of astropy Quantity.*{way_out}"):
             fill(image)  # the answer had no unit
