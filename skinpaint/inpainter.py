@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
     from skinpaint.trust.calibration import Uncertainty
 
-__all__ = ["DEFAULT_METHOD", "Inpainter", "check_answer", "inpaint", "solved"]
+__all__ = ["DEFAULT_METHOD", "Inpainter", "check_answer", "inpaint", "solved", "without_underflow"]
 
 DEFAULT_METHOD = "dct"
 MAX_AT_BOUND = 1e-3  # of the filled values: where more are at a bound, the status says so
@@ -38,7 +38,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _without_underflow(function: Callable[P, T]) -> Callable[P, T]:
+def without_underflow(function: Callable[P, T]) -> Callable[P, T]:
     """Values next to nothing are what smooth images hold, and no error, whatever numpy.seterr was asked to raise."""
 
     @functools.wraps(function)
@@ -238,7 +238,7 @@ class Inpainter:
         self._fit(image, y, mask, callback)
         return self
 
-    @_without_underflow
+    @without_underflow
     def _fit(self, image: Any, y: Any = None, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore `image`, keep the answer and return it: other threads may keep theirs meanwhile."""
         _refuse_mask_as_y(image, y)
@@ -281,7 +281,7 @@ class Inpainter:
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
         return _own(self.restored_)
 
-    @_without_underflow
+    @without_underflow
     def std(self, rng: np.random.Generator | int = 0) -> np.ndarray:
         """How sure the last `fit` is of each pixel: the standard deviation of its error.
 
@@ -319,7 +319,7 @@ class Inpainter:
         """
         return self._trust("std", rng).std()
 
-    @_without_underflow
+    @without_underflow
     def interval(self, level: float = 0.9, rng: np.random.Generator | int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Intervals that hold the true value of a missing pixel with probability `level`, as far as the image tells.
 
@@ -345,7 +345,7 @@ class Inpainter:
         require(number, "Inpainter.interval", "level", "a float in (0, 1)", level)
         return self._trust("interval", rng).interval(float(level))
 
-    @_without_underflow
+    @without_underflow
     def sample(self, n: int = 1, rng: np.random.Generator | int = 0) -> np.ndarray:
         """Images that agree with the known pixels, as different from each other as the last `fit` is unsure.
 
@@ -407,7 +407,7 @@ class Inpainter:
         given = {"mask": mask, "callback": callback}
         return _own(self._fitted(X, y, **{name: value for name, value in given.items() if value is not None}))
 
-    @_without_underflow
+    @without_underflow
     def score(self, X: Any, y: Any = None) -> float:
         """Mean PSNR in decibels over the images: against the truth, or of predicted known pixels.
 
@@ -448,19 +448,21 @@ class Inpainter:
 
         truth = _values(truth)
         problem = self._problem(image, None)
+        filled, left = (
+            everywhere(problem.as_user(each), problem.array, problem.channel_axis)
+            for each in (problem.filled, problem.mask & ~problem.filled)
+        )
         if truth.shape == problem.array.shape:  # else there is a sentence for that below
-            missing = everywhere(problem.as_user(problem.mask), problem.array, problem.channel_axis)
-            check_truth(truth, problem.array, missing, "Inpainter.score")
+            scored = np.ma.array(truth, mask=np.ma.getmaskarray(truth) | left)
+            check_truth(scored, problem.array, filled, "Inpainter.score")
         restored = _values(_written(problem, self._solve(problem)))
-        if not problem.left:
-            return psnr(truth, restored)
-        left = problem.as_user(problem.mask & ~problem.filled)
-        return psnr(truth, restored, where=~everywhere(left, problem.array, problem.channel_axis))
+        return psnr(truth, restored, where=~left if problem.left else None)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""
-        params = {name: getattr(self, name) for name in self._names()}
-        if deep:
+        names = self._names()
+        params = {name: getattr(self, name) for name in names}
+        if deep and "method" in names:
             method = resolve(self.method)
             for field in dataclasses.fields(method):  # type: ignore[arg-type]
                 params[f"method__{field.name}"] = getattr(method, field.name)
@@ -468,10 +470,10 @@ class Inpainter:
 
     @classmethod
     def _names(cls) -> list[str]:
-        """The parameters of the constructor, which a subclass may have of its own, and hand on others as keywords."""
+        """The parameters of the constructor, which a subclass may have of its own, and hand on others by ``**``."""
         given = inspect.signature(cls).parameters.values()
         own = [each.name for each in given if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
-        handed_on = _PARAMETERS if any(each.kind is each.VAR_KEYWORD for each in given) else []
+        handed_on = _PARAMETERS if len(own) < len(given) else []
         return [*own, *(name for name in handed_on if name not in own)]
 
     def set_params(self, **params: Any) -> Inpainter:
@@ -479,18 +481,18 @@ class Inpainter:
 
         All of them are set, or none if one is refused.
         """
-        is_chosen = "method" in params
-        chosen = params.pop("method", self.method)
-        settings = {}
+        names, settings = self._names(), {}
         for name in list(params):
             head, _, setting = name.partition("__")
-            if head == "method" and setting:
+            if head == "method" and setting and "method" in names:
                 settings[setting] = params.pop(name)
-            elif name not in self._names():
+            elif name not in names:
                 raise ValueError(
                     f"The parameters of Inpainter must be one of {', '.join(self.get_params())}. Got {name!r} instead."
                     f"{did_you_mean(name, self.get_params())}"
                 )
+        is_chosen = "method" in params
+        chosen = params.pop("method", self.method)
         if is_chosen or settings:
             method = resolve(chosen)
         if settings:
@@ -531,7 +533,7 @@ class Inpainter:
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    @_without_underflow
+    @without_underflow
     def _repr_html_(self) -> str:
         """The last restoration before and after, and what is known about it, for notebooks."""
         from html import escape
@@ -563,7 +565,7 @@ class Inpainter:
         }
         return Inpainter(**{**settings, "method": resolve(self.method)})
 
-    @_without_underflow
+    @without_underflow
     def _restored(self, image: Any, mask: Any = None, callback: Callback | None = None) -> Any:
         """Restore one image; keeps no state."""
         if in_chunks(image):

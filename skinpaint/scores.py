@@ -15,6 +15,7 @@ CEILING = 120.0
 """PSNR of a perfect answer, in dB: an error of a millionth of the range, finer than sixteen bits resolve."""
 
 
+@np.errstate(under="ignore")  # the square of a small error
 def psnr(truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None) -> float:
     """Peak signal-to-noise ratio of `image` against `truth`, in dB.
 
@@ -109,6 +110,7 @@ def _everywhere(where: np.ndarray, shape: tuple[int, ...], channel_axis: int | N
         ) from None
 
 
+@np.errstate(under="ignore")
 def ssim(
     truth: np.ndarray, image: np.ndarray, where: np.ndarray | None = None, *, channel_axis: int | None = None
 ) -> float | None:
@@ -204,7 +206,7 @@ def check_truth(truth: np.ndarray, image: np.ndarray, missing: np.ndarray, owner
     told = ~np.ma.getmaskarray(truth) & np.isfinite(values)
     if missing.any() and not (told & missing).any():
         raise ValueError(
-            f"The truth given to {owner} must show some of the missing pixels. Got one that is masked or not finite at "
+            f"The truth given to {owner} must show some of the pixels to fill. Got one that is masked or not finite at "
             "all of them, such as the damaged image itself. Leave it out: known pixels are hidden and predicted then."
         )
     compared = ~missing & told & np.isfinite(image)

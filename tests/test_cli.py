@@ -19,7 +19,7 @@ from skimage import data
 import skinpaint
 from skinpaint.cli import main
 from skinpaint.cli.demo import _check_folder
-from skinpaint.cli.main import _with_negative_numbers
+from skinpaint.cli.main import _with_negative_numbers, parser
 from skinpaint.damage import random_pixels
 from skinpaint.io import Extras, read, write
 from skinpaint.scores import psnr
@@ -216,10 +216,11 @@ def test_bounds_and_presets(run, tmp_path, pictures):
         ("a number, or numbers as in 0,4095. Got '0,many' instead", ["damaged.png", "--missing", "0,many"]),
         ("argument --grow: must be an integer of at least 0. Got '-1' instead", ["damaged.png", "--grow", "-1"]),
         ("argument --grow: must be an integer of at least 0. Got '1.5' instead", ["damaged.png", "--grow", "1.5"]),
-        ("argument --max-distance: must be a number above 0. Got 'x'", ["damaged.png", "--max-distance", "x"]),
+        ("argument --max-distance: must be a number above 0. Got '0'", ["damaged.png", "--max-distance", "0"]),
         ("argument --max-distance: must be a number above 0. Got 'nan'", ["damaged.png", "--max-distance", "nan"]),
         ("argument --bounds: must be dtype, ", ["damaged.png", "--bounds", "0"]),
         ("the smaller first. Got '9,5' instead", ["damaged.png", "--bounds", "9,5"]),
+        ("two finite numbers as in 0,255, the smaller first. Got '0,inf'", ["damaged.png", "--bounds", "0,inf"]),
         ("damaged.png: --spacing must be the same ", ["damaged.png", "--spacing", "2,1", "--method", "pnp"]),
         (
             "--mask-threshold: must be a number above 0, ",
@@ -478,6 +479,23 @@ def test_an_option_that_would_be_ignored_is_refused(run, tmp_path, pictures, com
     write(tmp_path / "clean.png", ramp())
     assert says in run(*command.split(), status=2).stderr
     assert not (tmp_path / "b.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "values"),
+    [
+        ("restore a.png --grow 0 --mask-threshold 255 --max-distance inf --bounds=-1e3,0", (0, 255, np.inf, (-1e3, 0))),
+        ("damage a.png -o b.png --fraction 0 --seed 0", (0, 0)),
+        ("damage a.png -o b.png --fraction 1", (1,)),
+        ("compare a.png --budget inf --draws 3,3", (np.inf, (3, 3))),
+        ("paint a.png --port 65535", (65535,)),
+        ("demo --size 512", (512,)),
+    ],
+)
+def test_the_first_and_last_number_that_an_option_takes(command, values):
+    taken = parser().parse_args(command.split())
+    names = [word[2:].partition("=")[0].replace("-", "_") for word in command.split() if word.startswith("--")]
+    assert tuple(getattr(taken, name) for name in names) == values
 
 
 def test_the_demo_finds_out_first_that_its_folder_is_a_file(run, tmp_path):

@@ -547,6 +547,12 @@ class TestFailures:
             def fit_restore(self, image, mask=None, **keywords):
                 return super().fit_restore(image, mask, **keywords) + 1
 
+        class Dark(Inpainter):
+            def transform(self, X):
+                return super().transform(X) - 1
+
+        with pytest.raises(TypeError, match=r"Got a Dark with transform of its own"):
+            compare(*scene, [Dark("laplace")])
         with pytest.raises(TypeError, match=r"'methods' parameter .*Got a Bright with fit_restore of its own"):
             compare(*scene, [Bright("laplace")])
 

@@ -31,6 +31,16 @@ RGB = np.arange(36.0).reshape(3, 4, 3)
 ONE = np.eye(3, 4) > 0
 
 
+class Elsewhere:
+    """An array that is on another device, as that of another library."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("can't convert to numpy")
+
+
+ELSEWHERE = Elsewhere()
+
+
 def raises(error, *parts):
     return pytest.raises(error, match="(?s)" + ".*".join(parts))
 
@@ -72,7 +82,9 @@ class TestMask:
             inpaint(GREY, mask)
         np.testing.assert_array_equal(inpaint(GREY, np.ma.MaskedArray(ONE)), inpaint(GREY, ONE))
 
-    @pytest.mark.parametrize("mask", [np.full((3, 4), "a"), np.full((3, 4), 1j), np.full((3, 4), None), [[1, 0], [1]]])
+    @pytest.mark.parametrize(
+        "mask", [np.full((3, 4), "a"), np.full((3, 4), 1j), np.full((3, 4), None), [[1, 0], [1]], ELSEWHERE]
+    )
     def test_of_another_kind(self, mask):
         with raises((TypeError, ValueError), "'mask' parameter must", "Got"):
             inpaint(GREY, mask)
@@ -99,7 +111,7 @@ class TestMask:
                 Inpainter().fit(GREY, mask)
             with raises(TypeError, r"pass the mask by keyword: fit\(image, mask=\.\.\.\)"):
                 Inpainter().fit_transform(GREY, mask)
-        for ignored in (GREY, [[1], [1, 2]], "names"):  # a truth, or anything else
+        for ignored in (GREY, [[1], [1, 2]], "names", ELSEWHERE):  # a truth, or anything else
             Inpainter("laplace").fit(GREY, ignored)
 
     def test_for_a_list_of_images(self):

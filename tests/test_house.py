@@ -305,6 +305,11 @@ def test_importing_the_package_loads_no_method():
     assert done.stdout.split() == ["skinpaint.methods.base"]
 
 
+def test_per_cent_is_written_in_one_way():
+    """With a space, as in 1.6 %; Python's own format has none."""
+    assert [path.name for path in PACKAGE.rglob("*.py") if "%}" in path.read_text(encoding="utf-8")] == []
+
+
 def test_there_is_one_version():
     pyproject, citation = (PACKAGE.parent / name for name in ("pyproject.toml", "CITATION.cff"))
     if not pyproject.exists():

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skinpaint import GradientDescent, Inpainter, Reweighted, damage, inpaint
+from skinpaint import GradientDescent, Inpainter, Reweighted, compare, damage, inpaint
 from skinpaint.energies import Dirichlet, Lines, TotalVariation
 from skinpaint.methods import METHODS
 from skinpaint.problem import Problem
+from skinpaint.scores import psnr, ssim
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e4])
@@ -44,6 +45,20 @@ def test_values_next_to_nothing_are_no_errors(name, dtype):
             assert np.ptp(inpainter.interval(), axis=0).any()
             assert "<img" in inpainter._repr_html_()
             assert np.isfinite(inpainter.score(np.ma.array(star, mask=mask)))
+
+
+def test_errors_next_to_nothing_are_no_errors():
+    i, j = np.mgrid[:24, :24]
+    mask = np.random.default_rng(0).random(i.shape) < 0.3
+    star = 1e-305 * np.exp(-((i - 12) ** 2 + (j - 12) ** 2) / 4)
+    brighter, wide = 1.1 * star, np.exp(-((i - 12) ** 2 + (j - 12) ** 2) / 0.25)
+    darker, expected = 0.9 * wide, 20 - 10 * np.log10(np.mean(wide**2))
+    with np.errstate(all="raise"):
+        assert psnr(wide, darker) == pytest.approx(expected)
+        assert ssim(wide, darker) > 0.9
+        comparison = compare(star, mask, ["laplace"], truth=brighter)
+        assert np.isfinite(comparison.best.psnr)
+        assert comparison.sheet() is not None
 
 
 @pytest.mark.parametrize("name", ["gd", "reweighted"])

@@ -136,6 +136,26 @@ class TestParameters:
         with pytest.raises(ValueError, match=r"must be one of method, darker, .*Got 'grow' instead"):
             Few().set_params(grow=1)
 
+    def test_parameters_that_a_subclass_has_not_are_none(self):
+        """They were set, and `clone` lost them without a word."""
+
+        class Fixed(Inpainter):
+            def __init__(self, grow=0):
+                super().__init__("laplace", grow=grow)
+
+        class Handing(Inpainter):
+            def __init__(self, *names, extra=0):
+                super().__init__(*names)
+                self.extra = extra
+
+        assert Fixed().get_params() == {"grow": 0}
+        for given in ({"method": "biharmonic"}, {"method__tol": 1e-3}):
+            with pytest.raises(ValueError, match=r"must be one of grow\. Got 'method"):
+                Fixed().set_params(**given)
+        assert Handing("laplace").get_params()["method"] == "laplace"
+        with pytest.raises(TypeError, match="unexpected keyword argument 'method'"):
+            clone(Handing("laplace"))
+
     def test_repr_shows_what_is_not_default(self):
         assert repr(Inpainter()) == "Inpainter()"
         assert repr(Inpainter("laplace", spacing=2)) == "Inpainter(method='laplace', spacing=2)"
@@ -241,8 +261,17 @@ class TestEstimator:
         with pytest.raises(ValueError, match=r"truth given to Inpainter.score must show what the known pixels show"):
             inpainter.score(damaged, grey / 255)
         for unknowing in (damaged, np.ma.array(grey, mask=np.isnan(damaged))):  # which was worth 120 dB
-            with pytest.raises(ValueError, match=r"Inpainter.score must show some of the missing .* Leave it out"):
+            with pytest.raises(ValueError, match=r"Inpainter.score must show some of the pixels to fill.* Leave it"):
                 inpainter.score(damaged, unknowing)
+
+    def test_a_truth_of_pixels_that_were_left_is_none(self):
+        """Known ones alone were compared, which was worth 120 dB."""
+        row = np.array([1.0, 2, np.nan, np.nan, np.nan, 3, 4])
+        inpainter = Inpainter("laplace", max_distance=1)
+        with pytest.raises(ValueError, match=r"Inpainter.score must show some of the pixels to fill"):
+            inpainter.score(row, np.array([1.0, 2, np.nan, 2.5, np.nan, 3, 4]))
+        assert 10 < inpainter.score(row, np.array([1.0, 2, 2, np.nan, np.nan, 3, 4])) < 30
+        assert inpainter.set_params(max_distance=0.5).score(row, row) == 120  # nothing to fill
 
     def test_score_is_finite_for_a_perfect_answer(self):
         constant = np.array([[0.5, np.nan], [0.5, 0.5]])

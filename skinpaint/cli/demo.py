@@ -227,7 +227,7 @@ def _write_film(
 
     length = max(len(recorder.frames) for recorder in recorders.values())
     gap = np.full((len(damaged), GAP), 255, np.uint8)
-    frames, captions = [np.hstack([damaged, gap, damaged])], [f"{FRACTION:.0%} destroyed"]
+    frames, captions = [np.hstack([damaged, gap, damaged])], [f"{100 * FRACTION:.0f} % destroyed"]
     for k in range(length):
         now = {name: min(k, len(recorder.frames) - 1) for name, recorder in recorders.items()}
         left, right = (recorders[name].frames[at] for name, at in now.items())

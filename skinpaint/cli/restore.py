@@ -240,7 +240,7 @@ def _bounds(text: str) -> tuple[float, float] | str:
         low = high = float("nan")
     if not float("-inf") < low < high < float("inf"):
         raise argparse.ArgumentTypeError(
-            f"must be dtype, or two numbers as in 0,255, the smaller first. Got {text!r} instead."
+            f"must be dtype, or two finite numbers as in 0,255, the smaller first. Got {text!r} instead."
         )
     return low, high
 

@@ -21,7 +21,7 @@ from skinpaint.comparison.ranking import lead, standings
 from skinpaint.comparison.result import MIN_SCORED, Comparison, Entry
 from skinpaint.containers import unpack
 from skinpaint.holdout import check_fraction
-from skinpaint.inpainter import Inpainter
+from skinpaint.inpainter import Inpainter, without_underflow
 from skinpaint.masks import entries_equal, everywhere
 from skinpaint.methods import resolve
 from skinpaint.problem import Bounds, Problem
@@ -36,6 +36,7 @@ MAX_MORE = 1.5  # times as many pixels as are missing that a draw may hide and s
 Figures = Callable[[np.ndarray], dict[str, Any]]
 
 
+@without_underflow
 def compare(
     image: Any,
     mask: Any = None,

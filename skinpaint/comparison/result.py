@@ -277,7 +277,7 @@ class Comparison:
         missing = self._last(everywhere(self.mask, self.image, self.channel_axis))
         answers = [self._last(entry.restored) for entry in self.entries if entry.restored is not None]
         tiles: list[tuple[Sequence[str], np.ndarray | None]] = []
-        tiles.append((("damaged", f"{missing.mean():.1%} missing"), self._last(self.image)))
+        tiles.append((("damaged", f"{100 * missing.mean():.1f} % missing"), self._last(self.image)))
         said = "predicts " if self.truth is None else ""
         for rank, entry in enumerate(self.entries, 1):
             if entry.restored is None:

@@ -94,6 +94,7 @@ def in_rows(tiles: Sequence[Image.Image], *, columns: int) -> Image.Image:
     return sheet
 
 
+@np.errstate(under="ignore")  # single precision is enough
 def widest_difference(answers: Sequence[np.ndarray], missing: np.ndarray) -> tuple[slice, slice]:
     """Find the detail in which answers differ most, in the mean square, where pixels are missing.
 
