@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import distributions
 from pathlib import Path
 
 __all__ = ["describe", "peak"]
@@ -15,9 +14,10 @@ PACKAGES = "numpy", "scipy", "numba", "scikit-image", "pyamg", "opencv-contrib-p
 
 
 def describe(*more: str) -> str:
-    """Processor, number of cores, system and versions, also of `more` if installed, in one line."""
+    """Processor, number of cores, system and the versions of what is installed, also of `more`, in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    versions = ", ".join(f"{name} {version(name)}" for name in (*PACKAGES, *filter(find_spec, more)))
+    found = ((name, next(iter(distributions(name=name)), None)) for name in (*PACKAGES, *more))
+    versions = ", ".join(f"{name} {package.version}" for name, package in found if package is not None)
     return f"{processor()}, {cores} cores, {platform.system()}; Python {platform.python_version()}, {versions}"
 
 
