@@ -445,7 +445,7 @@ def _uneven_steps(image: Any, dims: list[Any]) -> str:
     found = [image.coords[name] for name in long if name in image.coords]
     if len(found) < len(long) or any(each.dtype.kind not in "uif" for each in found):
         return ""
-    factors = in_one_unit([str(each.attrs.get("units", "")) for each in found])
+    factors = in_one_unit([each.attrs.get("units") for each in found])
     try:
         steps = [even_step(each.values, str(each.name), "") for each in found]
     except ValueError:

@@ -643,7 +643,8 @@ class Inpainter:
     def _solve(self, problem: Problem, callback: Callback | None = None) -> Solution:
         require(callback is None or callable(callback), "Inpainter.fit", "callback", "a callable or None", callback)
         method = resolve(self.method)
-        shown = self.progress and _has_work(problem, method) and sys.stderr is not None  # as in a program with windows
+        works = _without_work(problem, method) is None
+        shown = self.progress and works and sys.stderr is not None  # as in a program with windows
         with _Bar(method, callback) if shown else nullcontext(callback) as told:
             solution = solved(problem, method, told)
         return solution.remarked(self._remarks(problem, solution, method))
@@ -779,17 +780,18 @@ def _written(problem: Problem, solution: Solution) -> Any:
     return problem.write_back(solution.found, smoothed=True)
 
 
-def _has_work(problem: Problem, method: Method) -> bool:
-    """Whether there is something to solve: missing pixels, or noise."""
-    return problem.trivial is None or bool(getattr(method, "noisy", False))
+def _without_work(problem: Problem, method: Method) -> tuple[Reason, str] | None:
+    """Why there is nothing to solve, neither missing pixels nor noise, and the same as a sentence."""
+    return None if getattr(method, "noisy", False) else problem.trivial
 
 
 def solved(problem: Problem, method: Method, callback: Callback | None = None) -> Solution:
     """The answer of a method, which is checked; without work where there is nothing to solve."""
-    if problem.trivial is None or _has_work(problem, method):
+    trivial = _without_work(problem, method)
+    if trivial is None:
         solution = method.solve(problem, callback)
     else:
-        reason, status = problem.trivial
+        reason, status = trivial
         solution = Solution(values=problem.unsolved, reason=reason, status=status)
     check_answer(solution, problem, method)
     return solution

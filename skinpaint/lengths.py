@@ -40,7 +40,7 @@ SPELLED = {
 }
 
 
-def in_one_unit(units: Sequence[str | None]) -> tuple[float, ...] | None:
+def in_one_unit(units: Sequence[object]) -> tuple[float, ...] | None:
     """Factors that bring lengths in these units to one unit; None where that is not known.
 
     A length of which no unit is stated is in that of the others, if they have one.
@@ -52,7 +52,7 @@ def in_one_unit(units: Sequence[str | None]) -> tuple[float, ...] | None:
     >>> in_one_unit(["m", None]), in_one_unit(["m", "km", None]), in_one_unit(["m", "degree"])
     ((1.0, 1.0), None, None)
     """
-    names = [_name(unit) for unit in units if unit]
+    names = [_name(str(unit)) for unit in units if unit is not None and str(unit)]
     if len(set(names)) <= 1:
         return (1.0,) * len(units)
     for table in (METRES, DEGREES):

@@ -192,7 +192,7 @@ def _steps(array: xr.DataArray, dim: tuple[str, ...]) -> tuple[float, ...]:
             f"step {steps[told[0]]:g}, and none along {lacking!r}. Pass spacing=, one number for each of the axes."
         )
     units = [array.coords[name].attrs.get("units") for name in told]
-    factors = in_one_unit([None if unit is None else str(unit) for unit in units])
+    factors = in_one_unit(units)
     if factors is None:
         raise ValueError(
             f"The coordinates {' and '.join(map(repr, told))} must be in units that can be compared. Got "

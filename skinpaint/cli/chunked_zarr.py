@@ -72,14 +72,15 @@ def open_zarr(source: Path, *, measured: bool = True, spaced: bool = True, state
     names = _names(array, multiscale)
     values, hint = _nodata(array, stated)
     folder = source if array.path else source.parent  # of the group
+    arrays = {} if group is None else dict(group.arrays())  # coordinates among them
     axes, spacing = _letters(names, array.ndim), None
     if spaced:
-        spacing = _spacing(multiscale, name, axes) or _steps(folder, group, names, axes, array.shape)
+        spacing = _spacing(multiscale, name, axes) or _steps(folder, arrays, names, axes, array.shape)
     extras = Extras(
         axes=axes,
         stated=axes if _are_named(names, axes) else "",
         spacing=spacing,
-        place=_place(folder, group, names, axes),
+        place=_place(folder, arrays, names, axes),
         nodata=values,
         hint=hint,
         lost=_left_behind(source, array),
@@ -179,7 +180,7 @@ def _spacing(multiscale: dict[str, Any], name: str, letters: str) -> tuple[float
 
 def _compared(steps: list[float], units: list[Any]) -> tuple[float, ...]:
     """The steps in one unit."""
-    factors = in_one_unit([None if unit is None else str(unit) for unit in units])
+    factors = in_one_unit(units)
     if factors is None:
         raise ValueError(
             f"The sizes of pixels must be in units that can be compared. Got {' and '.join(map(str, units))} instead. "
@@ -189,10 +190,9 @@ def _compared(steps: list[float], units: list[Any]) -> tuple[float, ...]:
 
 
 def _steps(
-    folder: Path, group: Any, names: Sequence[str | None], letters: str, shape: tuple[int, ...]
+    folder: Path, arrays: dict[str, Any], names: Sequence[str | None], letters: str, shape: tuple[int, ...]
 ) -> tuple[float, ...] | None:
     """Distance between neighbours along the axes in space, if the longer ones have coordinates, as those of xarray."""
-    arrays = {} if group is None else dict(group.arrays())
     spatial = [(str(name), n) for name, letter, n in zip(names, letters, shape, strict=False) if letter in "ZYX"]
     long = [name for name, n in spatial if n > 1]
     found = {name: arrays[name] for name in long if name in arrays}
@@ -216,9 +216,8 @@ def _steps(
     return tuple(of.get(name, lengths[-1]) for name, _ in spatial)
 
 
-def _place(folder: Path, group: Any, names: Sequence[str | None], letters: str) -> Place | None:
+def _place(folder: Path, arrays: dict[str, Any], names: Sequence[str | None], letters: str) -> Place | None:
     """Where the array is by the coordinates of its rows and columns, if it has both and they are even."""
-    arrays = {} if group is None else dict(group.arrays())
     ends = {}
     for name, letter in zip(map(str, names), letters, strict=False):
         each = arrays.get(name)

@@ -128,7 +128,7 @@ def spacing(file: Any, page: Any, axes: str) -> tuple[tuple[float, ...] | None, 
     if not all(math.isfinite(h) and h > 0 for h in found):
         return None, ""
     named = [units.get(axis) for axis in spatial]
-    factors = in_one_unit([None if unit is None else str(unit) for unit in named])
+    factors = in_one_unit(named)
     if factors is None:
         which = ", ".join(f"{axis} in {unit}" for axis, unit in zip(spatial, named, strict=True))
         return (

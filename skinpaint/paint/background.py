@@ -96,7 +96,7 @@ def relative(scale: Sequence[float], units: Sequence[object]) -> tuple[float, ..
     >>> relative((4e-9, -1e-9), ("meter", "meter")), relative((0.5, 500), ("micrometer", "nanometer"))
     ((4.0, 1.0), None)
     """
-    factors = in_one_unit([str(unit) for unit in units])
+    factors = in_one_unit(units)
     if factors is None:
         raise ValueError(
             f"The units of the layer, {', '.join(map(str, units))}, cannot be compared. Give all its axes in space one."
