@@ -321,23 +321,23 @@ def test_too_few_visits_are_noticed(monkeypatch, rng):
         check_visits(6, (1,), rng)
 
 
-@pytest.mark.parametrize("period", [4, 10])
-def test_a_cycle_that_is_not_positive_definite_is_replaced(period, monkeypatch, rng):
+@pytest.mark.parametrize(("period", "lost"), [(4, 2), (10, 9)])
+def test_a_cycle_that_is_not_positive_definite_is_replaced(period, lost, monkeypatch, rng):
     """Levels that are visited once too often make the steps break down; then all are visited twice."""
     monkeypatch.setattr(multigrid, "LEAST_SURPLUS", 0)
     known = np.zeros((420, 380), bool)
     known[::period, ::period] = True
     once, cycles, all_twice = visits(known, (1,), rng)
     assert all(once)
-    assert all_twice < cycles <= 2 * all_twice
+    assert 0 < cycles - all_twice <= lost
 
 
-@pytest.mark.parametrize("missing", [0.5, 0.9])
-def test_random_pixels_take_no_more_cycles_with_one_visit(missing, rng, monkeypatch):
+@pytest.mark.parametrize(("missing", "at_most"), [(0.5, 4), (0.9, 6)])  # 6 and 8 with one sweep on the finest level
+def test_random_pixels_take_no_more_cycles_with_one_visit(missing, at_most, rng, monkeypatch):
     monkeypatch.setattr(multigrid.Multigrid, "insist", lambda self: pytest.fail("no step broke down"))
     once, cycles, all_twice = visits(rng.random((300, 320)) > missing, (1,), rng)
     assert once.count(True) >= 3
-    assert cycles == all_twice
+    assert cycles == all_twice <= at_most
 
 
 def test_levels_of_a_large_hole_are_visited_twice(rng):

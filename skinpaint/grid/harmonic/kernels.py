@@ -111,6 +111,10 @@ def smooth(
     It runs in slabs of `thick` layers, `reach` layers behind the pass before it, whose results are still in the cache.
     """
     row = np.empty(n + 1, np.float32)
+    lanes = np.zeros((colours, n), np.float32)  # 1 at the places of each colour, in a row that begins with colour 0
+    for c in range(colours):
+        for j in range(c, n, colours):
+            lanes[c, uintp(j)] = np.float32(1)
     start = top
     while start < bottom + (passes.size - 1) * (reach - rise):
         for s in range(passes.size):
@@ -120,10 +124,9 @@ def smooth(
             for r in range(lo * rows, hi * rows):
                 base, out = starts[r], coarse_starts[parents[r]]
                 if what == BEGIN:
-                    for i in range(base, base + n):
-                        x[uintp(i)] = np.float32(0)
-                    for i in range(base + (-phase[r]) % colours, base + n, colours):
-                        x[uintp(i)] = inverse[uintp(i)] * b[uintp(i)]
+                    c = (-phase[r]) % colours
+                    for j in range(n):
+                        x[uintp(base + j)] = lanes[c, uintp(j)] * (inverse[uintp(base + j)] * b[uintp(base + j)])
                 elif what == PROLONG:
                     if halve == 1:
                         for J in range((n + 1) >> 1):
@@ -155,9 +158,11 @@ def smooth(
                             for J in range((n + halve) >> halve):
                                 coarse_b[uintp(out + J)] = np.float32(0)
                         add_row(halve, n, row, coarse_b, out)
-                    else:  # keep one
-                        for j in range((what - phase[r]) % colours, n, colours):
-                            x[uintp(base + j)] = row[uintp(j)]
+                    else:  # keep one: products by 1 and 0 are exact, and are vectorised, as steps over some are not
+                        c = (what - phase[r]) % colours
+                        for j in range(n):
+                            here, keep = lanes[c, uintp(j)], np.float32(1) - lanes[c, uintp(j)]
+                            x[uintp(base + j)] = here * row[uintp(j)] + keep * x[uintp(base + j)]
         start += thick
 
 

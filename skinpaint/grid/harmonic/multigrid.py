@@ -9,7 +9,8 @@ much weaker than those of another axis is not halved yet.
 Piecewise constant interpolation makes the coarse matrix too stiff, so coarse corrections are multiplied by a factor
 above 1 (over-correction). The factors were chosen by experiment on random masks, holes and volumes. With a W-cycle the
 number of iterations does not grow with the size of a hole. Where known pixels are dense, relaxation nearly solves the
-coarser levels, and one visit of a level is enough: there it becomes a V-cycle, in two thirds of the time.
+coarser levels, and one visit of a level is enough: there it becomes a V-cycle, in two thirds of the time. More sweeps
+over the finest level pay then, too: they find what they need in the cache, and save a third of the cycles.
 
 Cycles run in single precision, as they only propose directions. The residual that decides when to stop is computed in
 double precision from the definition. So every tolerance that double precision allows can be reached.
@@ -49,6 +50,7 @@ MIN_COUPLING = 0.3  # an axis is halved if its mean edge weight, relative to the
 COARSEST_ENTRIES = 200  # a level of at most so many entries is solved by a dense inverse
 PASS_ENTRIES = 2**13  # entries of the slabs in which a level is smoothed: they stay in the cache of one processor
 LEAST_SURPLUS = 0.35  # of a diagonal entry: two levels above this, one visit of the next level takes as many cycles
+SWEEPS = 3  # over the finest level, if some level is visited once
 OVERCORRECTION = {1: 1.5, 2: 1.1}  # factor of the coarse correction, by the largest lag of the level
 
 Weights = tuple[Any, ...]  # of floats or of arrays
@@ -149,15 +151,16 @@ class Level:
         return level
 
     def stages(
-        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray
+        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray, sweeps: int
     ) -> tuple[list[Passes], list[Passes], list[Passes]]:
         """What a cycle does here before it visits the coarser level, after that, and between two visits.
 
         Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
         After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
+        Gauss-Seidel makes so many `sweeps`. Before a second visit it begins with the second colour: the first is done.
         """
-        forth, back = range(1, self.colours), range(self.colours - 1, -1, -1)
-        each = [BEGIN, *forth, RESTRICT], [PROLONG, *back], [*forth, RESTRICT]
+        forth = (sweeps * [*range(self.colours)])[1:]
+        each = [BEGIN, *forth, RESTRICT], [PROLONG, *forth[::-1], 0], [*forth, RESTRICT]
         layers, (starts, phase) = self.layout.layers, self.layout.rows
         thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
         grid = starts.size // layers, starts, self.layout.shape[-1], phase, self.colours, self.halved[-1]
@@ -219,8 +222,9 @@ class Multigrid:
         self.bottom = work[-1]
         # The stages of each level: on the way down, on the way up, and between its two visits of the coarser level.
         self.down, self.up, self.between = [], [], []
+        sweeps = 1 if all(self.twice) else SWEEPS
         for level, (b, x), (coarse_b, coarse_x) in zip(self.levels, work, work[1:], strict=False):
-            down, up, between = level.stages(b, x, coarse_b, coarse_x)
+            down, up, between = level.stages(b, x, coarse_b, coarse_x, sweeps if level is finest else 1)
             self.down.append(down)
             self.up.append(up)
             self.between.append(between)

@@ -156,12 +156,13 @@ class PointLevel:
         return level
 
     def stages(
-        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray
+        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray, sweeps: int
     ) -> tuple[list[Stage], list[Stage], list[Stage]]:
         """What a cycle does here before it visits the coarser level, after that, and between two visits.
 
         Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
         After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
+        Gauss-Seidel makes so many `sweeps`. Before a second visit it begins with the second colour: the first is done.
         """
         coarse, parents = self.blocks
         n, starts, matrix = self.points.unknowns, self.points.starts, (self.inverse, self.neighbours, self.weights)
@@ -176,8 +177,9 @@ class PointLevel:
 
         colours = [Stage(kernels.relax, end - first, (first, *matrix, b, x)) for first, end in pairwise(starts)]
         prolong = Stage(kernels.prolong, n, (parents, coarse_x, self.overcorrection, x))
-        forth = [*colours[1:], Stage(restrict, 1, ())]
-        return [Stage(begin, n, ()), *forth], [prolong, *colours[::-1]], forth
+        forth = (sweeps * colours)[1:]
+        then = [*forth, Stage(restrict, 1, ())]
+        return [Stage(begin, n, ()), *then], [prolong, *forth[::-1], colours[0]], then
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
