@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from skinpaint import Inpainter, Laplace, damage, inpaint
-from skinpaint.grid.harmonic import factors, kernels, kernels_points, multigrid
+from skinpaint.grid.harmonic import factors, kernels, kernels_checkerboard, kernels_points, multigrid
 from skinpaint.grid.harmonic.factors import Factors
 from skinpaint.grid.harmonic.multigrid import HarmonicSystem, Multigrid
 from skinpaint.grid.harmonic.points import PointSystem
@@ -332,12 +332,39 @@ def test_a_cycle_that_is_not_positive_definite_is_replaced(period, lost, monkeyp
     assert 0 < cycles - all_twice <= lost
 
 
-@pytest.mark.parametrize(("missing", "at_most"), [(0.5, 4), (0.9, 6)])  # 6 and 8 with one sweep on the finest level
-def test_random_pixels_take_no_more_cycles_with_one_visit(missing, at_most, rng, monkeypatch):
+def check_checkerboard(shape, rng):
+    """A cycle is that of the same weights as arrays, of which no row is in halves."""
+    terms, numbers = tuple((axis, 1) for axis in range(len(shape))), (0.7, 0.8, 1.0)[-len(shape) :]
+    state, cycles = some_state(shape, rng, missing=0.8), []
+    b = rng.normal(size=shape) * (state == UNKNOWN)
+    for weights in (numbers, tuple(np.full(shape, w) for w in numbers)):
+        system = HarmonicSystem(state, terms, weights)
+        assert system.level.spare == (3 if weights is numbers else 0)
+        system.preconditioner = Multigrid(system.level)
+        for _ in range(2):  # what the first one leaves behind does not matter
+            cycle = system.layout.flatten(b, np.float32)
+            system.cycle(cycle)
+        cycles.append(system.layout.inner(cycle))
+    np.testing.assert_allclose(*cycles, rtol=0, atol=1e-6 * np.abs(cycles[1]).max())
+
+
+@pytest.mark.parametrize("shape", [(401,), (402,), (33, 20), (20, 33), (31, 32), (32, 31), (9, 10, 7), (7, 6, 8)])
+def test_halves_of_rows_change_no_cycle(shape, rng):
+    check_checkerboard(shape, rng)
+
+
+def test_rows_that_are_not_in_halves_are_seen(monkeypatch, rng):
+    monkeypatch.setattr(kernels_checkerboard, "split", lambda lo, hi, starts, n, x, out: np.copyto(out, x))
+    with pytest.raises(AssertionError, match="Mismatched elements"):
+        check_checkerboard((33, 20), rng)
+
+
+@pytest.mark.parametrize(("missing", "at_most"), [(0.5, 2), (0.9, 5)])  # 6 and 8 with one sweep over the finest level
+def test_random_pixels_take_few_cycles_with_one_visit(missing, at_most, rng, monkeypatch):
     monkeypatch.setattr(multigrid.Multigrid, "insist", lambda self: pytest.fail("no step broke down"))
     once, cycles, all_twice = visits(rng.random((300, 320)) > missing, (1,), rng)
     assert once.count(True) >= 3
-    assert cycles == all_twice <= at_most
+    assert cycles <= min(all_twice + 1, at_most)
 
 
 def test_levels_of_a_large_hole_are_visited_twice(rng):

@@ -22,11 +22,30 @@ from typing import Any
 from numba import njit
 from numba.core import event
 
-__all__ = ["FAST", "HOW_TO_KEEP", "KNOWN", "OUTSIDE", "UNKNOWN", "kernel", "kernel_folder", "part"]
+__all__ = [
+    "BEGIN",
+    "FAST",
+    "HOW_TO_KEEP",
+    "KNOWN",
+    "MERGE",
+    "OUTSIDE",
+    "PROLONG",
+    "RESTRICT",
+    "UNKNOWN",
+    "kernel",
+    "kernel_folder",
+    "part",
+]
 
 OUTSIDE = 0
 KNOWN = 1
 UNKNOWN = 2
+
+# Passes of the kernels `smooth` of `grid.harmonic`; the others relax a colour.
+BEGIN = -1
+RESTRICT = -2
+PROLONG = -3
+MERGE = -4
 
 # Without nnan and ninf: kernels compute divisions by zero whose results they do not use.
 FAST = {"reassoc", "contract", "nsz", "arcp"}

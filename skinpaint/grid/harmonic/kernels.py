@@ -14,12 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numba import uintp
 
-from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN, kernel, part
+from skinpaint.grid.jit import BEGIN, KNOWN, OUTSIDE, PROLONG, RESTRICT, UNKNOWN, kernel, part
 
 __all__ = [
-    "BEGIN",
-    "PROLONG",
-    "RESTRICT",
     "advance",
     "apply",
     "coarsen",
@@ -32,12 +29,6 @@ __all__ = [
     "solve_dense",
     "squares",
 ]
-
-
-# Passes of `smooth`; the others relax a colour.
-BEGIN = -1
-RESTRICT = -2
-PROLONG = -3
 
 CHECK = 8  # sweeps of `over_relax` between two looks at how much they change
 

@@ -85,6 +85,7 @@ class PointLevel:
     weights: np.ndarray
     inverse: np.ndarray
     given: np.ndarray | None = None
+    spare = 0  # vectors that its smoother needs
 
     def surplus(self) -> np.ndarray:
         """What the diagonal has beyond the edges between unknowns, shape (n,)."""
