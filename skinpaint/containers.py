@@ -331,7 +331,7 @@ def _nd_data(image: Any) -> Contents:
     if not type(image).__module__.startswith("astropy.nddata."):  # it may be made in another way
         raise _refused(f"a {type(image).__name__}", "Pass image.data, and image.mask as the mask")
     given = image.mask
-    hidden = None if given is None else np.broadcast_to(np.asarray(given, bool), np.shape(image.data))
+    hidden = None if given is None else _spread(np.asarray(given, bool), np.shape(image.data))
 
     def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
         left = None if hidden is None or not (hidden & ~filled).any() else hidden & ~filled
@@ -345,13 +345,26 @@ def _nd_data(image: Any) -> Contents:
     return Contents(np.asarray(image.data), hidden, wrap=wrap)
 
 
+def _spread(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The mask of an NDData in the shape of its data, by the rules of NumPy."""
+    try:
+        return np.broadcast_to(mask, shape)
+    except ValueError:
+        raise ValueError(
+            f"The 'image' parameter must have a mask of its own shape {shape}, or one that NumPy broadcasts to it. "
+            f"Got a mask of shape {mask.shape} instead. Pass image.data, and the mask by mask=."
+        ) from None
+
+
 def _quantity(image: Any) -> Contents:
     """Unpack an array with a unit."""
     if hasattr(image, "unmasked"):
         raise _masked(image)
 
     def wrap(restored: np.ndarray, filled: np.ndarray) -> Any:
-        return type(image)(restored, unit=image.unit, dtype=restored.dtype, copy=False)
+        made = image.copy()  # with what its class holds beside the unit, such as where longitudes begin anew
+        made.view(np.ndarray)[...] = restored
+        return made
 
     return Contents(np.asarray(image.value), wrap=wrap)
 

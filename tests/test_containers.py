@@ -53,6 +53,16 @@ class TestAstropy:
         assert restored.dtype == dtype
         np.testing.assert_array_equal(restored.value, inpaint(DAMAGED.astype(dtype), MASK, method="laplace"))
 
+    def test_longitudes_begin_anew_where_they_did(self):
+        from astropy.coordinates import Longitude
+
+        image = Longitude([-20.0, -10.0, 77.0, 10.0], "deg", wrap_angle=180 * self.units.deg)
+        image.info.description = "east of Greenwich"
+        restored = fill(image, [0, 0, 1, 0])
+        assert (type(restored), restored.info.description) == (Longitude, "east of Greenwich")
+        np.testing.assert_array_equal(restored.value, [-20, -10, 0, 10])
+        assert image.value.tolist() == [-20, -10, 77, 10]
+
     @pytest.mark.parametrize("name", ["NDData", "NDDataRef", "NDDataArray", "CCDData"])
     def test_every_class_keeps_what_it_holds(self, name):
         from astropy.wcs import WCS
@@ -88,6 +98,11 @@ class TestAstropy:
     def test_a_mask_in_a_container_is_refused(self):
         with pytest.raises(TypeError, match=r"The 'mask' parameter must not be an astropy NDData. Pass mask\.mask"):
             fill(CAMERA, self.nddata.NDData(MASK))
+
+    def test_a_mask_of_another_shape_in_the_container_is_refused(self):
+        frame = self.nddata.NDData(np.ones((6, 7, 3)), mask=np.eye(6, 7, dtype=bool))
+        with pytest.raises(ValueError, match=r"own shape \(6, 7, 3\).* Got a mask of shape \(6, 7\) instead\."):
+            fill(frame)
 
     def test_masked_arrays_of_astropy_are_refused(self):
         from astropy.utils.masked import Masked

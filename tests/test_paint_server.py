@@ -1234,6 +1234,34 @@ def test_the_command_paints_all_channels_where_one_is_missing(tmp_path, monkeypa
     assert found == [20]
 
 
+def test_a_mask_for_all_times_of_a_stack_is_there_on_each_page(tmp_path, monkeypatch):
+    stack = np.full((2, 3, 9, 8), 90, np.uint8)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, imagej=True, metadata={"axes": "TZYX"})
+    mask = np.zeros((3, 9, 8), bool)
+    mask[1, 2:4, 3:6] = True
+    np.save(tmp_path / "mask.npy", mask)
+    monkeypatch.chdir(tmp_path)
+    found = []
+    monkeypatch.setattr(
+        Server, "wait", lambda server, said: found.extend(server.desk.album.open(k).missing for k in range(6))
+    )
+    assert main(["paint", "stack.tif", "--no-browser", "--method", "laplace", "--mask", "mask.npy"]) == 0
+    assert found == [0, 6, 0, 0, 6, 0]
+
+
+@pytest.mark.parametrize("shape", [(8,), (1, 8), (9, 8, 3), (5, 5)])
+def test_a_mask_that_does_not_fit_a_stack_is_refused_as_by_restore(tmp_path, monkeypatch, capsys, shape):
+    write(tmp_path / "stack.tif", np.full((3, 9, 8), 90, np.uint8), Extras(axes="QYX"))
+    np.save(tmp_path / "mask.npy", np.arange(np.prod(shape)).reshape(shape) % 3 == 0)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Server, "wait", lambda server, said: None)
+    assert main(["restore", "stack.tif", "--mask", "mask.npy"]) == 2
+    said = capsys.readouterr().err
+    assert main(["paint", "stack.tif", "--no-browser", "--mask", "mask.npy"]) == 2
+    assert f"The mask has shape {shape}, but the image (3, 9, 8) on the axes QYX." in said
+    assert capsys.readouterr().err.endswith(said.partition("The mask")[2])
+
+
 def test_an_image_in_memory_is_not_saved():
     album = One(Session(np.zeros((5, 5), np.uint8), name="mine"))
     assert (list(album.titles), album.targets(0), album.unsaved()) == (["mine"], None, [])

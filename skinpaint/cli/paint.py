@@ -24,6 +24,7 @@ from skinpaint.cli.common import (
     missing_by,
     say,
 )
+from skinpaint.cli.frames import in_any_channel, spread
 from skinpaint.cli.numbers import integer
 from skinpaint.cli.tasks import mask_files, mask_of, pictures, restored_name
 
@@ -130,8 +131,8 @@ def _missing(args: argparse.Namespace, source: Any, image: Any, extras: Any) -> 
 
     mask, missing = missing_by(args, source.path, image, extras, source.given)
     axis = extras.channel_axis
-    if mask is not None and axis is not None and mask.shape == image.shape:  # a brush paints all channels
-        mask = mask.any(axis=axis)
+    if mask is not None:  # a brush paints all channels
+        mask = in_any_channel(spread(mask, image.shape, extras), extras)
     if missing in ("auto", None):
         return mask
     array = image[..., None] if axis is None else np.moveaxis(image, axis, -1)

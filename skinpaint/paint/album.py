@@ -158,9 +158,7 @@ class _Opened:
         if self.channel_axis is not None:
             missing = missing.any(axis=self.channel_axis)
         if self.missing is not None:
-            shape = [n for k, n in enumerate(self.image.shape) if k != self.extras.channel_axis]
-            spread = np.broadcast_to(self.missing, shape) if self.missing.ndim <= 2 else self.missing.reshape(shape)
-            missing = missing | self.without_channels(spread, plane)
+            missing = missing | self.without_channels(self.missing, plane)
         return missing if missing.any() else None
 
     def without_channels(self, values: np.ndarray, plane: tuple[int, ...]) -> np.ndarray:
@@ -179,7 +177,8 @@ class Files:
     method : str or Method
         What they are restored by.
     read_mask : callable
-        ``read_mask(source, image, extras)`` gives what is missing from the start, or None.
+        ``read_mask(source, image, extras)`` gives what is missing from the start, in the shape of the image without its
+        channels, or None.
     """
 
     def __init__(
