@@ -351,3 +351,26 @@ def test_bad_input(arguments, said, scene, tmp_path, capsys):
     assert main(["restore", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"scene.zarr", "complex.zarr", "link.zarr", "file.zarr"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
+def test_two_commands_for_one_output(scene, tmp_path, capsys):
+    """The second one removed what the first one had written, or both failed on a store that was 'damaged'."""
+    stored("scene.zarr", scene, _FillValue=-9999)
+    with command._alone(tmp_path / ".filled.zarr.work.zarr", tmp_path / "filled.zarr"):
+        assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 2
+        assert "Another command writes filled.zarr. Wait until it has ended" in capsys.readouterr().err
+    assert main(["restore", "scene.zarr", "-o", "filled.zarr", "--quiet"]) == 0
+
+
+def test_an_output_that_appears_during_the_work_is_not_replaced(scene, tmp_path, monkeypatch, capsys):
+    stored("scene.zarr", scene, _FillValue=-9999)
+
+    def appear(*_):
+        (tmp_path / "filled.zarr").mkdir()
+        return ""
+
+    monkeypatch.setattr(command, "equal_to_nodata", appear)
+    assert main(["restore", "scene.zarr", "-o", "filled.zarr"]) == 2
+    assert "filled.zarr exists. Choose another name, or give --overwrite" in capsys.readouterr().err
+    assert not list((tmp_path / "filled.zarr").iterdir())

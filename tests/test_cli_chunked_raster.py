@@ -1,5 +1,7 @@
 """The command line on GeoTIFF in chunks: the same answer as in memory, and a file like its source."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -343,6 +345,30 @@ class TestWritten:
                 (p.row, p.col, p.x, p.y) for p in before.gcps[0]
             ]
             assert after.gcps[1] == before.gcps[1]
+
+    @pytest.mark.parametrize("left", ["cut off", "zeros"])
+    def test_a_disk_that_is_full_when_the_file_is_closed(self, left, scene, hole, monkeypatch, tmp_path, capsys):
+        """GDAL does not say so: a file cut off was 'done', with status 0."""
+        from skinpaint.cli import chunked_raster
+
+        opened = chunked_raster._dataset
+
+        def lose(path):
+            if Path(path).name.startswith("."):
+                with open(path, "r+b") as file:
+                    if left == "cut off":
+                        file.truncate(3000)
+                    else:
+                        file.seek(2000)
+                        file.write(bytes(400))
+            return opened(path)
+
+        monkeypatch.setattr(chunked_raster, "_dataset", lose)
+        scene[hole] = -9999
+        written("scene.tif", scene, nodata=-9999)
+        assert main(["restore", "scene.tif", "--workers", "0", "-o", "filled.tif"]) == 2
+        assert "filled.tif cannot be written: a part of it cannot be read back. Is the disk" in capsys.readouterr().err
+        assert not [path.name for path in tmp_path.iterdir() if path.suffix == ".tif" and path.name != "scene.tif"]
 
     def test_several_windows(self, scene, hole, monkeypatch):
         from skinpaint.cli import chunked_raster

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -51,6 +52,7 @@ __all__ = ["in_chunks", "restore_in_chunks"]
 NEEDED = {".zarr": ("dask",), ".tif": ("dask", "xarray"), ".tiff": ("dask", "xarray")}  # the extras for each suffix
 LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("rasterio", "tifffile")}
 HOW_TO_SAY = "Give a mask that is bright where pixels are missing (--mask FILE), or a nodata value (--missing NUMBER)."
+BUSY = -1
 # arguments of `restore` for files in memory
 UNSUITED = ("film", "mask_out", "std", "interval", "level", "report", "skip_existing")
 
@@ -66,13 +68,12 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
         task = _checked(args)
         work = task.output.with_name(f".{task.output.name}.work.zarr")
         try:
-            with _gone_if_refused(work), _workers(args.workers):
+            with _gone_if_refused(work), _alone(work, task.output), _workers(args.workers):
                 lines = _restored(args, method, task, work, interruption)
         except KeyboardInterrupt:
             kept = f" What was done until then is in {work}; the same command goes on from there."
             complain(f"interrupted; nothing was written.{kept if work.exists() else ''}")
             return Status.INTERRUPTED
-    shutil.rmtree(work, ignore_errors=True)
     if not args.quiet:
         say(lines)
     return Status.OK
@@ -103,7 +104,7 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, int
     if args.max_distance is not None and image.dtype.kind == "f":  # what was left is as it came, such as nodata
         restored = np.where(np.isnan(restored), image, restored)
     marked = [filled_like(one.filled, frame) for one, frame in zip(solutions, frames, strict=True)]
-    written = _write(args, task, restored, _joined(marked, image, extras), extras)
+    written = _write(args, task, work, restored, _joined(marked, image, extras), extras)
     taken = what_was_taken(args, task.masks, missing, extras)
     said = [*taken, spaced, several(len(frames), extras, args.axes), *written]
     summary = f"{task.output}: done in {perf_counter() - began:.1f} s. {_worst(solutions).status}"
@@ -239,7 +240,7 @@ def _joined(parts: Sequence[Any], image: Any, extras: Extras) -> Any:
     return da.moveaxis(parts[0], range(len(along)), along).rechunk(image.chunks)
 
 
-def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, extras: Extras) -> list[str]:
+def _write(args: argparse.Namespace, task: Task, work: Path, restored: Any, filled: Any, extras: Extras) -> list[str]:
     """Write the file, and warn of what it does not hold; what is to be said of filled values that it does not show."""
     from skinpaint.io import MetadataWarning
     from skinpaint.io.codec import listed
@@ -251,10 +252,10 @@ def _write(args: argparse.Namespace, task: Task, restored: Any, filled: Any, ext
     if extras.missing is not None and (args.missing is None or args.max_distance is not None):
         lost.append("a mask of its own")
     if is_zarr(task.source):
-        with written_zarr(task.source, task.output, restored) as partial:
+        with written_zarr(task.source, task.output, restored, work, overwrite=args.overwrite) as partial:
             by_chance = equal_to_nodata(open_zarr(partial, spaced=False, stated=False)[0], filled, extras)
     else:
-        with written_raster(task.source, task.output, restored, extras) as partial:
+        with written_raster(task.source, task.output, restored, extras, overwrite=args.overwrite) as partial:
             by_chance = equal_to_nodata(open_raster(partial)[0], filled, extras)
             lost += lost_tags(task.source, partial)
     if lost:
@@ -272,6 +273,39 @@ def _gone_if_refused(work: Path) -> Iterator[None]:
         if not before:
             shutil.rmtree(work, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def _alone(work: Path, output: Path) -> Iterator[None]:
+    """Hold the store of a task, and remove it when all is written. The system lets go of it if this process is killed.
+
+    Two commands at one store would each remove what the other one reads.
+    """
+    work.mkdir(exist_ok=True)
+    held = None if sys.platform == "win32" else _held(work)
+    if held == BUSY:
+        raise FileExistsError(f"Another command writes {output}. Wait until it has ended, or choose another name.")
+    try:
+        yield
+        shutil.rmtree(work, ignore_errors=True)
+    finally:
+        with contextlib.suppress(OSError):  # something is kept
+            work.rmdir()
+        if held is not None:
+            os.close(held)
+
+
+def _held(folder: Path) -> int | None:
+    """A folder that is open and locked, BUSY if another process has locked it, or None where nothing can be locked."""
+    import fcntl
+
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(opened)
+        return BUSY if isinstance(error, BlockingIOError) else None
+    return opened
 
 
 @contextlib.contextmanager

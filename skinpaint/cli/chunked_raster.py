@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
 from skinpaint.cli.common import read_chunk
 from skinpaint.io import Extras, whole_file
 from skinpaint.io.codec import Unreadable
-from skinpaint.io.decoders import remarks, warnings_of
+from skinpaint.io.decoders import one_line, remarks, warnings_of
 from skinpaint.io.extras import plausible_dpi
 from skinpaint.io.place import place_of
 from skinpaint.io.tiff_facts import (
@@ -167,22 +168,42 @@ def _read_window(path: str, band: int | None, rows: tuple[int, int], columns: tu
 
 
 @contextmanager
-def written_raster(source: Path, output: Path, restored: Any, extras: Extras) -> Iterator[Path]:
+def written_raster(source: Path, output: Path, restored: Any, extras: Extras, *, overwrite: bool) -> Iterator[Path]:
     """Write a GeoTIFF like the source, window by window.
 
     What is yielded is where it lies; it takes its place after a last look at it.
     """
-    import rasterio
-
     values = restored[None] if restored.ndim == 2 else restored
-    with _dataset(source) as raster, whole_file(output, overwrite=True) as partial:
+    with _dataset(source) as raster, whole_file(output, overwrite=overwrite) as partial:
         if extras.alpha is not None:
             values = _with_alpha(values, extras.alpha, raster)
-        with rasterio.open(partial, "w", **_profile(source, raster)) as made:
-            _describe(made, raster)
-            for window, block in _computed(values.rechunk({0: -1})):
-                made.write(block, window=window)
+        _write(output, partial, source, raster, values.rechunk({0: -1}))
         yield partial
+
+
+def _write(output: Path, partial: Path, source: Path, raster: Any, values: Any) -> None:
+    """Write the bands, and see that they are in the file: where it is closed, GDAL does not say that a disk is full."""
+    import rasterio
+    from rasterio.errors import RasterioIOError
+
+    profile = _profile(source, raster)
+    sums = []
+    try:
+        with rasterio.open(partial, "w", **profile) as made:
+            _describe(made, raster)
+            for window, block in _computed(values):
+                stored = np.ascontiguousarray(block, profile["dtype"])
+                made.write(stored, window=window)
+                sums.append((window, crc32(stored)))
+    except RasterioIOError as error:
+        raise OSError(f"{output} cannot be written: {one_line(error.__cause__ or error)}. Is the disk full?") from error
+    try:
+        with _dataset(partial) as made:
+            whole = all(crc32(made.read(window=window)) == kept for window, kept in sums)
+    except RasterioIOError:
+        whole = False
+    if not whole:
+        raise OSError(f"{output} cannot be written: a part of it cannot be read back. Is the disk full?")
 
 
 def _with_alpha(values: Any, alpha: Any, raster: Any) -> Any:

@@ -311,28 +311,39 @@ def _left_behind(source: Path, array: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def written_zarr(source: Path, output: Path, restored: Any) -> Iterator[Path]:
+def written_zarr(source: Path, output: Path, restored: Any, work: Path, *, overwrite: bool) -> Iterator[Path]:
     """Write a store like the source: all of it is copied but the values of the image, which are written anew.
 
-    What is yielded is where it lies; it takes its place after a last look at it.
+    What is yielded is where it lies, in the folder `work`; it takes its place after a last look at it.
     """
     import dask.array as da
     import zarr
 
     array, _ = _found(source)
-    partial = output.with_name(f".{output.stem}.partial.zarr")
+    partial = work / "written.zarr"
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        shutil.copytree(source, partial, ignore=_values_in(source / array.path))
+        _copy(source, partial, array.path, output)
         made: Any = zarr.open_array(str(partial / array.path), mode="r+")
         aligned: Any = restored.rechunk(array.shards or array.chunks)  # no two tasks write to one shard
         da.store(aligned, made, lock=False)
         yield partial
         if output.exists():
+            if not overwrite:  # it was not there before the work
+                raise FileExistsError(f"{output} exists. Choose another name, or give --overwrite to replace it.")
             shutil.rmtree(output)
         os.replace(partial, output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _copy(source: Path, partial: Path, name: str, output: Path) -> None:
+    """Copy a store without the values of one of its arrays."""
+    try:
+        shutil.copytree(source, partial, ignore=_values_in(source / name))
+    except shutil.Error as error:  # a list of files
+        what = f"what {source} holds beside the values cannot be copied"
+        raise OSError(f"{output} cannot be written: {what}. Is the disk full?") from error
 
 
 def _values_in(folder: Path) -> Callable[[str, list[str]], list[str]]:
