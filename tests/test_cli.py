@@ -17,6 +17,7 @@ from PIL import Image
 from skimage import data
 
 import skinpaint
+from skinpaint import Laplace
 from skinpaint.cli import main
 from skinpaint.cli.demo import _check_folder
 from skinpaint.cli.main import _with_negative_numbers, parser
@@ -443,6 +444,37 @@ def test_streams_that_nobody_reads(tmp_path, pictures, closed):
     assert done.returncode == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
     assert done.stderr == {"stdout": "skinpaint: the standard output: No space left on device.\n"}.get(closed, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_warnings_that_nobody_reads(tmp_path, pictures, monkeypatch):
+    """The first warning was an error, and ended the command before there was a picture."""
+    write(tmp_path / "a.png", np.where(pictures[1], 255, pictures[0]))
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        assert main(["restore", str(tmp_path / "a.png"), "--method", "laplace", "--missing", "255,300"]) == 0
+        assert main(["restore", str(tmp_path / "none.png")]) == 2
+    assert (tmp_path / "a-restored.png").exists()
+
+
+def test_more_memory_than_there_is(run, tmp_path, pictures, monkeypatch):
+    """It ended in a traceback, and the files behind it in the folder were not restored."""
+
+    def fill(self, problem, callback=None):
+        if problem.shape[0] == 20:
+            raise MemoryError("Unable to allocate 96.0 MiB")
+        return solve(self, problem, callback)
+
+    solve = Laplace.solve
+    monkeypatch.setattr(Laplace, "solve", fill)
+    picture = np.where(pictures[1], 255, pictures[0])
+    for name, values in (("a.png", picture[:20]), ("b.png", picture)):
+        write(tmp_path / name, values)
+    given = ("--method", "laplace", "--missing", "255")
+    done = run("restore", "a.png", *given, "-o", "c.png", status=2)
+    assert "error: a.png: more memory is needed than there is." in done.stderr
+    run("restore", "a.png", "b.png", *given, "-o", "out", status=1)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
 
 
 def test_compare_names_transparent_pixels(run, tmp_path):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -57,8 +57,9 @@ __all__ = [
     "without_repetition",
 ]
 
-USER_ERRORS = (OSError, ValueError, TypeError)
-"""What bad files and bad parameters raise; anything else is a fault of the program and keeps its traceback."""
+USER_ERRORS = (OSError, ValueError, TypeError, MemoryError)
+"""What bad files, bad parameters and a lack of memory raise; anything else is a fault of the program and keeps its
+traceback."""
 
 
 class Status(IntEnum):
@@ -358,6 +359,8 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         what = in_options(error.strerror.removesuffix("."))
         return f"{error.filename}: {what}." if error.filename else f"{what}."
+    if isinstance(error, MemoryError):
+        return "more memory is needed than there is. Close other programs, or restore a part of the picture."
     return in_options(str(error))
 
 
@@ -389,16 +392,26 @@ def say(text: str) -> None:
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # the reader has gone
             complain(f"the standard output: {error.strerror}.")
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # what is left in it would fail again at the end
+        _close(sys.stdout)
 
 
 def complain(sentence: str) -> None:
-    """Write a line to the standard error stream, past any progress bar."""
+    """Write a line to the standard error stream, past any progress bar. It may be read by nobody, as that of `say`."""
     from tqdm import tqdm
 
-    if sys.stderr is not None:
+    if sys.stderr is None:
+        return
+    try:
         tqdm.write(f"skinpaint: {sentence}", file=sys.stderr)
+        sys.stderr.flush()
+    except OSError:
+        _close(sys.stderr)
+
+
+def _close(stream: TextIO) -> None:
+    """Let a stream that failed lead nowhere; what is left in it would fail again at the end."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def read_chunk(source: Path, read: Callable[[], np.ndarray]) -> np.ndarray:
