@@ -234,6 +234,28 @@ def test_whole_or_not_at_all(tmp_path):
     assert path.read_text() == "before"
 
 
+def test_a_name_as_long_as_may_be(tmp_path):
+    path = tmp_path / f"{'n' * 251}.png"
+    write(path, np.zeros((2, 2), np.uint8))
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
+    path = tmp_path / "a.txt"
+    with pytest.raises(FileExistsError, match=r"a\.txt exists"), whole_file(path) as partial:
+        _ = partial.write_text("ours"), path.write_text("theirs")
+    assert path.read_text() == "theirs"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_is_that_of_the_file(tmp_path):
+    """'File too large.' said nothing of which of several files it was."""
+    path = tmp_path / "a.txt"
+    with pytest.raises(OSError, match=r"No space .*a\.txt'") as raised, whole_file(path):
+        raise OSError(28, "No space left on device")
+    assert raised.value.filename == str(path)
+
+
 def write_half_of(path):
     with whole_file(path, overwrite=True) as partial:
         partial.write_text("half of")

@@ -167,7 +167,11 @@ def write(path: str | Path, image: np.ndarray, extras: Extras | None = None, *, 
     with whole_file(path, overwrite=overwrite) as partial, remarks():  # of what was read, which have been said then
         try:
             lost += codec.write(partial, image, extras) or ()  # type: ignore[misc]  # _codec gives one that writes
-        except OSError:
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise OSError(f"{path} cannot be written: {one_line(error)}. Is the disk full?") from error  # by NumPy
+        except MemoryError:
             raise
         except Exception as error:  # encoders raise anything about what they were given from a damaged file
             raise ValueError(f"{path} cannot be written: {one_line(error)}.") from error

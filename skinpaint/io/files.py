@@ -15,6 +15,7 @@ from skinpaint.solution import warn
 
 __all__ = ["check_place", "check_size", "whole_file"]
 
+LONGEST_STEM = 40  # characters of the name of a file that the temporary one has, of four bytes at most
 SMALL = 2**30  # bytes that any picture may take
 BESIDE = (".msk", ".ovr", ".aux.xml")  # ends of the names of files that GDAL reads with a picture
 MAX_EXPANSION = 250  # times the bytes of its file that a larger picture may take
@@ -124,12 +125,18 @@ def whole_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     if path.is_symlink():  # it stays, and what it points to is replaced
         path = path.resolve()
         check_place(path, overwrite=overwrite)
-    partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    # a name may be as long as the file system takes, and the start of it tells enough
+    partial = path.with_name(f".{path.stem[:LONGEST_STEM]}-{secrets.token_hex(4)}{path.suffix}")
     try:
         yield partial
+        check_place(path, overwrite=overwrite)  # another program may have written it meanwhile
         if path.exists():
             shutil.copymode(path, partial)
         os.replace(partial, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, partial, str(partial)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # of the file that the user named
     finally:
         partial.unlink(missing_ok=True)
     _warn_of_files_beside(path)
@@ -137,7 +144,7 @@ def whole_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 def _warn_of_files_beside(path: Path) -> None:
     """Warn of masks, overviews and metadata of the picture that was there before; they are the user's."""
-    stale = [path.name + end for end in BESIDE if path.with_name(path.name + end).exists()]
+    stale = [path.name + end for end in BESIDE if os.path.exists(f"{path}{end}")]  # none by a name too long
     if stale:
         warn(
             f"Beside {path} are files of the picture that was there before, and programs read them with it: "
