@@ -332,8 +332,9 @@ def test_a_cycle_that_is_not_positive_definite_is_replaced(period, lost, monkeyp
     assert 0 < cycles - all_twice <= lost
 
 
-def check_checkerboard(shape, rng):
+def check_checkerboard(shape, monkeypatch, rng):
     """A cycle is that of the same weights as arrays, of which no row is in halves."""
+    monkeypatch.setattr(multigrid, "MIN_LAYERS", 0)
     terms, numbers = tuple((axis, 1) for axis in range(len(shape))), (0.7, 0.8, 1.0)[-len(shape) :]
     state, cycles = some_state(shape, rng, missing=0.8), []
     b = rng.normal(size=shape) * (state == UNKNOWN)
@@ -349,14 +350,14 @@ def check_checkerboard(shape, rng):
 
 
 @pytest.mark.parametrize("shape", [(401,), (402,), (33, 20), (20, 33), (31, 32), (32, 31), (9, 10, 7), (7, 6, 8)])
-def test_halves_of_rows_change_no_cycle(shape, rng):
-    check_checkerboard(shape, rng)
+def test_halves_of_rows_change_no_cycle(shape, monkeypatch, rng):
+    check_checkerboard(shape, monkeypatch, rng)
 
 
 def test_rows_that_are_not_in_halves_are_seen(monkeypatch, rng):
     monkeypatch.setattr(kernels_checkerboard, "split", lambda lo, hi, starts, n, x, out: np.copyto(out, x))
     with pytest.raises(AssertionError, match="Mismatched elements"):
-        check_checkerboard((33, 20), rng)
+        check_checkerboard((33, 20), monkeypatch, rng)
 
 
 @pytest.mark.parametrize(("missing", "at_most"), [(0.5, 2), (0.9, 5)])  # 6 and 8 with one sweep over the finest level
@@ -365,6 +366,15 @@ def test_random_pixels_take_few_cycles_with_one_visit(missing, at_most, rng, mon
     once, cycles, all_twice = visits(rng.random((300, 320)) > missing, (1,), rng)
     assert once.count(True) >= 3
     assert cycles <= min(all_twice + 1, at_most)
+
+
+@pytest.mark.parametrize("shape", [(75, 40), (75, 8, 9), (80, 200, 165)])
+def test_few_or_large_layers_are_swept_once(shape, rng):
+    """Many passes would leave one band to two threads, or would not stay in the cache."""
+    state = np.where(rng.random(shape) < 0.5, UNKNOWN, KNOWN).astype(np.uint8)
+    system = HarmonicSystem(state, tuple((axis, 1) for axis in range(len(shape))), (1.0,) * len(shape))
+    assert not all(system.preconditioner.twice)
+    assert len(system.preconditioner.down[0][0].args[2]) == 3
 
 
 def test_levels_of_a_large_hole_are_visited_twice(rng):

@@ -17,6 +17,7 @@ from skinpaint.grid import threads
 from skinpaint.grid.biharmonic import kernels as fourth_order_kernels
 from skinpaint.grid.biharmonic import multigrid as fourth_order
 from skinpaint.grid.harmonic import kernels as second_order_kernels
+from skinpaint.grid.harmonic import kernels_checkerboard
 from skinpaint.grid.harmonic import multigrid as second_order
 from skinpaint.lazy import lazy
 
@@ -58,6 +59,7 @@ TRIALS = {
     "laplace, lags": (Laplace(solver="multigrid", lags=(1, 2)), (301, 203), None),
     "laplace, stretched": (Laplace(solver="multigrid", lags=(1, 2)), (150, 90), (3, 1)),  # rows are halved later
     "laplace, volume": (Laplace(solver="multigrid"), (61, 30, 41), None),
+    "laplace, long volume": (Laplace(solver="multigrid"), (131, 12, 17), None),  # long enough to be swept often
     "laplace, four axes": (Laplace(solver="multigrid"), (47, 7, 6, 9), None),
     "laplace, line": (Laplace(solver="multigrid"), (20_000,), None),
     "biharmonic": (Biharmonic(solver="multigrid"), (151, 120), None),
@@ -90,12 +92,14 @@ def test_neither_bands_nor_slabs_change_a_bit(trial, pool_of, monkeypatch):
         assert solved(trial) == pass_by_pass
 
 
-@pytest.mark.parametrize("engine", ["laplace", "biharmonic"])
+@pytest.mark.parametrize(
+    ("engine", "kernels"),
+    [("laplace", second_order_kernels), ("laplace", kernels_checkerboard), ("biharmonic", fourth_order_kernels)],
+)
 @pytest.mark.filterwarnings("ignore:Not solved")
-def test_bands_without_the_wedges_between_them_are_seen(engine, pool_of, monkeypatch):
+def test_bands_without_the_wedges_between_them_are_seen(engine, kernels, pool_of, monkeypatch):
     pool_of(3)
     whole = solved(engine)
-    kernels = {"laplace": second_order_kernels, "biharmonic": fourth_order_kernels}[engine]
     smooth = kernels.smooth
     monkeypatch.setattr(kernels, "smooth", lambda top, fall, *args: smooth(top, fall, *args) if fall >= 0 else None)
     assert solved(engine) != whole

@@ -10,7 +10,8 @@ Piecewise constant interpolation makes the coarse matrix too stiff, so coarse co
 above 1 (over-correction). The factors were chosen by experiment on random masks, holes and volumes. With a W-cycle the
 number of iterations does not grow with the size of a hole. Where known pixels are dense, relaxation nearly solves the
 coarser levels, and one visit of a level is enough: there it becomes a V-cycle, in two thirds of the time. More sweeps
-over the finest level pay then, too: they find what they need in the cache, and save three cycles in seven.
+over the finest level pay then, too, where its layers are many and small: they find what they need in the cache, and
+save three cycles in seven.
 
 Cycles run in single precision, as they only propose directions. The residual that decides when to stop is computed in
 double precision from the definition. So every tolerance that double precision allows can be reached.
@@ -49,7 +50,9 @@ MIN_COUPLING = 0.3  # an axis is halved if its mean edge weight, relative to the
 COARSEST_ENTRIES = 200  # a level of at most so many entries is solved by a dense inverse
 PASS_ENTRIES = 2**13  # entries of the slabs in which a level is smoothed: they stay in the cache of one processor
 LEAST_SURPLUS = 0.35  # of a diagonal entry: two levels above this, one visit of the next level takes as many cycles
-SWEEPS = 4  # over the finest level, if some level is visited once
+SWEEPS = {1: 4, 2: 4, 3: 3}  # over the finest level, if some level is visited once, by the number of its axes
+MIN_LAYERS = 76  # with fewer, so many passes leave no two bands for two threads
+MAX_LAYER = 2**15  # entries: what so many passes work on at a time stays in the cache
 OVERCORRECTION = {1: 1.5, 2: 1.1}  # factor of the coarse correction, by the largest lag of the level
 
 Weights = tuple[Any, ...]  # of floats or of arrays
@@ -124,9 +127,13 @@ class Level:
 
     @lazy
     def spare(self) -> int:
-        """Vectors that its smoother needs: those of a checkerboard, where all edges along an axis weigh the same."""
-        _, step = self.table
-        return 3 if self.colours == 2 and step == 0 and self.halved[-1] else 0
+        """Vectors that its smoother needs: those of a checkerboard, where all edges along an axis weigh the same.
+
+        A checkerboard is swept many times. That pays only where many layers, and small ones, are left to the passes.
+        """
+        (_, step), layers = self.table, self.layout.layers
+        many = layers >= MIN_LAYERS and self.layout.size <= MAX_LAYER * layers
+        return 3 if many and self.colours == 2 and step == 0 and self.halved[-1] else 0
 
     def least_surplus(self) -> float:
         """The smallest share that the surplus has in an entry of the diagonal."""
@@ -230,14 +237,15 @@ class Multigrid:
         with np.errstate(under="ignore"):
             self.inverse = A.astype(np.float32)
         layouts = [level.layout for level in self.levels]
-        pairs = [layout for layout in (layouts[0], *layouts) for _ in range(2)]
-        self.p, self.q, *rest = vectors([*pairs, *[layouts[0]] * finest.spare])
-        work, spare = [(rest[k], rest[k + 1]) for k in range(0, 2 * len(layouts), 2)], rest[2 * len(layouts) :]
+        each = iter(vectors([layouts[0]] * (finest.spare + 2) + [layout for layout in layouts for _ in range(2)]))
+        spare = [next(each) for _ in range(finest.spare)]
+        (self.p, self.q), *work = zip(each, each, strict=True)
         self.b, self.x = work[0]
         self.bottom = work[-1]
         # The stages of each level: on the way down, on the way up, and between its two visits of the coarser level.
         self.down, self.up, self.between = [], [], []
-        sweeps = 1 if all(self.twice) else SWEEPS
+        thrifty = finest.spare and not all(self.twice)
+        sweeps = SWEEPS[min(len(finest.layout.shape), 3)] if thrifty else 1
         for level, (b, x), (coarse_b, coarse_x) in zip(self.levels, work, work[1:], strict=False):
             times, own = (sweeps, spare) if level is finest else (1, [])
             down, up, between = level.stages(b, x, coarse_b, coarse_x, times, *own)
