@@ -52,7 +52,6 @@ __all__ = ["in_chunks", "restore_in_chunks"]
 NEEDED = {".zarr": ("dask",), ".tif": ("dask", "xarray"), ".tiff": ("dask", "xarray")}  # the extras for each suffix
 LIBRARIES = {"dask": ("dask", "zarr", "distributed"), "xarray": ("rasterio", "tifffile")}
 HOW_TO_SAY = "Give a mask that is bright where pixels are missing (--mask FILE), or a nodata value (--missing NUMBER)."
-BUSY = -1
 # arguments of `restore` for files in memory
 UNSUITED = ("film", "mask_out", "std", "interval", "level", "report", "skip_existing")
 
@@ -282,9 +281,7 @@ def _alone(work: Path, output: Path) -> Iterator[None]:
     Two commands at one store would each remove what the other one reads.
     """
     work.mkdir(exist_ok=True)
-    held = None if sys.platform == "win32" else _held(work)
-    if held == BUSY:
-        raise FileExistsError(f"Another command writes {output}. Wait until it has ended, or choose another name.")
+    held = None if sys.platform == "win32" else _held(work, output)
     try:
         yield
         shutil.rmtree(work, ignore_errors=True)
@@ -295,16 +292,20 @@ def _alone(work: Path, output: Path) -> Iterator[None]:
             os.close(held)
 
 
-def _held(folder: Path) -> int | None:
-    """A folder that is open and locked, BUSY if another process has locked it, or None where nothing can be locked."""
+def _held(folder: Path, output: Path) -> int | None:
+    """A folder that is open and locked, or None where nothing can be locked; refused if another process holds it."""
     import fcntl
 
     opened = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError:
         os.close(opened)
-        return BUSY if isinstance(error, BlockingIOError) else None
+        said = f"Another command writes {output}. Wait until it has ended, or choose another name."
+        raise FileExistsError(said) from None
+    except OSError:
+        os.close(opened)
+        return None
     return opened
 
 
