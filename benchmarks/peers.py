@@ -31,7 +31,7 @@ from race import race
 from report import Table, bars, save
 
 NOTES = {
-    "laplace": "An iteration of ours is a multigrid cycle: 6 products with the matrix in 2-D (10 if dense), 4 in 3-D.\n",
+    "laplace": "An iteration of ours is one cycle: 6 products with the matrix in 2-D (10 if dense), 4 in 3-D.\n",
     "biharmonic": "",
     "gd": "",
     "energy": "",
