@@ -446,6 +446,14 @@ class TestSchedulers:
         assert solution.reason is Reason.STOPPED_BY_CALLBACK
         np.testing.assert_array_equal(seen[-1][1].compute(), solution.restored.compute())
 
+    def test_the_callback_sees_all_channels(self, image, hidden):
+        bands, seen = np.stack([image[:30, :40], image[-30:, -40:]]).astype(">f4"), []
+        given = da.from_array(bands, (1, 30, 20))
+        solution = solve(given, hidden[:30, :40], channel_axis=0, callback=lambda _, so_far: seen.append(so_far()))
+        assert {(each.shape, each.dtype, each.chunks) for each in seen} == {(given.shape, given.dtype, given.chunks)}
+        np.testing.assert_array_equal(seen[0][1].compute(), bands[1])
+        np.testing.assert_array_equal(seen[-1].compute(), solution.restored.compute())
+
 
 class TestStore:
     def test_the_answer_is_that_with_memory(self, image, hidden, tmp_path):

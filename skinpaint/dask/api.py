@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -93,7 +93,8 @@ def solve(
     progress : bool
         Show a progress bar on stderr, with the residual.
     callback : callable, optional
-        ``callback(record, restore)`` after each pass of the harmonic fill; returning True stops.
+        ``callback(record, restore)`` after each pass of the harmonic fill; returning True stops. Channels are filled
+        one after another; in what ``restore()`` gives, those whose turn comes later are as they came.
 
     Returns
     -------
@@ -146,15 +147,24 @@ def solve(
     if mask is not None and looks_inverted(*thumbnail(channels)):
         warn(ask_inverted(sum(one.found.missing for one in channels[: problem.missing.shape[-1]])), GuessedMaskWarning)
     with _Bar(type(chosen).__name__, progress, callback) as bar:
-        each = []
-        for one in channels:
-            each.append(one.trivial() or one.fill(bar.show, began) if local is None or local.fill else one.looked())
+        each: list[ChunkedSolution] = []
+        for k, one in enumerate(channels):
+            show = partial(bar.show, whole=partial(_so_far, problem, image, [*each], channels[k + 1 :]))
+            each.append(one.trivial() or one.fill(show, began) if local is None or local.fill else one.looked())
             bar.stopped = bar.stopped or each[-1].reason.cut_short
     if local is not None:
         each = restore(chosen, local, channels, each, bounds)
     solution = _together(problem, image, each)
     joined = "" if chunks == given else f" Worked in chunks of {_longest(chunks)} instead of {_longest(given)}."
     return replace(solution, status=solution.status + joined)
+
+
+def _so_far(
+    problem: Chunked, image: Any, done: list[ChunkedSolution], waiting: list[Channel], restored: Callable[[], Any]
+) -> Any:
+    """The image while one of its channels is filled; those after it are as they came."""
+    channels = [*(one.restored for one in done), restored(), *(one.image for one in waiting)]
+    return problem.as_user(channels, image)
 
 
 def _together(problem: Chunked, image: Any, each: list[ChunkedSolution]) -> ChunkedSolution:
@@ -221,9 +231,9 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self.bar.close()
 
-    def show(self, record: Record, residual: float, restored: Any) -> bool:
-        """Show a pass; whether the callback wants to stop."""
+    def show(self, record: Record, residual: float, restored: Any, whole: Callable[[Any], Any]) -> bool:
+        """Show a pass; whether the callback wants to stop. `whole` makes an image of a restored channel."""
         self.bar.set_postfix_str(f"residual {residual:.1e}", refresh=False)
         self.bar.update()
-        stop = self.stopped or (self.callback is not None and self.callback(record, partial(restored)))
+        stop = self.stopped or (self.callback is not None and self.callback(record, partial(whole, restored)))
         return isinstance(stop, bool | np.bool_) and bool(stop)
