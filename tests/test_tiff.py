@@ -226,8 +226,11 @@ class TestScene:
             with rasterio.open(tmp_path / "a.tif", "r+") as file:
                 file.write_mask(~MASK)
         assert "a.tif.msk marks valid pixels; --mask a.tif.msk --invert-mask" in restore("a.tif", status=2).err
-        restore("a.tif", "--mask", "a.tif.msk", "--invert-mask", "--mask-out", "filled.png")
+        taken = restore("a.tif", "--mask", "a.tif.msk", "--invert-mask", "--mask-out", "filled.png").out
+        assert "marks valid pixels" not in taken
         np.testing.assert_array_equal(read(tmp_path / "filled.png")[0] > 0, MASK)
+        another = restore("a.tif", "--mask", "filled.png", "-o", "b.tif").out
+        assert "The file a.tif.msk marks valid pixels; --mask a.tif.msk --invert-mask takes it." in another
 
     @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
     def test_files_of_the_picture_before_it_are_named_and_stay(self, restore, tmp_path, workers):

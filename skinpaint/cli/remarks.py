@@ -22,7 +22,7 @@ __all__ = ["equal_to_nodata", "hidden_by_alpha", "how_written", "proof_of", "sev
 def what_was_taken(args: argparse.Namespace, mask_file: Path | None, missing: Any, extras: Extras) -> Iterator[str]:
     """What was taken for missing without being named by the user, and what was chosen or converted."""
     yield extras.about
-    if mask_file is None:
+    if mask_file is None or mask_file.name not in extras.hint:  # else it is the one that the hint is about
         yield extras.hint
     found = [f"the mask {mask_file.name}"] if mask_file is not None and mask_file != args.mask else []
     found += ["the file's own mask"] if extras.missing is not None and args.missing is not None else []

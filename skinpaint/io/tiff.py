@@ -93,7 +93,7 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
 def _mask_beside(path: Path) -> str:
     """How to give a mask that GDAL wrote into a file of its own."""
     mask = path.with_name(f"{path.name}.msk")
-    return f"{mask.name} marks valid pixels; --mask {mask} --invert-mask takes it" if mask.exists() else ""
+    return f"the file {mask.name} marks valid pixels; --mask {mask} --invert-mask takes it" if mask.exists() else ""
 
 
 def _beside_the_file(path: Path) -> list[str]:
