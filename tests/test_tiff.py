@@ -232,6 +232,16 @@ class TestScene:
         another = restore("a.tif", "--mask", "filled.png", "-o", "b.tif").out
         assert "The file a.tif.msk marks valid pixels; --mask a.tif.msk --invert-mask takes it." in another
 
+    def test_compare_says_what_it_took_and_what_it_left(self, tmp_path, monkeypatch, capsys):
+        """A nodata value was taken, and a mask beside the file was not, without a word."""
+        monkeypatch.chdir(tmp_path)
+        scene(tmp_path / "a.tif", slopes((1, 30, 40), "int16"), MASK[None])
+        (tmp_path / "a.tif.msk").touch()
+        assert main(["compare", "a.tif", "--methods", "laplace", "--draws", "1"]) == 0
+        said = capsys.readouterr().out
+        assert "Took the file's nodata value -9999 for missing." in said
+        assert "The file a.tif.msk marks valid pixels; --mask a.tif.msk --invert-mask takes it." in said
+
     @pytest.mark.parametrize("workers", [(), ("--workers", "0")])
     def test_files_of_the_picture_before_it_are_named_and_stay(self, restore, tmp_path, workers):
         scene(tmp_path / "a.tif", slopes((2, 30, 40), "int16"), np.stack([MASK] * 2))

@@ -34,6 +34,7 @@ from skinpaint.cli.common import (
 )
 from skinpaint.cli.frames import spacing_of
 from skinpaint.cli.numbers import number
+from skinpaint.cli.remarks import what_was_taken
 from skinpaint.cli.tasks import mask_files, mask_of
 
 if TYPE_CHECKING:
@@ -152,10 +153,8 @@ def run(args: argparse.Namespace) -> int:
             progress=is_watched(),
         )
     say(in_options(str(comparison)))
-    if mask_file is not None and args.mask is None:
-        say(f"Took the mask {mask_file.name} for missing.")
-    if spaced:
-        say(f"{spaced[0].upper()}{spaced[1:]}.")
+    for said in filter(None, [*what_was_taken(args, mask_file, missing, extras), spaced]):
+        say(f"{said[0].upper()}{said[1:]}.")
     transparent = count_transparent(extras)
     if transparent and args.missing != "transparent":
         complain(f"{args.input}: {transparent:,} pixels are transparent; --missing transparent takes them as missing.")
