@@ -94,7 +94,11 @@ def test_neither_bands_nor_slabs_change_a_bit(trial, pool_of, monkeypatch):
 
 @pytest.mark.parametrize(
     ("engine", "kernels"),
-    [("laplace", second_order_kernels), ("laplace", kernels_checkerboard), ("biharmonic", fourth_order_kernels)],
+    [
+        ("laplace, stretched", second_order_kernels),
+        ("laplace", kernels_checkerboard),
+        ("biharmonic", fourth_order_kernels),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:Not solved")
 def test_bands_without_the_wedges_between_them_are_seen(engine, kernels, pool_of, monkeypatch):

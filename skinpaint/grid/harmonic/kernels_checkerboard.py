@@ -1,4 +1,4 @@
-"""Relaxation in two colours, at half the cost of `kernels.smooth`, where all edges along an axis weigh the same.
+"""Relaxation in two colours, at half the cost of `kernels.smooth`.
 
 The entries of one colour lie side by side: of each row, which ends with a zero on either side, first the even entries,
 a zero, then the odd ones, and a zero. So a pass reads and writes one colour alone, and is vectorised. The neighbours
@@ -14,36 +14,33 @@ from numba import uintp
 
 from skinpaint.grid.jit import BEGIN, MERGE, PROLONG, RESTRICT, kernel, part
 
-__all__ = ["smooth", "split"]
+__all__ = ["smooth"]
 
 
 @part
-def part_row(base, n, x, out):
-    """Lay out the row of `x` that begins at `base` in halves."""
+def part_row(base, n, row, x, out):
+    """Lay out the row of `x` that begins at `base` in halves, by way of `row`; `out` may be `x`."""
     evens = (n + 1) >> 1
-    for k in range(n >> 1):  # both in one loop, which is vectorised
-        out[uintp(base - 1 + k)] = x[uintp(base + 2 * k)]
-        out[uintp(base + evens + k)] = x[uintp(base + 2 * k + 1)]
-    if n & 1:
-        out[uintp(base - 2 + evens)] = x[uintp(base + n - 1)]
+    for j in range(n):
+        row[uintp(j)] = x[uintp(base + j)]
+    for k in range(evens):  # both in one loop, which is vectorised
+        out[uintp(base - 1 + k)] = row[uintp(2 * k)]
+        out[uintp(base + evens + k)] = row[uintp(2 * k + 1)]
+    out[uintp(base - 1 + evens)] = np.float32(0)
+    out[uintp(base + n)] = np.float32(0)
 
 
 @part
-def join_row(base, n, x, out):
-    """The same, the other way round."""
+def join_row(base, n, row, x):
+    """The other way round, in place."""
     evens = (n + 1) >> 1
-    for k in range(n >> 1):
-        out[uintp(base + 2 * k)] = x[uintp(base - 1 + k)]
-        out[uintp(base + 2 * k + 1)] = x[uintp(base + evens + k)]
-    if n & 1:
-        out[uintp(base + n - 1)] = x[uintp(base - 2 + evens)]
-
-
-@kernel
-def split(lo, hi, starts, n, x, out):
-    """Lay out `x` in halves of rows."""
-    for r in range(lo, hi):
-        part_row(starts[r], n, x, out)
+    for k in range(evens):
+        row[uintp(2 * k)] = x[uintp(base - 1 + k)]
+        row[uintp(2 * k + 1)] = x[uintp(base + evens + k)]
+    x[uintp(base - 1)] = np.float32(0)
+    for j in range(n):
+        x[uintp(base + j)] = row[uintp(j)]
+    x[uintp(base + n)] = np.float32(0)
 
 
 @part
@@ -56,18 +53,30 @@ def relaxed(here, there, offsets, weights, inverse, b, x):
     return inverse[uintp(here)] * s
 
 
+@part
+def relaxed_by_weight(here, there, offsets, weights, inverse, b, x):
+    """The same, where each edge has a weight of its own. An edge along the row has it at its lower end."""
+    last = len(offsets) - 1
+    s = b[uintp(here)]
+    s += weights[last, uintp(here)] * x[uintp(there + 1)] + weights[last, uintp(there)] * x[uintp(there)]
+    for k in range(last):
+        ahead, behind = here + offsets[k], here - offsets[k]
+        s += weights[k, uintp(here)] * x[uintp(ahead)] + weights[k, uintp(behind)] * x[uintp(behind)]
+    return inverse[uintp(here)] * s
+
+
 @kernel
 def smooth(
-    top, fall, bottom, rise, reach, thick, passes, rows, starts, n, phase, inverse, offsets, weights, b, x,
-    natural_b, natural_x, children, parents, coarse_starts, factor, coarse_b, coarse_x,
+    top, fall, bottom, rise, reach, thick, passes, rows, starts, n, phase, inverse, offsets, weights, step, b, x,
+    natural_b, children, parents, coarse_starts, factor, coarse_b, coarse_x,
 ):  # fmt: skip
-    """Run `passes` over the layers, as `kernels.smooth` does, on `b`, `x` and `inverse` in halves of rows.
+    """Run `passes` over the layers, as `kernels.smooth` does, on vectors in halves of rows.
 
-    BEGIN also lays out `natural_b` as `b`. RESTRICT must follow the second colour, whose residual it takes for zero.
-    MERGE writes `x` into `natural_x`.
+    BEGIN also lays out `natural_b` as `b`, which may be the same. RESTRICT must follow the second colour, whose
+    residual it takes for zero. MERGE lays out `x` as vectors are elsewhere.
     """
     evens = (n + 1) >> 1
-    row = np.empty(evens, np.float32)
+    row = np.empty(n + 1, np.float32)
     start = top
     while start < bottom + (passes.size - 1) * (reach - rise):
         for s in range(passes.size):
@@ -82,7 +91,7 @@ def smooth(
                 there = even if odd_colour else odd - 1
                 size = n - evens if odd_colour else evens
                 if what == BEGIN:
-                    part_row(base, n, natural_b, b)
+                    part_row(base, n, row, natural_b, b)
                     for k in range(-1, n + 1):
                         x[uintp(base + k)] = np.float32(0)
                     for k in range(size):
@@ -95,10 +104,14 @@ def smooth(
                     for k in range(n - evens):
                         x[uintp(odd + k)] += row[uintp(k)] if inverse[uintp(odd + k)] > 0 else np.float32(0)
                 elif what == MERGE:
-                    join_row(base, n, x, natural_x)
+                    join_row(base, n, row, x)
                 else:
-                    for k in range(size):
-                        row[uintp(k)] = relaxed(here + k, there + k, offsets, weights, inverse, b, x)
+                    if step == 0:  # the weights stay in registers
+                        for k in range(size):
+                            row[uintp(k)] = relaxed(here + k, there + k, offsets, weights, inverse, b, x)
+                    else:
+                        for k in range(size):
+                            row[uintp(k)] = relaxed_by_weight(here + k, there + k, offsets, weights, inverse, b, x)
                     if what == RESTRICT:  # the residual is the diagonal times what that changes
                         for k in range(size):
                             v = (row[uintp(k)] - x[uintp(here + k)]) / inverse[uintp(here + k)]

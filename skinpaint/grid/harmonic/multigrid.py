@@ -69,6 +69,7 @@ class Level:
     table: Table
     inverse: np.ndarray  # of the diagonal; zero where nothing is unknown
     surplus: Callable[[], np.ndarray]  # what the diagonal has beyond the edges between unknowns
+    coarse: bool = False  # whether the cycle alone uses its matrix
 
     @lazy
     def weights(self) -> Weights:
@@ -126,14 +127,29 @@ class Level:
         return children, parents.astype(np.int64)
 
     @lazy
-    def spare(self) -> int:
-        """Vectors that its smoother needs: those of a checkerboard, where all edges along an axis weigh the same.
+    def many_layers(self) -> bool:
+        """Whether it has many layers, and small ones."""
+        layers = self.layout.layers
+        return layers >= MIN_LAYERS and self.layout.size <= MAX_LAYER * layers
 
-        A checkerboard is swept many times. That pays only where many layers, and small ones, are left to the passes.
+    @lazy
+    def halves(self) -> bool:
+        """Whether it is smoothed in halves of rows: :mod:`.kernels_checkerboard`.
+
+        The finest level has to keep its matrix and `b` as well, so there it pays only in the cache.
         """
-        (_, step), layers = self.table, self.layout.layers
-        many = layers >= MIN_LAYERS and self.layout.size <= MAX_LAYER * layers
-        return 3 if many and self.colours == 2 and step == 0 and self.halved[-1] else 0
+        uniform = self.table[1] == 0 and (self.many_layers or len(self.layout.shape) == 1)
+        return bool(self.colours == 2 and self.halved[-1] and (self.coarse or uniform))
+
+    @lazy
+    def spare(self) -> int:
+        """Vectors that its smoother needs beside `b` and `x`."""
+        return 2 if self.halves and not self.coarse else 0
+
+    @lazy
+    def sweeps(self) -> int:
+        """How often a cycle that visits some level once is to sweep over this level, if it is the finest."""
+        return SWEEPS[min(len(self.layout.shape), 3)] if self.halves and self.many_layers else 1
 
     def least_surplus(self) -> float:
         """The smallest share that the surplus has in an entry of the diagonal."""
@@ -156,7 +172,7 @@ class Level:
         grid = (self.layout.rows[0], self.layout.shape[-1], self.halved[-1])
         fine = (*grid, self.inverse, np.array(self.offsets), *self.table, self.surplus())
         self.layout.sweep(Stage(kernels.coarsen, coarse_starts.size, (*fine, *block)))
-        level = Level(layout, terms, (edges, 1), layout.zeros(), partial(np.asarray, surplus))
+        level = Level(layout, terms, (edges, 1), layout.zeros(), partial(np.asarray, surplus), coarse=True)
         anywhere = np.full(layout.length, UNKNOWN, np.uint8)
         matrix = np.array(level.offsets), edges, 1, surplus, 1
         layout.run(kernels.diagonal, anywhere, UNKNOWN, True, *matrix, level.inverse)
@@ -165,34 +181,38 @@ class Level:
     def stages(
         self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray, sweeps: int, *spare: np.ndarray
     ) -> tuple[list[Passes], list[Passes], list[Passes]]:
-        """What a cycle does here before it visits the coarser level, after that, and between two visits.
+        """What a cycle does here before it visits the coarser level, between two visits, and after that.
 
         Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
         After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
-        Gauss-Seidel makes so many `sweeps`. Before a second visit it begins with the second colour: the first is done.
-        Where the level needs `spare` vectors, they are laid out as :mod:`.kernels_checkerboard` says.
+        Gauss-Seidel makes so many `sweeps`. Between two visits it does both; the first colour is relaxed once.
+        In halves of rows a coarse level overwrites its matrix and `b`: the next level has to be made before. The finest
+        has `spare` vectors for its inverse diagonal and `b`.
         """
         forth = (sweeps * [*range(self.colours)])[1:]
-        each = [BEGIN, *forth, RESTRICT], [PROLONG, *forth[::-1], 0], [*forth, RESTRICT]
+        down, up = [*forth, RESTRICT], [PROLONG, *forth[::-1], 0]
+        each = [BEGIN, *down], [*up, *down], [*up, MERGE] if self.halves else up
         layers, (starts, phase) = self.layout.layers, self.layout.rows
         thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
         grid = starts.size // layers, starts, self.layout.shape[-1], phase
         weights, step = self.table
         transfer = *self.children_and_parents, self.coarse_layout.rows[0], self.overcorrection, coarse_b, coarse_x
+
+        def stage(passes: list[int], kernel: Any, *args: Any) -> Passes:
+            return Passes(kernel, len(passes), (self.layout.reach, thick, np.array(passes), *grid, *args, *transfer))
+
         args: tuple[Any, ...]
-        if self.spare:
-            inverse, of_b, of_x = spare
-            self.layout.run(kernels_checkerboard.split, self.inverse, inverse)
-            each[1].append(MERGE)
-            kernel, args = kernels_checkerboard.smooth, (*grid, inverse, self.offsets, weights, of_b, of_x, b, x)
+        if self.halves:
+            inverse, in_halves = spare or (self.inverse, b)
+            kernel, matrix = kernels_checkerboard.smooth, (inverse, self.offsets, weights, step)
+            for rows, out in [(self.inverse, inverse), *((w, w) for w in weights if step)]:  # once and for all
+                self.layout.sweep(stage([BEGIN], kernel, *matrix, out, x, rows))
+            args = *matrix, in_halves, x, b
         else:
             matrix = self.inverse, self.offsets, weights, step
-            kernel, args = kernels.smooth, (*grid, self.colours, self.halved[-1], *matrix, b, x)
-        down, up, between = (
-            [Passes(kernel, len(passes), (self.layout.reach, thick, np.array(passes), *args, *transfer))]
-            for passes in each
-        )
-        return down, up, between
+            kernel, args = kernels.smooth, (self.colours, self.halved[-1], *matrix, b, x)
+        before, between, after = ([stage(passes, kernel, *args)] for passes in each)
+        return before, between, after
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
@@ -242,16 +262,14 @@ class Multigrid:
         (self.p, self.q), *work = zip(each, each, strict=True)
         self.b, self.x = work[0]
         self.bottom = work[-1]
-        # The stages of each level: on the way down, on the way up, and between its two visits of the coarser level.
-        self.down, self.up, self.between = [], [], []
-        thrifty = finest.spare and not all(self.twice)
-        sweeps = SWEEPS[min(len(finest.layout.shape), 3)] if thrifty else 1
+        # The stages of each level: on the way down, between its two visits of the coarser level, and on the way up.
+        self.down, self.between, self.up = [], [], []
         for level, (b, x), (coarse_b, coarse_x) in zip(self.levels, work, work[1:], strict=False):
-            times, own = (sweeps, spare) if level is finest else (1, [])
-            down, up, between = level.stages(b, x, coarse_b, coarse_x, times, *own)
+            sweeps, own = (finest.sweeps, spare) if level is finest else (1, [])
+            down, between, up = level.stages(b, x, coarse_b, coarse_x, 1 if all(self.twice) else sweeps, *own)
             self.down.append(down)
-            self.up.append(up)
             self.between.append(between)
+            self.up.append(up)
 
     def descend(self, *before: Stage) -> None:
         """Begin a cycle: run the stages `before` on the finest level, then go down to the next level."""
@@ -283,11 +301,10 @@ class Multigrid:
         sweep = self.levels[k].layout.sweep
         sweep(*self.down[k])
         self._visit(k + 1)
-        sweep(*self.up[k])
         if self.twice[k]:
             sweep(*self.between[k])
             self._visit(k + 1)
-            sweep(*self.up[k])
+        sweep(*self.up[k])
 
 
 class System:

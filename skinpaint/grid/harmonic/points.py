@@ -85,7 +85,7 @@ class PointLevel:
     weights: np.ndarray
     inverse: np.ndarray
     given: np.ndarray | None = None
-    spare = 0  # vectors that its smoother needs
+    spare, sweeps = 0, 1  # as :class:`skinpaint.grid.harmonic.multigrid.Level` has them
 
     def surplus(self) -> np.ndarray:
         """What the diagonal has beyond the edges between unknowns, shape (n,)."""
@@ -159,11 +159,11 @@ class PointLevel:
     def stages(
         self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray, sweeps: int
     ) -> tuple[list[Stage], list[Stage], list[Stage]]:
-        """What a cycle does here before it visits the coarser level, after that, and between two visits.
+        """What a cycle does here before it visits the coarser level, between two visits, and after that.
 
         Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
         After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
-        Gauss-Seidel makes so many `sweeps`. Before a second visit it begins with the second colour: the first is done.
+        Gauss-Seidel makes so many `sweeps`. Between two visits it does both; the first colour is relaxed once.
         """
         coarse, parents = self.blocks
         n, starts, matrix = self.points.unknowns, self.points.starts, (self.inverse, self.neighbours, self.weights)
@@ -179,8 +179,8 @@ class PointLevel:
         colours = [Stage(kernels.relax, end - first, (first, *matrix, b, x)) for first, end in pairwise(starts)]
         prolong = Stage(kernels.prolong, n, (parents, coarse_x, self.overcorrection, x))
         forth = (sweeps * colours)[1:]
-        then = [*forth, Stage(restrict, 1, ())]
-        return [Stage(begin, n, ()), *then], [prolong, *forth[::-1], colours[0]], then
+        down, up = [*forth, Stage(restrict, 1, ())], [prolong, *forth[::-1], colours[0]]
+        return [Stage(begin, n, ()), *down], [*up, *down], up
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the unknowns of a small level are, and the matrix between them."""
