@@ -54,6 +54,23 @@ def test_a_large_image_is_shared(monkeypatch, rng):
     assert len(threads._threads) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or os.cpu_count() < 2, reason="needs two processors of Linux")
+def test_other_threads_work_on_other_processors(pool_of, monkeypatch):
+    """Woken after a rest, they would wait on this one while others idle."""
+    pool_of(2)
+    allowed, seen = os.sched_getaffinity(0), []
+
+    def look(lo, hi):
+        seen.append((lo, os.sched_getaffinity(0)))
+
+    for here in allowed:
+        monkeypatch.setattr(threads, "_cpu", lambda here=here: here)
+        for _ in range(2):  # the thread may not have begun when it is first called
+            seen.clear()
+            threads.share(look, 0, 2, 10**6)
+        assert sorted(seen) == [(0, allowed), (1, allowed - {here})]
+
+
 TRIALS = {
     "laplace": (Laplace(solver="multigrid"), (301, 203), None),
     "laplace, lags": (Laplace(solver="multigrid", lags=(1, 2)), (301, 203), None),

@@ -8,9 +8,10 @@ atomic, while the locks of an executor or of a `Thread` can stay closed for ever
 from __future__ import annotations
 
 import _thread
+import ctypes
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from queue import SimpleQueue
 from threading import local
@@ -26,8 +27,11 @@ _Done: TypeAlias = SimpleQueue[BaseException | None]
 
 _inbox: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...], _Done]] = SimpleQueue()
 _threads: list[int] = []
+_native: list[int] = []  # what the system calls them, of those that have begun
+_away: tuple[int, set[int], int] | None = None  # from which processor they were sent away, of which, how many
 _limit: int | None = None
 _here = local()
+_cpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
 
 
 def workers() -> int:
@@ -81,6 +85,7 @@ def share(kernel: Callable[..., Any], lo: int, hi: int, work: int, *args: Any) -
         return
     cuts = _cuts(lo, hi, count)
     others: list[_Done] = []
+    _make_room()
     try:
         for start, stop in pairwise(cuts[1:]):
             others.append(_hand_over(kernel, start, stop, *args))
@@ -130,7 +135,26 @@ def _hand_over(kernel: Callable[..., Any], *args: Any) -> _Done:
     return done
 
 
+def _make_room() -> None:
+    """Send the other threads to other processors than this one.
+
+    After a rest, Linux may wake a thread on the processor of the thread that wakes it, which goes on working, and leave
+    both there for tenths of a second: the other processors of a virtual machine, once halted, do not count as idle.
+    """
+    global _away
+    if _cpu is None:
+        return
+    here, allowed = _cpu(), os.sched_getaffinity(0)
+    now = here, allowed, len(_native)
+    if now != _away and len(allowed) > 1:
+        for thread in _native:
+            with suppress(OSError):  # where this is forbidden, the work takes longer, no more
+                os.sched_setaffinity(thread, allowed - {here})
+        _away = now
+
+
 def _serve(inbox: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...], _Done]]) -> None:
+    _native.append(_thread.get_native_id())
     while True:
         kernel, args, done = inbox.get()
         failure = None
@@ -145,9 +169,11 @@ def _serve(inbox: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...], _Done]]
 
 def _forget() -> None:
     """Forget the threads: a forked child does not have those of its parent."""
-    global _inbox
+    global _inbox, _away
     _inbox = SimpleQueue()
     _threads.clear()
+    _native.clear()
+    _away = None
 
 
 if hasattr(os, "register_at_fork"):
