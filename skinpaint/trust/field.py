@@ -441,10 +441,10 @@ class Harmonic(Piece):
         x -= load
         return x
 
-    @property
+    @lazy
     def inverse(self) -> np.ndarray:
         """One over the diagonal."""
-        return self.system.level.inverse
+        return self.system.inverse()
 
 
 class Biharmonic(Piece):

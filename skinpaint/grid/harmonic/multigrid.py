@@ -136,7 +136,7 @@ class Level:
     def halves(self) -> bool:
         """Whether it is smoothed in halves of rows: :mod:`.kernels_checkerboard`.
 
-        The finest level has to keep its matrix and `b` as well, so there it pays only in the cache.
+        The finest level has to keep its `b` as well, so there it pays only in the cache.
         """
         uniform = self.table[1] == 0 and (self.many_layers or len(self.layout.shape) == 1)
         return bool(self.colours == 2 and self.halved[-1] and (self.coarse or uniform))
@@ -144,7 +144,7 @@ class Level:
     @lazy
     def spare(self) -> int:
         """Vectors that its smoother needs beside `b` and `x`."""
-        return 2 if self.halves and not self.coarse else 0
+        return 1 if self.halves and not self.coarse else 0
 
     @lazy
     def sweeps(self) -> int:
@@ -186,8 +186,8 @@ class Level:
         Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
         After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
         Gauss-Seidel makes so many `sweeps`. Between two visits it does both; the first colour is relaxed once.
-        In halves of rows a coarse level overwrites its matrix and `b`: the next level has to be made before. The finest
-        has `spare` vectors for its inverse diagonal and `b`.
+        In halves of rows it overwrites its matrix, so the next level has to be made before, and a coarse level also
+        `b`. The finest has a `spare` vector for that.
         """
         forth = (sweeps * [*range(self.colours)])[1:]
         down, up = [*forth, RESTRICT], [PROLONG, *forth[::-1], 0]
@@ -196,6 +196,7 @@ class Level:
         thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
         grid = starts.size // layers, starts, self.layout.shape[-1], phase
         weights, step = self.table
+        matrix = self.inverse, self.offsets, weights, step
         transfer = *self.children_and_parents, self.coarse_layout.rows[0], self.overcorrection, coarse_b, coarse_x
 
         def stage(passes: list[int], kernel: Any, *args: Any) -> Passes:
@@ -203,13 +204,11 @@ class Level:
 
         args: tuple[Any, ...]
         if self.halves:
-            inverse, in_halves = spare or (self.inverse, b)
-            kernel, matrix = kernels_checkerboard.smooth, (inverse, self.offsets, weights, step)
-            for rows, out in [(self.inverse, inverse), *((w, w) for w in weights if step)]:  # once and for all
-                self.layout.sweep(stage([BEGIN], kernel, *matrix, out, x, rows))
-            args = *matrix, in_halves, x, b
+            kernel = kernels_checkerboard.smooth
+            for own in (self.inverse, *(weights if step else ())):  # once and for all
+                self.layout.sweep(stage([BEGIN], kernel, *matrix, own, x, own))
+            args = *matrix, *(spare or [b]), x, b
         else:
-            matrix = self.inverse, self.offsets, weights, step
             kernel, args = kernels.smooth, (self.colours, self.halved[-1], *matrix, b, x)
         before, between, after = ([stage(passes, kernel, *args)] for passes in each)
         return before, between, after
@@ -434,6 +433,11 @@ class HarmonicSystem(System):
         each edge at the edge's lower end.
     shift : float or ndarray
         Added to the diagonal.
+
+    Attributes
+    ----------
+    inverse : callable
+        ``inverse()`` is one over the diagonal, flat and padded, zero where nothing is unknown.
     """
 
     state: np.ndarray
@@ -447,13 +451,13 @@ class HarmonicSystem(System):
         self.flat_state = self.layout.flatten(self.state, np.uint8)
         self.exact_weights, self.exact_shift = (self._table(np.float64, *w) for w in (self.weights, [self.shift]))
         table = self._table(np.float32, *self.weights)
-        self.level = Level(self.layout, self.terms, table, self.layout.zeros(), self.layout.zeros)
         self.weights = ()  # they are not needed in a third form
+        offsets = np.array([self.layout.strides[axis] * lag for axis, lag in self.terms])
         (shift,), shift_step = self._table(np.float32, self.shift)
-        matrix = np.array(self.level.offsets), *self.level.table, shift, shift_step
-        self.layout.run(kernels.diagonal, self.flat_state, UNKNOWN, True, *matrix, self.level.inverse)
-        self.level.surplus = partial(_surplus, self.layout, self.flat_state, *matrix)
-        self.preconditioner = Multigrid(self.level, uniform=not self.level.table[1])
+        diagonal = partial(_diagonal, self.layout, self.flat_state, offsets, *table, shift, shift_step)
+        self.inverse, surplus = partial(diagonal, UNKNOWN, True), partial(diagonal, KNOWN, False)
+        self.level = Level(self.layout, self.terms, table, self.inverse(), surplus)
+        self.preconditioner = Multigrid(self.level, uniform=not table[1])
 
     def guess(self, x: np.ndarray) -> None:
         """Interpolate the unknowns linearly along the last axis, in place. This saves a cycle."""
@@ -489,8 +493,9 @@ class HarmonicSystem(System):
         return (load, 1) if isinstance(load, np.ndarray) else (np.full(self.layout.shape[-1], load), 0)
 
 
-def _surplus(layout: Layout, state: np.ndarray, *matrix: Any) -> np.ndarray:
-    """What the diagonal of the finest level has beyond the edges between unknowns: it is needed for a moment only."""
+def _diagonal(layout: Layout, state: np.ndarray, *matrix_and_form: Any) -> np.ndarray:
+    """The diagonal, one over it, or what it has beyond the edges between unknowns, as the kernel is told."""
+    *matrix, most, inverted = matrix_and_form
     out = layout.zeros()
-    layout.run(kernels.diagonal, state, KNOWN, False, *matrix, out)
+    layout.run(kernels.diagonal, state, most, inverted, *matrix, out)
     return out
