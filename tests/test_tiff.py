@@ -1061,6 +1061,11 @@ class TestPicture:
                 "multiplied by its alpha.*disassociate",
             ),
             (
+                {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": ["unassalpha", "unassalpha"]},
+                (30, 40, 3),
+                "it holds 1 bands and 2 alphas. Save it with one alpha",
+            ),
+            (
                 {"photometric": "cfa", "extratags": [(33421, 3, 2, (2, 2), True)]},
                 (30, 40),
                 "Develop it in a raw convert",

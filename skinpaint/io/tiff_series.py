@@ -214,11 +214,16 @@ def check_samples(page: Any) -> str:
         raise Unreadable(f"it holds {kind} data of a camera. Develop it in a raw converter first.")
     if kind not in ("PALETTE", "MINISBLACK", "MINISWHITE", "RGB", "YCBCR"):
         raise Unreadable(f"it holds {'CMYK' if kind == 'SEPARATED' else kind} data. {NEEDS_CONVERSION}")
-    if "ASSOCALPHA" in [each.name for each in page.extrasamples]:
+    extra = [each.name for each in page.extrasamples]
+    if "ASSOCALPHA" in extra:
         raise Unreadable(
             "its colours are multiplied by its alpha. Save it with a separate alpha first, for example with "
             "ImageMagick: magick IN -alpha disassociate OUT.png."
         )
+    alphas = extra.count("UNASSALPHA")
+    if alphas > 1:  # which of them is the alpha is not said
+        bands = int(page.samplesperpixel) - alphas
+        raise Unreadable(f"it holds {bands} bands and {alphas} alphas. Save it with one alpha at most.")
     return kind
 
 
