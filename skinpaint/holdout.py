@@ -16,6 +16,7 @@ from math import ceil
 import numpy as np
 from scipy import ndimage
 
+from skinpaint.containers import unpack
 from skinpaint.masks import as_bool
 from skinpaint.problem import Problem
 from skinpaint.scores import psnr
@@ -38,12 +39,12 @@ def hold_out(
     Parameters
     ----------
     image : ndarray of shape (M[, N[, ..., P]][, C])
-        The damaged image. It is not written to.
+        The damaged image, or a container that `Inpainter` takes. It is not written to.
     mask : ndarray of shape (M[, N[, ..., P]][, C]), optional
         True where a pixel is missing. NaN and masked entries are missing as well; without a mask, what is
         missing is taken from the image as `Inpainter` does.
     channel_axis : int, optional
-        The axis of the channels; None for an image without channels.
+        The axis of the channels; None for an image without channels, or if the container names it.
     fraction : float, optional
         How much of the known pixels to hide, in (0, 1), for each channel that has a mask of its own. By default
         about as many as are missing, but at most a tenth of the known ones, and a tenth if none is missing.
@@ -83,14 +84,16 @@ def hold_out(
     """
     check_fraction(fraction, "hold_out")
     rng = generator(rng, "hold_out")
+    contents = unpack(image)
+    channel_axis = contents.channel_axis if channel_axis is None else channel_axis
     missing = Problem.from_image(image, mask, channel_axis=channel_axis).mask
     hidden = _like_the_missing(missing, fraction, _channels_last(avoid, missing, channel_axis), rng)
     if not hidden.any():
         raise ValueError(
             "hold_out needs at least two known pixels, one to hide and one to predict it from. "
-            f"Got an image of shape {np.shape(image)} with no more than one in any channel."
+            f"Got an image of shape {contents.array.shape} with no more than one in any channel."
         )
-    noisy = np.array(np.ma.getdata(image))
+    noisy = np.array(contents.array)
     values = noisy[..., np.newaxis] if channel_axis is None else np.moveaxis(noisy, channel_axis, -1)
     everywhere = np.broadcast_to(hidden, values.shape)
     known = values[~np.broadcast_to(missing, values.shape)]
@@ -134,11 +137,13 @@ def score_holdout(
     >>> 0 < score_holdout(fill_with_mean, image, mask) < 30
     True
     """
+    contents = unpack(image)
+    channel_axis = contents.channel_axis if channel_axis is None else channel_axis
     noisy, larger, hidden = hold_out(image, mask, channel_axis=channel_axis, fraction=fraction, rng=rng)
     compared, damage = hidden, larger & ~hidden
     if hidden.ndim < noisy.ndim:
         compared, damage = (np.expand_dims(m, channel_axis) for m in (compared, damage))  # type: ignore[arg-type]
-    truth = np.ma.array(np.ma.getdata(image), mask=np.broadcast_to(damage, noisy.shape))
+    truth = np.ma.array(contents.array, mask=np.broadcast_to(damage, noisy.shape))
     return psnr(truth, restore(noisy, larger), where=compared)
 
 

@@ -6,6 +6,7 @@ from scipy import ndimage
 from skimage import data
 
 from skinpaint import Inpainter, inpaint
+from skinpaint.containers import Contents
 from skinpaint.holdout import hold_out, score_holdout
 from skinpaint.scores import psnr, ssim
 
@@ -116,6 +117,21 @@ def test_what_is_to_be_avoided_may_differ_between_channels(axis):
     before = hold_out(image, mask, channel_axis=axis, rng=0)[2]
     after = hold_out(image, mask, channel_axis=axis, avoid=before, rng=1)[2]
     assert not (before & after).any()
+
+
+@pytest.mark.parametrize("bands", [3, 1])
+def test_a_container_that_names_its_channels_is_held_out_as_its_array(bands):
+    values = np.random.default_rng(0).integers(0, 255, (12, 14, bands), np.uint8)
+    mask = disc((12, 14), (5, 5), 2)
+    image = Contents(values, channel_axis=-1)  # as that of a picture of Pillow's, or of a DataArray with bands
+    for one, same in zip(hold_out(image, mask, rng=0), hold_out(values, mask, channel_axis=-1, rng=0), strict=True):
+        np.testing.assert_array_equal(one, same, strict=True)
+
+    def restore(noisy, larger):
+        return inpaint(noisy, larger, method="laplace", channel_axis=-1)
+
+    score = score_holdout(restore, image, mask)
+    assert score == score_holdout(restore, values, mask, channel_axis=-1)
 
 
 def test_the_noise_is_uniform_over_the_known_range_and_tells_nothing():
