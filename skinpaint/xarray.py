@@ -52,11 +52,12 @@ def inpaint(
         Of a Dataset every variable of numbers that has the axes `dim` is restored, and the others are kept. So are
         classes, which have the attribute ``flag_values`` or ``flag_masks``, and integers of which nothing says what is
         missing.
-    mask : xarray.DataArray or array_like, optional
-        Where pixels are missing. A DataArray is taken by its coordinates, and needs no axes that do not matter: one
-        without ``time`` is for all times. Missing as well is what equals ``rio.nodata``, or ``_FillValue`` or
-        ``missing_value`` in attributes or encoding, and NaN. If the encoding has a scale or an offset, values were
-        computed from stored ones, and nodata values in the encoding are not theirs.
+    mask : xarray.DataArray, xarray.Dataset or array_like, optional
+        Where pixels are missing. A Dataset holds a mask for each variable of its name. A DataArray is taken by its
+        coordinates, and needs no axes that do not matter: one without ``time`` is for all times. Missing as well is
+        what equals ``rio.nodata``, or ``_FillValue`` or ``missing_value`` in attributes or encoding, and NaN. If the
+        encoding has a scale or an offset, values were computed from stored ones, and nodata values in the encoding are
+        not theirs.
     dim : sequence of str
         The axes along which values continue. Along all others, such as time or band, each slice is restored on its own.
     method : str or Method
@@ -162,6 +163,12 @@ def _dataset(dataset: xr.Dataset, mask: Any, dim: tuple[str, ...], settings: dic
     if not suited:
         raise ValueError(
             f"The 'dim' parameter must name axes of a variable of numbers that are no classes. Got {dim!r} instead."
+        )
+    unknown = [name for name in mask.data_vars if name not in dataset.data_vars] if isinstance(mask, xr.Dataset) else []
+    if unknown:
+        raise ValueError(
+            f"The 'mask' parameter must name variables of the dataset, {', '.join(map(repr, dataset.data_vars))}. "
+            f"Got {', '.join(map(repr, unknown))} instead. Rename them, or pass a DataArray to mask every variable."
         )
     masks = {name: mask[name] if isinstance(mask, xr.Dataset) and name in mask else mask for name in suited}
     restored: dict[Any, xr.DataArray] = {}

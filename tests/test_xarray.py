@@ -137,6 +137,8 @@ class TestBoth:
         mask = xr.Dataset({"labels": labels == labels[7, 7]})
         again = dataset.assign(labels=dataset.labels.where(dataset.labels != 7, 99)).skinpaint.inpaint(mask)
         xr.testing.assert_allclose(again, filled, atol=1)  # if something is said, they are restored
+        with pytest.raises(ValueError, match=r"'mask' parameter .*'height', 'labels'\. Got 'label' instead"):
+            dataset.skinpaint.inpaint(mask.rename(labels="label"))
 
     @pytest.mark.parametrize("attribute", ["flag_values", "flag_masks"])
     def test_classes_are_not_interpolated(self, scene, chunks, attribute):
