@@ -247,7 +247,7 @@ class Inpainter:
         if isinstance(image, list | tuple):
             _refuse_with_several(mask, callback)
             for each in image:
-                self._problem(each, None)
+                self._check(each)
             return None
         solution: Any
         if in_chunks(image):
@@ -581,6 +581,15 @@ class Inpainter:
         for doubt in problem.doubts():
             warn(doubt, GuessedMaskWarning)
         return problem
+
+    def _check(self, image: Any) -> None:
+        """Refuse what cannot be restored; of an image in chunks nothing is computed."""
+        if not in_chunks(image):
+            self._problem(image, None)
+            return
+        from skinpaint.dask.api import checked
+
+        checked(image, **self._settings())
 
     def _in_chunks(self, image: Any, mask: Any, callback: Callback | None = None) -> ChunkedSolution:
         """The answer for a dask array."""

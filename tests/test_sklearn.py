@@ -225,6 +225,16 @@ class TestEstimator:
         with pytest.raises(ValueError, match="at least one known pixel"):
             inpainter.fit([damaged, np.full((2, 2), np.nan)])
 
+    def test_fit_on_a_list_checks_images_in_chunks_too(self, damaged):
+        chunks = pytest.importorskip("dask.array").from_array(damaged)
+        inpainter = Inpainter("laplace", bounds=(-1e3, 1e3)).fit([chunks, damaged])
+        one, other = inpainter.transform([chunks, damaged])
+        np.testing.assert_allclose(one, other, atol=1e-5)
+        with pytest.raises(ValueError, match=r"'method' parameter must be .* for an image in chunks"):
+            inpainter.set_params(method="gd").fit([damaged, chunks])
+        with pytest.raises(ValueError, match="'bounds' parameter"):
+            inpainter.set_params(method="laplace", bounds=(2, 1)).fit([chunks])
+
     def test_fit_transform_restores_once(self, damaged, monkeypatch):
         calls, solve = [], Laplace.solve
         monkeypatch.setattr(Laplace, "solve", lambda self, *args: calls.append(self) or solve(self, *args))

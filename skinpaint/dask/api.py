@@ -30,7 +30,7 @@ from skinpaint.problem import (
 from skinpaint.solution import TRIVIAL, Callback, GuessedMaskWarning, Reason, Record, warn
 from skinpaint.wording import require
 
-__all__ = ["inpaint", "solve"]
+__all__ = ["checked", "inpaint", "solve"]
 
 DEFAULT_METHOD = "laplace"
 
@@ -115,21 +115,22 @@ def solve(
     >>> solution.residual <= 1e-6
     True
     """
-    if not isinstance(image, da.Array):
-        raise TypeError(
-            f"The 'image' parameter must be a dask array. Got {type(image).__name__} instead. Pass "
-            "dask.array.asarray(image), or call skinpaint.inpaint for an image in memory."
-        )
     require(callback is None or callable(callback), "Inpainter.fit", "callback", "a callable or None", callback)
-    require(isinstance(progress, bool), "solve", "progress", "a bool", progress)
-    chosen, local = _chosen(method)
     began = perf_counter()
-    problem = Chunked.from_array(image, mask, channel_axis=channel_axis, missing_values=missing_values, grow=grow)
-    distances = check_spacing(spacing, problem.image.ndim - 1)
-    chosen.check_grid(problem.image.shape[:-1], distances)
-    farthest = check_max_distance(max_distance)
-    if bounds is not None:
-        check_bounds(bounds, image.dtype)
+    problem = checked(
+        image,
+        mask,
+        method=method,
+        channel_axis=channel_axis,
+        missing_values=missing_values,
+        bounds=bounds,
+        spacing=spacing,
+        grow=grow,
+        max_distance=max_distance,
+        progress=progress,
+    )
+    chosen, local = _chosen(method)
+    distances, farthest = check_spacing(spacing, problem.image.ndim - 1), check_max_distance(max_distance)
     settings = chosen if isinstance(chosen, Laplace) else Laplace()
     given = problem.image.chunks[:-1]
     probe = Grid(given, settings.lags, distances)
@@ -157,6 +158,33 @@ def solve(
     solution = _together(problem, image, each)
     joined = "" if chunks == given else f" Worked in chunks of {_longest(chunks)} instead of {_longest(given)}."
     return replace(solution, status=solution.status + joined)
+
+
+def checked(
+    image: Any,
+    mask: Any = None,
+    *,
+    method: str | Method,
+    bounds: Bounds,
+    spacing: float | Sequence[float] | None,
+    max_distance: float | None,
+    progress: bool,
+    **settings: Any,
+) -> Chunked:
+    """The image and what is missing in it, after all that can be checked without computing."""
+    if not isinstance(image, da.Array):
+        raise TypeError(
+            f"The 'image' parameter must be a dask array. Got {type(image).__name__} instead. Pass "
+            "dask.array.asarray(image), or call skinpaint.inpaint for an image in memory."
+        )
+    require(isinstance(progress, bool), "solve", "progress", "a bool", progress)
+    chosen, _ = _chosen(method)
+    problem = Chunked.from_array(image, mask, **settings)
+    chosen.check_grid(problem.image.shape[:-1], check_spacing(spacing, problem.image.ndim - 1))
+    check_max_distance(max_distance)
+    if bounds is not None:
+        check_bounds(bounds, image.dtype)
+    return problem
 
 
 def _so_far(
