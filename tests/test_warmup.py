@@ -96,6 +96,30 @@ def abs_of(x):
     return abs(x)
 
 
+def test_what_is_damaged_on_disk_is_compiled_anew(monkeypatch, tmp_path):
+    """After a crash of the machine files are cut off: each use ended with 'pickle data was truncated'."""
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(jit, "_kernels", [])
+    assert jit.kernel(abs_of)(-2) == 2
+    for ending in ("nbi", "nbc"):
+        (kept,) = tmp_path.rglob(f"*.{ending}")
+        os.truncate(kept, 100)
+        assert jit.kernel(abs_of)(-3) == 3
+        again = jit.kernel(abs_of)
+        assert again(-4) == 4
+        assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_a_disk_that_is_full_keeps_no_kernel(monkeypatch, tmp_path):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", refuse)
+    monkeypatch.setattr(jit, "_kernels", [])
+    assert jit.kernel(abs_of)(-2) == 2
+
+
 def test_a_person_in_a_terminal_is_told_once(tmp_path):
     master, slave = pty.openpty()
     run(ONE_KERNEL, tmp_path, stderr=slave)

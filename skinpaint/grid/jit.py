@@ -17,10 +17,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from numba import njit
 from numba.core import event
+from numba.core.caching import FunctionCache
 
 __all__ = [
     "BEGIN",
@@ -61,12 +63,33 @@ part = njit(**PART)
 _kernels: list[Any] = []
 
 
+class _Kept(FunctionCache):
+    """A kernel on disk. What is damaged there is compiled anew, and what cannot be written is compiled each time."""
+
+    def load_overload(self, *asked: Any) -> Any:
+        """The compiled kernel, or None."""
+        try:
+            return super().load_overload(*asked)
+        except Exception:  # pickle raises anything about a file that is cut off
+            return None
+
+    def save_overload(self, *compiled: Any) -> None:
+        """Keep a compiled kernel, if it can be."""
+        try:
+            super().save_overload(*compiled)
+        except OSError:  # a disk that is full
+            return
+        except Exception:  # the list of what is kept is damaged
+            with suppress(OSError):
+                self.flush()
+                super().save_overload(*compiled)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Decorate a kernel. Where no folder may be written to, it is compiled anew by each process."""
-    try:
-        compiled = njit(**OPTIONS, cache=True)(function)
-    except RuntimeError:  # numba has found no place to keep it
-        compiled = njit(**OPTIONS)(function)
+    compiled = njit(**OPTIONS)(function)
+    with suppress(RuntimeError):  # numba has found no place to keep it
+        compiled._cache = _Kept(function)
     _kernels.append(compiled)
     return compiled
 
