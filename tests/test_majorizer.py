@@ -194,3 +194,12 @@ def test_bounds_far_too_wide_do_not_loosen_the_proof(method):
     wide, narrow = (Inpainter(method, bounds=each).fit(image, mask=mask).solution_ for each in ((-1e7, 1e7), None))
     assert wide.n_iter == narrow.n_iter
     assert wide.gap == pytest.approx(narrow.gap, rel=1e-3, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::skinpaint.ConvergenceWarning")
+@pytest.mark.parametrize("known", [(slice(None, None, 8), slice(None, None, 8)), (slice(8), slice(8))])
+def test_lines_in_which_all_is_missing_do_not_end_the_search_far_from_the_minimum(known, rng):
+    """Their norms may vanish, and then weights become too large for single precision."""
+    mask = np.ones((32, 32), bool)
+    mask[known] = False
+    assert Reweighted().solve(Problem.from_image(rng.random(mask.shape), mask)).gap < 5e-5

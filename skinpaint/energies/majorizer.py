@@ -66,6 +66,7 @@ class Majorizer:
         parts: list[tuple[Any, ...]] = [(...,)] if joint else [(..., c) for c in range(x.shape[-1])]
         self.fields = [Field(energy, x[at], full[at], at) for at in parts]
         self.systems: list[tuple[list[tuple[Any, System]], list[int]]] = []  # with the channels of each
+        self.unresolved = False  # whether a system that was solved last was too much for single precision
         margin = max(lag for _, term in terms_of(energy) for lag in term.lags)
         points = terms_of(energy)[0][1].points
         for spatial, channels in channels_by_mask(mask, x.shape[-1]):
@@ -101,7 +102,10 @@ class Majorizer:
             Stop also when the residual has fallen to this fraction of the first one.
         """
         out = x.copy()
-        self._solve(lambda system, y: system.improve(y, tol=tol, max_iter=MAX_CYCLES, reduction=reduction), out)
+        solved = self._solve(
+            lambda system, y: system.improve(y, tol=tol, max_iter=MAX_CYCLES, reduction=reduction), out
+        )
+        self.unresolved = any(residual == np.inf for _, residual in solved)
         return out
 
     def bounds(self, x: np.ndarray) -> np.ndarray:
@@ -121,10 +125,13 @@ class Majorizer:
         """Free the memory of the systems, of a majorizer that is not needed any more."""
         self.systems.clear()
 
-    def _solve(self, solve: Callable[[System, np.ndarray], Any], out: np.ndarray, dtype: type = float) -> None:
-        """Solve all systems in place."""
-        for systems, channels in self.systems:
-            solve_holes(systems, [drop_short_axes(out[..., c]) for c in channels], solve, dtype=dtype)
+    def _solve(self, solve: Callable[[System, np.ndarray], Any], out: np.ndarray, dtype: type = float) -> list[Any]:
+        """Solve all systems in place; what `solve` returned for each."""
+        return [
+            result
+            for systems, channels in self.systems
+            for result in solve_holes(systems, [drop_short_axes(out[..., c]) for c in channels], solve, dtype=dtype)
+        ]
 
 
 def relative_gap(energies: np.ndarray | float, bounds: np.ndarray | float) -> float:

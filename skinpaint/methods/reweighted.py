@@ -20,7 +20,10 @@ __all__ = ["Reweighted"]
 PATIENCE = 5  # steps without progress before the method gives up
 NOISE = 1e-14  # relative rounding error of an energy that is summed in double precision
 RESIDUAL_TOL, RESIDUAL_REDUCTION = 1e-13, 0.05  # to which each linear system is solved
+LAST_REDUCTION, REDUCTION_DECAY = 1e-6, 0.2  # a residual loosens the bound, so it falls while the gap stays above
+STALE = 0.9  # times the gap before
 FIRST_ROUNDING, ROUNDING_DECAY, LAST_ROUNDING = 1e-2, 0.7, 1e-7  # norms below it are smoothed; it falls step by step
+ROUNDING_GROWTH = 2  # where single precision cannot resolve a system, and the step gained nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +98,7 @@ class Reweighted(IterativeMethod):
         """Build the majorizer at the values and go to its minimum."""
         objective, x = state.objective, state.values
         majorizer = Majorizer(energies.rounded(objective.energy, state.rounding), x, problem.mask)
-        least = majorizer.minimise(x, tol=RESIDUAL_TOL, reduction=RESIDUAL_REDUCTION)
+        least = majorizer.minimise(x, tol=RESIDUAL_TOL, reduction=state.reduction)
         bounds = np.maximum(np.maximum(state.bounds, 0.0), majorizer.bounds(least))
         values = problem.clip(least)
         each = objective.values(values)  # energies of the channels
@@ -105,7 +108,10 @@ class Reweighted(IterativeMethod):
         energy, fall = float(each.sum()), float((before - each).sum())
         gap = relative_gap(each, bounds)
         better = fall > NOISE * energy or (state.gap is not None and gap < 0.99 * state.gap)
-        narrow = state.rounding <= LAST_ROUNDING
+        narrow = state.rounding <= state.last_rounding
+        failed = majorizer.unresolved and not better
+        last = min(FIRST_ROUNDING, ROUNDING_GROWTH * state.rounding) if failed else state.last_rounding
+        stale = state.gap is not None and gap > STALE * state.gap
         return replace(
             state,
             values=values,
@@ -115,7 +121,9 @@ class Reweighted(IterativeMethod):
             gap=gap,
             distance=gap,
             change=float(np.abs(values - x).max()),
-            rounding=max(LAST_ROUNDING, state.rounding * ROUNDING_DECAY),
+            rounding=max(last, state.rounding * ROUNDING_DECAY),
+            last_rounding=last,
+            reduction=max(LAST_REDUCTION, state.reduction * REDUCTION_DECAY) if stale else state.reduction,
             idle=state.idle + 1 if narrow and not better else 0,
         )
 
@@ -127,6 +135,8 @@ class Reweighting:
     values: np.ndarray
     objective: Objective
     rounding: float  # norms below this are smoothed in the next step
+    last_rounding: float = LAST_ROUNDING  # to which it falls
+    reduction: float = RESIDUAL_REDUCTION  # to which the residual of the next system falls
     energy: float | None = None
     each: np.ndarray | None = None  # energies of the channels
     bounds: np.ndarray | float = -np.inf  # the best lower bounds proven so far, one a channel
