@@ -1,6 +1,7 @@
 """Threads change how long a restoration takes, never a byte of it: in any number, under any layer, after a fork."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -366,3 +367,26 @@ def test_after_an_interruption_all_is_as_before(tmp_path):
     ring = "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
     done = run(ring + INTERRUPTED, tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+FRESH_MEMORY = """
+import resource, sys
+import numpy as np
+import skinpaint.grid.layout
+
+def fetched():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+for _ in range(3):
+    before = fetched()
+    arrays = [np.ones(10**6, np.uint8) for _ in range(20)]
+    del arrays
+print(fetched() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is about that C library")
+def test_memory_is_kept_for_the_next_call():
+    """Else 20 MB are fetched from the system anew, in 5000 pages."""
+    done = subprocess.run([sys.executable, "-c", FRESH_MEMORY], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 500

@@ -171,7 +171,9 @@ def solve_holes(
     return results
 
 
-def cut_out(mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None) -> list[Any]:
+def cut_out(
+    mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None, at: np.ndarray | None = None
+) -> list[Any]:
     """Divide a mask into cut-outs: all unknown pixels, with a margin of `margin` pixels around them.
 
     Parameters
@@ -183,6 +185,8 @@ def cut_out(mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None) 
     lags : (1,) or (1, 2), optional
         Distances of neighbours along the axes, for a solver that takes lists of points. Thin and narrow islands become
         one list, as do all islands together if they are small.
+    at : ndarray of int, optional
+        The flat indices of the unknown pixels, in order, if they are there.
 
     Returns
     -------
@@ -201,10 +205,10 @@ def cut_out(mask: np.ndarray, margin: int, lags: tuple[int, ...] | None = None) 
     >>> [cut.state.shape if isinstance(cut, CutOut) else cut.points.unknowns for cut in cut_out(mask, 1, lags=(1,))]
     [(122, 122), 1200]
     """
-    unknowns = np.count_nonzero(mask)
+    unknowns = np.count_nonzero(mask) if at is None else at.size
     if unknowns > MAX_BOXED_FRACTION * mask.size:
         return [_whole(mask)]
-    at = np.flatnonzero(mask)
+    at = np.flatnonzero(mask) if at is None else at
     if lags is not None and unknowns <= FEW_UNKNOWNS:
         points = Points.listed(at, mask.shape, lags)
         return [Listed(points, points.order)]

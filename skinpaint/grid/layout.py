@@ -14,6 +14,10 @@ from skinpaint.lazy import lazy
 
 __all__ = ["Layout", "Passes", "Stage", "dense_matrix", "vectors"]
 
+# The C library of Linux gives freed memory back to the system beyond twice the largest block that was ever freed, and
+# to fetch it again takes up to half the time of a call. No larger block than this counts; nothing is written to it.
+np.empty(2**25 - 2**16, np.uint8)
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:

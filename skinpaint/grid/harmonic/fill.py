@@ -60,9 +60,9 @@ class Harmonic:
     def shortest(self) -> float:
         return min(self.spacing[axis] for axis in self.long)
 
-    def cuts(self, mask: np.ndarray) -> list[CutOut | Listed]:
-        """What is solved one after another."""
-        return cut_out(drop_short_axes(mask), margin=max(self.lags), lags=self.lags)
+    def cuts(self, mask: np.ndarray, at: np.ndarray | None = None) -> list[CutOut | Listed]:
+        """What is solved one after another; `at` holds the flat indices of the missing pixels, if they are there."""
+        return cut_out(drop_short_axes(mask), margin=max(self.lags), lags=self.lags, at=at)
 
     def solve(
         self, cuts: Sequence[CutOut | Listed], images: Sequence[Any], tol: float, **where: Any
@@ -203,9 +203,11 @@ class Sheets:
     def solve(self, mask: np.ndarray, channels: list[int], tol: float) -> list[tuple[int, float, str]]:
         """Fill the missing pixels of `channels`; what `Harmonic.solve` says of each solve."""
         images = [self.image.pane(c) for c in channels]
-        found = np.empty((len(channels), np.count_nonzero(mask)))
-        results = self.harmonic.solve(self.harmonic.cuts(mask), images, tol, found=list(found))
-        self.put(self.image.missing if found.shape[1] == len(self.found) else np.flatnonzero(mask), channels, found)
+        missing = self.image.missing
+        at = missing if np.count_nonzero(mask) == missing.size else np.flatnonzero(mask)
+        found = np.empty((len(channels), at.size))
+        results = self.harmonic.solve(self.harmonic.cuts(mask, at), images, tol, found=list(found))
+        self.put(at, channels, found)
         return results
 
     def read(self, index: tuple[np.ndarray, ...], c: int) -> np.ndarray:
