@@ -11,7 +11,9 @@ from skinpaint import ConvergenceWarning, GradientDescent, Inpainter, Reweighted
 from skinpaint.energies import Dirichlet, Lines, TotalVariation, bending, dirichlet, lines, total_variation
 from skinpaint.energies.majorizer import Majorizer, relative_gap
 from skinpaint.energies.objective import value_and_gradient
+from skinpaint.grid.harmonic.multigrid import System
 from skinpaint.problem import Problem
+from skinpaint.solution import Reason
 
 ENERGIES = {
     "lines": lines,
@@ -203,3 +205,19 @@ def test_lines_in_which_all_is_missing_do_not_end_the_search_far_from_the_minimu
     mask = np.ones((32, 32), bool)
     mask[known] = False
     assert Reweighted().solve(Problem.from_image(rng.random(mask.shape), mask)).gap < 5e-5
+
+
+def test_steps_that_are_slow_by_themselves_take_few_cycles(monkeypatch, rng):
+    """Of total variation the gap falls by some per cent a step, to whatever residual a system is solved."""
+    improve, cycles = System.improve, []
+
+    def counted(self, *args, **settings):
+        cycles.append(improve(self, *args, **settings))
+        return cycles[-1]
+
+    monkeypatch.setattr(System, "improve", counted)
+    shape = (24, 24)
+    problem = Problem.from_image(rng.random(shape), rng.random(shape) < 0.9)
+    solution = Reweighted(energy="total_variation").solve(problem)
+    assert solution.reason is Reason.CONVERGED
+    assert sum(n_iter for n_iter, _ in cycles) < 5 * solution.n_iter

@@ -111,7 +111,11 @@ class Reweighted(IterativeMethod):
         narrow = state.rounding <= state.last_rounding
         failed = majorizer.unresolved and not better
         last = min(FIRST_ROUNDING, ROUNDING_GROWTH * state.rounding) if failed else state.last_rounding
+        rounding = max(last, state.rounding * ROUNDING_DECAY)
         stale = state.gap is not None and gap > STALE * state.gap
+        reduction = max(LAST_REDUCTION, state.reduction * REDUCTION_DECAY) if stale else state.reduction
+        if rounding == LAST_ROUNDING and better:  # what is slow now are the steps, not the residuals
+            reduction = RESIDUAL_REDUCTION
         return replace(
             state,
             values=values,
@@ -121,9 +125,9 @@ class Reweighted(IterativeMethod):
             gap=gap,
             distance=gap,
             change=float(np.abs(values - x).max()),
-            rounding=max(last, state.rounding * ROUNDING_DECAY),
+            rounding=rounding,
             last_rounding=last,
-            reduction=max(LAST_REDUCTION, state.reduction * REDUCTION_DECAY) if stale else state.reduction,
+            reduction=reduction,
             idle=state.idle + 1 if narrow and not better else 0,
         )
 
