@@ -30,6 +30,7 @@ __all__ = [
     "HOW_TO_KEEP",
     "KNOWN",
     "MERGE",
+    "MERGE_BOTH",
     "OUTSIDE",
     "PROLONG",
     "RESTRICT",
@@ -48,6 +49,7 @@ BEGIN = -1
 RESTRICT = -2
 PROLONG = -3
 MERGE = -4
+MERGE_BOTH = -5
 
 # Without nnan and ninf: kernels compute divisions by zero whose results they do not use.
 FAST = {"reassoc", "contract", "nsz", "arcp"}

@@ -12,27 +12,27 @@ from __future__ import annotations
 import numpy as np
 from numba import uintp
 
-from skinpaint.grid.jit import BEGIN, MERGE, PROLONG, RESTRICT, kernel, part
+from skinpaint.grid.jit import BEGIN, MERGE, MERGE_BOTH, PROLONG, RESTRICT, kernel, part
 
 __all__ = ["smooth"]
 
 
 @part
-def part_row(base, n, row, x, out):
-    """Lay out the row of `x` that begins at `base` in halves, by way of `row`; `out` may be `x`."""
+def part_row(base, n, row, x):
+    """Lay out the row of `x` that begins at `base` in halves, by way of `row`."""
     evens = (n + 1) >> 1
     for j in range(n):
         row[uintp(j)] = x[uintp(base + j)]
     for k in range(evens):  # both in one loop, which is vectorised
-        out[uintp(base - 1 + k)] = row[uintp(2 * k)]
-        out[uintp(base + evens + k)] = row[uintp(2 * k + 1)]
-    out[uintp(base - 1 + evens)] = np.float32(0)
-    out[uintp(base + n)] = np.float32(0)
+        x[uintp(base - 1 + k)] = row[uintp(2 * k)]
+        x[uintp(base + evens + k)] = row[uintp(2 * k + 1)]
+    x[uintp(base - 1 + evens)] = np.float32(0)
+    x[uintp(base + n)] = np.float32(0)
 
 
 @part
 def join_row(base, n, row, x):
-    """The other way round, in place."""
+    """The other way round."""
     evens = (n + 1) >> 1
     for k in range(evens):
         row[uintp(2 * k)] = x[uintp(base - 1 + k)]
@@ -68,12 +68,12 @@ def relaxed_by_weight(here, there, offsets, weights, inverse, b, x):
 @kernel
 def smooth(
     top, fall, bottom, rise, reach, thick, passes, rows, starts, n, phase, inverse, offsets, weights, step, b, x,
-    natural_b, children, parents, coarse_starts, factor, coarse_b, coarse_x,
+    children, parents, coarse_starts, factor, coarse_b, coarse_x,
 ):  # fmt: skip
     """Run `passes` over the layers, as `kernels.smooth` does, on vectors in halves of rows.
 
-    BEGIN also lays out `natural_b` as `b`, which may be the same. RESTRICT must follow the second colour, whose
-    residual it takes for zero. MERGE lays out `x` as vectors are elsewhere.
+    BEGIN also lays out `b`. RESTRICT must follow the second colour, whose residual it takes for zero. MERGE lays out
+    `x` as it is elsewhere, and MERGE_BOTH also `b`.
     """
     evens = (n + 1) >> 1
     row = np.empty(n + 1, np.float32)
@@ -91,7 +91,7 @@ def smooth(
                 there = even if odd_colour else odd - 1
                 size = n - evens if odd_colour else evens
                 if what == BEGIN:
-                    part_row(base, n, row, natural_b, b)
+                    part_row(base, n, row, b)
                     for k in range(-1, n + 1):
                         x[uintp(base + k)] = np.float32(0)
                     for k in range(size):
@@ -103,8 +103,10 @@ def smooth(
                         x[uintp(even + k)] += row[uintp(k)] if inverse[uintp(even + k)] > 0 else np.float32(0)
                     for k in range(n - evens):
                         x[uintp(odd + k)] += row[uintp(k)] if inverse[uintp(odd + k)] > 0 else np.float32(0)
-                elif what == MERGE:
+                elif what <= MERGE:
                     join_row(base, n, row, x)
+                    if what == MERGE_BOTH:
+                        join_row(base, n, row, b)
                 else:
                     if step == 0:  # the weights stay in registers
                         for k in range(size):

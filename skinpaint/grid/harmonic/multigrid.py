@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skinpaint.grid.harmonic import kernels, kernels_checkerboard
-from skinpaint.grid.jit import BEGIN, KNOWN, MERGE, PROLONG, RESTRICT, UNKNOWN
+from skinpaint.grid.jit import BEGIN, KNOWN, MERGE, MERGE_BOTH, PROLONG, RESTRICT, UNKNOWN
 from skinpaint.grid.kernels import next_direction
 from skinpaint.grid.kernels_dense import invert_dense
 from skinpaint.grid.layout import Layout, Passes, Stage, dense_matrix, vectors
@@ -136,15 +136,10 @@ class Level:
     def halves(self) -> bool:
         """Whether it is smoothed in halves of rows: :mod:`.kernels_checkerboard`.
 
-        The finest level has to keep its `b` as well, so there it pays only in the cache.
+        The finest level has to keep its `b`, so there it pays only in the cache.
         """
         uniform = self.table[1] == 0 and (self.many_layers or len(self.layout.shape) == 1)
         return bool(self.colours == 2 and self.halved[-1] and (self.coarse or uniform))
-
-    @lazy
-    def spare(self) -> int:
-        """Vectors that its smoother needs beside `b` and `x`."""
-        return 1 if self.halves and not self.coarse else 0
 
     @lazy
     def sweeps(self) -> int:
@@ -179,19 +174,20 @@ class Level:
         return level
 
     def stages(
-        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray, sweeps: int, *spare: np.ndarray
+        self, b: np.ndarray, x: np.ndarray, coarse_b: np.ndarray, coarse_x: np.ndarray, sweeps: int
     ) -> tuple[list[Passes], list[Passes], list[Passes]]:
         """What a cycle does here before it visits the coarser level, between two visits, and after that.
 
         Before: Gauss-Seidel on all colours, starting from zero, and the sums of the residual of `x` over the blocks.
         After: the coarse correction, times the over-correction factor, and Gauss-Seidel on all colours, backwards.
         Gauss-Seidel makes so many `sweeps`. Between two visits it does both; the first colour is relaxed once.
-        In halves of rows it overwrites its matrix, so the next level has to be made before, and a coarse level also
-        `b`. The finest has a `spare` vector for that.
+        In halves of rows it overwrites its matrix, so the next level has to be made before. `b` is laid out in halves
+        until the end, and beyond it on a coarse level.
         """
         forth = (sweeps * [*range(self.colours)])[1:]
         down, up = [*forth, RESTRICT], [PROLONG, *forth[::-1], 0]
-        each = [BEGIN, *down], [*up, *down], [*up, MERGE] if self.halves else up
+        last = [MERGE if self.coarse else MERGE_BOTH] if self.halves else []
+        each = [BEGIN, *down], [*up, *down], [*up, *last]
         layers, (starts, phase) = self.layout.layers, self.layout.rows
         thick = max(PASS_ENTRIES * layers // self.layout.size, self.layout.reach) & ~1
         grid = starts.size // layers, starts, self.layout.shape[-1], phase
@@ -206,8 +202,8 @@ class Level:
         if self.halves:
             kernel = kernels_checkerboard.smooth
             for own in (self.inverse, *(weights if step else ())):  # once and for all
-                self.layout.sweep(stage([BEGIN], kernel, *matrix, own, x, own))
-            args = *matrix, *(spare or [b]), x, b
+                self.layout.sweep(stage([BEGIN], kernel, *matrix, own, x))
+            args = *matrix, b, x
         else:
             kernel, args = kernels.smooth, (self.colours, self.halved[-1], *matrix, b, x)
         before, between, after = ([stage(passes, kernel, *args)] for passes in each)
@@ -256,16 +252,15 @@ class Multigrid:
         with np.errstate(under="ignore"):
             self.inverse = A.astype(np.float32)
         layouts = [level.layout for level in self.levels]
-        each = iter(vectors([layouts[0]] * (finest.spare + 2) + [layout for layout in layouts for _ in range(2)]))
-        spare = [next(each) for _ in range(finest.spare)]
+        each = iter(vectors([layouts[0]] * 2 + [layout for layout in layouts for _ in range(2)]))
         (self.p, self.q), *work = zip(each, each, strict=True)
         self.b, self.x = work[0]
         self.bottom = work[-1]
         # The stages of each level: on the way down, between its two visits of the coarser level, and on the way up.
         self.down, self.between, self.up = [], [], []
         for level, (b, x), (coarse_b, coarse_x) in zip(self.levels, work, work[1:], strict=False):
-            sweeps, own = (finest.sweeps, spare) if level is finest else (1, [])
-            down, between, up = level.stages(b, x, coarse_b, coarse_x, 1 if all(self.twice) else sweeps, *own)
+            sweeps = finest.sweeps if level is finest and not all(self.twice) else 1
+            down, between, up = level.stages(b, x, coarse_b, coarse_x, sweeps)
             self.down.append(down)
             self.between.append(between)
             self.up.append(up)

@@ -85,7 +85,7 @@ class PointLevel:
     weights: np.ndarray
     inverse: np.ndarray
     given: np.ndarray | None = None
-    spare, sweeps = 0, 1  # as :class:`skinpaint.grid.harmonic.multigrid.Level` has them
+    sweeps = 1  # as :class:`skinpaint.grid.harmonic.multigrid.Level` has it
 
     def surplus(self) -> np.ndarray:
         """What the diagonal has beyond the edges between unknowns, shape (n,)."""
