@@ -970,6 +970,7 @@ ATTACKS = {
     "no cookie": (403, {"Cookie": None}),
     "the cookie of another": (403, {"Cookie": "skinpaint-1=abc"}),
     "a cookie that is none": (403, {"Cookie": "\x7f;;=;"}),
+    "a cookie without a value": (403, {"Cookie": "skinpaint-{port}; skinpaint-{port}="}),
     "a host of another name (DNS rebinding)": (403, {"Host": "evil.example"}),
     "a host of another name at this port": (403, {"Host": "evil.example:{port}"}),
     "this host at another port": (403, {"Host": "127.0.0.1:1"}),
@@ -1006,6 +1007,12 @@ def test_requests_of_the_page_itself_are_let_through(server, browse, site):
     origin = f"http://127.0.0.1:{server.port}"
     assert browser.say({"do": "hello"}, Origin=origin, Sec_Fetch_Site=site).status == 204
     assert browser.get("/", Host=f"localhost:{server.port}").status == 200
+
+
+@pytest.mark.parametrize("others", ['x={"a":1}; {}', "{}; theme=dark mode", "n=\xfc; {}", "flag; {};", "a=;;{}"])
+def test_cookies_of_other_programs_on_this_machine_shut_nobody_out(server, browse, others):
+    browser = browse(server)
+    assert browser.get("/", Cookie=others.replace("{}", browser.headers["Cookie"]).encode("latin-1")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -1052,6 +1059,7 @@ def test_bodies_that_are_wrong_are_refused(server, browse, status, headers, body
         "/photo.png",
         "/page.js%00.png",
         "/static/page.js",
+        "http://[/",
     ],
 )
 def test_paths_lead_nowhere_else(server, browse, path):

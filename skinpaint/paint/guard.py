@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from hmac import compare_digest
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Protocol
 
 __all__ = ["CONTENT", "HEADERS", "Guard"]
@@ -77,11 +76,9 @@ class Guard:
 
     def admits(self, headers: Headers) -> bool:
         """Whether a request brings the cookie."""
-        try:
-            cookie = SimpleCookie(headers.get("Cookie", "")).get(self.cookie_name)
-        except CookieError:
-            return False
-        return cookie is not None and _equal(cookie.value, self._cookie)
+        # Other programs on this machine set cookies, too, and the browser sends them along, whatever is in them.
+        cookies = (part.strip().partition("=") for part in headers.get("Cookie", "").split(";"))
+        return any(name == self.cookie_name and _equal(value, self._cookie) for name, _, value in cookies)
 
     def exchange(self, token: str) -> str | None:
         """The cookie for a token, as a header; None if the token is wrong, or was for one time."""

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from time import monotonic
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from skinpaint.paint.desk import Desk, Page
 from skinpaint.paint.frames import pack, unpack
@@ -167,18 +167,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if why := self.server.guard.refusal(self.headers):
             return self._refuse(HTTPStatus.FORBIDDEN, why)
-        address = urlsplit(self.path)
-        token = parse_qs(address.query).get("token")
-        if address.path == "/" and token is not None:
+        path, _, query = self.path.partition("?")
+        token = parse_qs(query).get("token")
+        if path == "/" and token is not None:
             return self._let_in(token[0])
         if not self.server.guard.admits(self.headers):
             return self._refuse(
                 HTTPStatus.FORBIDDEN, "This page belongs to another session. Open the address that the terminal shows."
             )
-        if address.path == "/stream":
+        if path == "/stream":
             return self._stream()
-        if address.path in PAGE_FILES:
-            name, kind = PAGE_FILES[address.path]
+        if path in PAGE_FILES:
+            name, kind = PAGE_FILES[path]
             return self._answer(HTTPStatus.OK, kind, files("skinpaint.paint").joinpath("page", name).read_bytes())
         return self._refuse(HTTPStatus.NOT_FOUND, "There is nothing here.")
 
