@@ -248,6 +248,23 @@ def test_a_file_is_replaced_only_when_the_user_says_so(page, tmp_path, photo):
     assert json.loads((tmp_path / "photo-report.json").read_text())["pictures"][0]["edits"][0]["kind"] == "stroke"
 
 
+def test_a_file_is_replaced_for_the_picture_that_was_seen(chromium, tmp_path, photo):
+    for name in ("one", "two"):
+        write(tmp_path / f"{name}.png", photo)
+        (tmp_path / f"{name}-mask.png").write_text("mine")
+    opened = Opened(chromium, Files([places(tmp_path, f"{name}.png") for name in ("one", "two")], method="laplace"))
+    opened.stroke((38, 102), (264, 102))
+    opened.tab.get_by_role("button", name="Mask", exact=True).click()
+    dialog = opened.tab.get_by_role("dialog", name="Replace a file")
+    dialog.wait_for()
+    opened.desk.open(1)  # as another tab does
+    opened.wait(lambda: opened.tab.title().startswith("• two.png"))
+    dialog.get_by_role("button", name="Replace").click()
+    opened.tab.get_by_text("Saved one-mask.png.").wait_for()
+    assert (tmp_path / "two-mask.png").read_text() == "mine"
+    opened.close()
+
+
 def test_shapes_and_floods(page):
     page.tab.keyboard.press("r")
     page.stroke((50.5, 50.5), (69.5, 59.5))

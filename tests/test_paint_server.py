@@ -457,6 +457,67 @@ def test_saving_asks_before_it_replaces(desk, tmp_path, photo):
     assert not list(tmp_path.glob(".*")), "nothing is left behind"
 
 
+@pytest.fixture
+def two(tmp_path, photo):
+    write(tmp_path / "next.png", 255 - photo)
+    desk = Desk(Files([source(tmp_path), source(tmp_path, "next.png")], method="laplace"))
+    yield desk
+    desk.close()
+
+
+def test_a_file_is_replaced_for_the_picture_that_was_asked_about(two, tmp_path, photo):
+    told = Told(two)
+    for name in ("photo-out.png", "next-out.png"):
+        (tmp_path / name).write_text("mine")
+    told.say(do="edit", edit=RECTANGLE)
+    told.say(do="save", what="picture")
+    asked = told.wait("exists")[0]
+    told.say(do="open", number=1)  # the user turns the page before the question comes
+    told.say(do="save", what="picture", replace=True, number=asked["number"])
+    assert told.wait("saved")[0]["name"] == "photo-out.png"
+    assert (tmp_path / "next-out.png").read_text() == "mine"
+    known = (slice(50, None), slice(None))
+    np.testing.assert_array_equal(read(tmp_path / "photo-out.png")[0][known], photo[known])
+
+
+def test_what_is_done_to_one_picture_is_not_done_to_the_next(two, tmp_path, monkeypatch):
+    told = Told(two)
+    mask = np.zeros((120, 160), np.uint8)
+    mask[5:9, 30:60] = 255
+    write(tmp_path / "m.png", mask)
+    loaded = [(tmp_path / "m.png").read_bytes()]
+    told.say(do="open", number=1)
+    late = [
+        {"do": "edit", "edit": RECTANGLE},
+        {"do": "down", "point": [30, 40], "diameter": 9},
+        {"do": "suggest", "edit": {"kind": "suggested", "what": "hairlines"}},
+        {"do": "load", "buffers": loaded},
+        {"do": "undo"},
+        {"do": "compare"},
+    ]
+    for count, message in enumerate(late, 1):
+        told.say(number=0, **message)
+        assert "Another picture is shown" in told.wait("error", count)[0]["text"]
+    told.say(do="move", points=[[60, 50]])
+    told.say(do="up")
+    assert not two.session.edits
+    assert two.session.proposal is None
+    told.say(do="edit", edit=RECTANGLE, number=1)
+    assert two.session.missing == 231
+
+    from skinpaint.io import mask as masks
+
+    def turned(*given, **more):
+        two.open(0)
+        return read_marked(*given, **more)
+
+    read_marked = masks.read_marked
+    monkeypatch.setattr(masks, "read_marked", turned)
+    told.say(do="load", buffers=loaded, number=1)
+    assert "Another picture is shown" in told.wait("error", count + 1)[0]["text"]
+    assert two.session.missing == 0
+
+
 def test_a_mask_is_loaded_from_its_contents(desk, tmp_path):
     told = Told(desk)
     mask = np.zeros((120, 160), np.uint8)

@@ -28,6 +28,7 @@ __all__ = ["receive"]
 MAX_TILES = 400  # that a page may ask for at a time
 THUMBNAIL = 96  # pixels of the longer side of a picture in the film strip
 MAX_PREFERENCES = 4000  # characters
+TURNED = "Another picture is shown by now, and nothing was done to it. Do it again."
 
 Message = Mapping[str, Any]
 
@@ -42,13 +43,15 @@ def receive(desk: Desk, page: Page, message: object, buffers: Sequence[Any] = ()
     page : Page
         Who says it, and gets the answer.
     message : object
-        A dictionary with a key "do"; anything else is refused.
+        A dictionary with a key "do"; anything else is refused. Its "number" is that of the picture that the page shows.
     buffers : sequence of bytes
         What comes along.
     """
     try:
         if not isinstance(message, Mapping) or message.get("do") not in ACTIONS:
             raise ValueError(f"This is no message of a page: {str(message)[:80]}.")
+        if message["do"] in ON_WHAT_IS_SHOWN and message.get("number", desk.number) != desk.number:
+            raise ValueError(TURNED)
         ACTIONS[message["do"]](desk, page, message, buffers)
     except (OSError, ValueError) as error:
         page.send({"say": "error", "text": _sentence(error)}, [])
@@ -140,20 +143,23 @@ def _load(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
     from skinpaint.io.mask import read_marked
     from skinpaint.io.place import check_same_ground
 
-    beside, name = desk.album.beside(desk.number), desk.session.picture.name or "the picture"
+    session, beside = desk.session, desk.album.beside(desk.number)
+    name = session.picture.name or "the picture"
     hidden = None if beside.alpha is None else np.asarray(beside.alpha == 0)
-    rules = {"photograph": _photograph(desk.session, beside), "hidden": hidden}
+    rules = {"photograph": _photograph(session, beside), "hidden": hidden}
     with tempfile.TemporaryDirectory(prefix="skinpaint-") as folder:
         file = Path(folder, "mask")
         file.write_bytes(bytes(buffers[0]))
         try:
             mask, said = read_marked(file, invert=False, **rules)
-            check_same_ground(file, said.place, name, beside.place, *desk.session.shape)
+            check_same_ground(file, said.place, name, beside.place, *session.shape)
         except ValueError as error:
             raise ValueError(str(error).replace(str(file), "that was loaded")) from None
-    if mask.shape == desk.session.picture.image.shape:  # flags for each channel: a brush paints all channels
+    if mask.shape == session.picture.image.shape:  # flags for each channel: a brush paints all channels
         mask = np.asarray(mask.any(axis=-1))
-    desk.changed(desk.session.apply(desk.session.imported(mask)))
+    if session is not desk.session:  # another page was turned to while the mask was read
+        raise ValueError(TURNED)
+    desk.changed(session.apply(session.imported(mask)))
 
 
 def _open(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
@@ -166,14 +172,15 @@ def _save(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
         raise ValueError(f"Only the picture, the mask and the report can be saved. Got {str(what)[:40]} instead.")
     from skinpaint.io import is_lossless
 
-    number, replace = desk.number, message.get("replace") is True
+    number = _int(message.get("number", desk.number), 0, len(desk.album.titles) - 1)
+    replace = message.get("replace") is True
 
     def save() -> None:
         try:
             path = desk.album.save(number, what, replace=replace)
         except FileExistsError:
             name = (desk.album.targets(number) or {}).get(what)
-            page.send({"say": "exists", "what": what, "name": name}, [])
+            page.send({"say": "exists", "what": what, "name": name, "number": number}, [])
         except (OSError, ValueError) as error:
             page.send({"say": "error", "text": _sentence(error)}, [])
         except Exception as error:  # a method may raise anything
@@ -263,6 +270,9 @@ ACTIONS: dict[str, Callable[[Desk, Page, Message, Sequence[Any]], None]] = {
     "prefer": _prefer,
 }
 """What a page can say, by the word after "do"."""
+
+ON_WHAT_IS_SHOWN = {"down", "edit", "undo", "redo", "suggest", "accept", "load", "compare"}
+"""What is done to the picture that is shown, and only to the one that the user saw while doing it."""
 
 
 def _sentence(error: Exception) -> str:

@@ -500,7 +500,7 @@ class Stage {
         }
       }
     }
-    if (wanted.length) this.app.send({ do: "tiles", level, tiles: wanted, number: this.app.state.number });
+    if (wanted.length) this.app.send({ do: "tiles", level, tiles: wanted });
   }
 
   /* drawing */
@@ -851,8 +851,9 @@ class App {
     model.on("msg:custom", (message, buffers) => this.hear(message, buffers));
   }
 
+  /** A message names the picture that is seen: a page may be turned before it arrives. */
   send(message, buffers = []) {
-    this.model.send(message, undefined, buffers);
+    this.model.send({ number: this.state?.number, ...message }, undefined, buffers);
   }
 
   /* preferences, which Python keeps for the next load */
@@ -1100,16 +1101,17 @@ class App {
     if (number >= 0 && number < this.state.titles.length) this.send({ do: "open", number });
   }
 
-  save(what, replace = false) {
+  save(what, more = {}) {
     if (!this.state.targets) return;
     this.say(`Saving the ${what}…`);
-    this.send(replace ? { do: "save", what, replace } : { do: "save", what });
+    this.send({ do: "save", what, ...more });
   }
 
   async load(input) {
     const [file] = input.files;
+    const { number } = this.state;
     input.value = "";
-    if (file) this.send({ do: "load" }, [await file.arrayBuffer()]);
+    if (file) this.send({ do: "load", number }, [await file.arrayBuffer()]);
   }
 
   compare() {
@@ -1153,9 +1155,9 @@ class App {
     this.say(`Saved ${name}.${lossy}${left}`);
   }
 
-  ask({ what, name }) {
+  ask({ what, name, number }) {
     this.question.querySelector("p").textContent = `${name} exists. Do you want to replace it?`;
-    this.replacing = what;
+    this.replacing = { what, number };
     this.question.showModal();
   }
 
@@ -1192,6 +1194,7 @@ class App {
       this.stage.tiles.clear();
       this.stage.seen = null;
       this.stage.echo = [];
+      this.stage.shape = null;
       this.stage.fit();
       this.say(state.shownAs || TOOLS[this.tool][2]);
     }
@@ -1572,7 +1575,7 @@ class App {
   buildQuestion() {
     const close = (replace) => {
       this.question.close();
-      if (replace) this.save(this.replacing, true);
+      if (replace) this.save(this.replacing.what, { replace, number: this.replacing.number });
       else this.say("Nothing was written.");
     };
     this.question = make(
