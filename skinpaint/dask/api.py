@@ -117,7 +117,7 @@ def solve(
     """
     require(callback is None or callable(callback), "Inpainter.fit", "callback", "a callable or None", callback)
     began = perf_counter()
-    problem = checked(
+    problem, chosen, local, distances, farthest = checked(
         image,
         mask,
         method=method,
@@ -129,8 +129,6 @@ def solve(
         max_distance=max_distance,
         progress=progress,
     )
-    chosen, local = _chosen(method)
-    distances, farthest = check_spacing(spacing, problem.image.ndim - 1), check_max_distance(max_distance)
     settings = chosen if isinstance(chosen, Laplace) else Laplace()
     given = problem.image.chunks[:-1]
     probe = Grid(given, settings.lags, distances)
@@ -170,21 +168,22 @@ def checked(
     max_distance: float | None,
     progress: bool,
     **settings: Any,
-) -> Chunked:
-    """The image and what is missing in it, after all that can be checked without computing."""
+) -> tuple[Chunked, Method, Local | None, tuple[float, ...], float | None]:
+    """The image and what is missing in it, the methods, the spacing and the distance, checked without computing."""
     if not isinstance(image, da.Array):
         raise TypeError(
             f"The 'image' parameter must be a dask array. Got {type(image).__name__} instead. Pass "
             "dask.array.asarray(image), or call skinpaint.inpaint for an image in memory."
         )
     require(isinstance(progress, bool), "solve", "progress", "a bool", progress)
-    chosen, _ = _chosen(method)
+    chosen, local = _chosen(method)
     problem = Chunked.from_array(image, mask, **settings)
-    chosen.check_grid(problem.image.shape[:-1], check_spacing(spacing, problem.image.ndim - 1))
-    check_max_distance(max_distance)
+    distances = check_spacing(spacing, problem.image.ndim - 1)
+    chosen.check_grid(problem.image.shape[:-1], distances)
+    farthest = check_max_distance(max_distance)
     if bounds is not None:
         check_bounds(bounds, image.dtype)
-    return problem
+    return problem, chosen, local, distances, farthest
 
 
 def _so_far(

@@ -449,7 +449,7 @@ class HarmonicSystem(System):
         self.weights = ()  # they are not needed in a third form
         offsets = np.array([self.layout.strides[axis] * lag for axis, lag in self.terms])
         (shift,), shift_step = self._table(np.float32, self.shift)
-        diagonal = partial(_diagonal, self.layout, self.flat_state, offsets, *table, shift, shift_step)
+        diagonal = partial(_diagonal, self.layout, self.flat_state, (offsets, *table, shift, shift_step))
         self.inverse, surplus = partial(diagonal, UNKNOWN, True), partial(diagonal, KNOWN, False)
         self.level = Level(self.layout, self.terms, table, self.inverse(), surplus)
         self.preconditioner = Multigrid(self.level, uniform=not table[1])
@@ -488,9 +488,8 @@ class HarmonicSystem(System):
         return (load, 1) if isinstance(load, np.ndarray) else (np.full(self.layout.shape[-1], load), 0)
 
 
-def _diagonal(layout: Layout, state: np.ndarray, *matrix_and_form: Any) -> np.ndarray:
-    """The diagonal, one over it, or what it has beyond the edges between unknowns, as the kernel is told."""
-    *matrix, most, inverted = matrix_and_form
+def _diagonal(layout: Layout, state: np.ndarray, matrix: tuple[Any, ...], most: int, inverted: bool) -> np.ndarray:
+    """What :func:`.kernels.diagonal` writes."""
     out = layout.zeros()
     layout.run(kernels.diagonal, state, most, inverted, *matrix, out)
     return out
