@@ -334,6 +334,25 @@ def test_intact_surroundings_do_not_loosen_the_stopping_rule():
     assert np.sqrt(np.mean((found.restored_ - tight)[mask] ** 2)) < 0.2  # grey levels of 255
 
 
+@pytest.mark.parametrize("beside", ["a rough channel", "a channel that misses nothing"])
+def test_each_channel_meets_the_stopping_rule_where_nothing_is_proven(beside):
+    def energy(x):
+        return anp.sum(anp.diff(x, axis=0) ** 2) + 0.02 * anp.sum(anp.diff(x, axis=1) ** 2)
+
+    i, j = np.indices((24, 24))
+    smooth = 0.5 + 0.05 * np.sin(i / 4) * np.cos(j / 5)
+    smooth[0, :2] = 0, 1
+    rough = (np.random.default_rng(0).random(smooth.shape) < 0.5).astype(float)
+    mask = np.zeros((*smooth.shape, 2), bool)
+    mask[6:18, 6:18] = beside == "a rough channel", True
+    method = GradientDescent(energy=energy, tol=1e-2)
+    together = Inpainter(method, channel_axis=-1).fit(np.stack([rough, smooth], axis=-1), mask=mask)
+    exact = inpaint(smooth, mask[..., 1], method=GradientDescent(energy=energy, convex=True, tol=1e-8))
+    off = np.abs(together.restored_[..., 1] - exact).max()
+    assert together.converged_
+    assert off < 0.02 * np.ptp(exact[mask[..., 1]])  # 0.01 for the channel alone
+
+
 @pytest.mark.parametrize("shape", [(2, 9000), (3, 9000)])
 def test_gaps_too_long_for_single_precision(shape):
     """The preconditioner is indefinite there, now and then; the gradient itself is a direction, too."""

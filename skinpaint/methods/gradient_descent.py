@@ -81,7 +81,8 @@ class GradientDescent(IterativeMethod):
     tol : float in (0, 1) or None
         Stop when the energy is proven to be within this of the minimum, relative to the minimum. Where nothing can be
         proven, as for an energy that may not be convex: stop when the projected gradient on the missing pixels is this
-        small, relative to the gradient on them and on the known pixels around them. None takes `max_iter` steps.
+        small in every channel, relative to the gradient on them and on the known pixels around them. None takes
+        `max_iter` steps.
     joint_channels : bool
         Give the energy all channels at once, on the last axis, instead of one after another.
 
@@ -246,7 +247,7 @@ class GradientDescent(IterativeMethod):
             level=float(each.sum()),
             gradient=gradient,
             change=float(np.abs(new - x).max()),
-            distance=_stationarity(problem, new, gradient, state.around),
+            distance=_stationarity(problem, new, gradient, state.around, self.joint_channels),
             k=state.k + 1,
             note=objective.note,
         )
@@ -298,7 +299,7 @@ class GradientDescent(IterativeMethod):
             bounds = np.maximum(state.bounds, energies_ahead - room)
             gap = relative_gap(state.each, bounds)
             return replace(state, bounds=bounds, gap=gap, distance=gap)
-        return replace(state, distance=_stationarity(problem, y, gradient, state.around))
+        return replace(state, distance=_stationarity(problem, y, gradient, state.around, self.joint_channels))
 
     def _touch(self, problem: Posed, state: Descent) -> Descent:
         """Build the majorizer at the values. Its minimum proves a bound, and the descent continues from there."""
@@ -381,12 +382,21 @@ def _around(problem: Problem) -> np.ndarray:
     return np.broadcast_to(binary_dilation(problem.mask, cross, iterations=2), problem.values.shape)
 
 
-def _stationarity(problem: Posed, x: np.ndarray, gradient: np.ndarray, around: Any) -> float:
-    """Norm of the projected gradient at `x`, relative to that of the gradient around the missing pixels."""
+def _stationarity(problem: Posed, x: np.ndarray, gradient: np.ndarray, around: Any, joint: bool) -> float:
+    """Norm of the projected gradient at `x`, relative to that of the gradient around the missing pixels.
+
+    It is the largest of all channels, unless the energy has them in common.
+    """
     blocked = ((x <= problem.low) & (gradient > 0)) | ((x >= problem.high) & (gradient < 0))
     free = np.where(problem.mask & ~blocked, gradient, 0.0)
-    unit = float(np.abs(gradient[around]).max()) or 1.0  # the squares of tiny or huge numbers are 0 or infinite
-    return _ratio(_norm(free / unit), _norm(gradient[around] / unit))
+    gradient = np.where(around, gradient, 0.0)
+    parts: list[tuple[Any, ...]] = [(...,)] if joint else [(..., c) for c in range(x.shape[-1])]
+    return max(_relative_norm(free[at], gradient[at]) for at in parts)
+
+
+def _relative_norm(part: np.ndarray, whole: np.ndarray) -> float:
+    unit = float(np.abs(whole).max()) or 1.0  # the squares of tiny or huge numbers are 0 or infinite
+    return _ratio(_norm(part / unit), _norm(whole / unit))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
