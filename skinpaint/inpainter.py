@@ -334,7 +334,7 @@ class Inpainter:
         -------
         low, high : ndarray of float64, of the image's shape
             In the image's units, rounded outwards; both are the image's value where it is known. In an image of
-            integers, an interval holds at least one.
+            integers, an interval holds the restored one.
 
         Raises
         ------

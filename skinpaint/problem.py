@@ -19,6 +19,7 @@ from skinpaint.solution import TRIVIAL, Filling, Reason
 from skinpaint.wording import is_int, is_number, require
 
 __all__ = [
+    "HALF_TIE",
     "LARGEST_EXACT",
     "Bounds",
     "Problem",

@@ -340,6 +340,16 @@ def test_an_interval_of_integers_holds_one():
     assert (ends[0][1] <= ends[1][1]).all()
 
 
+@pytest.mark.parametrize("level", [0.01, 0.3])
+def test_an_interval_of_integers_holds_the_restored_one(level):
+    """Halves are rounded up, also those that a solver leaves a little below."""
+    image = np.array([10, 0, 11, 12, 0, 0, 0, 15, 15, 0, 18], np.uint8)
+    inpainter = fitted(image=image, mask=image == 0)
+    low, high = inpainter.interval(level)
+    assert (low <= inpainter.restored_).all()
+    assert (inpainter.restored_ <= high).all()
+
+
 def test_samples_have_the_mean_and_the_spread():
     inpainter = fitted(image=picture((40, 40)), mask=scattered((40, 40)))
     std, mask = inpainter.std(), inpainter.mask_

@@ -37,7 +37,7 @@ from skinpaint.holdout import hold_out
 from skinpaint.lazy import lazy
 from skinpaint.masks import some_distances_to_known
 from skinpaint.methods.base import Method
-from skinpaint.problem import Problem
+from skinpaint.problem import HALF_TIE, Problem
 from skinpaint.solution import Solution
 from skinpaint.trust.field import DRAWS, Field
 
@@ -259,7 +259,7 @@ class Uncertainty:
         """The lower and the upper end of intervals of this level, in the image's units and its shape.
 
         They are rounded outwards: where floats are too coarse for the image, an interval still has a width. Those of
-        integers hold one: if they are narrower than a level, they reach to the nearest.
+        integers hold the restored one: if they are narrower than a level, they reach to it.
         """
         factors = [None if ladder is None else ladder.quantile(level) for ladder in self.ladders]
         half = self._times(factors, normal_quantile(level))
@@ -269,9 +269,8 @@ class Uncertainty:
         )
         dtype = self.problem.array.dtype
         if dtype.kind in "iu":
-            info, nearest = np.iinfo(dtype), np.rint(self.centre)
-            none = np.floor(high) < np.ceil(low)
-            low, high = np.minimum(low, nearest, out=low, where=none), np.maximum(high, nearest, out=high, where=none)
+            info, restored = np.iinfo(dtype), np.rint(self.centre + HALF_TIE)
+            low, high = np.minimum(low, restored), np.maximum(high, restored)
             low, high = np.maximum(low, float(info.min)), np.minimum(high, float(info.max))
         return self._as_user(low), self._as_user(high)
 
