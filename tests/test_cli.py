@@ -678,6 +678,21 @@ def test_grow_and_several_nodata_values(run, tmp_path):
     assert read(tmp_path / "a-restored.tif")[0].min() >= 100
 
 
+def test_nodata_that_is_left_does_not_set_the_scale_of_a_film(run, tmp_path):
+    image = 10 * ramp().astype(np.float32)
+    image[8:20, 8:20] = -9999
+    write(tmp_path / "a.tif", image)
+    run("restore", "a.tif", "--missing", "-9999", "--max-distance", "2", "--method", "laplace", "--film", "a.png")
+    known = image != -9999
+    with Image.open(tmp_path / "a.png") as film:
+        film.seek(film.n_frames - 1)
+        shown = np.asarray(film.convert("L"))[: len(image)]  # above the caption
+    low, high = image[known].min(), image[known].max()
+    np.testing.assert_allclose(shown[known], 255 * (image[known] - low) / (high - low), atol=1)
+    assert shown[14, 14] == 0
+    assert (read(tmp_path / "a-restored.tif")[0] == -9999).sum() == 64
+
+
 def test_bands_that_no_film_can_show_are_refused_before_anything_is_written(run, tmp_path):
     np.save(tmp_path / "a.npy", np.ones((8, 9, 4)))
     arguments = "restore", "a.npy", "--missing", "0", "--axes", "YXS", "--film", "a.gif"

@@ -105,7 +105,7 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
     marked = in_any_channel(restored.filled, extras)
     if args.missing == "transparent":
         extras = extras.shown_where(marked)
-    _write(args, task, image, extras, restored, marked, recorder)
+    _write(args, task, image, extras, restored, marked, missing, recorder)
     said = [*what_was_taken(args, mask_file, missing, extras), spaced, several(len(frames), extras, args.axes)]
     if len(restored.solutions) < len(frames):
         said.append(f"interrupted: the frames after the first {len(restored.solutions)} are as they came")
@@ -217,6 +217,7 @@ def _write(
     extras: Extras,
     restored: Restored,
     marked: np.ndarray,
+    missing: Any,
     recorder: Any,
 ) -> None:
     """Write the picture, and the mask and the film where they are asked for."""
@@ -233,7 +234,8 @@ def _write(
         ordered = np.where(named.scale < 0, values[::-1], values)  # the ends of an interval, by what they stand for
         io.write(path, ordered, named, overwrite=args.overwrite)
     if recorder is not None:
-        _write_film(args, recorder, restored.last, [image, *recorder.frames, restored.image], extras)
+        last = _in_range(restored, missing)
+        _write_film(args, recorder, restored.last, [image, *recorder.frames, last], extras)
 
 
 def _sure_targets(
@@ -259,6 +261,15 @@ def filled_like(mask: Any, frame: Frame) -> Any:
 
 def _without_channels(extras: Extras) -> str:
     return "".join(letter for axis, letter in enumerate(extras.axes) if axis != extras.channel_axis)
+
+
+def _in_range(restored: Restored, missing: Any) -> np.ndarray:
+    """The picture for a film, whose scale no nodata value may set that was left beyond --max-distance."""
+    image = restored.image
+    if missing is None or isinstance(missing, str) or image.dtype == np.uint8:  # 8 bits are shown as they are
+        return image
+    left = np.isin(image, missing) & ~restored.filled
+    return np.where(left, image[~left].min(), image)
 
 
 def _write_film(
