@@ -16,7 +16,9 @@ OWN_WEIGHT = np.float32(0.5)  # of a patch in the covariance that fills itself; 
 VARIANCE_FLOOR = np.float32(16)  # in noise variances: groups that vary less all have about the same weight
 SAME_CORRELATION = np.float32(0.5)  # least, of planes whose patches count as samples of one Gaussian
 MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
-ONE_PLANE = np.int64(1)  # an integer of the language would be compiled for itself
+LANES = 16  # rows of matrices are padded with zeros to multiples of this, which are vectorised as a whole
+SPARED = 2  # times as many known entries as missing ones: it is better not to solve for more
+MIN_SPARED = 9  # patches with more of them in a group, for which the inverse of its matrix is worth computing
 
 
 @kernel
@@ -95,14 +97,19 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
     n times the variance of the noise. The matrix on the left has one row for each known entry, the one on the right n
     rows. With :math:`P = (S + \lambda)^{-1}`, which all patches of a group have in common, the missing entries u are
 
-    .. math:: \mu_u - P_{uu}^{-1} P_{uk} (y - \mu)_k
+    .. math:: y_u - P_{uu}^{-1} (P z)_u
 
-    This has one row for each missing entry. The known entries are solved for where they are few; else the missing ones,
-    or n unknowns where patches have so many entries that P would cost more than it saves.
+    This has one row for each missing entry. It serves where many patches of a group miss few entries, else the first
+    one does; and the one with n rows where more than n entries are known of more than 2 n. Each of the three eliminates
+    A in a bordered matrix,
+
+    .. math:: \begin{pmatrix} A & B & b \\ b^T & c & h \end{pmatrix}
+       \to \begin{pmatrix} \cdot & \cdot & \cdot \\ 0 & c - b^T A^{-1} B & h - b^T A^{-1} b \end{pmatrix}
+
+    whose last row then tells the change of the patch and its leverages H (below); a row for each plane.
 
     A few patches say little about the covariance of many entries, so S is the sum of :math:`Z Z^T` and a prior: the
-    mean variance of the entries times `prior`, which must be 0 for patches of so many entries that n unknowns are
-    solved for.
+    mean variance of the entries times `prior`, which must be 0 for patches of more than 2 n entries.
 
     Planes have holes in common. Where each plane is correlated with each, by :data:`SAME_CORRELATION` or more, the
     patches of all planes are samples of one Gaussian, apart from their means: Z has n columns for each plane, and a
@@ -131,21 +138,21 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
     P, C = x.shape[:2]
     n = found.shape[2]
     size = C * side * side
+    small = size <= 2 * n
+    width = _padded(2 * max(n, size) + P)
     Z = np.empty((size, P, n), np.float32)
     alone = np.empty((size, 1, n), np.float32)
     hole = np.empty((size, n), np.bool_)
-    S = np.empty((size, size), np.float32)
-    W = np.empty((size, size), np.float32)
+    S = np.zeros((size, width), np.float32)
+    inverse = np.empty((2 * size + 1 if small else 1, _padded(2 * size + P * n)), np.float32)  # bordered; has P and P Z
     gram = np.empty((n, n), np.float32)
-    L = np.empty((max(n, size), max(n, size)), np.float32)
-    z = np.empty((P, max(n, size)), np.float32)
+    bordered = np.empty((max(n, size) + P + 1, width), np.float32)
     H = np.empty((P, P), np.float32)
-    white = np.empty((P, size), np.float32)
     innovation = np.empty((P, size), np.float32)
     change = np.empty(size, np.float32)
     known = np.empty(size, np.int64)
     unknown = np.empty(size, np.int64)
-    small = size <= 2 * n
+    in_order = np.arange(max(n, size))
     trace = np.float32(0)
     for q in range(size):
         trace += prior[q, q]
@@ -157,45 +164,73 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
                 _gather(x, missing, found, r, c, side, Z, hole)
                 _center(Z, hole)
                 alike = _alike(Z)
+                inverted = small and _mostly_known(hole, members) >= MIN_SPARED
                 group = Z if alike else alone
+                planes = group.shape[1]
                 for first in range(1 if alike else P):  # the first plane of the group
                     if not alike:
                         _take_plane(Z, first, alone)
-                    flat = group.reshape(size, group.shape[1] * n)
+                    flat = group.reshape(size, planes * n)
                     spread = _square(flat)
                     ridge = np.float32(flat.shape[1] * noise * noise + SINGLE_ROUNDING * spread + MIN_DENOMINATOR)
                     largest = np.float32(ridge + spread * (1 + trace / size))
                     variance = spread / flat.size + VARIANCE_FLOOR * noise * noise
                     w = np.float32(1 / np.sqrt(variance + MIN_DENOMINATOR))
-                    S_ready = W_ready = gram_ready = False
+                    S_ready = gram_ready = False
                     for g in range(members):
                         k = _split(hole, g, known, unknown)
                         m = size - k
                         if m == 0:
                             continue
-                        few = k <= n and (k <= 2 * m or not small)
-                        if not S_ready and (few or small):
+                        if not S_ready and (small or k <= n):
                             _products(flat, S)
                             _add_prior(prior, np.float32(spread / size), S)
                             S_ready = True
-                        if few:
-                            _among_known(S, group, known, k, g, ridge, L, z, H)
-                            _predict(S, group, z, known, k, unknown, m, g, innovation)
-                        elif small:
-                            if not W_ready:
-                                _whiten(S, ridge, L, W)
-                                W_ready = True
-                            _among_missing(W, group, known, k, unknown, m, g, largest, white, L, z, H, innovation)
+                            if inverted:
+                                _border_group(S, flat, ridge, inverse)
+                                _eliminate(inverse, in_order, size, size, 2 * size + planes * n, ridge)
+                        if inverted and k > SPARED * m:
+                            at, order, columns, least = in_order, m, 2 * m, np.float32(1) / largest
+                            _border_missing(inverse, group, unknown, m, g, bordered)
+                        elif small or k <= n:
+                            at, order, columns, least = known, k, size, ridge
+                            _border_known(S, group, known, k, g, ridge, bordered)
                         else:
                             if not gram_ready:
                                 _gram(flat, gram)
                                 gram_ready = True
-                            _among_patches(gram, flat, hole, unknown, m, g, ridge, L, z, H, innovation)
-                        _leave_out(group.shape[1], H)
+                            at, order, columns, least = in_order, n, 2 * n, ridge
+                            _border_patches(gram, flat, hole, g, ridge, bordered)
+                        _eliminate(bordered, at, order, planes, columns + planes, least)
+                        if inverted and k > SPARED * m:
+                            _read_missing(bordered, m, innovation, planes, H)
+                        elif small or k <= n:
+                            _read_known(bordered, unknown, k, m, innovation, planes, H)
+                        else:
+                            _read_patches(bordered, flat, unknown, m, g, innovation, H)
+                        _leave_out(planes, H)
                         a, b = found[r, c, g] // x.shape[3], found[r, c, g] % x.shape[3]
-                        for p in range(group.shape[1]):
-                            _combine(H, p, innovation, group.shape[1], m, change)
+                        for p in range(planes):
+                            _combine(H, p, innovation, planes, m, change)
                             _write(x, piece, first + p, a, a - top[piece], b, side, hole, g, w, change, total, weight)
+
+
+@part
+def _padded(n):
+    """The length of a row of `n` entries."""
+    return uintp((n + LANES - 1) // LANES * LANES)
+
+
+@part
+def _mostly_known(hole, members):
+    """The number of patches that miss something, but know more than SPARED times as many entries."""
+    count = 0
+    for g in range(members):
+        m = 0
+        for q in range(len(hole)):
+            m += hole[q, g]
+        count += m > 0 and len(hole) - m > SPARED * m
+    return count
 
 
 @part
@@ -335,125 +370,155 @@ def _add_prior(prior, variance, S):
 
 
 @part
+def _eliminate(M, at, n, borders, columns, least):
+    """Subtract multiples of the first `n` rows from those after them, until these vanish in the columns ``at[:n]``.
+
+    Two rows at a time are subtracted from two rows, of which the last may be one after the `borders`. What the first
+    rows hold in these columns is a matrix whose eigenvalues are at least `least`. A smaller pivot is a rounding error,
+    and replaced.
+    """
+    width = _padded(columns)
+    for i in range(0, n, 2):
+        j = min(i + 1, n - 1)
+        a, b = at[i], at[j]
+        d = np.float32(1) / max(M[i, a], least)
+        f = d * M[i, b]
+        e = np.float32(1) / max(M[j, b] - f * M[i, b], least) if j > i else np.float32(0)
+        for r in range(j + 1, n + borders, 2):
+            t = e * (M[r, b] - f * M[r, a])
+            s = d * M[r, a] - f * t
+            v = e * (M[r + 1, b] - f * M[r + 1, a])
+            u = d * M[r + 1, a] - f * v
+            for p in range(width):
+                M[r, p] -= s * M[i, p] + t * M[j, p]
+                M[r + 1, p] -= u * M[i, p] + v * M[j, p]
+
+
+@part
+def _border_group(S, Z, ridge, M):
+    """For P and P Z, with the opposite sign: A is P's inverse, b the unit matrix, B the unit matrix and all patches."""
+    size, patches = Z.shape
+    _clear(M, 2 * size, 2 * size + patches)
+    for i in range(size):
+        for j in range(size):
+            M[i, j] = S[i, j]
+        M[i, i] += ridge
+        M[i, size + i] = M[size + i, i] = np.float32(1)
+        for p in range(uintp(patches)):
+            M[i, 2 * size + p] = Z[i, p]
+
+
+@part
+def _border_known(S, Z, known, k, g, ridge, M):
+    """For the `k` known entries of patch `g`: A and B are those rows of S, with the ridge, b and c the patch itself."""
+    size, planes = Z.shape[:2]
+    width = _padded(size + planes)
+    for i in range(k):
+        q = known[i]
+        for p in range(width):
+            M[i, p] = S[q, p]
+        M[i, q] += ridge
+        for p in range(planes):
+            M[i, size + p] = Z[q, p, g]
+    for p in range(planes):
+        for q in range(width):
+            M[k + p, q] = np.float32(0)
+        for q in range(size):
+            M[k + p, q] = Z[q, p, g]
+
+
+@part
+def _read_known(M, unknown, k, m, innovation, planes, H):
+    """Write the predicted minus the present values of the missing entries, and the leverages."""
+    for p in range(planes):
+        for u in range(m):
+            innovation[p, u] = -M[k + p, unknown[u]]
+        for e in range(planes):
+            H[p, e] = -M[k + p, k + m + e]
+
+
+@part
+def _border_missing(inverse, Z, unknown, m, g, M):
+    """For the `m` missing entries u of patch `g`: A is P_uu, B the unit matrix, b is (P z)_u and h is z^T P z."""
+    size, planes, n = Z.shape
+    _clear(M, m + planes, 2 * m + planes)
+    for i in range(m):
+        for j in range(m):
+            M[i, j] = -inverse[size + unknown[i], size + unknown[j]]
+        M[i, m + i] = np.float32(1)
+        for p in range(planes):
+            M[i, 2 * m + p] = M[m + p, i] = -inverse[size + unknown[i], 2 * size + p * n + g]
+    for p in range(planes):
+        for e in range(planes):
+            s = np.float32(0)
+            for q in range(size):
+                s -= Z[q, p, g] * inverse[size + q, 2 * size + e * n + g]
+            M[m + p, 2 * m + e] = s
+
+
+@part
+def _read_missing(M, m, innovation, planes, H):
+    """Write the same."""
+    for p in range(planes):
+        for u in range(m):
+            innovation[p, u] = M[m + p, m + u]
+        for e in range(planes):
+            H[p, e] = M[m + p, 2 * m + e]
+
+
+@part
+def _border_patches(gram, Z, hole, g, ridge, M):
+    """For the known entries k of patch `g`: A is Z_k^T Z_k with the ridge, B the unit matrix, b is Z_k^T z_k."""
+    n = len(gram)
+    _clear(M, n + 1, 2 * n + 1)
+    for i in range(n):
+        for j in range(uintp(n)):
+            M[i, j] = gram[i, j]
+    for q in range(len(Z)):
+        if hole[q, g]:
+            _add_square(M, Z, q, np.float32(-1))
+    for i in range(n):
+        M[n, i] = M[i, g]
+    for i in range(n):
+        M[i, i] += ridge
+        M[i, n + i] = np.float32(1)
+
+
+@part
+def _read_patches(M, Z, unknown, m, g, innovation, H):
+    """Write the same."""
+    n = Z.shape[1]
+    for u in range(m):
+        innovation[0, u] = -_dot(Z[unknown[u]], M[n, n:]) - Z[unknown[u], g]
+    H[0, 0] = -M[n, n + g]
+
+
+@part
+def _clear(M, rows, columns):
+    """Write zeros."""
+    for i in range(rows):
+        for p in range(_padded(columns)):
+            M[i, p] = np.float32(0)
+
+
+@part
 def _gram(Z, gram):
-    """Write the lower half of ``Z^T Z``."""
+    """Write ``Z^T Z``."""
     size, n = Z.shape
     for i in range(n):
-        for j in range(i + 1):
+        for j in range(n):
             gram[i, j] = 0
     for q in range(size):
         _add_square(gram, Z, q, np.float32(1))
 
 
 @part
-def _add_square(matrix, Z, q, sign):
-    """Add or subtract the lower half of ``v v^T`` for row v = Z[q]."""
+def _add_square(M, Z, q, sign):
+    """Add or subtract ``v v^T`` for row v = Z[q]."""
     for i in range(Z.shape[1]):
         u = sign * Z[q, i]
-        for j in range(uintp(i + 1)):
-            matrix[i, j] += u * Z[q, j]
-
-
-@part
-def _among_known(S, Z, known, k, g, ridge, L, z, H):
-    """Solve ``(S_kk + ridge) z = Z[k, g]`` for the `k` known entries; write the leverages of patch `g`."""
-    for i in range(k):
-        q = known[i]
-        for j in range(i + 1):
-            L[i, j] = S[q, known[j]]
-        L[i, i] += ridge
-        for p in range(Z.shape[1]):
-            z[p, i] = Z[q, p, g]
-    _factorize(L, k, ridge)
-    _solve(L, Z.shape[1], z, k, H)
-
-
-@part
-def _predict(S, Z, z, known, k, unknown, m, g, out):
-    """Write ``S_uk z - Z[u, g]``, for the `k` known entries and the `m` missing entries u."""
-    for p in range(uintp(Z.shape[1])):
-        for u in range(uintp(m)):
-            q = uintp(unknown[u])
-            v = -Z[q, p, uintp(g)]
-            for i in range(uintp(k)):
-                v += S[q, uintp(known[i])] * z[p, i]
-            out[p, u] = v
-
-
-@part
-def _whiten(S, ridge, U, W):
-    """Write the upper triangle `W` with ``W W^T = (S + ridge)^-1``, by elimination in `U`."""
-    size = len(S)
-    for i in range(size):
-        for j in range(size):
-            U[i, j] = S[i, j]
-            W[i, j] = 0
-        U[i, i] += ridge
-        W[i, i] = 1
-    for j in range(size):  # W holds a lower triangle until the end, so that loops run along rows
-        scale = np.float32(1) / max(U[j, j], ridge)
-        for i in range(j + 1, size):
-            f = scale * U[j, i]
-            for p in range(i, size):
-                U[i, uintp(p)] -= f * U[j, uintp(p)]
-            for p in range(uintp(j + 1)):
-                W[i, p] -= f * W[j, p]
-        scale = np.sqrt(scale)
-        for p in range(uintp(j + 1)):
-            W[j, p] *= scale
-    for i in range(size):
-        for j in range(i):
-            W[j, i], W[i, j] = W[i, j], np.float32(0)
-
-
-@part
-def _among_missing(W, Z, known, k, unknown, m, g, largest, white, L, z, H, out):
-    """Write ``-P_uu^-1 P_uk Z[k, g] - Z[u, g]`` for the `m` missing entries u, with ``P = W W^T``, and the leverages.
-
-    No eigenvalue of the inverse of P is above `largest`.
-    """
-    P = Z.shape[1]
-    for p in range(P):
-        for q in range(len(W)):
-            white[p, q] = 0
-        for i in range(k):
-            row, v = known[i], Z[known[i], p, g]
-            for q in range(row, len(W)):
-                white[p, uintp(q)] += v * W[row, uintp(q)]
-    for i in range(m):
-        row = unknown[i]  # of W, whose entries before the diagonal are 0
-        for p in range(P):
-            z[p, i] = _dot(W[row, row:], white[p, row:])
-        for j in range(i + 1):
-            L[i, j] = _dot(W[row, row:], W[unknown[j], row:])
-    _factorize(L, m, np.float32(1) / largest)
-    _solve(L, P, z, m, H)
-    for p in range(P):
-        for u in range(m):
-            out[p, u] = -z[p, u] - Z[unknown[u], p, g]
-        for e in range(P):
-            H[p, e] = _dot(white[p], white[e]) - H[p, e]
-
-
-@part
-def _among_patches(gram, Z, hole, unknown, m, g, ridge, L, z, H, out):
-    """Solve ``(Z_k^T Z_k + ridge) z = Z_k^T Z[k, g]``, and write ``Z_u z - Z[u, g]`` and the leverage of patch `g`."""
-    n = len(gram)
-    for i in range(n):
-        for j in range(i + 1):
-            L[i, j] = gram[i, j]
-    for q in range(len(Z)):
-        if hole[q, g]:
-            _add_square(L, Z, q, np.float32(-1))
-    for i in range(n):
-        z[0, i] = L[max(i, g), min(i, g)]
-    for i in range(n):
-        L[i, i] += ridge
-    _factorize(L, n, ridge)
-    _solve(L, ONE_PLANE, z, n, H)
-    H[0, 0] = z[0, g]
-    for u in range(m):
-        out[0, u] = _dot(Z[unknown[u]], z[0, :n]) - Z[unknown[u], g]
+        for j in range(uintp(Z.shape[1])):
+            M[i, j] += u * Z[q, j]
 
 
 @part
@@ -475,41 +540,3 @@ def _leave_out(P, H):
                 H[q, p] = np.float32(0)
                 for e in range(P):
                     H[q, e] -= f * H[p, e]
-
-
-@part
-def _factorize(L, n, least):
-    """Replace the lower half of a symmetric matrix by its Cholesky factor, whose diagonal is inverted.
-
-    All eigenvalues are at least `least`. A smaller pivot is a rounding error, and is replaced by `least`.
-    """
-    for i in range(n):
-        for j in range(i):
-            s = L[i, j]
-            for p in range(uintp(j)):
-                s -= L[i, p] * L[j, p]
-            L[i, j] = s * L[j, j]
-        s = L[i, i]
-        for p in range(uintp(i)):
-            s -= L[i, p] * L[i, p]
-        L[i, i] = np.float32(1) / np.sqrt(max(s, least))
-
-
-@part
-def _solve(L, P, z, n, H):
-    """Solve ``L L^T x = z`` in place for each row of `z`; write ``H = z A^-1 z^T``."""
-    for p in range(P):
-        for i in range(n):
-            v = z[p, i]
-            for j in range(uintp(i)):
-                v -= L[i, j] * z[p, j]
-            z[p, i] = v * L[i, i]
-    for p in range(P):
-        for e in range(p + 1):
-            H[p, e] = H[e, p] = _dot(z[p, :n], z[e, :n])
-    for p in range(P):
-        for i in range(n - 1, -1, -1):
-            v = z[p, i] * L[i, i]
-            z[p, i] = v
-            for j in range(uintp(i)):
-                z[p, j] -= L[i, j] * v
