@@ -33,6 +33,7 @@ def match(lo, hi, x, missing, wanted, side, step, reach, found):
     best = np.empty(size, np.float32)
     where = np.empty(size, np.int64)
     squares = np.empty(2 * reach + 1, np.float32)
+    values, weights = np.zeros((side, side + 2), np.float32), np.zeros((side, side + 2), np.float32)
     for r in range(lo, hi):
         a = min(r * step, A - side)
         for c in range(found.shape[1]):
@@ -44,6 +45,10 @@ def match(lo, hi, x, missing, wanted, side, step, reach, found):
             if not some:
                 found[r, c, 0] = -1
                 continue
+            for i in range(side):
+                for j in range(side):
+                    values[i, j] = x[a + i, b + j]
+                    weights[i, j] = FILLED_LIKENESS if missing[a + i, b + j] else np.float32(1)
             for g in range(size):
                 best[g] = np.inf
                 where[g] = a * X + b
@@ -56,15 +61,18 @@ def match(lo, hi, x, missing, wanted, side, step, reach, found):
                 for k in range(n):
                     squares[k] = 0
                 for i in range(side):
-                    for j in range(side):
-                        v = x[a + i, b + j]
-                        w = FILLED_LIKENESS if missing[a + i, b + j] else np.float32(1)
+                    for j in range(0, side, 3):  # three columns at a time; those beyond the patch weigh nothing
+                        second, third = min(j + 1, side - 1), min(j + 2, side - 1)
+                        p, q, t = values[i, j], values[i, j + 1], values[i, j + 2]
+                        u, v, w = weights[i, j], weights[i, j + 1], weights[i, j + 2]
                         for k in range(n):
-                            difference = x[y + i, uintp(left + j + k)] - v
-                            squares[uintp(k)] += w * difference * difference
-                    close = 0
+                            d = x[y + i, uintp(left + j + k)] - p
+                            e = x[y + i, uintp(left + second + k)] - q
+                            f = x[y + i, uintp(left + third + k)] - t
+                            squares[uintp(k)] += u * d * d + v * e * e + w * f * f
+                    close, farthest = np.float32(0), best[size - 1]
                     for k in range(uintp(n)):
-                        close += squares[k] < best[size - 1]
+                        close += np.float32(1) if squares[k] < farthest else np.float32(0)
                     if close == 0:
                         break
                 if close == 0:
