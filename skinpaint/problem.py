@@ -179,7 +179,7 @@ class Problem:
         shared = missing.shape[-1] == 1 or bool((missing == missing[..., :1]).all())
         missing = np.ascontiguousarray(missing[..., :1] if shared else missing)
         known = masks.known_ranges(array, missing) if whole is None else whole.known
-        by_default = bounds is None and not (default_bounds == "dtype" and _in_another_unit(*known))
+        by_default = bounds is None and not (default_bounds == "dtype" and _in_another_unit(known[1]))
         bounds = default_bounds if by_default else bounds
         low, high = (
             _find_bounds(*known, bounds, ", the default of this method" if by_default else "")
@@ -653,8 +653,8 @@ def _in_reach(bound: np.ndarray, offset: np.ndarray, scale: np.ndarray | float) 
         return np.clip(difference(bound, offset) / scale, -FAR_BEYOND, FAR_BEYOND)
 
 
-def _in_another_unit(lowest: np.ndarray, highest: np.ndarray) -> bool:
-    """Whether an image holds floats that are no grey levels from 0 to 1, as the largest one is not even the first."""
+def _in_another_unit(highest: np.ndarray) -> bool:
+    """Whether floats are no grey levels from 0 to 1: the highest value of all channels is below the first level."""
     return highest.dtype.kind == "f" and 0 < highest.max() < GREY_LEVEL
 
 

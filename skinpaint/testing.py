@@ -521,7 +521,7 @@ def _value_law(energy: Callable[[Any], Any], shape: tuple[int, ...], tol: float)
     pattern = np.indices(shape).sum(axis=0) % 2.0
     random = np.random.default_rng(0).random(shape)
     for name, x in {"a random": random, **_flat_images(shape), "a black-and-white": pattern}.items():
-        _sentence(value_and_gradient, energy, x, name)
+        _accepted(energy, x, name)
     _demand(not is_coarse(energy(random)), f"at a random image: {COARSE}")
 
 
@@ -611,10 +611,10 @@ def _flat_images(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     return {"a flat": np.full(shape, 0.3), "a black": np.zeros(shape), "a partly flat": line}
 
 
-def _sentence(function: Callable[..., Any], energy: Callable[[Any], Any], x: np.ndarray, name: str) -> None:
-    """Turn a refusal of the answer into a broken law."""
+def _accepted(energy: Callable[[Any], Any], x: np.ndarray, name: str) -> None:
+    """Turn a refusal of what the energy gives into a broken law."""
     try:
-        function(energy, x)
+        value_and_gradient(energy, x)
     except ValueError as error:
         raise AssertionError(f"at {name} image: {error}") from error
 

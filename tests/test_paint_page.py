@@ -54,7 +54,7 @@ class Opened:
     """A page, and the server behind it."""
 
     def __init__(self, chromium, files, size=SIZE, **options):
-        self.desk = Desk(files, "laplace")
+        self.desk = Desk(files)
         self.server = Server(self.desk)
         self.server.start()
         self.context = chromium.new_context(viewport=size, **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -65,8 +65,6 @@ class Desk:
     ----------
     album : Album
         The pictures.
-    method : str or Method
-        The method to begin with.
 
     Examples
     --------
@@ -83,7 +81,7 @@ class Desk:
     ['busy', 'changed', 'state']
     """
 
-    def __init__(self, album: Album, method: str | Method = "dct") -> None:
+    def __init__(self, album: Album) -> None:
         self.album = album
         self.number = 0
         self.session = album.open(0)
@@ -173,10 +171,10 @@ class Desk:
             "preferences": self.preferences,
         }
 
-    def tell(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
+    def tell(self, message: dict[str, Any]) -> None:
         """Tell all pages."""
         for page in list(self.pages):
-            page.send(message, list(buffers))
+            page.send(message, [])
 
     def open(self, number: int) -> None:
         """Turn to another picture, with the same method."""

@@ -339,7 +339,7 @@ class _Restored:
 
     @property
     def solves(self) -> int:
-        return sum(gaussian.solves() for _, _, gaussian in self.variances)
+        return sum(gaussian.solves for _, _, gaussian in self.variances)
 
     @lazy
     def harmonic(self) -> np.ndarray:

@@ -47,6 +47,7 @@ NEARLY_ALL = 0.99
 LOOSE = 1e-3  # relative residual of a draw: its error is far below the spread of the draws
 LOOSE_CYCLES = 6  # of the biharmonic solver, each of which reduces the error by three or more
 EXACT, EXACT_CYCLES = 1e-9, 200
+MEAN_CYCLES = 100  # of a posterior mean
 
 Estimator = Literal["auto", "draws", "probes", "exact"]
 
@@ -116,7 +117,7 @@ class Field:
             return L.apply(filled) ** 2
         x = drop_short_axes(filled)
         out = np.zeros(x.shape)
-        for a, b, w in self.edges(x.shape):
+        for a, b, w in self.edges():
             energy = x[b] - x[a]
             energy *= energy
             energy *= 0.5 * w
@@ -173,17 +174,18 @@ class Field:
         """Free the memory of the solver, which is built again when it is needed."""
         self.__dict__.pop("_pieces", None)
 
-    def solves(self, draws: int = DRAWS) -> int:
+    @property
+    def solves(self) -> int:
         """How many linear systems `variances` solves by its own choice."""
         rest = drop_short_axes(self.mask) & ~self._small
-        return (self._colours(draws) ** rest.ndim if self.scattered else draws) if rest.any() else 0
+        return (self._colours(DRAWS) ** rest.ndim if self.scattered else DRAWS) if rest.any() else 0
 
-    def mean(self, load: np.ndarray, *, tol: float = 1e-6, max_iter: int = 100) -> tuple[np.ndarray, int, float]:
+    def mean(self, load: np.ndarray, *, tol: float = 1e-6) -> tuple[np.ndarray, int, float]:
         """The solution of ``(Q + shift) x = load``: the values, the number of cycles, and the accuracy reached."""
         out = np.zeros(self.mask.shape)
         cycles, accuracy = 0, 0.0
         for piece in self._pieces:
-            x, n_iter, reached = piece.improve(piece.gather(load), tol, max_iter)
+            x, n_iter, reached = piece.improve(piece.gather(load), tol, MEAN_CYCLES)
             piece.scatter(x, out)
             cycles, accuracy = max(cycles, n_iter), max(accuracy, reached)
         return out, cycles, accuracy
@@ -193,7 +195,7 @@ class Field:
         u = drop_short_axes(x)
         for _ in range(self.order):
             flows = np.zeros(u.shape)
-            for a, b, w in self.edges(u.shape):
+            for a, b, w in self.edges():
                 difference = w * (u[b] - u[a])
                 flows[a] -= difference
                 flows[b] += difference
@@ -246,7 +248,7 @@ class Field:
         number *= mask
         return number, np.bincount(number.ravel())
 
-    def edges(self, shape: tuple[int, ...]) -> Iterator[tuple[Any, Any, Any]]:
+    def edges(self) -> Iterator[tuple[Any, Any, Any]]:
         """The two ends of all edges of each term, as slices that may be empty, and their weights."""
         for (axis, lag), w in zip(self._terms, self._weights, strict=True):
             a, b = ((*(slice(None),) * axis, s) for s in (slice(None, -lag), slice(lag, None)))
@@ -261,7 +263,7 @@ class Field:
         number = np.cumsum(around, dtype=np.int32).reshape(around.shape)  # from 1; memory is what this costs
         degree = np.zeros(around.shape)
         rows, columns, entries = [], [], []
-        for a, b, w in self.edges(around.shape):
+        for a, b, w in self.edges():
             degree[a] += w
             degree[b] += w
             both = around[a] & around[b]

@@ -240,7 +240,7 @@ def _edge_weights(x: np.ndarray, fill: Field, noise: float) -> tuple[np.ndarray,
     u = drop_short_axes(x)
     power = POWER * noise**2 / (noise**2 + EDGE_NOISE**2)
     out = []
-    for a, b, w in fill.edges(u.shape):
+    for a, b, w in fill.edges():
         square = np.zeros(u.shape)
         square[a] = (u[b] - u[a]) ** 2
         smeared = gaussian_filter(square, SMEAR)
@@ -254,7 +254,7 @@ def _unsure_in_holes(posterior: Field, fill: Field) -> Field:
     Inside a hole the mean is smooth, whatever the field is there, so weights that follow it would be too sure.
     """
     known, weights = ~drop_short_axes(fill.mask), []
-    for (a, b, _), w in zip(fill.edges(known.shape), posterior.weights or (), strict=True):
+    for (a, b, _), w in zip(fill.edges(), posterior.weights or (), strict=True):
         measured, adapted = known[a] & known[b], w.copy()
         if measured.any():
             adapted[a][~measured] = 1 / np.mean(1 / w[a][measured])
