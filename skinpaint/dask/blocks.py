@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid.axes import Box
+from skinpaint.grid.axes import Box, extents, within
 
-__all__ = ["Block", "Shelf", "Shelved", "common", "damaged", "read", "within"]
+__all__ = ["Block", "Shelf", "Shelved", "common", "damaged", "read"]
 
 Array = np.ndarray
 NOT_THERE = {"f": np.nan, "u": 2}  # what zarr reads where a file is gone: no array holds it
@@ -91,7 +91,7 @@ class Shelf:
         missing = missing != 0
         slabs, start = [], 0
         for slab in _slabs(box, width):
-            shape = tuple(s.stop - s.start for s in slab)
+            shape = extents(slab)
             part = slice(start, start := start + prod(shape))
             slabs.append(Block(slab, values[part].reshape(shape), missing[part].reshape(shape)))
         return Rim(slabs)
@@ -163,8 +163,7 @@ def read(box: Box, parts: Iterable[Any], start: float | None = None) -> tuple[Ar
 
     With `start`, the missing values are set to it.
     """
-    shape = tuple(s.stop - s.start for s in box)
-    values, missing = np.zeros(shape), np.zeros(shape, bool)
+    values, missing = np.zeros(extents(box)), np.zeros(extents(box), bool)
     for part in parts:
         part.copy_to(box, values, missing)
     if start is not None:
@@ -176,11 +175,6 @@ def common(a: Box, b: Box) -> Box | None:
     """The part that two boxes share, or None."""
     both = tuple(slice(max(s.start, t.start), min(s.stop, t.stop)) for s, t in zip(a, b, strict=True))
     return None if any(s.start >= s.stop for s in both) else both
-
-
-def within(box: Box, around: Box) -> Box:
-    """Where a box lies in a larger one."""
-    return tuple(slice(s.start - t.start, s.stop - t.start) for s, t in zip(box, around, strict=True))
 
 
 def _slabs(box: Box, width: int) -> Sequence[Box]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.dask.blocks import Block, Shelf, read, within
-from skinpaint.grid.axes import Box
+from skinpaint.dask.blocks import Block, Shelf, read
+from skinpaint.grid.axes import Box, within
 from skinpaint.grid.harmonic.schwarz import Chunk, Grid, Misfit, assemble, measure, solve_chunk
 from skinpaint.grid.hats import Stencil
 from skinpaint.grid.threads import alone
@@ -143,7 +143,7 @@ def sweep(
     """One pass over one chunk."""
     with alone():
         values, missing = read(chunk.window, parts, start)
-        here = chunk.inside(chunk.core)
+        here = within(chunk.core, chunk.window)
         if not missing[here].any():
             return Done(parts[0].block, 0.0)
         core, change = solve_chunk(grid, chunk, units.of(values), missing, correction)

@@ -1,4 +1,4 @@
-"""The axes of a grid that have neighbours, and the channels that share a mask: what every solver asks first."""
+"""Axes that have neighbours, channels that share a mask, and boxes: what every solver asks first."""
 
 from __future__ import annotations
 
@@ -6,9 +6,32 @@ from collections.abc import Iterator
 
 import numpy as np
 
-__all__ = ["Box", "channels_by_mask", "drop_short_axes", "long_axes", "unravel"]
+__all__ = ["Box", "channels_by_mask", "drop_short_axes", "extents", "long_axes", "unravel", "within"]
 
 Box = tuple[slice, ...]
+"""A part of a grid: from where to where along each axis."""
+
+
+def extents(box: Box) -> tuple[int, ...]:
+    """The shape of a box.
+
+    Examples
+    --------
+    >>> extents((slice(2, 5), slice(0, 4)))
+    (3, 4)
+    """
+    return tuple(s.stop - s.start for s in box)
+
+
+def within(box: Box, around: Box) -> Box:
+    """Where a box lies in a larger one.
+
+    Examples
+    --------
+    >>> within((slice(2, 5), slice(0, 4)), (slice(1, 9), slice(0, 9)))
+    (slice(1, 4, None), slice(0, 4, None))
+    """
+    return tuple(slice(s.start - t.start, s.stop - t.start) for s, t in zip(box, around, strict=True))
 
 
 def long_axes(shape: tuple[int, ...]) -> list[int]:

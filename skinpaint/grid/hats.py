@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from skinpaint.grid.axes import Box
+from skinpaint.grid.axes import Box, extents, within
 
 __all__ = ["Hats", "Stencil", "add_up", "ends"]
 
@@ -91,8 +91,7 @@ class Hats:
         `box`, as far as the largest lag and the grid allow.
         """
         nodes = self.around(tuple(slice(b.start, w.stop) for b, w in zip(box, window, strict=True)))
-        sizes = tuple(s.stop - s.start for s in nodes)
-        inside = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, window, strict=True))
+        sizes, inside = extents(nodes), within(box, window)
         here = unknown[inside]
         parts = [self._sums(here * (degree(self.shape, box, lags, spacing) / 2), box, sizes)]
         for axis, h in enumerate(spacing):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.grid.axes import Box, unravel
+from skinpaint.grid.axes import Box, extents, unravel
 from skinpaint.grid.choice import FEW_UNKNOWNS, LIST_COST, worth_listing
 from skinpaint.grid.jit import KNOWN, OUTSIDE, UNKNOWN
 from skinpaint.grid.points import Points
@@ -213,11 +213,11 @@ def cut_out(
         points = Points.listed(at, mask.shape, lags)
         return [Listed(points, points.order)]
     islands = _islands(at, mask.shape, margin)
-    sizes = {number: _size(box) for number, box in islands.boxes.items()}
+    sizes = {number: prod(extents(box)) for number, box in islands.boxes.items()}
     listed, cost = [], 0
     for number, box in islands.boxes.items() if lags is not None else ():
         count = islands.counts[number]
-        narrow = mask.ndim > 1 and count <= NARROW * max(s.stop - s.start for s in box)
+        narrow = mask.ndim > 1 and count <= NARROW * max(extents(box))
         if narrow or worth_listing(count, sizes[number]):
             listed.append(number)
             cost += (NARROW_COST if narrow else LIST_COST) * count
@@ -334,25 +334,25 @@ def _runs(at: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _lay_out(boxes: dict[int, Box], gap: int) -> tuple[tuple[int, ...], dict[int, Box]]:
     """Place boxes on shelves, `gap` apart, the tallest first: the shape of the cut-out, and each box's place in it."""
-    extents = {number: tuple(s.stop - s.start for s in box) for number, box in boxes.items()}
-    if all(len(extent) == 1 for extent in extents.values()):  # the pieces of a signal fit on one shelf
-        shape, places = _shelve({number: (1, *extent) for number, extent in extents.items()}, gap, limit=inf)
+    shapes = {number: extents(box) for number, box in boxes.items()}
+    if all(len(each) == 1 for each in shapes.values()):  # the pieces of a signal fit on one shelf
+        shape, places = _shelve({number: (1, *each) for number, each in shapes.items()}, gap, limit=inf)
         return shape[1:], {number: place[1:] for number, place in places.items()}
-    width = sqrt(sum((height + gap) * (width + gap) for height, width, *_ in extents.values()))
-    return _shelve(extents, gap, limit=max(width, max(extent[1] for extent in extents.values())))
+    width = sqrt(sum((height + gap) * (width + gap) for height, width, *_ in shapes.values()))
+    return _shelve(shapes, gap, limit=max(width, max(each[1] for each in shapes.values())))
 
 
-def _shelve(extents: dict[int, tuple[int, ...]], gap: int, limit: float) -> tuple[tuple[int, ...], dict[int, Box]]:
+def _shelve(shapes: dict[int, tuple[int, ...]], gap: int, limit: float) -> tuple[tuple[int, ...], dict[int, Box]]:
     places: dict[int, Box] = {}
     top, shelf, left, width = 0, 0, 0, 0
-    for number in sorted(extents, key=lambda number: -extents[number][0]):
-        height, across, *rest = extents[number]
+    for number in sorted(shapes, key=lambda number: -shapes[number][0]):
+        height, across, *rest = shapes[number]
         if left + across > limit:
             top, shelf, left = top + shelf + gap, 0, 0
         places[number] = (slice(top, top + height), slice(left, left + across), *(slice(0, n) for n in rest))
         shelf, width = max(shelf, height), max(width, left + across)
         left += across + gap
-    others = (max(sizes) for sizes in list(zip(*extents.values(), strict=True))[2:])
+    others = (max(sizes) for sizes in list(zip(*shapes.values(), strict=True))[2:])
     return (top + shelf, width, *others), places
 
 
@@ -368,7 +368,3 @@ def _cut(mask: np.ndarray, islands: Islands, shape: tuple[int, ...], places: dic
     everything = len(islands.counts) == 1
     members = [slice(None) if everything else islands.members[number] for number in places]
     return CutOut(state, [(islands.boxes[number], place) for number, place in places.items()], members)
-
-
-def _size(box: Box) -> int:
-    return prod(s.stop - s.start for s in box)

@@ -31,7 +31,7 @@ from math import sqrt
 
 import numpy as np
 
-from skinpaint.grid.axes import Box, drop_short_axes, long_axes
+from skinpaint.grid.axes import Box, drop_short_axes, long_axes, within
 from skinpaint.grid.harmonic.coarse import CoarseSystem
 from skinpaint.grid.harmonic.multigrid import HarmonicSystem
 from skinpaint.grid.hats import Hats, Stencil
@@ -56,11 +56,6 @@ class Chunk:
     core: Box
     wide: Box
     window: Box
-
-    def inside(self, box: Box, window: Box | None = None) -> Box:
-        """Where `box` lies in the window, or in another one."""
-        window = self.window if window is None else window
-        return tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, window, strict=True))
 
 
 @dataclass(frozen=True)
@@ -174,7 +169,7 @@ def solve_chunk(
     if correction is not None:
         np.add(x, grid.hats.prolong(correction, chunk.window), out=x, where=unknown)
     inner = np.zeros(unknown.shape, bool)
-    at = chunk.inside(chunk.wide)
+    at = within(chunk.wide, chunk.window)
     inner[at] = unknown[at]
     if inner.any():
         long = long_axes(x.shape)
@@ -186,7 +181,7 @@ def solve_chunk(
             [drop_short_axes(x)],
             lambda system, flat: system.improve(flat, tol=LOCAL_TOL, max_iter=MAX_CYCLES, reduction=LOCAL_REDUCTION),
         )
-    here = chunk.inside(chunk.core)
+    here = within(chunk.core, chunk.window)
     return np.ascontiguousarray(x[here]), float(np.abs(x[here] - values[here]).max())
 
 
@@ -198,7 +193,7 @@ def residual(grid: Grid, box: Box, values: np.ndarray, unknown: np.ndarray) -> n
         flow *= weight
         r[low] += flow
         r[high] -= flow
-    inside = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, grid.ring(box), strict=True))
+    inside = within(box, grid.ring(box))
     return np.where(unknown[inside], r[inside], 0.0)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skinpaint.grid.axes import Box
+from skinpaint.grid.axes import Box, within
 from skinpaint.grid.patches.kernels_groups import condition, match
 from skinpaint.grid.threads import SOLVE_COST, share_unevenly
 
@@ -70,8 +70,7 @@ def tiles(
             cores.append(slice(max(lo, first), min(hi, m)))
             boxes.append(slice(first, min(last, m)))
         if all(core.start < core.stop for core in cores) and missing[tuple(cores)].any():
-            inside = (slice(c.start - b.start, c.stop - b.start) for c, b in zip(cores, boxes, strict=True))
-            yield Tile(tuple(inside), tuple(boxes))
+            yield Tile(within(tuple(cores), tuple(boxes)), tuple(boxes))
 
 
 def groups(x: np.ndarray, missing: np.ndarray, wanted: np.ndarray, side: int, step: int) -> np.ndarray:
