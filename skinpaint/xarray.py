@@ -55,9 +55,9 @@ def inpaint(
     mask : xarray.DataArray, xarray.Dataset or array_like, optional
         Where pixels are missing. A Dataset holds a mask for each variable of its name. A DataArray is taken by its
         coordinates, and needs no axes that do not matter: one without ``time`` is for all times. Missing as well is
-        what equals ``rio.nodata``, or ``_FillValue`` or ``missing_value`` in attributes or encoding, and NaN. If the
-        encoding has a scale or an offset, values were computed from stored ones, and nodata values in the encoding are
-        not theirs.
+        what equals ``rio.nodata``, or ``_FillValue``, ``missing_value`` or ``nodata`` in attributes or encoding, and
+        NaN. If the encoding has a scale or an offset, values were computed from stored ones, and nodata values in the
+        encoding are not theirs.
     dim : sequence of str
         The axes along which values continue. Along all others, such as time or band, each slice is restored on its own.
     method : str or Method
