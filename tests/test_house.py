@@ -3,6 +3,7 @@
 import ast
 import importlib
 import pkgutil
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -279,6 +280,18 @@ def test_every_method_class_is_public_under_its_own_name():
         name = target.split(":")[1]
         assert name in skinpaint.__all__
         assert getattr(skinpaint, name).__module__ == target.split(":")[0]
+
+
+@pytest.mark.parametrize("module", ["skinpaint", *(f"skinpaint.{room}" for room in ("dask", "film", "io", "paint"))])
+def test_what_users_import_is_in_the_reference(module):
+    docs = PACKAGE.parent / "docs"
+    if not docs.exists():
+        pytest.skip("the tests are installed without the documentation")
+    listed = "".join(runpy.run_path(str(docs / "_ext" / "tables.py"))["pages"]().values())
+    listed += (docs / "reference" / "index.rst").read_text(encoding="utf-8")
+    entries = {line.strip().rpartition(".")[2] for line in listed.splitlines() if line.startswith("   ")}
+    offered = importlib.import_module(module)
+    assert {name for name in offered.__all__ if callable(getattr(offered, name))} <= entries
 
 
 def test_an_unknown_name_is_an_attribute_error():

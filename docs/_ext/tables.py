@@ -60,8 +60,8 @@ def files() -> str:
     said = {suffix: name if suffix in FORMATS else f"{name}, only read" for suffix, name in READABLE.items()}
     rows = "\n".join(f"   * - ``{suffix}``\n     - {name}" for suffix, name in said.items())
     table = f".. list-table::\n   :header-rows: 1\n\n   * - Suffix\n     - Format\n{rows}"
-    names = ["read", "write", "read_mask", "Extras", "MetadataWarning", "check_target", "check_place", "whole_file"]
-    return page("Files", f"Files that can be read and written:\n\n{table}", "skinpaint.io", names)
+    names = ["read", "write", "read_mask", "Extras", "MetadataWarning", "check_target", "check_place", "is_lossless"]
+    return page("Files", f"Files that can be read and written:\n\n{table}", "skinpaint.io", [*names, "whole_file"])
 
 
 def command_line() -> str:
