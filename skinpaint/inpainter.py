@@ -167,6 +167,11 @@ class Inpainter:
     history_ : tuple of Record
         One record an iteration.
 
+    Raises
+    ------
+    TypeError
+        If a parameter is unknown. What a parameter holds is checked by `fit`.
+
     Examples
     --------
     >>> import numpy as np
@@ -234,6 +239,14 @@ class Inpainter:
         ------
         TypeError, ValueError
             If the image, the mask or a parameter cannot be used; the message says what is allowed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> inpainter = Inpainter("laplace").fit(np.array([0.0, 9.0, 2.0]), mask=[0, 1, 0])
+        >>> inpainter.restored_, inpainter.converged_
+        (array([0., 1., 2.]), True)
         """
         self._fit(image, y, mask, callback)
         return self
@@ -270,12 +283,24 @@ class Inpainter:
         return self.fit(*args, **keywords).restored_
 
     def restore(self) -> Any:
-        """Return the restored image of the last `fit`, as a new array.
+        """Return the restored image of the last `fit`.
+
+        Returns
+        -------
+        restored : ndarray, or what the image came in
+            A new array.
 
         Raises
         ------
         ValueError
             If no image was fitted yet.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> Inpainter("laplace").fit(np.array([0.0, np.nan, 2.0])).restore()
+        array([0., 1., 2.])
         """
         if not hasattr(self, "restored_"):
             raise ValueError("Inpainter.restore needs an image first. Call fit(image) or fit_restore(image).")
@@ -303,7 +328,8 @@ class Inpainter:
         Raises
         ------
         ValueError
-            If no image was fitted yet.
+            If no image was fitted yet, it came in chunks, it was fitted by another version and unpickled, or `rng` is
+            neither a Generator nor an int of at least 0.
 
         Examples
         --------
@@ -339,7 +365,19 @@ class Inpainter:
         Raises
         ------
         ValueError
-            If no image was fitted yet, or `level` is not in (0, 1).
+            If `level` is not in (0, 1), besides the errors of `std`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> rng = np.random.default_rng(0)
+        >>> walk = rng.standard_normal(2000).cumsum()
+        >>> damaged = np.where(rng.random(2000) < 0.5, np.nan, walk)
+        >>> low, high = Inpainter("laplace").fit(damaged).interval(0.9)
+        >>> inside = (low <= walk) & (walk <= high)
+        >>> bool(0.87 < inside[np.isnan(damaged)].mean() < 0.93)
+        True
         """
         number = is_number(level) and 0 < level < 1
         require(number, "Inpainter.interval", "level", "a float in (0, 1)", level)
@@ -368,7 +406,19 @@ class Inpainter:
         Raises
         ------
         ValueError
-            If no image was fitted yet, or `n` is no int of at least 0.
+            If `n` is no int of at least 0, besides the errors of `std`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> rng = np.random.default_rng(0)
+        >>> walk = rng.standard_normal(2000).cumsum()
+        >>> damaged = np.where(rng.random(2000) < 0.5, np.nan, walk)
+        >>> samples = Inpainter("laplace").fit(damaged).sample(3)
+        >>> known = ~np.isnan(damaged)
+        >>> samples.shape, bool((samples[:, known] == walk[known]).all())
+        ((3, 2000), True)
         """
         require(is_int(n) and n >= 0, "Inpainter.sample", "n", "an int of at least 0", n)
         trusted = self._trust("sample", rng)
@@ -376,30 +426,87 @@ class Inpainter:
         return trusted.sample(int(n), source)
 
     def fit_restore(self, image: Any, mask: Any = None, *, callback: Callback | None = None) -> Any:
-        """Restore one image and return it; see `fit` for the parameters.
+        """Restore one image and return it.
+
+        Parameters
+        ----------
+        image, mask, callback
+            As for `fit`.
 
         Returns
         -------
         restored : ndarray, or what the image came in
             A new array of the image's shape and dtype.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there are several images, besides the errors of `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> Inpainter("laplace").fit_restore(np.array([0.0, 9.0, 2.0]), [0, 1, 0])
+        array([0., 1., 2.])
         """
         _refuse_several(image)
         return _own(self._fitted(image, mask=mask, callback=callback))
 
     def transform(self, X: Any) -> Any:
-        """Restore one image (an array) or several (a list or tuple, giving a list); keeps no state.
+        """Restore one image (an array) or several (a list or tuple); keeps no state.
 
         Parameters
         ----------
         X : array_like or list of array_like
             What is missing must be visible in the images: NaN, `numpy.ma` or `missing_values`.
+
+        Returns
+        -------
+        restored : ndarray, or what the image came in; a list of them for several images
+            New arrays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an image or a parameter cannot be used; the message says what is allowed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> Inpainter("laplace").transform([np.array([0.0, np.nan, 2.0]), np.array([5.0, np.nan])])
+        [array([0., 1., 2.]), array([5., 5.])]
         """
         if isinstance(X, list | tuple):
             return [self.transform(np.ma.asarray(x) if isinstance(x, list) else x) for x in X]
         return self._restored(X)
 
     def fit_transform(self, X: Any, y: Any = None, *, mask: Any = None, callback: Callback | None = None) -> Any:
-        """Fit, and return the restored image; solves once. See `fit` for the parameters."""
+        """Fit, and return what `transform` gives; each image is solved once.
+
+        Parameters
+        ----------
+        X, y, mask, callback
+            As for `fit`, whose `image` is `X`.
+
+        Returns
+        -------
+        restored : ndarray, or what the image came in; a list of them for several images
+            New arrays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there are several images and a mask or a callback, besides the errors of `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> Inpainter("laplace").fit_transform(np.array([0.0, np.nan, 2.0]))
+        array([0., 1., 2.])
+        """
         if isinstance(X, list | tuple):
             _refuse_with_several(mask, callback)
             _refuse_mask_as_y(X, y)
@@ -425,6 +532,19 @@ class Inpainter:
         -------
         psnr : float
             Of all pixels against a truth, but those that `max_distance` left; of the hidden ones without a truth.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no image, not one truth an image, a truth of another shape or that does not show what the known
+            pixels show, or too little is known to hide some of it, besides the errors of `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skinpaint import Inpainter
+        >>> round(Inpainter("laplace").score(np.array([0.0, np.nan, 1.0]), np.array([0.0, 0.6, 1.0])), 1)
+        24.8
         """
         from skinpaint.holdout import score_holdout
 
@@ -459,7 +579,23 @@ class Inpainter:
         return psnr(truth, restored, where=~left if problem.left else None)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name; with `deep`, also the method's settings as ``method__<name>``."""
+        """The parameters by name, as scikit-learn asks for them.
+
+        Parameters
+        ----------
+        deep : bool
+            Whether to give the settings of the method, too, as ``method__<name>``.
+
+        Returns
+        -------
+        params : dict
+
+        Examples
+        --------
+        >>> from skinpaint import Inpainter
+        >>> Inpainter("laplace").get_params()["method__tol"]
+        1e-06
+        """
         names = self._names()
         params = {name: getattr(self, name) for name in names}
         if deep and "method" in names:
@@ -477,9 +613,27 @@ class Inpainter:
         return [*own, *(name for name in handed_on if name not in own)]
 
     def set_params(self, **params: Any) -> Inpainter:
-        """Set parameters by name, `method` first; ``method__<name>`` replaces a setting of the method.
+        """Set parameters by name, `method` first. All of them are set, or none if one is refused.
 
-        All of them are set, or none if one is refused.
+        Parameters
+        ----------
+        **params
+            Parameters of the Inpainter, and settings of its method as ``method__<name>``.
+
+        Returns
+        -------
+        self : Inpainter
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no parameter, method or setting of such a name, or a setting cannot be used.
+
+        Examples
+        --------
+        >>> from skinpaint import Inpainter
+        >>> Inpainter("laplace").set_params(method__tol=1e-9, grow=1)
+        Inpainter(method=Laplace(lags=(1,), solver='auto', tol=1e-09, noise=None, robust=False), grow=1)
         """
         names, settings = self._names(), {}
         for name in list(params):
