@@ -127,6 +127,11 @@ def score_holdout(
     float
         PSNR of the prediction of the hidden pixels, in dB.
 
+    Raises
+    ------
+    ValueError
+        If the prediction has another shape than the image or is not finite, besides the errors of `hold_out`.
+
     Examples
     --------
     >>> import numpy as np

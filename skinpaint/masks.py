@@ -93,7 +93,19 @@ def find_missing(
 
 
 def as_bool(mask: object, name: str = "mask") -> np.ndarray:
-    """Return `mask` as booleans; it may hold bool, 0/1 or 0/255, and True means missing.
+    """Return a mask as booleans.
+
+    Parameters
+    ----------
+    mask : array_like
+        bool, 0/1 or 0/255; True means missing.
+    name : str
+        What errors call it.
+
+    Returns
+    -------
+    mask : ndarray of bool
+        Of the same shape.
 
     Raises
     ------

@@ -31,7 +31,33 @@ def closest(name: object, known: Iterable[str]) -> str:
 
 
 def require(valid: object, owner: object, parameter: str, allowed: str, got: object) -> None:
-    """Raise the library's one sentence about a bad setting unless `valid`."""
+    """Raise the library's one sentence about a bad parameter unless it is valid.
+
+    Parameters
+    ----------
+    valid : object
+        Whether it is, as a truth value.
+    owner : object or str
+        Whose parameter it is: an object, for the name of its class, or a name.
+    parameter : str
+        Its name.
+    allowed : str
+        What it must be, in words.
+    got : object
+        What came. Of an array, the dtype and the shape are said.
+
+    Raises
+    ------
+    ValueError
+        Unless `valid`.
+
+    Examples
+    --------
+    >>> require(0 < -1, "grow", "pixels", "an int of at least 0", -1)
+    Traceback (most recent call last):
+        ...
+    ValueError: The 'pixels' parameter of grow must be an int of at least 0. Got -1 instead.
+    """
     if not valid:
         name = owner if isinstance(owner, str) else type(owner).__name__
         came = f"an array of {got.dtype} of shape {got.shape}" if isinstance(got, np.ndarray) else repr(got)

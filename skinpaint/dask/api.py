@@ -36,13 +36,23 @@ DEFAULT_METHOD = "laplace"
 
 
 def inpaint(image: Any, mask: Any = None, **settings: Any) -> Any:
-    """Restore a dask array, and return a dask array; see :func:`solve` for the parameters.
+    """Restore a dask array, and return a dask array.
+
+    Parameters
+    ----------
+    image, mask, **settings
+        As for :func:`solve`.
 
     Returns
     -------
     restored : dask.array.Array
         Of the shape, the dtype and the chunks of the image. The passes are done; the last step, which brings each chunk
         to the image's dtype, is done when the array is computed or stored.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image, the mask or a parameter cannot be used; the message says what is allowed.
 
     Examples
     --------

@@ -102,6 +102,11 @@ class Sum(Energy):
     terms : tuple of (float, callable)
         Coefficients, 0 or above, and energies.
 
+    Raises
+    ------
+    ValueError
+        If a coefficient is negative or not finite: the sum would not be convex.
+
     Examples
     --------
     >>> from skinpaint.energies import bending, lines

@@ -32,6 +32,11 @@ class Dirichlet(Differences):
         Distance between neighbours along each axis; 1 by default. An edge weighs :math:`1/h^2`
         whatever its lag.
 
+    Raises
+    ------
+    ValueError
+        If `lags` is neither (1,) nor (1, 2).
+
     Examples
     --------
     >>> import numpy as np

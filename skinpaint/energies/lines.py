@@ -37,6 +37,11 @@ class Lines(Differences):
         Norms below this are replaced by a parabola, so that the energy has a gradient everywhere. This adds at most
         ``rounding / 2`` to each norm. Longer norms do not change. 0 is the article's definition.
 
+    Raises
+    ------
+    ValueError
+        If `lags` is neither (1,) nor (1, 2), or `rounding` is no finite number of at least 0.
+
     Examples
     --------
     >>> import numpy as np

@@ -41,6 +41,11 @@ class TotalVariation(Differences):
         The last axis holds channels, and all channels of a pixel share one norm (vectorial total variation). This
         favours edges at the same place in all channels. For ``GradientDescent(energy=..., joint_channels=True)``.
 
+    Raises
+    ------
+    ValueError
+        If `lags` is neither (1,) nor (1, 2), or `eps` is no finite number of at least 0.
+
     References
     ----------
     L. I. Rudin, S. Osher and E. Fatemi, "Nonlinear total variation based noise removal algorithms", Physica D 60

@@ -56,6 +56,13 @@ class Biharmonic(ClosedForm):
     robust : bool
         With `noise`: whether measurements that are far off count less.
 
+    Raises
+    ------
+    TypeError
+        If a setting is unknown.
+    ValueError
+        If a setting is not what is said above.
+
     References
     ----------
     S. B. Damelin and N. S. Hoang, "On surface completion and image inpainting by biharmonic functions: numerical

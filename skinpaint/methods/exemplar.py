@@ -63,6 +63,13 @@ class Exemplar(CountedMethod):
     max_iter : int
         Largest number of rounds.
 
+    Raises
+    ------
+    TypeError
+        If a setting is unknown.
+    ValueError
+        If a setting is not what is said above.
+
     References
     ----------
     Y. Wexler, E. Shechtman and M. Irani, "Space-time completion of video", IEEE Trans. Pattern Anal. Mach. Intell. 29

@@ -86,6 +86,13 @@ class GradientDescent(IterativeMethod):
     joint_channels : bool
         Give the energy all channels at once, on the last axis, instead of one after another.
 
+    Raises
+    ------
+    TypeError
+        If a setting is unknown.
+    ValueError
+        If a setting is not what is said above.
+
     References
     ----------
     A. Beck and M. Teboulle, "Fast gradient-based algorithms for constrained total variation image denoising

@@ -47,6 +47,13 @@ class Laplace(ClosedForm):
     robust : bool
         With `noise`: whether measurements that are far off count less.
 
+    Raises
+    ------
+    TypeError
+        If a setting is unknown.
+    ValueError
+        If a setting is not what is said above.
+
     Examples
     --------
     >>> import numpy as np

@@ -49,6 +49,13 @@ class PlugAndPlay(IterativeMethod):
         Give the denoiser all channels at once, on the last axis, with ``channel_axis=-1``; the union of their bounds is
         mapped to [0, 1].
 
+    Raises
+    ------
+    TypeError
+        If a setting is unknown.
+    ValueError
+        If a setting is not what is said above.
+
     References
     ----------
     S. V. Venkatakrishnan, C. A. Bouman and B. Wohlberg, "Plug-and-play priors for model based reconstruction", IEEE

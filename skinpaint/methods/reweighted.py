@@ -47,6 +47,13 @@ class Reweighted(IterativeMethod):
         zero at the minimum (total variation with ``eps`` well below 1e-2), convergence is slow: look at `gap`. None
         takes `max_iter` steps.
 
+    Raises
+    ------
+    TypeError
+        If a setting is unknown.
+    ValueError
+        If a setting is not what is said above.
+
     References
     ----------
     I. Daubechies, R. DeVore, M. Fornasier and C. S. Güntürk, "Iteratively reweighted least squares minimization for

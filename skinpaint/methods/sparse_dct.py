@@ -74,6 +74,13 @@ class SparseDCT(CountedMethod):
     max_iter : int
         Largest number of rounds and sweeps.
 
+    Raises
+    ------
+    TypeError
+        If a setting is unknown.
+    ValueError
+        If a setting is not what is said above.
+
     References
     ----------
     O. G. Guleryuz, "Nonlinear approximation based image recovery using adaptive sparse reconstructions and iterated

@@ -97,6 +97,11 @@ class Session:
     name : str, optional
         What the image is called.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the image, the mask, the method or the spacing cannot be used.
+
     Examples
     --------
     >>> from skinpaint.paint import Session, edits

@@ -53,6 +53,11 @@ class Recorder:
     records : list of Record
         Their records, for the chart of a :func:`film`.
 
+    Raises
+    ------
+    ValueError
+        If `growth` is no number above 1, or `max_side` no int of at least 1.
+
     Examples
     --------
     >>> import numpy as np
