@@ -22,12 +22,12 @@ def pages() -> dict[str, str]:
 
 def methods() -> str:
     """Every method, with its presets."""
-    from skinpaint.methods import METHODS, load, presets
+    from skinpaint.methods import METHODS, names_of
 
     rows = []
     for name, target in METHODS.items():
-        names = [f'``"{name}"``', *(f'``"{name}:{preset}"``' for preset in presets(load(name)))]
-        rows.append(f"   * - :class:`~skinpaint.{target.partition(':')[2]}`\n     - {', '.join(names)}")
+        names = ", ".join(f'``"{each}"``' for each in names_of(name))
+        rows.append(f"   * - :class:`~skinpaint.{target.partition(':')[2]}`\n     - {names}")
     classes = [target.partition(":")[2] for target in METHODS.values()]
     table = ".. list-table::\n   :header-rows: 1\n\n   * - Class\n     - Names\n" + "\n".join(rows)
     said = f"A method is given by its name, or as an object with settings.\n\n{table}"

@@ -450,13 +450,13 @@ def plain_warnings(where: str = "") -> Iterator[list[str]]:
 
 def method(name: str, settings: Sequence[str], *, option: str = "--method") -> Any:
     """Turn ``--method gd:classic --set max_iter=100`` into a method object."""
-    from skinpaint.methods import METHODS, load, presets, resolve
+    from skinpaint.methods import METHODS, names_of, resolve
 
     base, _, preset = name.partition(":")
     if base not in METHODS:
         raise ValueError(f"{option} must be one of {', '.join(METHODS)}. Got {name!r} instead.")
-    if preset and preset not in presets(load(base)):
-        known = ", ".join(f"{base}:{each}" for each in presets(load(base)))
+    if preset and name not in names_of(base):
+        known = ", ".join(names_of(base)[1:])
         raise ValueError(f"{option} knows these presets of {base}: {known or 'none'}. Got {name!r} instead.")
     chosen = resolve(name)
     known_settings = [field.name for field in dataclasses.fields(chosen)]  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ __all__ = [
     "Reweighted",
     "SparseDCT",
     "load",
+    "names_of",
     "presets",
     "resolve",
 ]
@@ -71,6 +72,17 @@ def presets(method: type[Method]) -> list[str]:
     ]
 
 
+def names_of(name: str) -> list[str]:
+    """All names that a method goes by: its own, for the default settings, and one for each preset.
+
+    Examples
+    --------
+    >>> names_of("gd")
+    ['gd', 'gd:classic']
+    """
+    return [name, *(f"{name}:{preset}" for preset in presets(load(name)))]
+
+
 def resolve(method: str | Method) -> Method:
     """Turn a name into a method; a method object is returned as it is.
 
@@ -112,7 +124,7 @@ def resolve(method: str | Method) -> Method:
     if not colon:
         return kind()
     if preset not in presets(kind):
-        known = ", ".join(repr(f"{name}:{each}") for each in presets(kind))
+        known = ", ".join(map(repr, names_of(name)[1:]))
         raise ValueError(
             f"The 'method' parameter of Inpainter can name a preset of {name!r}: {known or 'there is none'}. "
             f"Got {method!r} instead."

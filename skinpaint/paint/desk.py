@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from skinpaint.methods import METHODS, load, presets, resolve
+from skinpaint.methods import METHODS, names_of, resolve
 from skinpaint.methods.base import Method
 from skinpaint.paint.album import Album
 from skinpaint.paint.boxes import Box
@@ -89,9 +89,7 @@ class Desk:
         self.pages: list[Page] = []
         self.painter: Page | None = None  # who began the last stroke
         self.log: list[str] = []  # what was saved, in words
-        self.methods: dict[str, str | Method] = {
-            name: name for base in METHODS for name in (base, *(f"{base}:{each}" for each in presets(load(base))))
-        }
+        self.methods: dict[str, str | Method] = {name: name for base in METHODS for name in names_of(base)}
         if self.session.method_name not in self.methods:
             self.methods = {self.session.method_name: self.session.method, **self.methods}
         self._wake = Condition()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skinpaint.inpainter import Inpainter
-from skinpaint.methods import METHODS, load, presets, resolve
+from skinpaint.methods import METHODS, names_of, resolve
 from skinpaint.methods.base import Method
 from skinpaint.paint.background import Progress, relative, restored_by_plane, settings_of, with_settings
 from skinpaint.paint.raster import segments
@@ -54,7 +54,7 @@ def _widget(napari_viewer: Any) -> Any:
     def layers(kinds: tuple[type, ...]) -> Any:
         return lambda widget: [layer for layer in napari_viewer.layers if isinstance(layer, kinds)]
 
-    names = [name for base in METHODS for name in (base, *(f"{base}:{each}" for each in presets(load(base))))]
+    names = [name for base in METHODS for name in names_of(base)]
     image = ComboBox(label="image", choices=layers((Image,)))
     mask = ComboBox(label="missing", choices=layers((Labels, Shapes)), tooltip="Labels or shapes over what is damaged")
     method = ComboBox(label="method", choices=names, value="dct")
