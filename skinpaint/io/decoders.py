@@ -64,9 +64,7 @@ def remarks() -> Iterator[list[str]]:
         for logger, propagated in zip(loggers, before, strict=True):
             logger.removeHandler(collector)
             logger.propagate = propagated
-    found = [
-        " ".join(text.split()).rstrip(".") for text in (*(str(each.message) for each in warned), *collector.records)
-    ]
+    found = [one_line(each) for each in (*(each.message for each in warned), *collector.records)]
     said += list(dict.fromkeys(found))[:MAX_REMARKS]
 
 

@@ -17,7 +17,7 @@ from skinpaint.lengths import in_one_unit
 
 __all__ = ["FITS", "image_named"]
 
-DTYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
+DTYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")  # of images that can be written
 FRAMES = "QPRTKL"  # letters for axes that are not of space
 SHIFTS = {8: -(2**7), 16: 2**15, 32: 2**31, 64: 2**63}  # BZERO of integers that FITS has with or without a sign only
 SKY = re.compile("(RA--|DEC-|[A-Z]LON|[A-Z]LAT|[A-Z]{2}L[NT])-")  # how the types of such axes begin
@@ -241,7 +241,7 @@ FITS = Codec(
     name="FITS",
     suffixes=(".fits", ".fit", ".fts"),
     recognises=lambda head: head.startswith(b"SIMPLE  ="),
-    holds=lambda dtype: dtype.str[1:] in DTYPES.values() or dtype.str[1:] in ("i1", "u2", "u4", "u8"),
+    holds=lambda dtype: dtype.str[1:] in DTYPES,
     read=_read,
     write=_write,
     keeps=("missing",),
