@@ -19,7 +19,7 @@ from skinpaint.methods import resolve
 from skinpaint.methods.base import Method
 from skinpaint.problem import Bounds, Problem
 from skinpaint.solution import Callback, Filling, GuessedMaskWarning, Reason, Record, Solution, proven_within, warn
-from skinpaint.wording import closest, did_you_mean, is_int, is_number, require
+from skinpaint.wording import as_sentence, closest, did_you_mean, is_int, is_number, require
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
@@ -825,7 +825,7 @@ class Inpainter:
                 "value, and may belong beyond it. Pass bounds=(low, high) to let them."
             )
         if problem.note:
-            yield f"{problem.note[0].upper()}{problem.note[1:]}."
+            yield as_sentence(problem.note)
         if problem.left:
             what = ("value" if problem.mask.shape[-1] > 1 else "pixel") + ("" if problem.left == 1 else "s")
             yield (

@@ -16,7 +16,7 @@ from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 from skinpaint.scores import GREY_LEVEL, difference
 from skinpaint.solution import TRIVIAL, Filling, Reason
-from skinpaint.wording import is_int, is_number, require
+from skinpaint.wording import as_sentence, is_int, is_number, require
 
 __all__ = [
     "HALF_TIE",
@@ -345,7 +345,7 @@ class Problem:
     def doubts(self) -> Iterator[str]:
         """What a user should be told or asked: sentences about a mask that was guessed, and about what looks wrong."""
         if self.note.startswith(masks.GUESSED):
-            yield f"{self.note[0].upper()}{self.note[1:]}."
+            yield as_sentence(self.note)
         yield from self.questions()
 
     def questions(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What error messages share, and the checks that raise them."""
+"""What messages share, and the checks that raise errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-__all__ = ["closest", "did_you_mean", "generator", "is_axis", "is_int", "is_number", "require"]
+__all__ = ["as_sentence", "closest", "did_you_mean", "generator", "is_axis", "is_int", "is_number", "require"]
+
+
+def as_sentence(clause: str) -> str:
+    """A clause with a capital and a full stop.
+
+    Examples
+    --------
+    >>> as_sentence("took 3 pixels for missing")
+    'Took 3 pixels for missing.'
+    """
+    return f"{clause[0].upper()}{clause[1:]}."
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

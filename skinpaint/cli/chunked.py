@@ -42,6 +42,7 @@ from skinpaint.cli.restoring import filled_like, refuse_undamaged
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.io import READABLE
 from skinpaint.solution import GuessedMaskWarning, warn
+from skinpaint.wording import as_sentence
 
 if TYPE_CHECKING:
     from skinpaint.dask import ChunkedSolution
@@ -107,7 +108,7 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, int
     taken = what_was_taken(args, task.masks, missing, extras)
     said = [*taken, spaced, several(len(frames), extras, args.axes), *written]
     summary = f"{task.output}: done in {perf_counter() - began:.1f} s. {_worst(solutions).status}"
-    return summary + "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said if each)
+    return summary + "".join(f"\n  {as_sentence(each)}" for each in said if each)
 
 
 def _checked(args: argparse.Namespace) -> Task:
@@ -180,7 +181,7 @@ def _mask_file(source: Path, given: Path | None) -> Path | None:
 def _check_known_missing(source: Path, image: Any, extras: Extras, mask: Any, missing: Any) -> None:
     """Refuse integers of which nothing is known to be missing: in chunks nothing is guessed from the values."""
     if mask is None and (missing is None or missing == "auto") and image.dtype.kind in "iu":
-        hint = f" {extras.hint[0].upper()}{extras.hint[1:]}." if extras.hint else ""
+        hint = f" {as_sentence(extras.hint)}" if extras.hint else ""
         transparent = "" if extras.alpha is None else ", or --missing transparent"
         why = "states no nodata value, so that nothing is known to be missing"
         if missing is None:

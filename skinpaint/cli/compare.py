@@ -36,6 +36,7 @@ from skinpaint.cli.frames import spacing_of
 from skinpaint.cli.numbers import number
 from skinpaint.cli.remarks import what_was_taken
 from skinpaint.cli.tasks import mask_files, mask_of
+from skinpaint.wording import as_sentence
 
 if TYPE_CHECKING:
     from skinpaint.containers import Contents
@@ -154,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
         )
     say(in_options(str(comparison)))
     for said in filter(None, [*what_was_taken(args, mask_file, missing, extras), spaced]):
-        say(f"{said[0].upper()}{said[1:]}.")
+        say(as_sentence(said))
     transparent = count_transparent(extras)
     if transparent and args.missing != "transparent":
         complain(f"{args.input}: {transparent:,} pixels are transparent; --missing transparent takes them as missing.")

@@ -30,6 +30,7 @@ from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.containers import Contents
 from skinpaint.masks import LEFT
 from skinpaint.solution import Reason, Solution, proven_within
+from skinpaint.wording import as_sentence
 
 if TYPE_CHECKING:
     from skinpaint.inpainter import Inpainter
@@ -114,7 +115,7 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
     counted = restored.counted(marked, extras.channel_axis)
     summary = f"{task.output}: filled {share(counted)} in {restored.seconds:.1f} s{proof_of(restored.solutions)}."
     lines = " ".join(filter(None, [summary, status_of(restored.solutions, warned)]))
-    lines += "".join(f"\n  {each[0].upper()}{each[1:]}." for each in said)
+    lines += "".join(f"\n  {as_sentence(each)}" for each in said)
     return Outcome(_report(task, method, restored, counted, extras, said), lines)
 
 

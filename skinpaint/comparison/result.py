@@ -14,6 +14,7 @@ import numpy as np
 from skinpaint.masks import everywhere
 from skinpaint.methods.base import Method
 from skinpaint.solution import ConvergenceWarning
+from skinpaint.wording import as_sentence
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -183,9 +184,7 @@ class Comparison:
             if self.draws > 1 and missing and self.entries[0].error is None:
                 remarks.append(self._said_of_the_margins(those, unit))
             remarks += [self._said_of_the_lead(), self.ended]
-        return [
-            remark for remark in [*remarks, f"{self.note[0].upper()}{self.note[1:]}." if self.note else ""] if remark
-        ]
+        return [*filter(None, remarks), *([as_sentence(self.note)] if self.note else [])]
 
     def _said_of_the_margins(self, those: str, unit: str) -> str:
         if any(isfinite(entry.margin) for entry in self.entries):
