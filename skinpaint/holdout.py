@@ -47,7 +47,8 @@ def hold_out(
         The axis of the channels; None for an image without channels, or if the container names it.
     fraction : float, optional
         How much of the known pixels to hide, in (0, 1), for each channel that has a mask of its own. By default
-        about as many as are missing, but at most a tenth of the known ones, and a tenth if none is missing.
+        about as many as are missing, or 100 where fewer are, but at most a tenth of the known ones; a tenth if none is
+        missing.
     avoid : ndarray of bool, of the shape of `hidden`, optional
         Known pixels to hide only where no other place fits, such as those that were hidden before.
     rng : numpy.random.Generator or int, optional

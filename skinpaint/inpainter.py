@@ -133,13 +133,14 @@ class Inpainter:
         - a number (a nodata value), or several such as ``(0, 4095)``: the entries equal to it, channel by channel.
         - "saturated": pixels whose every channel is at the lowest or highest value of the dtype (0 or 1 for
           floats in [0, 1]).
-        - "auto": with a mask, nothing else. Without one, NaN and masked entries if there are any, otherwise
-          saturated pixels that look like black and white grains and not like highlights; a
-          :class:`GuessedMaskWarning` and `solution_.status` say how many.
+        - "auto": what the image's container states, such as the nodata value of an xarray DataArray. If it states
+          nothing: with a mask, nothing else; without one, NaN and masked entries if there are any, otherwise saturated
+          pixels that look like black and white grains and not like highlights. A :class:`GuessedMaskWarning` and
+          `solution_.status` say how many.
     bounds : None, "dtype" or (low, high)
-        The range that filled values are kept in: None for that of the channel's known pixels, "dtype" for
-        the integer dtype's range or (0, 1) for floats. Strengths, energies and gaps are in units of this range, or of
-        that of the known pixels where the bounds are more than 100 times as wide.
+        The range that filled values are kept in: None for that of the channel's known pixels (for "gd:classic" as
+        "dtype"), "dtype" for the integer dtype's range or (0, 1) for floats. Strengths, energies and gaps are in units
+        of this range, or of that of the known pixels where the bounds are more than 100 times as wide.
     spacing : float or sequence of float, optional
         Distance between neighbours along each spatial axis, such as a voxel size. It hardly counts for "dct"
         and "exemplar", which compare pixels, and the status says so; "pnp" refuses one that differs between the axes.

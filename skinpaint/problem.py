@@ -88,7 +88,8 @@ class Problem:
     """What a method gets: floats with channels last, a mask and bounds; no dtypes and no files.
 
     Build it with :meth:`from_image`. Values are mapped so that the bounds become [0, 1]: those that were given, or each
-    channel's own range of known pixels. So no channel's unit, and no unit of length, makes a difference.
+    channel's own range of known pixels. Where the bounds are more than 100 times as wide as that of all known pixels,
+    this range becomes [0, 1] instead. So no channel's unit, and no unit of length, makes a difference.
 
     Attributes
     ----------

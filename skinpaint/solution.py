@@ -201,8 +201,9 @@ class Solution:
     Attributes
     ----------
     values : ndarray of shape (M[, N[, ..., P]], C)
-        What the solver computed, channels last, in the problem's units (the bounds map to [0, 1]). A method that looks
-        at the missing pixels alone gives a `Filling`. Then this array is made when it is first asked for.
+        What the solver computed, channels last, in the units of a :class:`~skinpaint.problem.Problem` (the bounds are 0
+        and 1, unless they are very wide). A method that looks at the missing pixels alone gives a `Filling`. Then this
+        array is made when it is first asked for.
     reason : Reason
         Why the method stopped, for programs.
     status : str

@@ -41,10 +41,10 @@ class Biharmonic(ClosedForm):
     Parameters
     ----------
     solver : {"auto", "multigrid", "direct"}
-        Both are the method of conjugate gradients; they differ in the preconditioner. "multigrid" takes time in
-        proportion to the number of missing pixels. "direct" is a Cholesky factorisation, or SciPy's SuperLU for wide
-        holes. "auto" is "direct" for the parts of the mask where that is faster (dust, text, scratches, small holes),
-        and "multigrid" for the others.
+        "multigrid" is the method of conjugate gradients, preconditioned by multigrid. It takes time in proportion to
+        the number of missing pixels. "direct" is a Cholesky factorisation, or SciPy's SuperLU for wide holes; its
+        answer is refined by solving for the error. "auto" is "direct" for the parts of the mask where that is faster
+        (dust, text, scratches, small holes), and "multigrid" for the others.
     tol : float in (0, 1)
         Stop when the estimated error of every value is at most this, as a fraction of the known range. The system is so
         ill-conditioned (up to :math:`10^9` and more) that its residual says little. The error is estimated from the
