@@ -300,11 +300,9 @@ class Copies:
         for plane in self.planes:
             if plane.barren:
                 continue
-            missing = plane.scenes[0].missing
+            window, missing, filled = stack[plane.number][plane.box], plane.scenes[0].missing, plane.filled
             for k, c in enumerate(plane.channels):
-                stack[plane.number][plane.box][..., c][missing] = np.clip(
-                    plane.filled[:, k], problem.low[c], problem.high[c]
-                )
+                window[..., c][missing] = np.clip(filled[:, k], problem.low[c], problem.high[c])
         return values
 
 
