@@ -26,6 +26,8 @@ class PointProblem:
 
     Attributes
     ----------
+    problem : Problem
+        That of the image.
     energy : Energy
         The same energy as a function of the vector.
     values : ndarray of shape (P, C)
@@ -48,7 +50,7 @@ class PointProblem:
     ndim = 1
 
     def __init__(self, problem: Problem, energy: Energy) -> None:
-        self.whole = problem
+        self.problem = problem
         self.energy, self.points, self.values = on_points(energy, problem)
         self.low, self.high = problem.low, problem.high
         self.mask = np.zeros((len(self.values), problem.mask.shape[-1]), bool)
@@ -56,7 +58,7 @@ class PointProblem:
 
     def fill(self) -> np.ndarray:
         """The harmonic fill."""
-        found = self.whole.harmonic()
+        found = self.problem.harmonic()
         values = self.values.copy()
         values[: self.points.unknowns] = found.values[self.points.order]
         return values
@@ -69,8 +71,8 @@ class PointProblem:
 
     def answer(self, values: np.ndarray) -> Filling:
         """What a `Solution` holds for `values` of this problem."""
-        return self.whole.filling(self.points.at, values[: self.points.unknowns])
+        return self.problem.filling(self.points.at, values[: self.points.unknowns])
 
     def write_back(self, values: np.ndarray) -> Any:
         """The picture; see `Problem.write_back`."""
-        return self.whole.write_back(self.answer(values))
+        return self.problem.write_back(self.answer(values))

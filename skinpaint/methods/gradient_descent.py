@@ -377,10 +377,10 @@ def _first_length(majorizer: Majorizer | None, slope: np.ndarray) -> float:
 
 def _is_wide(problem: Posed) -> bool:
     """Whether the bounds are far wider than what is known."""
-    whole = problem.whole if isinstance(problem, PointProblem) else problem
-    highest = whole.values.max(where=~whole.mask, initial=-np.inf)
-    lowest = whole.values.min(where=~whole.mask, initial=np.inf)
-    return bool(whole.high.max() - whole.low.min() > WIDE * (highest - lowest))
+    problem = problem.problem if isinstance(problem, PointProblem) else problem
+    highest = problem.values.max(where=~problem.mask, initial=-np.inf)
+    lowest = problem.values.min(where=~problem.mask, initial=np.inf)
+    return bool(problem.high.max() - problem.low.min() > WIDE * (highest - lowest))
 
 
 def _around(problem: Problem) -> np.ndarray:
