@@ -149,39 +149,11 @@ def film(
     """
     path = check_film(path, overwrite=overwrite)
     _check_max_side(max_side, "film")
-    for name, value in (("seconds", seconds), ("hold", hold)):
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if value is not None and not (number and 0 < value <= MAX_SECONDS):
-            raise ValueError(
-                f"The '{name}' parameter of film must be a positive number of seconds, at most {MAX_SECONDS}. "
-                f"Got {value!r} instead."
-            )
-    arrays = [np.asarray(frame) for frame in frames]
-    for array in arrays:
-        if array.dtype.kind not in "buif":
-            raise ValueError(f"The 'frames' parameter of film must hold real numbers. Got {array.dtype} instead.")
-    units = {"floats" if array.dtype.kind == "f" else array.dtype.name for array in arrays}
-    if len(units) > 1:
-        raise ValueError(
-            f"The 'frames' parameter of film must hold pictures of one dtype, as they are shown on one scale. Got "
-            f"{' and '.join(sorted(units))} instead."
-        )
-    small = [reduced(array, max_side) for array in arrays]
-    shapes = {frame.shape for frame in small}
-    if len(shapes) != 1:
-        found = ", ".join(map(str, sorted(shapes))) or "none"
-        raise ValueError(f"The 'frames' parameter of film must hold pictures of one shape. Got {found} instead.")
-    kinds = (("captions", "line", str, captions), ("records", "record or None", Record | None, records))
-    for name, what, kind, each in kinds:
-        if each is None:
-            continue
-        several = isinstance(each, Collection) and not isinstance(each, str)
-        strange = [repr(one) for one in each if not isinstance(one, kind)] if several else [repr(each)]
-        if strange or len(each) != len(small):
-            raise ValueError(
-                f"The '{name}' parameter of film must hold one {what} for each of {len(small)} frames. "
-                f"Got {strange[0] if strange else len(each)} instead."
-            )
+    _check_seconds("seconds", seconds)
+    _check_seconds("hold", hold)
+    small = _of_one_kind(frames, max_side)
+    _check_one_each("captions", captions, "line", str, len(small))
+    _check_one_each("records", records, "record or None", Record | None, len(small))
     pictures = [Image.fromarray(frame) for frame in displayed(small)]
     charted = records is not None and any(bound is not None for bound in proven_bounds(records))
     if charted:
@@ -247,6 +219,48 @@ def check_film(path: str | Path, *, overwrite: bool = False) -> Path:
         raise ValueError(f"{path} cannot be written: the suffix of a film must be one of {', '.join(ANIMATIONS)}.")
     check_place(path, overwrite=overwrite)
     return path
+
+
+def _of_one_kind(frames: Iterable[np.ndarray], max_side: int) -> list[np.ndarray]:
+    """The frames, reduced; refuses those that cannot be shown on one scale and in one size."""
+    arrays = [np.asarray(frame) for frame in frames]
+    for array in arrays:
+        if array.dtype.kind not in "buif":
+            raise ValueError(f"The 'frames' parameter of film must hold real numbers. Got {array.dtype} instead.")
+    units = {"floats" if array.dtype.kind == "f" else array.dtype.name for array in arrays}
+    if len(units) > 1:
+        raise ValueError(
+            f"The 'frames' parameter of film must hold pictures of one dtype, as they are shown on one scale. Got "
+            f"{' and '.join(sorted(units))} instead."
+        )
+    small = [reduced(array, max_side) for array in arrays]
+    shapes = {frame.shape for frame in small}
+    if len(shapes) != 1:
+        found = ", ".join(map(str, sorted(shapes))) or "none"
+        raise ValueError(f"The 'frames' parameter of film must hold pictures of one shape. Got {found} instead.")
+    return small
+
+
+def _check_one_each(name: str, each: Any, what: str, kind: Any, count: int) -> None:
+    """Refuse what is not one thing of this kind for each frame, if it was given."""
+    if each is None:
+        return
+    several = isinstance(each, Collection) and not isinstance(each, str)
+    strange = [repr(one) for one in each if not isinstance(one, kind)] if several else [repr(each)]
+    if strange or len(each) != count:
+        raise ValueError(
+            f"The '{name}' parameter of film must hold one {what} for each of {count} frames. "
+            f"Got {strange[0] if strange else len(each)} instead."
+        )
+
+
+def _check_seconds(name: str, value: float | None) -> None:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if value is not None and not (number and 0 < value <= MAX_SECONDS):
+        raise ValueError(
+            f"The '{name}' parameter of film must be a positive number of seconds, at most {MAX_SECONDS}. "
+            f"Got {value!r} instead."
+        )
 
 
 def _in_few_greys(picture: Image.Image) -> Image.Image:
