@@ -289,6 +289,7 @@ def test_energy_curve_without_a_proof_draws_the_energy_alone(tmp_path, drawn):
         ("'seconds' .* at most 600", frames(2), {"seconds": 1e9}),
         ("'seconds' .* Got 'a'", frames(2), {"seconds": "a"}),
         ("'hold' .* Got -1", frames(2), {"hold": -1}),
+        ("'hold' .* longer than 655.35 s in a .gif, .* equal frames .* Got 900 s", frames(1) * 2, {"hold": 600}),
         ("'max_side' parameter of film .* Got 0", frames(2), {"max_side": 0}),
         ("'max_side' parameter of film .* Got '9'", frames(2), {"max_side": "9"}),
         ("must hold real numbers. Got complex128", [np.eye(4) * 1j], {}),
@@ -305,6 +306,8 @@ def test_errors(tmp_path, says, shots, options):
 
 
 def test_errors_of_places_and_of_the_recorder(tmp_path):
+    with pytest.raises(ValueError, match=r"longer than 65.535 s in a .png, .* Got 66.123 s instead. Write a .webp"):
+        film(frames(), tmp_path / "film.png", hold=66.123)
     with pytest.raises(ValueError, match=r"suffix of a film must be one of \.gif"):
         film(frames(), tmp_path / "film.avi")
     (tmp_path / "film.gif").touch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import groupby
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ ANIMATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """Pillow's name and options for each suffix."""
 
-MAX_SECONDS = 600  # of a frame: formats count in hundredths or thousandths, up to 65,535
+MAX_SECONDS = 600  # of a frame that is asked for
+LONGEST = {"GIF": 655.35, "PNG": 65.535}  # seconds of a frame that a file can state; a WebP tells more
 MIN_CHART_WIDTH = 240  # pixels; narrower frames are enlarged so that the chart can be read
 
 
@@ -149,7 +151,8 @@ def film(
     """
     path = check_film(path, overwrite=overwrite)
     _check_max_side(max_side, "film")
-    _check_seconds("seconds", seconds)
+    if seconds is not None:
+        _check_seconds("seconds", seconds)
     _check_seconds("hold", hold)
     small = _of_one_kind(frames, max_side)
     _check_one_each("captions", captions, "line", str, len(small))
@@ -172,6 +175,7 @@ def film(
     name, options = ANIMATIONS[path.suffix.lower()]
     if name == "GIF":
         pictures = [_in_few_greys(picture) for picture in pictures]
+    _check_longest(path, pictures, milliseconds)
     with whole_file(path, overwrite=overwrite) as partial:
         pictures[0].save(
             partial,
@@ -254,12 +258,25 @@ def _check_one_each(name: str, each: Any, what: str, kind: Any, count: int) -> N
         )
 
 
-def _check_seconds(name: str, value: float | None) -> None:
+def _check_seconds(name: str, value: float) -> None:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if value is not None and not (number and 0 < value <= MAX_SECONDS):
+    if not (number and 0 < value <= MAX_SECONDS):
         raise ValueError(
             f"The '{name}' parameter of film must be a positive number of seconds, at most {MAX_SECONDS}. "
             f"Got {value!r} instead."
+        )
+
+
+def _check_longest(path: Path, pictures: Sequence[Image.Image], milliseconds: Sequence[int]) -> None:
+    """Refuse a frame that is shown for longer than the file can state; Pillow makes one of frames that are equal."""
+    shown = groupby(zip(pictures, milliseconds, strict=True), key=lambda each: each[0].tobytes())
+    longest = max(sum(duration for _, duration in alike) for _, alike in shown) / 1000
+    limit = LONGEST.get(ANIMATIONS[path.suffix.lower()][0])
+    if limit is not None and longest > limit:
+        raise ValueError(
+            f"The 'seconds' and 'hold' parameters of film must show no frame longer than {limit:g} s in a "
+            f"{path.suffix.lower()}, where equal frames in a row are one. Got {longest:g} s instead. Write a .webp, or "
+            "give fewer seconds."
         )
 
 
