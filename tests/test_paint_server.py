@@ -558,6 +558,28 @@ def test_a_mask_that_is_loaded_must_be_on_the_same_ground(tmp_path):
     desk.close()
 
 
+def test_a_mask_that_is_loaded_goes_by_the_axes_that_files_state(tmp_path):
+    image, mask = data.camera()[:60, :60], np.zeros((60, 60), np.uint8)
+    mask[5:9, 30:50] = 255
+    for name, values, axes in (
+        ("a", image, "YX"),
+        ("xy", mask.T, "XY"),
+        ("zy", mask, "ZY"),
+        ("rgb", [image] * 3, "CYX"),
+    ):
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif", np.asarray(values), metadata={"axes": axes}, photometric="minisblack"
+        )
+    for name in ("a", "rgb"):
+        desk = Desk(Files([source(tmp_path, f"{name}.tif")], method="laplace"))
+        told = Told(desk)
+        told.say(do="load", buffers=[(tmp_path / "zy.tif").read_bytes()])
+        assert "on the axes ZY, and the image" in told.wait("error")[0]["text"]
+        told.say(do="load", buffers=[(tmp_path / "xy.tif").read_bytes()])
+        np.testing.assert_array_equal(desk.session.mask, mask > 0)
+        desk.close()
+
+
 def test_what_is_transparent_in_the_picture_itself_is_not_erased_in_a_copy_that_is_loaded(tmp_path):
     image = data.astronaut()[:60, :80]
     alpha = np.full(image.shape[:2], 255, np.uint8)

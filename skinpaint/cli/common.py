@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from skinpaint.cli.frames import by_letters, spread
+from skinpaint.cli.frames import spread
 from skinpaint.cli.numbers import integer, number
 from skinpaint.inpainter import DEFAULT_METHOD
 from skinpaint.io.decoders import one_line
@@ -95,6 +95,7 @@ OPTIONS = {
     "--missing.",
     "The 'truth' parameter of compare": "--truth",
     "pass overwrite=True": "give --overwrite",
+    "as their files say": "as their files or --axes say",
     "The 'image' parameter": "The image",
     "Mark them as missing with mask= or set them to NaN": "Give --mask, or --missing inf,-inf",
     "Pass image.compute() if the image": "Save it as a TIFF or NPY and leave --workers out if it",
@@ -275,7 +276,7 @@ def _mask_from(
     mask_file: Path,
     read: Callable[..., Any] | None,
 ) -> Any:
-    from skinpaint.io.mask import read_marked
+    from skinpaint.io.mask import by_letters, read_marked
 
     channel = extras.channel_axis
     is_picture = extras.axes in ("YX", "YXS", "SYX") and (channel is None or image.shape[channel] == 3)

@@ -11,7 +11,7 @@ import numpy as np
 from skinpaint.io import Extras
 from skinpaint.io.npy import GUESSED, UNKNOWN
 
-__all__ = ["Frame", "as_stack", "by_letters", "frames_of", "in_any_channel", "named_axes", "spacing_of", "spread"]
+__all__ = ["Frame", "as_stack", "frames_of", "in_any_channel", "named_axes", "spacing_of", "spread"]
 
 NAMES = {"T": "time", "Q": "pages", "I": "pages", "P": "positions", "S": "samples", "C": "channels"}
 
@@ -65,39 +65,6 @@ def as_stack(image: np.ndarray, extras: Extras, axes: str | None) -> Extras:
     spacing = tuple(steps[k] for k in spatial) if set(spatial) <= steps.keys() else None
     about = "" if extras.about.startswith(GUESSED) else extras.about
     return replace(extras, axes=axes, stated=extras.stated or axes, spacing=spacing, about=about)
-
-
-def by_letters(mask: Any, stated: str, shape: tuple[int, ...], extras: Extras) -> Any:
-    """A mask on the axes of the image, where the files of both say what theirs are; otherwise as it came.
-
-    The letters of the image are the user's, but its file's own where the file of the mask has the same.
-
-    Examples
-    --------
-    >>> by_letters(np.eye(2, 3, dtype=bool), "XY", (5, 3, 2), Extras(axes="TYX", stated="TYX")).shape
-    (5, 3, 2)
-    """
-    if not (stated and extras.stated):
-        return mask
-    letters = extras.stated if stated == extras.stated else extras.axes
-    named = stated if len(stated) == mask.ndim else stated.replace("S", "")  # colours have become one grey
-    of_image = dict(zip(letters, shape, strict=True))
-    of_mask = {letter: n for letter, n in zip(named, mask.shape, strict=True) if n > 1 or letter in "YX"}
-    common = set(named) & set(letters)
-    if mask.shape == shape and common != set(letters) and all(named.index(k) == letters.index(k) for k in common):
-        return mask  # programs have several names for the pages of a stack
-    fits = all(of_image.get(letter) == n for letter, n in of_mask.items())
-    if not fits or not set(letters) & set("YX") <= set(of_mask):
-        raise ValueError(
-            f"The mask has shape {mask.shape} on the axes {named}, and the image {shape} on {letters}, as their files "
-            "or --axes say. Each axis of the mask must be one of the image, and as long. Give the mask the axes of the "
-            "image, or save it as a plain TIFF or .npy, whose axes have no names and go by their lengths."
-        )
-    kept = mask[tuple(slice(None) if letter in of_mask else 0 for letter in named)]
-    ordered = kept.transpose([list(of_mask).index(letter) for letter in letters if letter in of_mask])
-    whole = [axis for axis, letter in enumerate(letters) if letter in of_mask or axis != extras.channel_axis]
-    bare = ordered[tuple(slice(None) if letters[axis] in of_mask else None for axis in whole)]
-    return np.broadcast_to(bare, tuple(shape[axis] for axis in whole))
 
 
 def frames_of(image: np.ndarray, mask: np.ndarray | None, extras: Extras) -> Iterator[Frame]:

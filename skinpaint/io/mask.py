@@ -29,7 +29,7 @@ from skinpaint.io.strokes import (
 )
 from skinpaint.solution import GuessedMaskWarning, warn
 
-__all__ = ["INSIDE", "marked", "read_marked", "read_mask"]
+__all__ = ["INSIDE", "by_letters", "marked", "read_marked", "read_mask"]
 
 INSIDE = re.compile(r"(.+)\[(\w+)\]")  # a file, and the name of an image inside it
 ALIKE = (
@@ -187,6 +187,39 @@ def marked(
         warn(f"{said} {UNDECIDED}" if undecided else said, GuessedMaskWarning)
     mask = ~mask if invert else mask
     return mask if how else _but_nodata(path, mask, blank, stated)
+
+
+def by_letters(mask: Any, stated: str, shape: tuple[int, ...], extras: Extras) -> Any:
+    """A mask on the axes of the image, where the files of both say what theirs are; otherwise as it came.
+
+    The letters of the image are the user's, but its file's own where the file of the mask has the same.
+
+    Examples
+    --------
+    >>> by_letters(np.eye(2, 3, dtype=bool), "XY", (5, 3, 2), Extras(axes="TYX", stated="TYX")).shape
+    (5, 3, 2)
+    """
+    if not (stated and extras.stated):
+        return mask
+    letters = extras.stated if stated == extras.stated else extras.axes
+    named = stated if len(stated) == mask.ndim else stated.replace("S", "")  # colours have become one grey
+    of_image = dict(zip(letters, shape, strict=True))
+    of_mask = {letter: n for letter, n in zip(named, mask.shape, strict=True) if n > 1 or letter in "YX"}
+    common = set(named) & set(letters)
+    if mask.shape == shape and common != set(letters) and all(named.index(k) == letters.index(k) for k in common):
+        return mask  # programs have several names for the pages of a stack
+    fits = all(of_image.get(letter) == n for letter, n in of_mask.items())
+    if not fits or not set(letters) & set("YX") <= set(of_mask):
+        raise ValueError(
+            f"The mask has shape {mask.shape} on the axes {named}, and the image {shape} on {letters}, as their files "
+            "say. Each axis of the mask must be one of the image, and as long. Give the mask the axes of the "
+            "image, or save it as a plain TIFF or .npy, whose axes have no names and go by their lengths."
+        )
+    kept = mask[tuple(slice(None) if letter in of_mask else 0 for letter in named)]
+    ordered = kept.transpose([list(of_mask).index(letter) for letter in letters if letter in of_mask])
+    whole = [axis for axis, letter in enumerate(letters) if letter in of_mask or axis != extras.channel_axis]
+    bare = ordered[tuple(slice(None) if letters[axis] in of_mask else None for axis in whole)]
+    return np.broadcast_to(bare, tuple(shape[axis] for axis in whole))
 
 
 def _is_nodata(image: Any, extras: Extras) -> Any:

@@ -42,7 +42,7 @@ class Album(Protocol):
         ...
 
     def beside(self, number: int) -> Extras:
-        """What the file of a picture holds beside it."""
+        """What the file of a picture holds beside it, with the axes of the page."""
         ...
 
     def targets(self, number: int) -> dict[str, str] | None:
@@ -258,14 +258,16 @@ class Files:
         return Picture(channels, icc_profile=extras.icc_profile, black=extras.black, missing=missing)
 
     def beside(self, number: int) -> Extras:
-        """What the file of a picture holds beside it, and the alpha of this page alone."""
+        """What the file of a picture holds beside it, with the alpha and the axes of this page alone, channels last."""
         with self._lock:
             index, plane = self._places[number]
             file = self._file(index)
         alpha: Any = file.extras.alpha
         if alpha is not None:
             alpha = file.without_channels(alpha, plane or file.planes[0])
-        return replace(file.extras, alpha=alpha)
+        letters = [file.extras.axes[k] for k in file.inner]
+        axes = "".join(sorted(letters, key=lambda letter: letter not in "YX"))
+        return replace(file.extras, alpha=alpha, axes=axes, stated=axes if file.extras.stated else "")
 
     def targets(self, number: int) -> dict[str, str]:
         """The names of the files that can be saved."""

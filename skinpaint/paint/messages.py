@@ -140,7 +140,7 @@ def _dismiss(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -
 
 def _load(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> None:
     """A mask that the user chose: its contents come, and never its name."""
-    from skinpaint.io.mask import read_marked
+    from skinpaint.io.mask import by_letters, read_marked
     from skinpaint.io.place import check_same_ground
 
     session, beside = desk.session, desk.album.beside(desk.number)
@@ -153,6 +153,8 @@ def _load(desk: Desk, page: Page, message: Message, buffers: Sequence[Any]) -> N
         try:
             mask, said = read_marked(file, invert=False, **rules)
             check_same_ground(file, said.place, name, beside.place, *session.shape)
+            shape = session.shape if beside.channel_axis is None else session.picture.image.shape
+            mask = by_letters(mask, said.stated, shape, beside)
         except ValueError as error:
             raise ValueError(str(error).replace(str(file), "that was loaded")) from None
     if mask.shape == session.picture.image.shape:  # flags for each channel: a brush paints all channels
