@@ -49,6 +49,17 @@ def check(path):
 
 
 class TestWhichFiles:
+    @pytest.mark.skipif(sys.platform == "win32", reason="no such names")
+    def test_a_name_neither_breaks_a_line_nor_steers_the_terminal(self, restore, pictures):
+        pictures("a\n\x1b[2Jb.png", "plain.png")
+        said = restore("a\n\x1b[2Jb.png", "plain.png", "lost\n.png", status=1)
+        first, remark, *_ = said.out.splitlines()
+        assert first.startswith(r"a\n\x1b[2Jb-restored.png: filled 40 of 1,200 pixels")
+        assert remark == r"  Took the mask a\n\x1b[2Jb_mask.png for missing."
+        assert len(said.out.splitlines()) == 4
+        assert r"skinpaint:   lost\n.png: " in said.err
+        assert len(said.err.splitlines()) == 2
+
     def test_a_mask_beside_its_picture_is_found_and_said(self, restore, tmp_path, pictures):
         pictures("photo.png")
         said = restore("photo.png")

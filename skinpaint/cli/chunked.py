@@ -37,7 +37,7 @@ from skinpaint.cli.common import (
     without_repetition,
 )
 from skinpaint.cli.frames import Frame, as_stack, frames_of, in_any_channel, spacing_of
-from skinpaint.cli.remarks import equal_to_nodata, hidden_by_alpha, several, what_was_taken
+from skinpaint.cli.remarks import equal_to_nodata, hidden_by_alpha, in_lines, several, what_was_taken
 from skinpaint.cli.restoring import filled_like, refuse_undamaged
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.io import READABLE
@@ -75,11 +75,11 @@ def restore_in_chunks(args: argparse.Namespace, method: Any) -> Status:
             complain(f"interrupted; nothing was written.{kept if work.exists() else ''}")
             return Status.INTERRUPTED
     if not args.quiet:
-        say(lines)
+        say(*lines)
     return Status.OK
 
 
-def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, interruption: Interruption) -> str:
+def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, interruption: Interruption) -> list[str]:
     """Restore the file and write it; the lines for the user."""
     source, began = task.source, perf_counter()
     refused = {"spaced": args.spacing is None, "stated": args.missing == "auto"}  # else the user says it
@@ -108,7 +108,7 @@ def _restored(args: argparse.Namespace, method: Any, task: Task, work: Path, int
     taken = what_was_taken(args, task.masks, missing, extras)
     said = [*taken, spaced, several(len(frames), extras, args.axes), *written]
     summary = f"{task.output}: done in {perf_counter() - began:.1f} s. {_worst(solutions).status}"
-    return summary + "".join(f"\n  {as_sentence(each)}" for each in said if each)
+    return in_lines(summary, said)
 
 
 def _checked(args: argparse.Namespace) -> Task:

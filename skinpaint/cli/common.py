@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import operator
 import os
+import re
 import signal
 import sys
 import threading
@@ -107,6 +108,8 @@ OPTIONS = {
     "use Biharmonic(solver='direct')": "give --set solver=direct",
 }
 """How what the library tells its callers to pass is given on the command line."""
+
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that a name of a file may hold, and no line
 
 MAX_ALIKE = 3  # warnings of one class that are shown of a file
 
@@ -381,14 +384,25 @@ def is_watched() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def say(text: str) -> None:
+def on_one_line(text: str) -> str:
+    r"""A line that no name of a file breaks, and in which none steers the terminal.
+
+    Examples
+    --------
+    >>> print(on_one_line("two\nlines.png: filled 3 pixels."))
+    two\nlines.png: filled 3 pixels.
+    """
+    return CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def say(*lines: str) -> None:
     """Write lines to the standard output, past any progress bar. Files are written whether or not they can be read."""
     from tqdm import tqdm
 
     if sys.stdout is None:
         return
     try:
-        tqdm.write(text)
+        tqdm.write("\n".join(map(on_one_line, lines)))
         sys.stdout.flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # the reader has gone
@@ -403,7 +417,7 @@ def complain(sentence: str) -> None:
     if sys.stderr is None:
         return
     try:
-        tqdm.write(f"skinpaint: {sentence}", file=sys.stderr)
+        tqdm.write(f"skinpaint: {on_one_line(sentence)}", file=sys.stderr)
         sys.stderr.flush()
     except OSError:
         _close(sys.stderr)

@@ -153,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
             rng=args.seed,
             progress=is_watched(),
         )
-    say(in_options(str(comparison)))
+    say(*in_options(str(comparison)).split("\n"))
     for said in filter(None, [*what_was_taken(args, mask_file, missing, extras), spaced]):
         say(as_sentence(said))
     transparent = count_transparent(extras)

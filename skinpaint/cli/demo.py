@@ -89,11 +89,11 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     _check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     damaged, mask = damage.random_pixels(truth, FRACTION, rng=seed)
-    say(f"camera, {size} x {size} pixels, {100 * mask.mean():.1f} % destroyed, seed {seed}\n")
+    say(f"camera, {size} x {size} pixels, {100 * mask.mean():.1f} % destroyed, seed {seed}", "")
     results, captions, recorders = _restore(truth, damaged, mask)
     pictures = {name: inpainter.restored_ for name, inpainter in results.items()}
     exact = all(np.array_equal(picture[~mask], truth[~mask]) for picture in pictures.values())
-    say(f"\nKnown pixels are bit-identical in every result: {'yes' if exact else 'NO'}.")
+    say("", f"Known pixels are bit-identical in every result: {'yes' if exact else 'NO'}.")
 
     paths = []
     named = {"truth": truth, "damaged": damaged, "mask": np.where(mask, 255, 0).astype(np.uint8), **pictures}
@@ -107,11 +107,11 @@ def demo(folder: str | Path = "skinpaint-demo", *, size: int = 512, seed: int = 
     if find_spec("matplotlib"):
         paths.append(_write_curve(folder / "energy.png", results))
 
-    say("\nWrote")
+    say("", "Wrote")
     for path in paths:
         say(f"  {path}")
     if not find_spec("matplotlib"):
-        say("\nFor a chart of the energies: pip install 'skinpaint[plot]'")
+        say("", "For a chart of the energies: pip install 'skinpaint[plot]'")
     return paths
 
 

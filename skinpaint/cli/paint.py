@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     with Interruption() as interruption:
         try:
             server.start()
-            say(f"Paint at {server.address}\nClose the page, or press Ctrl-C, to end.")
+            say(f"Paint at {server.address}", "Close the page, or press Ctrl-C, to end.")
             if not args.no_browser:
                 import webbrowser
 

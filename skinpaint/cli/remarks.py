@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,21 @@ import numpy as np
 from skinpaint.cli.common import in_options
 from skinpaint.cli.frames import named_axes
 from skinpaint.solution import Solution, proven_within
+from skinpaint.wording import as_sentence
 
 if TYPE_CHECKING:
     from skinpaint.io import Extras
 
-__all__ = ["equal_to_nodata", "hidden_by_alpha", "how_written", "proof_of", "several", "status_of", "what_was_taken"]
+__all__ = [
+    "equal_to_nodata",
+    "hidden_by_alpha",
+    "how_written",
+    "in_lines",
+    "proof_of",
+    "several",
+    "status_of",
+    "what_was_taken",
+]
 
 
 def what_was_taken(args: argparse.Namespace, mask_file: Path | None, missing: Any, extras: Extras) -> Iterator[str]:
@@ -69,6 +79,17 @@ def _lossy(output: Path, image: np.ndarray, filled: np.ndarray) -> str:
         f"JPEG changed {100 * np.count_nonzero(change) / change.size:.0f} % of the known values, by up to "
         f"{change.max()}; write a PNG to keep them"
     )
+
+
+def in_lines(summary: str, said: Iterable[str]) -> list[str]:
+    """The lines for the user: a summary, and below it each remark as a sentence.
+
+    Examples
+    --------
+    >>> in_lines("a.png: filled.", ["took the mask for missing", ""])
+    ['a.png: filled.', '  Took the mask for missing.']
+    """
+    return [summary, *(f"  {as_sentence(each)}" for each in said if each)]
 
 
 def several(count: int, extras: Extras, axes: str | None) -> str:

@@ -247,7 +247,7 @@ def _bounds(text: str) -> tuple[float, float] | str:
 
 def _say(args: argparse.Namespace, outcome: Outcome) -> None:
     if not args.quiet:
-        say(outcome.said)
+        say(*outcome.said)
 
 
 def _write_report(args: argparse.Namespace, report: Any) -> None:

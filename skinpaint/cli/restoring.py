@@ -25,12 +25,11 @@ from skinpaint.cli.common import (
     without_repetition,
 )
 from skinpaint.cli.frames import Frame, as_stack, frames_of, in_any_channel, spacing_of, spread
-from skinpaint.cli.remarks import how_written, proof_of, several, status_of, what_was_taken
+from skinpaint.cli.remarks import how_written, in_lines, proof_of, several, status_of, what_was_taken
 from skinpaint.cli.tasks import Task, mask_of
 from skinpaint.containers import Contents
 from skinpaint.masks import LEFT
 from skinpaint.solution import Reason, Solution, proven_within
-from skinpaint.wording import as_sentence
 
 if TYPE_CHECKING:
     from skinpaint.inpainter import Inpainter
@@ -50,7 +49,7 @@ class Outcome:
     """What is known of the restoration of one file."""
 
     report: dict[str, Any]
-    said: str  # the lines for the user
+    said: list[str]  # the lines for the user
 
 
 @dataclass
@@ -114,9 +113,8 @@ def _restore_file(args: argparse.Namespace, method: Any, task: Task, warned: lis
     said = [remark for remark in said if remark]
     counted = restored.counted(marked, extras.channel_axis)
     summary = f"{task.output}: filled {share(counted)} in {restored.seconds:.1f} s{proof_of(restored.solutions)}."
-    lines = " ".join(filter(None, [summary, status_of(restored.solutions, warned)]))
-    lines += "".join(f"\n  {as_sentence(each)}" for each in said)
-    return Outcome(_report(task, method, restored, counted, extras, said), lines)
+    summary = " ".join(filter(None, [summary, status_of(restored.solutions, warned)]))
+    return Outcome(_report(task, method, restored, counted, extras, said), in_lines(summary, said))
 
 
 def _check_targets(args: argparse.Namespace, task: Task, image: np.ndarray, extras: Extras) -> None:
