@@ -381,3 +381,16 @@ def test_bounds_are_named_where_they_are_why_little_is_proven(energy):
     if energy == "lines":
         with pytest.warns(ConvergenceWarning, match=r"Raise max_iter or tol\.$"):
             Inpainter(GradientDescent(max_iter=1)).fit(image, mask=mask)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8])
+def test_your_own_energy_has_its_minimum_in_a_ramp(dtype):
+    def energy(x):
+        return anp.sum((x[1:] - x[:-1]) ** 2) + anp.sum((x[:, 1:] - x[:, :-1]) ** 2)
+
+    ramp = np.add.outer(np.arange(16), 2 * np.arange(12)).astype(dtype)
+    mask = np.zeros(ramp.shape, bool)
+    mask[4:9, 3:8] = True
+    inpainter = Inpainter(GradientDescent(energy=energy, max_iter=100)).fit(ramp, mask=mask)
+    assert inpainter.converged_, inpainter.solution_.status
+    np.testing.assert_allclose(inpainter.restored_, ramp, atol=1e-7)
