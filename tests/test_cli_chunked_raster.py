@@ -79,8 +79,11 @@ class TestMissing:
     def test_the_mask_of_the_file(self, name, scene, hole, capsys):
         values = np.where(hole, 0, scene).astype(np.float32)
         written(name, values, mask=hole)
+        assert (both(name)[hole] > 900).all()
         assert main(["restore", name, "--workers", "0", "-o", "filled.tif"]) == 0
-        assert "Took the file's own mask for missing" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "Took the file's own mask for missing" in said
+        assert ("Its mask is in beside.tif.msk." in said) == (name == "beside.tif")
         with rasterio.open("filled.tif") as filled:
             assert filled.read(1)[hole].min() > 900
             np.testing.assert_array_equal(filled.read(1)[~hole], values[~hole])

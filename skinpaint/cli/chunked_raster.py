@@ -29,7 +29,16 @@ from skinpaint.io.tiff_facts import (
     without_statistics,
 )
 from skinpaint.io.tiff_layout import OF_THE_CODING, POSITION, UNSAID, WRITTEN
-from skinpaint.io.tiff_series import CLASSES, LAYERS, PICTURE_AXES, check_samples, find, is_raster, on_full_scale
+from skinpaint.io.tiff_series import (
+    CLASSES,
+    LAYERS,
+    PICTURE_AXES,
+    check_samples,
+    find,
+    is_raster,
+    on_full_scale,
+    where_its_mask_is,
+)
 
 __all__ = ["lost_tags", "open_raster", "written_raster"]
 
@@ -74,6 +83,8 @@ def _opened(source: Path) -> tuple[Any, Extras]:
         if alpha is not None and bits not in WHOLE:
             alpha = on_full_scale(alpha, 2**bits - 1)
         steps, unclear = spacing(file, page, axes)
+        masked = _has_mask(raster)
+        outside = masked and not found.masks
         widened = "" if bits in WHOLE else f"{bits} bits a sample became {8 * dtype.itemsize}, with the same values"
         extras = Extras(
             alpha=alpha,
@@ -83,9 +94,9 @@ def _opened(source: Path) -> tuple[Any, Extras]:
             spacing=steps,
             place=place_of(page),
             nodata=nodata(page, dtype) or ((raster.nodata,) if beside else ()),
-            missing=_windows(source, None, chunks, np.dtype(bool)) if _has_mask(raster) else None,
+            missing=_windows(source, None, chunks, np.dtype(bool)) if masked else None,
             lost=tuple(found.lost),
-            about="; ".join(filter(None, [widened, unclear])),
+            about="; ".join(filter(None, [widened, unclear, where_its_mask_is(source) if outside else ""])),
         )
     if axes == "YX":
         return _windows(source, bands[0], chunks, dtype), extras

@@ -90,8 +90,8 @@ class Extras:
     unit : str
         The unit of what values stand for, where the file says so.
     missing : ndarray of bool or None
-        What the file marks as missing by a mask of its own; of the picture's shape without its samples. A FITS
-        file that is written marks no more than this.
+        What the file marks as missing by a mask of its own, or one beside it that GDAL wrote; of the picture's shape
+        without its samples. A FITS file that is written marks no more than this.
     lost : tuple of str
         What the file holds besides, and no file that is written will, in words.
     about : str

@@ -18,7 +18,18 @@ from skinpaint.io.place import place_of
 from skinpaint.io.tiff_exif import append_exif, described, read_exif, stand_ins
 from skinpaint.io.tiff_facts import nodata, resolution, scale, scale_tags, spacing, states_axes
 from skinpaint.io.tiff_layout import SOFTWARE, XMP, Layout, Tag, contents, damaged_resources, layout_of
-from skinpaint.io.tiff_series import PICTURE_AXES, decode, find, inverted, is_raster, mask_inside, on_full_scale
+from skinpaint.io.tiff_series import (
+    PICTURE_AXES,
+    decode,
+    find,
+    inverted,
+    is_raster,
+    mask_beside,
+    mask_inside,
+    of_gdal,
+    on_full_scale,
+    where_its_mask_is,
+)
 
 __all__ = ["TIFF"]
 
@@ -55,7 +66,10 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
             values = inverted(values, pixels.white)
         layout = layout_of(file, found, pixels, is_picture=is_picture, orientation=orientation, alpha_at=alpha_at)
         plane = tuple(n for n, letter in zip(values.shape, axes, strict=True) if letter in "YX")
-        missing = mask_inside(found, plane, orientation or 1)
+        inside = mask_inside(found, plane, orientation or 1)
+        sought = inside is None and pixels.axes in PICTURE_AXES
+        beside = mask_beside(path, plane, orientation or 1) if sought else None
+        missing = beside if inside is None else inside
         xmp = page.tags.valueof(XMP)
         scales, offsets = scale(page, axes, alpha_at)
         steps, unclear = spacing(file, page, axes)
@@ -84,15 +98,15 @@ def _read(path: Path) -> tuple[np.ndarray, Extras]:
                 *(["Photoshop data, which are damaged"] if damaged_resources(file, page) else []),
                 *_beside_the_file(path),
             ),
-            about="; ".join(filter(None, [pixels.about, unclear])),
-            hint=_mask_beside(path),
+            about="; ".join(filter(None, [pixels.about, unclear, "" if beside is None else where_its_mask_is(path)])),
+            hint="" if beside is not None else _mask_not_taken(path),
             carried=Carried("TIFF", contents(file, layout), layout, values.shape) if program is None else None,
         )
 
 
-def _mask_beside(path: Path) -> str:
-    """How to give a mask that GDAL wrote into a file of its own."""
-    mask = path.with_name(f"{path.name}.msk")
+def _mask_not_taken(path: Path) -> str:
+    """How to give a mask in a file of its own that is not one for this picture as GDAL writes it."""
+    mask = of_gdal(path)
     return f"the file {mask.name} marks valid pixels; --mask {mask} --invert-mask takes it" if mask.exists() else ""
 
 

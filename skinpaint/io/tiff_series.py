@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ __all__ = [
     "find",
     "inverted",
     "is_raster",
+    "mask_beside",
     "mask_inside",
+    "of_gdal",
     "on_full_scale",
+    "where_its_mask_is",
 ]
 
 MASK_PAGE = 4  # the bit of NewSubfileType
@@ -355,6 +359,31 @@ def on_full_scale(alpha: Any, highest: int) -> Any:
     array([    0, 32776, 65535], dtype=uint16)
     """
     return (alpha * (opaque(alpha.dtype) / highest)).round().astype(alpha.dtype)
+
+
+def of_gdal(path: Path) -> Path:
+    """Where GDAL writes the mask of a file into one of its own."""
+    return path.with_name(f"{path.name}.msk")
+
+
+def where_its_mask_is(path: Path) -> str:
+    """That a mask in a file of its own is that of the picture, in words; nothing if there is no such file."""
+    return f"its mask is in {of_gdal(path).name}" if of_gdal(path).exists() else ""
+
+
+def mask_beside(path: Path, shape: tuple[int, ...], orientation: int) -> np.ndarray | None:
+    """What a mask in a file of its own, as GDAL writes it, marks as not valid; None if there is none of that shape."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(of_gdal(path)) as file:
+            page: Any = file.pages.first
+            if page.size != math.prod(shape):
+                return None
+            invalid = upright(np.asarray(page.asarray() == 0), orientation)
+    except Exception:  # decoders raise anything, and it is named then
+        return None
+    return invalid if invalid.shape == shape else None
 
 
 def mask_inside(found: Found, shape: tuple[int, ...], orientation: int) -> np.ndarray | None:
