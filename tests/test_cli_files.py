@@ -477,6 +477,20 @@ def test_ctrl_c_after_the_picture_was_written_says_so(restore, tmp_path, picture
     check(tmp_path / "a-restored.png")
 
 
+def test_a_process_that_is_asked_to_end_leaves_no_half_file(restore, tmp_path, pictures, monkeypatch):
+    pictures("a.png")
+
+    def terminated(*_):
+        signal.getsignal(signal.SIGTERM)(signal.SIGTERM, None)
+
+    monkeypatch.setattr("skinpaint.io.files.os.replace", terminated)
+    with pytest.raises(SystemExit) as ended:
+        restore("a.png")
+    assert ended.value.code == 143
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a_mask.png"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_ctrl_c_while_an_outcome_is_told_begins_no_more_files(restore, pictures, monkeypatch):
     pictures("1.png", "2.png", "3.png")
     waiting = []

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
 
-from skinpaint.cli.common import USER_ERRORS, Help, Status, complain, plain_warnings, sentence
+from skinpaint.cli.common import USER_ERRORS, Help, Status, complain, ended_in_order, plain_warnings, sentence
 
 __all__ = ["COMMANDS", "main", "parser"]
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(_with_negative_numbers(sys.argv[1:] if argv is None else argv))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that it cannot print is no reason to stop
-    with plain_warnings():
+    with plain_warnings(), ended_in_order():
         try:
             return int(args.run(args))
         except USER_ERRORS as error:
