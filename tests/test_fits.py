@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from skinpaint import lengths
-from skinpaint.io import Extras, MetadataWarning, read, read_mask, write
+from skinpaint.io import Extras, MetadataWarning, check_target, read, read_mask, write
 
 fits = pytest.importorskip("astropy.io.fits")
 units = pytest.importorskip("astropy.units")
@@ -366,6 +366,8 @@ def test_without_astropy_it_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "astropy.io", None)
     with pytest.raises(ValueError, match=r"FITS needs astropy. Install it: pip install 'skinpaint\[astro\]'\."):
         read(tmp_path / "a.fits")
+    with pytest.raises(ValueError, match=r"s.fits cannot be written: FITS needs astropy. Install it"):
+        check_target(tmp_path / "s.fits", np.float64, shape=(4, 6))
 
 
 @pytest.mark.parametrize("table", [{**lengths.METRES, **lengths.SPELLED}, lengths.DEGREES])

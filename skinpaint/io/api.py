@@ -207,7 +207,7 @@ def check_target(
     FileExistsError
         If the file exists and `overwrite` is False.
     ValueError
-        If the format is unknown, or cannot hold the shape, the dtype or alpha.
+        If the format is unknown, cannot hold the shape, the dtype or alpha, or needs a library that is not installed.
 
     Examples
     --------
@@ -239,6 +239,11 @@ def check_target(
     if "alpha" not in codec.keeps and extras is not None and extras.alpha is not None and not is_opaque(extras.alpha):
         others = listed((each.name for each in CODECS if "alpha" in each.keeps and each.holds(dtype)), "or")
         raise ValueError(f"{refused}: {codec.name} holds no alpha channel. Write {others} instead.")
+    if codec.library is not None:
+        try:
+            codec.library()
+        except Unreadable as error:
+            raise ValueError(f"{refused}: {error}") from None
     check_place(path, overwrite=overwrite)
 
 

@@ -39,6 +39,8 @@ class Codec:
     write : callable or None
         ``write(path, image, extras)``, for an image of a dtype that it holds; None for a format that is only read. It
         returns what it could not write, in words, or None.
+    library : callable or None
+        ``library()`` raises :class:`Unreadable` where the library that writes it is not installed.
     keeps : tuple of str
         Which of "alpha", "icc_profile", "dpi", "exif" and "xmp" of the Extras it holds; "missing" if a mask of the
         file that was read is written back.
@@ -58,6 +60,7 @@ class Codec:
     holds: Callable[[np.dtype], bool]
     read: Callable[[Path], tuple[np.ndarray, Extras]]
     write: Callable[[Path, np.ndarray, Extras], Iterable[str] | None] | None = None
+    library: Callable[[], object] | None = None
     keeps: tuple[str, ...] = ()
     lossless: bool = True
     stacks: bool = False

@@ -244,6 +244,7 @@ FITS = Codec(
     holds=lambda dtype: dtype.str[1:] in DTYPES,
     read=_read,
     write=_write,
+    library=_astropy,
     keeps=("missing",),
     stacks=True,
     least_axes=1,
