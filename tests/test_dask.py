@@ -129,18 +129,19 @@ class TestWhatIsMissing:
         np.testing.assert_allclose(restored, in_memory(array, hidden), atol=1)
         assert restored.min() > -9999
 
-    @pytest.mark.parametrize(("dtype", "channels"), [(float, True), (np.int16, False)])
+    @pytest.mark.parametrize(("dtype", "channels"), [(float, True), (np.int16, False), (">f4", False), (">i2", True)])
     def test_masked_entries(self, image, hidden, dtype, channels):
         array = np.where(hidden, -9999, np.round(image * 100)).astype(dtype)[:50, :60]
         other = np.zeros(array.shape, bool)
         other[5:12, 5:9] = True
         settings = {"method": "laplace", "channel_axis": 0 if channels else None}
-        array = np.stack([array, array[::-1]]) if channels else array
+        array = np.stack([array, array[::-1]]).astype(dtype) if channels else array
         plain, gone = da.from_array(array, 40), array == -9999
         masked = da.ma.masked_equal(plain, -9999)
         for mask, both in ((None, gone), (other, gone | other)):
             computed = inpaint(masked, mask, **settings).compute()
             assert type(computed) is np.ndarray
+            assert computed.dtype.str == np.dtype(dtype).str
             np.testing.assert_array_equal(computed, inpaint(plain, both, **settings).compute())
 
     @pytest.mark.parametrize("method", ["laplace", "dct"])

@@ -110,7 +110,8 @@ class Channel:
         image, meta = self.image, np.empty_like(self.image._meta, subok=self.farthest is not None)
         values = self.schwarz.values() if values is None else values
         given = (image, self.filled, self.missing, values)
-        return da.map_blocks(tasks.finish, *given, low=self.low, high=self.high, dtype=image.dtype, meta=meta)
+        told = {"low": self.low, "high": self.high, "kind": image.dtype}
+        return da.map_blocks(tasks.finish, *given, **told, dtype=image.dtype, meta=meta)
 
     def solution(self, reason: Reason, status: str, values: Any = None, **more: Any) -> ChunkedSolution:
         """What is returned for these values, or for those of the harmonic fill."""

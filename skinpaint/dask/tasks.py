@@ -242,13 +242,22 @@ def pick(values: np.ndarray, channel: int) -> np.ndarray:
 
 
 @np.errstate(under="ignore")  # a scheduler may compute it in the thread that asks
-def finish(image: np.ndarray, filled: np.ndarray, missing: np.ndarray, values: np.ndarray, low: Any, high: Any) -> Any:
+def finish(
+    image: np.ndarray,
+    filled: np.ndarray,
+    missing: np.ndarray,
+    values: np.ndarray,
+    low: Any,
+    high: Any,
+    kind: np.dtype,
+) -> Any:
     """The restored chunk: known pixels bit for bit, filled ones in the image's dtype, within the bounds.
 
-    It is masked where masked entries were left as they came, as in memory.
+    The `kind` is that dtype, whose byte order NumPy loses where it joins masked chunks. The chunk is masked where
+    masked entries were left as they came, as in memory.
     """
-    out = np.ma.getdata(image).copy()
-    out[filled] = cast(np.clip(values[filled], low, high), image.dtype)
+    out = np.ma.getdata(image).astype(kind)
+    out[filled] = cast(np.clip(values[filled], low, high), kind)
     if image.dtype.kind == "f":
         out[missing & ~filled] = np.nan
     if isinstance(image, np.ma.MaskedArray) and (left := image.mask & ~filled).any():
