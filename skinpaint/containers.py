@@ -338,11 +338,23 @@ def _nd_data(image: Any) -> Contents:
         kept = {name: getattr(image, name, None) for name in ("unit", "wcs", "psf", "flags")}
         kept = {name: value for name, value in kept.items() if value is not None}
         uncertainty = copy.deepcopy(image.uncertainty)
-        if uncertainty is not None and np.asarray(uncertainty.array).dtype.kind == "f":
-            uncertainty.array[filled] = np.nan  # what was measured there says nothing about the fill
+        if uncertainty is not None:
+            uncertainty.array = _unknown_where(filled, uncertainty.array)
         return type(image)(restored, mask=left, meta=copy.deepcopy(image.meta), uncertainty=uncertainty, **kept)
 
     return Contents(np.asarray(image.data), hidden, wrap=wrap)
+
+
+def _unknown_where(filled: np.ndarray, given: Any) -> Any:
+    """Uncertainties, or one for all: what was measured says nothing about the fill."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiu" or not filled.any():
+        return given
+    try:
+        spread = np.broadcast_to(array, filled.shape)
+    except ValueError:  # they are of something else than pixels
+        return given
+    return np.where(filled, np.nan, spread).astype(array.dtype if array.dtype.kind == "f" else float)
 
 
 def _spread(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -34,6 +34,13 @@ class TestAstropy:
         assert np.isfinite(frame.uncertainty.array).all()
         np.testing.assert_array_equal(frame.data, DAMAGED)
 
+    @pytest.mark.parametrize("given", [2.0, np.float32(2), [2] * MASK.shape[1], np.full((MASK.shape[0], 1), 2, "i2")])
+    def test_an_uncertainty_of_several_pixels_is_that_of_each(self, given):
+        frame = self.nddata.NDData(DAMAGED, mask=MASK, uncertainty=self.nddata.StdDevUncertainty(given))
+        restored = fill(frame)
+        np.testing.assert_array_equal(restored.uncertainty.array, np.where(MASK, np.nan, 2))
+        np.testing.assert_array_equal(frame.uncertainty.array, given)
+
     def test_what_is_left_stays_masked(self):
         wide = np.zeros((20, 20), bool)
         wide[4:16, 4:16] = True
