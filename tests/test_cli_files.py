@@ -477,6 +477,16 @@ def test_ctrl_c_after_the_picture_was_written_says_so(restore, tmp_path, picture
     check(tmp_path / "a-restored.png")
 
 
+@pytest.mark.parametrize("inputs", [("scans",), ("scans/a.png",), ("scans/a.png", "scans/a.jpg")])
+def test_an_input_in_the_place_of_an_answer_is_not_passed_over(tmp_path, monkeypatch, capsys, pictures, inputs):
+    monkeypatch.chdir(tmp_path)
+    pictures("scans/a.png", "scans/a.jpg")
+    assert main(["restore", *inputs, "-o", "scans", "--skip-existing"]) == (2 if inputs == ("scans/a.png",) else 1)
+    out, err = capsys.readouterr()
+    assert "outputs exist" not in out
+    assert f"{Path('scans/a.png')} exists. Choose another name, or give --overwrite to replace it." in err
+
+
 def test_a_process_that_is_asked_to_end_leaves_no_half_file(restore, tmp_path, pictures, monkeypatch):
     pictures("a.png")
 

@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     tasks, passed_over = find_tasks(args.inputs, args.output, args.mask, args.mask_out)
     _check_places(args, tasks)
     first = {task.output: task for task in reversed(tasks)}  # what exists is the answer of no other
-    done = {task for task in first.values() if args.skip_existing and task.output.exists()}
+    done = {task for task in first.values() if args.skip_existing and _is_restored(task)}
     waiting = [task for task in tasks if task not in done]
     if not args.quiet and passed_over:
         say(f"Passed over: {', '.join(passed_over)}.")
@@ -137,6 +137,11 @@ def run(args: argparse.Namespace) -> int:
         if tasks[0].alone:
             return _restore_one(args, chosen, waiting, interruption)
         return _restore_several(args, chosen, waiting, interruption)
+
+
+def _is_restored(task: Task) -> bool:
+    """Whether there is an answer to an earlier run where the answer goes; an input is none."""
+    return not task.refusal and task.output.exists() and task.output.resolve() != task.source.resolve()
 
 
 def _check_places(args: argparse.Namespace, tasks: list[Task]) -> None:
