@@ -507,6 +507,7 @@ def ended_in_order() -> Iterator[None]:
     """Let what asks the process to end (SIGTERM) unwind what is under way, as Ctrl-C does: no half file stays."""
 
     def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # where it is swallowed, as by finalizers, a second one ends all
         raise SystemExit(Status.TERMINATED)
 
     is_ours = threading.current_thread() is threading.main_thread()
