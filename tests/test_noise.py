@@ -100,6 +100,20 @@ def test_where_few_neighbours_are_known_the_likelihood_estimates_the_noise():
     assert estimate_noise(noisy, Field(mask, 2, (1.0, 1.0))) == pytest.approx(0.1, rel=0.1)
 
 
+@pytest.mark.parametrize("shape", [(4, 5), (30,)])
+def test_the_scale_of_a_few_pixels_is_the_most_likely_one(shape):
+    """One draw of signs tells so little of twenty pixels that a wave came back flat, with narrow intervals."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        y = np.sin(np.indices(shape).sum(axis=0) / 2) + 0.3 * rng.standard_normal(shape)
+        found = smooth(y, Field(rng.random(shape) < 0.3, 2, (1.0,) * len(shape)), 0.3)
+        shift = found.field.shift.ravel()
+        dense = found.field._matrix(found.field.mask).toarray()  # with the shift
+        freedom = np.trace(shift * np.linalg.inv(dense))
+        energy = found.values.ravel() @ (dense - np.diag(shift)) @ found.values.ravel()
+        assert np.sqrt(energy / (freedom - 1)) == pytest.approx(found.scale, rel=0.05)
+
+
 def test_measurements_of_which_nothing_is_known_are_missing():
     _, noisy, mask = noisy_photograph()
     half = np.where(np.arange(64) % 3 == 0, np.inf, 10.0) * np.ones((64, 1))

@@ -11,7 +11,7 @@ the restricted likelihood, where
 .. math:: \sigma^2 = \frac{x^T Q x}{df - 1} , \qquad df = tr(\lambda (Q + \lambda)^{-1}) .
 
 The degrees of freedom df are a sum over the *known* pixels, estimated with random signs (Hutchinson), the same ones for
-every :math:`\sigma`, so that the equation is smooth.
+every :math:`\sigma`, so that the equation is smooth. Of up to 200 pixels it is exact.
 
 The noise is estimated from second differences between known pixels, :math:`y_i - (y_{i-1} + y_{i+1}) / 2`, of
 variance :math:`3 s^2 / 2`, in the flattest windows of the image, where they hold little else. Where too few neighbours
@@ -39,7 +39,7 @@ from typing import Any, Literal
 import numpy as np
 
 from skinpaint.grid.axes import drop_short_axes
-from skinpaint.trust.field import Field
+from skinpaint.trust.field import MAX_DENSE, Field
 
 __all__ = ["Noise", "Smoothed", "as_array", "check_noise", "estimate_noise", "noise_of", "smooth", "unmeasured"]
 
@@ -210,11 +210,19 @@ def _likeliest(y: np.ndarray, model: Field, precision: np.ndarray, typical: floa
         variance = float(np.exp(middle))
         posterior = replace(bare, shift=precision * variance)
         x = _mean(posterior, y, LOOP_TOL)[0]
-        probe = np.sqrt(precision * variance) * signs
-        freedom = float(np.sum(probe * posterior.mean(probe, tol=FILL_TOL)[0]))
+        freedom = _freedom(posterior, signs)
         too_wide = variance * max(freedom - 1, 1e-9) > float(bare.density(x).sum())
         low, high = (low, middle) if too_wide else (middle, high)
     return _Likeliest(posterior, variance, x, freedom)
+
+
+def _freedom(posterior: Field, signs: np.ndarray) -> float:
+    """The degrees of freedom: exact for few pixels, of which one draw of signs tells little."""
+    shift = np.broadcast_to(np.asarray(posterior.shift), signs.shape)
+    if shift.size <= MAX_DENSE:
+        return float(np.sum(shift * posterior.variances(estimator="exact")))
+    probe = np.sqrt(shift) * signs
+    return float(np.sum(probe * posterior.mean(probe, tol=FILL_TOL)[0]))
 
 
 def _mean(posterior: Field, y: np.ndarray, tol: float) -> tuple[np.ndarray, int, float]:
@@ -321,7 +329,7 @@ def _likely_noise(values: np.ndarray, fill: Field) -> float:
         ratio = float(np.exp(middle))
         posterior = Field(everywhere, 2, fill.spacing, shift=ratio * known)
         x = posterior.mean(ratio * y, tol=LOOP_TOL)[0]
-        freedom = ratio * float(np.sum(signs * posterior.mean(signs * known, tol=FILL_TOL)[0] * known))
+        freedom = _freedom(posterior, signs)
         error = float(np.sum((x - y)[known] ** 2)) / max(n - freedom, 1e-9)
         noise = sqrt(error)
         too_sure = error * ratio * max(freedom - 1, 1e-9) > float(bare.density(x).sum())
