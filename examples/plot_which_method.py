@@ -53,7 +53,7 @@ ax.set_axis_off()
 # Was it right?
 # -------------
 # Here the truth is known. Predicted and true figures differ, because they are about different
-# pixels: by less than the margin in about 9 of 10 cases. The order is what counts.
+# pixels, and around the hidden ones more is missing. The order is what counts.
 
 for entry in comparison.entries:
     truly = psnr(wall, entry.restored, where=mask)

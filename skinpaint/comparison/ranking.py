@@ -2,8 +2,9 @@
 
 Every draw is a rehearsal: it hides about as many pixels as are missing, in the same shapes and near them. The missing
 pixels are one more draw from the same lot, of which the score is not known. So Student's t says between which scores it
-is [1]_. Two methods are compared by their differences within the same draws: what makes a draw easy or hard is in both
-scores, and cancels.
+is [1]_. It does not know that more is missing around hidden pixels, which are therefore predicted a little worse. Two
+methods are compared by their differences within the same draws: what makes a draw easy or hard is in both scores, and
+cancels.
 
 References
 ----------
@@ -86,7 +87,7 @@ def contenders(scores: Mapping[str, Sequence[float]], looks: int) -> list[str]:
 
 
 def standings(scores: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:
-    """The expected score of each method and how far from it that of the missing pixels may be.
+    """The expected score of each method and how far from it that of one more draw may be.
 
     A method that took part in fewer draws is placed by how far it was behind the first in those: its own mean would
     depend on which of the draws were hard.

@@ -38,7 +38,7 @@ from skinpaint.grid.layout import Layout
 from skinpaint.grid.threads import share
 from skinpaint.lazy import lazy
 
-__all__ = ["DRAWS", "Field"]
+__all__ = ["DRAWS", "MAX_DENSE", "Field"]
 
 DRAWS = 16  # give the standard deviation to 7 to 12 %, and to 11 to 18 % if the order is 2
 MAX_DENSE = 200  # unknowns of a component that is inverted
