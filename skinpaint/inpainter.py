@@ -451,7 +451,7 @@ class Inpainter:
         >>> Inpainter("laplace").fit_restore(np.array([0.0, 9.0, 2.0]), [0, 1, 0])
         array([0., 1., 2.])
         """
-        _refuse_several(image)
+        _refuse_several(image, "Inpainter.fit_restore")
         return _own(self._fitted(image, mask=mask, callback=callback))
 
     def transform(self, X: Any) -> Any:
@@ -898,7 +898,7 @@ def inpaint(
         progress=progress,
     )
     require(isinstance(return_std, bool), "inpaint", "return_std", "a bool", return_std)
-    _refuse_several(image)
+    _refuse_several(image, "inpaint")
     if not return_std:
         return inpainter._restored(image, mask, callback)
     if in_chunks(image):
@@ -1006,12 +1006,11 @@ def _values(image: Any) -> np.ndarray:
     return contents.array if contents.hidden is None else np.ma.array(contents.array, mask=contents.hidden)
 
 
-def _refuse_several(image: Any) -> None:
+def _refuse_several(image: Any, owner: str) -> None:
     if isinstance(image, list | tuple):
         raise TypeError(
-            "The 'image' parameter of Inpainter.fit_restore must be one array. Got a "
-            f"{type(image).__name__} of {len(image)} instead. Use transform for several images, or "
-            "numpy.asarray for one image given as nested lists."
+            f"The 'image' parameter of {owner} must be one array. Got a {type(image).__name__} of {len(image)} "
+            "instead. Use Inpainter.transform for several images, or numpy.asarray for one image given as nested lists."
         )
 
 

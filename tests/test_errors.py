@@ -173,9 +173,12 @@ class TestImage:
         assert inpainter.n_iter_ == 0
         assert inpainter.converged_
 
-    def test_a_list_is_not_one_image(self):
-        with raises(TypeError, "'image' parameter of Inpainter.fit_restore must be one array", "list of 3"):
-            inpaint(GREY.tolist(), ONE)
+    @pytest.mark.parametrize(
+        ("owner", "call"), [("inpaint", inpaint), ("Inpainter.fit_restore", Inpainter().fit_restore)]
+    )
+    def test_a_list_is_not_one_image(self, owner, call):
+        with raises(TypeError, f"'image' parameter of {owner} must be one array", "list of 3"):
+            call(GREY.tolist(), ONE)
 
 
 class TestParameters:
