@@ -30,7 +30,7 @@ Posed = Problem | PointProblem
 MAX_STEPS = 10  # with one majorizer: where norms vanish it soon says little about the energy
 NORM_ROUNDING = 1e-4  # norms below this become parabolas, for values in [0, 1]
 NOISE = 1e-14  # relative rounding error of an energy that is summed in double precision
-NOTHING_AROUND = 1e-6  # of the whole gradient: less of it around a hole, as in a ramp, is no measure
+NOTHING_AROUND = 1e-6  # of the steepest gradient in the image: less around a hole, as in a ramp, is no measure
 SHORTEST_STEP, LONGEST_STEP = 1e-300, 1e300
 STEP_GROWTH = 1.1  # of an accepted step length
 RESIDUAL_TOL, RESIDUAL_REDUCTION = 1e-13, 0.03  # to which the majorizer's linear system is solved
@@ -82,8 +82,9 @@ class GradientDescent(IterativeMethod):
     tol : float in (0, 1) or None
         Stop when the energy is proven to be within this of the minimum, relative to the minimum. Where nothing can be
         proven, as for an energy that may not be convex: stop when the projected gradient on the missing pixels is this
-        small in every channel, relative to the gradient on them and on the known pixels around them, or to a millionth
-        of the whole gradient if that is larger, as around a hole in a ramp. None takes `max_iter` steps.
+        small in every channel, relative to the gradient on them and on the known pixels around them, or to one that is
+        everywhere a millionth of the steepest in the image if that is more, as around a hole in a ramp. None takes
+        `max_iter` steps.
     joint_channels : bool
         Give the energy all channels at once, on the last axis, instead of one after another.
 
@@ -393,7 +394,7 @@ def _around(problem: Problem) -> np.ndarray:
 def _stationarity(problem: Posed, x: np.ndarray, gradient: np.ndarray, around: Any, joint: bool) -> float:
     """Norm of the projected gradient at `x`, relative to that of the gradient around the missing pixels.
 
-    Where there is next to none around them, it is relative to a small part of the whole gradient: around a hole in a
+    Where there is next to none around them, it is relative to a small part of the steepest one: around a hole in a
     ramp, gradients are rounding errors, and no step makes one of them small compared to the others.
     It is the largest of all channels, unless the energy has them in common.
     """
@@ -406,7 +407,7 @@ def _stationarity(problem: Posed, x: np.ndarray, gradient: np.ndarray, around: A
 
 def _relative_norm(part: np.ndarray, near: np.ndarray, whole: np.ndarray) -> float:
     unit = float(np.abs(whole).max()) or 1.0  # the squares of tiny or huge numbers are 0 or infinite
-    return _ratio(_norm(part / unit), max(_norm(near / unit), NOTHING_AROUND * _norm(whole / unit)))
+    return _ratio(_norm(part / unit), max(_norm(near / unit), NOTHING_AROUND * sqrt(np.count_nonzero(near))))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
