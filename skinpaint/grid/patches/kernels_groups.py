@@ -17,8 +17,8 @@ VARIANCE_FLOOR = np.float32(16)  # in noise variances: groups that vary less all
 SAME_CORRELATION = np.float32(0.5)  # least, of planes whose patches count as samples of one Gaussian
 MIN_DENOMINATOR = np.float32(1e-20)  # keeps 0 / 0 from happening
 LANES = 16  # rows of matrices are padded with zeros to multiples of this, which are vectorised as a whole
-SPARED = 2  # times as many known entries as missing ones: it is better not to solve for more
-MIN_SPARED = 9  # patches with more of them in a group, for which the inverse of its matrix is worth computing
+SPARED = 2  # times as many known entries as missing ones: with more, it is better to solve for the missing ones
+MIN_SPARED = 9  # such patches in a group, at least, for the inverse of its matrix to be worth computing
 
 
 @kernel
@@ -190,17 +190,19 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
                         m = size - k
                         if m == 0:
                             continue
-                        if not S_ready and (small or k <= n):
+                        few = small or k <= n  # entries to solve for
+                        spared = inverted and k > SPARED * m
+                        if few and not S_ready:
                             _products(flat, S)
                             _add_prior(prior, np.float32(spread / size), S)
                             S_ready = True
                             if inverted:
                                 _border_group(S, flat, ridge, inverse)
                                 _eliminate(inverse, in_order, size, size, 2 * size + planes * n, ridge)
-                        if inverted and k > SPARED * m:
+                        if spared:
                             at, order, columns, least = in_order, m, 2 * m, np.float32(1) / largest
                             _border_missing(inverse, group, unknown, m, g, bordered)
-                        elif small or k <= n:
+                        elif few:
                             at, order, columns, least = known, k, size, ridge
                             _border_known(S, group, known, k, g, ridge, bordered)
                         else:
@@ -210,9 +212,9 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
                             at, order, columns, least = in_order, n, 2 * n, ridge
                             _border_patches(gram, flat, hole, g, ridge, bordered)
                         _eliminate(bordered, at, order, planes, columns + planes, least)
-                        if inverted and k > SPARED * m:
+                        if spared:
                             _read_missing(bordered, m, innovation, planes, H)
-                        elif small or k <= n:
+                        elif few:
                             _read_known(bordered, unknown, k, m, innovation, planes, H)
                         else:
                             _read_patches(bordered, flat, unknown, m, g, innovation, H)
