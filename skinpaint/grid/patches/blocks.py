@@ -6,6 +6,7 @@ Only blocks that hold missing pixels are looked at. Borders are mirrored.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -78,11 +79,17 @@ class Blocks:
         self.sides = tuple(side if wide else 1 for wide in long[:2])
         axes = zip(image.shape[:3], self.pads, strict=True)
         self._mirror = [np.pad(np.arange(n), pad, mode="symmetric") for n, pad in axes]
-        planes = np.ascontiguousarray(np.moveaxis(image, -1, 0))
-        self.x = self._with_margins(planes if len(planes) == 1 else np.einsum("kc,c...->k...", matrix, planes))
+        padded = tuple(map(len, self._mirror))
+        self.rows = max(4 * side, BAND_ENTRIES // prod(padded[1:])) if long[0] else 1
+        self.x = np.empty((len(matrix), *padded), np.float32)
+        inner = self.x[:, *(slice(p, p + n) for p, n in zip(self.pads, image.shape, strict=False))]
+        for first in range(0, image.shape[0], self.rows):  # in the cache
+            band = slice(first, first + self.rows)
+            planes = np.ascontiguousarray(np.moveaxis(image[band], -1, 0))
+            inner[:, band] = planes if len(planes) == 1 else np.einsum("kc,c...->k...", matrix, planes)
         wanted = np.asarray(missing.any(axis=-1, keepdims=True)) if joint else missing
-        self.wanted = self._with_margins(np.moveaxis(wanted, -1, 0))
-        self.rows = max(4 * side, BAND_ENTRIES // self.x[0, 0].size) if long[0] else 1
+        margins = [(0, 0), *((pad, pad) for pad in self.pads)]
+        self.wanted = np.pad(np.ascontiguousarray(np.moveaxis(wanted, -1, 0)), margins, mode="symmetric")
         within = (len(self.x), min(self.x.shape[1], self.rows + 2 * side), *self.x.shape[2:])
         self.total, self.weight = np.zeros(within, np.float32), np.zeros(within, np.float32)
 
@@ -146,13 +153,8 @@ class Blocks:
             share(settle, first, last, self.x[:, first:last].size, top, self.pads, *sums, *image, changes)
         return float(changes.max())
 
-    def _with_margins(self, planes: np.ndarray) -> np.ndarray:
-        """Extend each axis at both ends by mirrored entries, ``b a | a b c | c b``."""
-        for axis, index in enumerate(self._mirror, 1):
-            planes = planes.take(index, axis)
-        return planes
-
     def _renew_margins(self) -> None:
+        """Mirror what lies at both ends of each axis, ``b a | a b c | c b``."""
         for axis, (index, pad) in enumerate(zip(self._mirror, self.pads, strict=True), 1):
             for margin in (slice(0, pad), slice(len(index) - pad, None)) if pad else ():
                 at: list[Any] = [slice(None)] * 4
