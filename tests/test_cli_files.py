@@ -10,6 +10,7 @@ from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from skimage import data
 import skinpaint
 from skinpaint.cli import batch, main, restoring
 from skinpaint.cli import restore as restore_command
-from skinpaint.cli.common import OPTIONS
+from skinpaint.cli.common import OPTIONS, end_in_order
 from skinpaint.grid import threads
 from skinpaint.io import Extras, read, write
 
@@ -499,6 +500,24 @@ def test_a_process_that_is_asked_to_end_leaves_no_half_file(restore, tmp_path, p
     assert ended.value.code == 143
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a_mask.png"]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_processes_that_restore_files_side_by_side_end_as_the_command_does(restore, pictures, monkeypatch):
+    """The command waited until each had restored its file."""
+    pictures("1.png", "2.png")
+    ended = []
+    child = SimpleNamespace(terminate=lambda: ended.append("child"))
+    monkeypatch.setattr(batch, "_pool", lambda n_processes: nullcontext(SimpleNamespace(submit=lambda *_: Future())))
+    monkeypatch.setattr(batch, "as_completed", lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(batch, "active_children", lambda: [child])
+    with pytest.raises(SystemExit) as found:
+        restore("1.png", "2.png", "-o", "out", "--jobs", "2")
+    assert (found.value.code, ended) == (143, ["child"])
+    monkeypatch.setattr(batch, "_attempt", end_in_order)
+    monkeypatch.setattr(batch.util, "_exit_function", lambda: None)
+    monkeypatch.setattr(batch.os, "_exit", ended.append)
+    batch._attempt_or_end(None, None, None)
+    assert ended == ["child", 143]
 
 
 def test_ctrl_c_while_an_outcome_is_told_begins_no_more_files(restore, pictures, monkeypatch):

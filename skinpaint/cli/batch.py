@@ -7,10 +7,10 @@ import os
 from collections.abc import Generator, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, util
 from typing import Any
 
-from skinpaint.cli.common import USER_ERRORS, Interruption, sentence
+from skinpaint.cli.common import USER_ERRORS, Interruption, Status, end_in_order, sentence
 from skinpaint.cli.restoring import Outcome, restore_file
 from skinpaint.cli.tasks import Task
 
@@ -39,9 +39,9 @@ def _one_by_one(args: argparse.Namespace, method: Any, tasks: list[Task], interr
 def _side_by_side(
     args: argparse.Namespace, method: Any, tasks: list[Task], n_processes: int, interruption: Interruption
 ) -> Done:
-    """Restore files in processes of their own; after Ctrl-C each finishes its file."""
+    """Restore files in processes of their own. After Ctrl-C each finishes its file; after SIGTERM none does."""
     with _pool(n_processes) as pool:
-        waiting = {pool.submit(_attempt, args, method, task): task for task in tasks}
+        waiting = {pool.submit(_attempt_or_end, args, method, task): task for task in tasks}
         try:
             while waiting:
                 try:
@@ -52,6 +52,10 @@ def _side_by_side(
                     yield waiting.pop(done), _result(done)
                 if interruption.seen:  # here, or while an outcome was told
                     waiting = {future: task for future, task in waiting.items() if not future.cancel()}
+        except SystemExit:
+            for process in active_children():
+                process.terminate()
+            raise
         finally:
             for future in waiting:
                 future.cancel()
@@ -78,12 +82,13 @@ def _pool(n_processes: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _prepare(n_processes: int) -> None:
-    """Prepare a process: it finishes its file after Ctrl-C, and uses its share of the processors."""
+    """Prepare a process: it finishes its file after Ctrl-C, not after SIGTERM, and uses its share of the processors."""
     import signal
 
     from skinpaint.grid import threads
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, end_in_order)
     threads.limit(max(1, threads.workers() // n_processes))
 
 
@@ -95,3 +100,12 @@ def _attempt(args: argparse.Namespace, method: Any, task: Task) -> Outcome | str
         return restore_file(args, method, task)
     except USER_ERRORS as error:
         return sentence(error)
+
+
+def _attempt_or_end(args: argparse.Namespace, method: Any, task: Task) -> Outcome | str:
+    """The same in a process of its own, which ends on SIGTERM: the pool would begin the next file."""
+    try:
+        return _attempt(args, method, task)
+    except SystemExit:
+        util._exit_function()  # type: ignore[attr-defined]  # or semaphores are left, of which Python warns
+        os._exit(Status.TERMINATED)

@@ -45,6 +45,7 @@ __all__ = [
     "check_own_files",
     "complain",
     "count_transparent",
+    "end_in_order",
     "ended_in_order",
     "in_options",
     "is_watched",
@@ -502,20 +503,21 @@ def answer_ctrl_c(answer: Any) -> Any:
     return signal.signal(signal.SIGINT, answer) if is_ours and answer is not None else None
 
 
+def end_in_order(*_: object) -> None:
+    """Answer SIGTERM: unwind what is under way."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # where it is swallowed, as by finalizers, a second one ends all
+    raise SystemExit(Status.TERMINATED)
+
+
 @contextmanager
 def ended_in_order() -> Iterator[None]:
     """Let what asks the process to end (SIGTERM) unwind what is under way, as Ctrl-C does: no half file stays."""
-
-    def end(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # where it is swallowed, as by finalizers, a second one ends all
-        raise SystemExit(Status.TERMINATED)
-
     is_ours = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     if not is_ours or before is not signal.SIG_DFL:  # whoever set another answer wants that one
         yield
         return
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, end_in_order)
     try:
         yield
     finally:
