@@ -682,7 +682,7 @@ def check_bounds(bounds: Bounds, dtype: np.dtype) -> tuple[float, float]:
     if not valid:
         raise ValueError(
             "The 'bounds' parameter of Inpainter must be None, 'dtype' or a pair (low, high) of finite "
-            f"numbers with low < high. Got {bounds!r} instead."
+            f"numbers with low < high, whose difference float64 can hold. Got {bounds!r} instead."
         )
     return low, high
 
