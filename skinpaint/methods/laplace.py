@@ -36,8 +36,8 @@ class Laplace(ClosedForm):
         "multigrid" is the method of conjugate gradients, preconditioned by multigrid, or by a Cholesky factor in single
         precision where holes are narrow. Its cost is proportional to the number of missing pixels. "direct" factorises
         the matrix with SciPy's SuperLU; it is the independent reference. "auto" is "direct" up to a thousand missing
-        pixels, where that is faster, and "multigrid" above. If "multigrid" fails, as it may in gaps of
-        several hundred thousand samples of a signal, where single precision is not enough, "auto" turns to "direct".
+        pixels, where that is faster, and "multigrid" above. If "multigrid" fails, as it may in gaps of several hundred
+        thousand samples of a signal, where single precision is not enough, "auto" turns to "direct".
     tol : float in (0, 1)
         Relative residual at which "multigrid" stops. Double precision allows 1e-10 and less.
     noise : float, ndarray, "estimate" or None

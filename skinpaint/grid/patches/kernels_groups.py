@@ -152,7 +152,7 @@ def condition(lo, hi, x, missing, found, side, members, noise, prior, rows, top,
     alone = np.empty((size, 1, n), np.float32)
     hole = np.empty((size, n), np.bool_)
     S = np.zeros((size, width), np.float32)
-    inverse = np.empty((2 * size + 1 if small else 1, _padded(2 * size + P * n)), np.float32)  # bordered; has P and P Z
+    inverse = np.empty((2 * size + 1 if small else 1, _padded(2 * size + P * n)), np.float32)  # has -P, -P Z
     gram = np.empty((n, n), np.float32)
     bordered = np.empty((max(n, size) + P + 1, width), np.float32)
     H = np.empty((P, P), np.float32)
